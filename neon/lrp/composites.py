@@ -1,0 +1,281 @@
+"""Composites: which rule each linear map takes. An ordered list of (selector, rule); the first match wins."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from neon.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Reference, Rule, ZBox, Zero, ZPlus
+
+__all__ = [
+    "Composite",
+    "Node",
+    "Selector",
+    "anything",
+    "between",
+    "by_name",
+    "deep_taylor",
+    "epsilon",
+    "epsilon_alpha2_beta1",
+    "epsilon_alpha2_beta1_flat",
+    "epsilon_gamma_box",
+    "epsilon_plus",
+    "epsilon_plus_flat",
+    "excitation_backprop",
+    "first",
+    "kind",
+    "last",
+    "lrp_overview",
+    "named",
+    "names",
+    "neon",
+    "zero",
+]
+
+
+@dataclass(frozen=True)
+class Node:
+    """What a selector sees of a linear map.
+
+    Attributes
+    ----------
+    kind : str
+        dense, convolution, affine, pooling, sum or distance.
+    module : str
+        The name of the module that ran it, as in ``model.named_modules()``.
+    position, count : int
+        Its place among the maps with learned weights (dense and convolution), counted from the input, and their
+        number; -1 for other kinds.
+    first : bool
+        Whether no map with learned weights lies between it and an input.
+    """
+
+    kind: str
+    module: str = ""
+    position: int = -1
+    count: int = 0
+    first: bool = False
+
+
+Selector = Callable[[Node], bool]
+
+
+@dataclass(frozen=True)
+class _Named:
+    """A selector that prints as it was written."""
+
+    text: str
+    test: Callable[[Node], bool]
+
+    def __call__(self, node: Node) -> bool:
+        return self.test(node)
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def kind(*kinds: str) -> Selector:
+    """Select by kind: dense, convolution, affine, pooling, sum, distance."""
+    unknown = set(kinds) - _KINDS
+    if unknown or not kinds:
+        raise ValueError(f"unknown kind {sorted(unknown)}; choose from {sorted(_KINDS)}")
+    return _Named(f"kind({', '.join(map(repr, kinds))})", lambda node: node.kind in kinds)
+
+
+def first() -> Selector:
+    """Select the first map with learned weights on each way from the input."""
+    return _Named("first()", lambda node: node.first)
+
+
+def last() -> Selector:
+    """Select the last map with learned weights."""
+    return _Named("last()", lambda node: node.count > 0 and node.position == node.count - 1)
+
+
+def between(start: float, stop: float) -> Selector:
+    """Select by relative depth: maps with learned weights at ``start <= depth < stop``, input 0, output 1."""
+    return _Named(
+        f"between({start}, {stop})",
+        lambda node: node.position >= 0 and start <= (node.position + 0.5) / node.count < stop,
+    )
+
+
+def named(pattern: str) -> Selector:
+    """Select by module name; ``*`` and ``?`` stand for anything, as in ``"features.*"``."""
+    return _Named(f"named({pattern!r})", lambda node: fnmatch.fnmatchcase(node.module, pattern))
+
+
+def anything() -> Selector:
+    """Select every map."""
+    return _Named("anything()", lambda node: True)
+
+
+_KINDS = {"dense", "convolution", "affine", "pooling", "sum", "distance"}
+
+
+@dataclass(frozen=True)
+class Composite:
+    """An ordered list of (selector, rule).
+
+    Parameters
+    ----------
+    rules : sequence of (selector, rule)
+        The first selector that matches a map gives its rule.
+    name : str
+        Shown by ``repr`` and `neon.LRP.plan`.
+
+    Examples
+    --------
+    >>> from neon import composites, rules
+    >>> composite = composites.epsilon_plus().override(composites.named("classifier.*"), rules.Zero())
+    """
+
+    rules: tuple[tuple[Selector, Rule], ...]
+    name: str = "custom"
+
+    def __init__(self, rules: Sequence[tuple[Selector, Rule]], name: str = "custom") -> None:
+        for entry in rules:
+            if len(entry) != 2 or not callable(entry[0]) or not isinstance(entry[1], Rule):
+                raise TypeError(f"a composite is a list of (selector, rule); got {entry!r}")
+        object.__setattr__(self, "rules", tuple((selector, rule) for selector, rule in rules))
+        object.__setattr__(self, "name", name)
+
+    def rule_for(self, node: Node) -> Rule:
+        """The rule of the first selector that matches."""
+        for selector, rule in self.rules:
+            if selector(node):
+                return rule
+        raise ValueError(
+            f"composite {self.name!r} has no rule for {node.kind} {node.module!r}; end it with (anything(), rule)"
+        )
+
+    def override(self, selector: Selector, rule: Rule) -> Composite:
+        """The same composite with one more (selector, rule) in front."""
+        return Composite([(selector, rule), *self.rules], f"{self.name} with overrides")
+
+    def __repr__(self) -> str:
+        lines = "".join(f"\n  {selector} => {rule}" for selector, rule in self.rules)
+        return f"Composite {self.name!r}:{lines}"
+
+
+def zero() -> Composite:
+    """LRP-0 everywhere: gradient × input for ReLU networks."""
+    return Composite([(anything(), Zero())], "zero")
+
+
+def epsilon(epsilon: float = 1e-6) -> Composite:
+    """LRP-ε everywhere."""
+    return Composite([(anything(), Epsilon(epsilon))], "epsilon")
+
+
+def epsilon_plus(epsilon: float = 1e-6) -> Composite:
+    """z⁺ in convolutions, ε elsewhere."""
+    return Composite([(kind("convolution"), ZPlus(epsilon)), (anything(), Epsilon(epsilon))], "epsilon_plus")
+
+
+def epsilon_plus_flat(epsilon: float = 1e-6) -> Composite:
+    """`epsilon_plus` with the flat rule in the first layer."""
+    return Composite([(first(), Flat(epsilon)), *epsilon_plus(epsilon).rules], "epsilon_plus_flat")
+
+
+def epsilon_alpha2_beta1(epsilon: float = 1e-6) -> Composite:
+    """α2β1 in convolutions, ε elsewhere."""
+    rules = [(kind("convolution"), AlphaBeta(2, 1, epsilon)), (anything(), Epsilon(epsilon))]
+    return Composite(rules, "epsilon_alpha2_beta1")
+
+
+def epsilon_alpha2_beta1_flat(epsilon: float = 1e-6) -> Composite:
+    """`epsilon_alpha2_beta1` with the flat rule in the first layer."""
+    rules = [(first(), Flat(epsilon)), *epsilon_alpha2_beta1(epsilon).rules]
+    return Composite(rules, "epsilon_alpha2_beta1_flat")
+
+
+def epsilon_gamma_box(
+    low: float | Tensor = -3.0, high: float | Tensor = 3.0, gamma: float = 0.25, epsilon: float = 1e-6
+) -> Composite:
+    """z^B in the first layer, γ in convolutions, ε elsewhere.
+
+    Parameters
+    ----------
+    low, high : float or Tensor
+        The smallest and largest value an input can take.
+    """
+    rules = [
+        (first(), ZBox(low, high, epsilon)),
+        (kind("convolution"), Gamma(gamma, epsilon)),
+        (anything(), Epsilon(epsilon)),
+    ]
+    return Composite(rules, "epsilon_gamma_box")
+
+
+def lrp_overview(
+    low: float | Tensor = -3.0, high: float | Tensor = 3.0, gamma: float = 0.25, epsilon: float = 1e-6
+) -> Composite:
+    """LRP-0 in the upper, ε in the middle, γ in the lower third, z^B in the first layer (Montavon et al. 2019)."""
+    rules = [
+        (first(), ZBox(low, high, epsilon)),
+        (between(0, 1 / 3), Gamma(gamma, epsilon)),
+        (between(1 / 3, 2 / 3), Epsilon(epsilon)),
+        (between(2 / 3, 1), Zero()),
+        (anything(), Epsilon(epsilon)),
+    ]
+    return Composite(rules, "lrp_overview")
+
+
+def excitation_backprop(epsilon: float = 1e-6) -> Composite:
+    """z⁺ everywhere, biases left out (Zhang et al. 2016)."""
+    rules = [(kind("dense", "convolution"), ZPlus(epsilon, bias="ignore")), (anything(), Epsilon(epsilon))]
+    return Composite(rules, "excitation_backprop")
+
+
+def deep_taylor(low: float | Tensor = -3.0, high: float | Tensor = 3.0, epsilon: float = 1e-6) -> Composite:
+    """z⁺ everywhere and z^B in the first layer (Montavon et al. 2017)."""
+    rules = [
+        (first(), ZBox(low, high, epsilon)),
+        (kind("dense", "convolution"), ZPlus(epsilon)),
+        (anything(), Epsilon(epsilon)),
+    ]
+    return Composite(rules, "deep_taylor")
+
+
+def neon() -> Composite:
+    """The default for neuralized models: contributions relative to a reference point; scalings pass relevance on."""
+    return Composite([(kind("affine"), Pass()), (anything(), Reference())], "neon")
+
+
+_PRESETS: dict[str, Callable[..., Composite]] = {
+    preset.__name__: preset
+    for preset in (
+        zero,
+        epsilon,
+        epsilon_plus,
+        epsilon_plus_flat,
+        epsilon_alpha2_beta1,
+        epsilon_alpha2_beta1_flat,
+        epsilon_gamma_box,
+        lrp_overview,
+        excitation_backprop,
+        deep_taylor,
+        neon,
+    )
+}
+
+
+def names() -> list[str]:
+    """The names of the presets."""
+    return sorted(_PRESETS)
+
+
+def by_name(composite: str | Rule | Composite, **options: Any) -> Composite:
+    """A composite from a preset's name, from one rule for every map, or as it is."""
+    if isinstance(composite, Composite):
+        return composite
+    if isinstance(composite, Rule):
+        return Composite([(anything(), composite)], repr(composite))
+    if composite not in _PRESETS:
+        raise ValueError(f"unknown composite {composite!r}; choose from {names()}, or build a Composite")
+    return _PRESETS[composite](**options)

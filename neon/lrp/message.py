@@ -1,0 +1,76 @@
+"""What travels backwards through the network: the relevance of one value, and the account of what stayed behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+__all__ = ["Ledger", "Message", "divide"]
+
+
+@dataclass(frozen=True, eq=False)
+class Message:
+    """Relevance ``R`` of a value ``x``, or the slope ``c`` with ``R = c (x - x_ref)``.
+
+    A rule that multiplies by the input hands on the slope where it can: the next linear map then reads
+    ``R / z`` without dividing, which is exact where ``z = 0`` as well.
+
+    ``vanishes``: R is zero wherever the value is zero, so a rule below may read a rectified output for ``z``.
+    """
+
+    _relevance: Tensor | None = None
+    slope: Tensor | None = None
+    displacement: Tensor | None = None
+    vanishes: bool = False
+
+    @classmethod
+    def of_relevance(cls, relevance: Tensor, *, vanishes: bool = False) -> Message:
+        return cls(relevance, vanishes=vanishes)
+
+    @classmethod
+    def of_slope(cls, slope: Tensor, displacement: Tensor) -> Message:
+        return cls(slope=slope, displacement=displacement)
+
+    @property
+    def relevance(self) -> Tensor:
+        if self._relevance is not None:
+            return self._relevance
+        assert self.slope is not None
+        assert self.displacement is not None
+        return self.slope * self.displacement
+
+    def slope_over(self, displacement: Tensor) -> Tensor:
+        """``R / displacement``, without dividing where the slope is known; 0 where both are 0."""
+        if self.slope is not None:
+            return self.slope
+        return divide(self.relevance, displacement)
+
+    def __add__(self, other: Message) -> Message:
+        if self.slope is not None and other.slope is not None:
+            assert self.displacement is not None
+            return Message.of_slope(self.slope + other.slope, self.displacement)
+        return Message.of_relevance(self.relevance + other.relevance, vanishes=self.vanishes and other.vanishes)
+
+
+class Ledger:
+    """Relevance that no input owns, by name, per sample (``bias``, ``stabilizer``, ``entropy``, ...).
+
+    Each entry is computed by its own formula, never as the remainder, so that the sum of relevance and entries is
+    a check of conservation. With ``enabled=False`` nothing is computed.
+    """
+
+    def __init__(self, *, enabled: bool = True) -> None:
+        self.enabled = enabled
+        self.absorbed: dict[str, Tensor] = {}
+
+    def absorb(self, name: str, amount: Tensor) -> None:
+        """Write down ``amount`` (n_samples, ...), summed over all but the first axis."""
+        total = amount.flatten(1).sum(1) if amount.ndim > 1 else amount
+        self.absorbed[name] = self.absorbed[name] + total if name in self.absorbed else total
+
+
+def divide(numerator: Tensor, denominator: Tensor) -> Tensor:
+    """``numerator / denominator``, and 0 where the denominator is 0."""
+    return torch.where(denominator == 0, torch.zeros_like(numerator), numerator / denominator)

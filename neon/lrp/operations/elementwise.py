@@ -1,0 +1,126 @@
+"""Elementwise functions of one explained input: relevance passes unchanged, whatever the activation.
+
+Under a reference point the slope of the secant passes: ``R_x / (x - r) = (f(x) - f(r)) / (x - r) · R_f / (f(x) - f(r))``,
+and at ``x = r`` the derivative (DeepLIFT's rescale rule).
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from neon.errors import UnsupportedOperationError
+from neon.lrp.message import Ledger, Message
+from neon.lrp.operations.linear import RELU
+from neon.lrp.operations.linear_functions import function_of_input
+from neon.lrp.operations.table import Call, Treatment, treat
+from neon.lrp.rules import Rule
+from neon.lrp.tape import Retention
+
+__all__ = ["Elementwise", "Identity"]
+
+
+class Elementwise(Treatment):
+    """An activation or any other function of each element alone.
+
+    Parameters
+    ----------
+    nonnegative : bool
+        Whether its values are ≥ 0 whatever the input.
+    mean_first : bool
+        At several reference rows, take the function of the mean (the default), not the mean of the function.
+    """
+
+    def __init__(self, *, nonnegative: bool = False, forget: bool = False, mean_first: bool = True) -> None:
+        self._nonnegative = nonnegative
+        self._mean_first = mean_first
+        self.retention = Retention(inputs=False, forget_inputs=forget)
+
+    def check(self, call: Call, rule: Rule | None) -> None:
+        if len(call.inputs) != 1:
+            raise UnsupportedOperationError(f"{call.operation.name} of two tensors that both depend on the input")
+        if call.tape.specs[call.inputs[0]].shape != call.tape.specs[call.output].shape:
+            raise UnsupportedOperationError(f"{call.operation.name} that broadcasts its input to a new shape")
+
+    def nonnegative(self, call: Call) -> bool:
+        return self._nonnegative
+
+    def propagate(
+        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
+    ) -> tuple[Message | None, ...]:
+        (message,) = messages
+        assert message is not None
+        x_ref = call.reference(call.inputs[0])
+        if message.slope is None or x_ref is None:
+            return (Message.of_relevance(message.relevance, vanishes=message.vanishes),)
+        x = call.value(call.inputs[0])
+        y_ref = call.reference(call.output)
+        assert y_ref is not None
+        slope = self.secant(call, x, x_ref, call.value(call.output), y_ref)
+        return (Message.of_slope(message.slope * slope, x - x_ref),)
+
+    def secant(self, call: Call, x: Tensor, x_ref: Tensor, y: Tensor, y_ref: Tensor) -> Tensor:
+        """``(f(x) - f(r)) / (x - r)``, and ``f'(r)`` at ``x = r``."""
+        difference = x - x_ref
+        slope = (y - y_ref) / difference
+        touching = difference == 0
+        if touching.any():
+            with torch.enable_grad():
+                probe = x.detach().requires_grad_()
+                (derivative,) = torch.autograd.grad(function_of_input(call)(probe).sum(), probe)
+            slope = torch.where(touching, derivative, slope)
+        return slope
+
+    def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
+        def value(slot: int) -> Tensor:
+            rows = values[slot]
+            return rows.mean(0, keepdim=True) if self._mean_first and len(rows) > 1 else rows
+
+        return call.operation.run(value)
+
+
+class Exponential(Elementwise):
+    """``exp``: the secant slope is the logarithmic mean, computed without cancellation."""
+
+    def secant(self, call: Call, x: Tensor, x_ref: Tensor, y: Tensor, y_ref: Tensor) -> Tensor:
+        # (e^u - e^v) / (u - v) = e^max expm1(-d) / (-d) with d = |u - v|: no overflow, no cancellation.
+        d = (x - x_ref).abs_()
+        factor = torch.expm1(-d).div_(d.neg_()).masked_fill_(d == 0, 1.0)
+        return factor.mul_(torch.maximum(y, y_ref))
+
+
+class Identity(Elementwise):
+    """Functions that hand their input on: dropout in evaluation, clone, a change of memory layout."""
+
+    def check(self, call: Call, rule: Rule | None) -> None:
+        args, kwargs = call.operation.args, call.operation.kwargs
+        if "dropout" in call.operation.name and (kwargs.get("training", args[2] if len(args) > 2 else False)):
+            raise UnsupportedOperationError("dropout in training mode is random; call model.eval() first")
+
+    def nonnegative(self, call: Call) -> bool:
+        return call.inputs[0] in call.nonnegative
+
+
+T = torch.Tensor
+treat(*RELU, by=Elementwise(nonnegative=True, forget=True))
+treat(torch.square, T.square, by=Elementwise(nonnegative=True, mean_first=False))
+treat(torch.exp, T.exp, by=Exponential(nonnegative=True))
+treat(
+    F.sigmoid, torch.sigmoid, T.sigmoid, F.hardsigmoid, F.relu6, F.softplus, T.abs, torch.abs, T.sqrt, torch.sqrt,
+    by=Elementwise(nonnegative=True),
+)  # fmt: skip
+treat(
+    F.gelu, F.silu, F.mish, F.elu, F.selu, F.celu, F.leaky_relu, F.hardswish, F.hardtanh, F.softsign, F.logsigmoid,
+    F.tanhshrink, F.softshrink, F.hardshrink, F.threshold, torch.selu, torch.celu,
+    F.tanh, torch.tanh, T.tanh, torch.pow, T.pow, T.__pow__, torch.log, T.log, torch.log1p, T.log1p, torch.expm1,
+    T.expm1, torch.sin, T.sin, torch.cos, T.cos, torch.clamp, T.clamp, torch.sign, T.sign, torch.reciprocal,
+    T.reciprocal, T.__rtruediv__, torch.erf, T.erf, torch.atan, T.atan, torch.sinh, torch.cosh, torch.asinh,
+    torch.rsqrt, T.rsqrt, torch.log2, torch.log10, torch.exp2, torch.logit, torch.float_power,
+    by=Elementwise(),
+)  # fmt: skip
+treat(
+    F.dropout, F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout, F.feature_alpha_dropout, torch.dropout,
+    T.clone, torch.clone, T.contiguous, T.to, T.float, T.double, T.type, T.cpu, T.cuda,
+    by=Identity(),
+)  # fmt: skip

@@ -1,0 +1,100 @@
+"""The treatment of operations that are linear in their explained inputs: the assigned rule does the work."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from neon.lrp.linear_maps import Affine, LinearMap
+from neon.lrp.message import Ledger, Message
+from neon.lrp.operations.table import Call, Treatment
+from neon.lrp.rules import LinearCall, Pass, Rule
+from neon.lrp.tape import Operation, Retention
+
+__all__ = ["RELU", "Linear"]
+
+RELU = frozenset({F.relu, torch.relu, torch.Tensor.relu})
+
+
+class Linear(Treatment):
+    """An operation that is linear in its explained inputs.
+
+    Parameters
+    ----------
+    build : callable
+        ``build(call, *args, **kwargs)`` with the operation's own arguments gives its `LinearMap`. Explained inputs
+        are handed over as blanks: only their shape, strides and dtype may be read.
+    kind : str
+        What composites select it by: dense, convolution, affine, pooling or sum.
+    """
+
+    def __init__(self, build: Callable[..., LinearMap], kind: str) -> None:
+        self._build = build
+        self.kind = kind
+        self.retention = Retention(inputs=True, output=kind in ("dense", "convolution"))
+
+    def kind_of(self, operation: Operation) -> str:
+        # A sum with a constant has one input to one output: a shift.
+        return "affine" if self.kind == "sum" and len(operation.inputs) == 1 else self.kind
+
+    def map(self, call: Call) -> LinearMap:
+        args, kwargs = call.arguments(call.blank)
+        linear = self._build(call, *args, **kwargs)
+        extra = call.operation.extra_bias
+        if extra is not None:
+            linear = dataclasses.replace(linear, bias=extra if linear.bias is None else linear.bias + extra)
+        return linear
+
+    def check(self, call: Call, rule: Rule | None) -> None:
+        if isinstance(rule, Pass) and not isinstance(self.map(call), Affine):
+            raise TypeError(f"Pass() fits elementwise maps only; {call.operation.name} mixes its inputs")
+
+    def nonnegative(self, call: Call) -> bool:
+        if self.kind in ("dense", "convolution") or not all(slot in call.nonnegative for slot in call.inputs):
+            return False
+        linear = self.map(call)
+        return all(bool((part >= 0).all()) for part in (linear.weight, linear.bias) if part is not None)
+
+    def propagate(
+        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
+    ) -> tuple[Message | None, ...]:
+        (message,) = messages
+        assert message is not None
+        assert rule is not None
+        linear = self.map(call)
+        if isinstance(rule, Pass):
+            assert isinstance(linear, Affine)
+            return (_pass(call, linear, message),)
+        return rule.propagate(_view(call, linear), message, ledger)
+
+
+def _view(call: Call, linear: LinearMap) -> LinearCall:
+    consumers = call.consumers.get(call.output, [])
+    rectified = len(consumers) == 1 and consumers[0].function in RELU
+    after = consumers[0].outputs[0] if rectified else call.output
+
+    def output(vanishes: bool) -> Tensor:
+        return call.value(after if vanishes and after in call.tape.values else call.output)
+
+    references = [call.reference(slot) for slot in call.inputs]
+    known = tuple(reference for reference in references if reference is not None)
+    return LinearCall(
+        linear,
+        tuple(call.value(slot) for slot in call.inputs),
+        output,
+        nonnegative=all(slot in call.nonnegative for slot in call.inputs),
+        rectified=rectified,
+        reference_inputs=known if len(known) == len(references) else None,
+        reference_output=call.reference(call.output),
+    )
+
+
+def _pass(call: Call, linear: Affine, message: Message) -> Message:
+    x_ref = call.reference(call.inputs[0])
+    if message.slope is not None and x_ref is not None:
+        return Message.of_slope(linear.vjp(message.slope)[0], call.value(call.inputs[0]) - x_ref)
+    return Message.of_relevance(message.relevance.sum_to_size(linear.shape))

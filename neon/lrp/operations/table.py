@@ -1,0 +1,121 @@
+"""The table of treatments, and what a treatment sees of an operation."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from neon.lrp.message import Ledger, Message
+from neon.lrp.rules import Rule
+from neon.lrp.tape import Operation, Retention, Slot, Tape
+
+__all__ = ["Call", "Treatment", "supported_functions", "treat", "treatment_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One recorded operation with access to the values on its tape.
+
+    Attributes
+    ----------
+    references : dict of int to Tensor, optional
+        The value of each slot at the reference rows, where the engine was given a reference.
+    consumers : dict of int to list of Operation
+        Who reads each slot.
+    nonnegative : frozenset of int
+        Slots whose values are known to be ≥ 0.
+    """
+
+    operation: Operation
+    tape: Tape
+    consumers: dict[int, list[Operation]] = dataclasses.field(default_factory=dict)
+    nonnegative: frozenset[int] = frozenset()
+    references: dict[int, Tensor] | None = None
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        return self.operation.inputs
+
+    @property
+    def output(self) -> int:
+        return self.operation.outputs[0]
+
+    def value(self, slot: int) -> Tensor:
+        return self.tape.value(slot)
+
+    def blank(self, slot: int) -> Tensor:
+        """A tensor shaped, strided and typed like a slot's value, without its values."""
+        spec = self.tape.specs[slot]
+        device = self.tape.values[self.tape.output].device
+        return torch.empty_strided(spec.shape, spec.stride(), dtype=spec.dtype, device=device)
+
+    def tracked(self, position: int) -> bool:
+        """Whether the positional argument carries relevance (as opposed to a constant)."""
+        args = self.operation.args
+        return position < len(args) and isinstance(args[position], Slot)
+
+    def arguments(self, value: Callable[[int], Tensor] | None = None) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return self.operation.arguments(value or self.value)
+
+    def reference(self, slot: int) -> Tensor | None:
+        """The mean of a slot's values at the reference rows, (1, ...)."""
+        if self.references is None or slot not in self.references:
+            return None
+        rows = self.references[slot]
+        return rows if len(rows) == 1 else rows.mean(0, keepdim=True)
+
+
+class Treatment(abc.ABC):
+    """How relevance crosses one kind of operation."""
+
+    kind: str = ""  # what composites select it by; "" where no rule applies
+    retention: Retention = Retention()
+
+    @abc.abstractmethod
+    def propagate(
+        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
+    ) -> tuple[Message | None, ...]:
+        """Messages to the operation's inputs from those of its outputs (None: no relevance arrived there)."""
+
+    def kind_of(self, operation: Operation) -> str:
+        """The kind of one recorded operation."""
+        return self.kind
+
+    def check(self, call: Call, rule: Rule | None) -> None:
+        """Raise, before anything is propagated, where these arguments or this rule make the treatment invalid."""
+
+    def nonnegative(self, call: Call) -> bool:
+        """Whether the output is ≥ 0 for certain."""
+        return False
+
+    def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
+        """The outputs at the reference rows, from the inputs there."""
+        return call.operation.run(values.__getitem__)
+
+
+_TABLE: dict[Callable[..., Any], Treatment] = {}
+
+
+def treat(*functions: Callable[..., Any], by: Treatment) -> None:
+    """Register a treatment for torch functions, or for functions that join through torch's override protocol."""
+    for function in functions:
+        _TABLE[function] = by
+
+
+def treatment_of(function: Callable[..., Any]) -> Treatment | None:
+    return _TABLE.get(function)
+
+
+def supported_functions() -> list[Callable[..., Any]]:
+    return list(_TABLE)
+
+
+def retention_of(function: Callable[..., Any]) -> Retention:
+    treatment = treatment_of(function)
+    return Retention() if treatment is None else treatment.retention

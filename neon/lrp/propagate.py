@@ -1,0 +1,150 @@
+"""Walk a tape backwards: from the relevance of the output to the relevance of every input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from neon.errors import UnsupportedOperationError
+from neon.lrp.canonize import nonnegative_slots, relevant_operations
+from neon.lrp.composites import Composite, Node
+from neon.lrp.message import Ledger, Message
+from neon.lrp.operations import Call, supported_functions, treatment_of
+from neon.lrp.operations.table import Treatment
+from neon.lrp.rules import Rule
+from neon.lrp.tape import Operation, Tape, function_name
+
+__all__ = ["Step", "Walk", "assign", "propagate", "replay"]
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """An operation with its treatment and, where it is a linear map, its rule."""
+
+    call: Call
+    treatment: Treatment
+    kind: str
+    rule: Rule | None
+
+
+@dataclass(eq=False)
+class Walk:
+    """What a backward walk found."""
+
+    relevance: tuple[Tensor, ...]
+    ledger: Ledger
+    at: dict[str, Tensor] = field(default_factory=dict)
+
+
+def assign(tape: Tape, composite: Composite, references: dict[int, Tensor] | None = None) -> list[Step]:
+    """Give every operation on the way its treatment and rule.
+
+    Raises
+    ------
+    UnsupportedOperationError
+        For an operation that is not in the table, before anything is computed.
+    """
+    operations = relevant_operations(tape)
+    tape = Tape(operations, tape.inputs, tape.output, tape.specs, tape.values)
+    consumers, nonnegative = tape.consumers(), nonnegative_slots(tape)
+    weighted = [op for op in operations if _kind(op) in ("dense", "convolution")]
+    below_weights = set(tape.inputs)  # slots that no learned map lies below
+    steps = []
+    for operation in operations:
+        treatment, kind = _treatment(operation), _kind(operation)
+        untouched = below_weights.issuperset(operation.inputs)
+        if untouched and kind not in ("dense", "convolution"):
+            below_weights.update(operation.outputs)
+        rule = None
+        if kind:
+            position = weighted.index(operation) if operation in weighted else -1
+            is_first = untouched and position >= 0
+            rule = composite.rule_for(Node(kind, operation.module, position, len(weighted), is_first))
+        call = Call(operation, tape, consumers, nonnegative, references)
+        treatment.check(call, rule)
+        steps.append(Step(call, treatment, kind, rule))
+    return steps
+
+
+def propagate(
+    steps: list[Step],
+    inputs: Iterable[int],
+    output: int,
+    message: Message,
+    *,
+    ledger: Ledger,
+    free: bool = False,
+    at: dict[str, int] | None = None,
+    observe: Callable[[Step, tuple[Message | None, ...], tuple[Message | None, ...]], None] | None = None,
+) -> Walk:
+    """Send ``message`` from the output to the inputs.
+
+    Parameters
+    ----------
+    free : bool
+        Drop values from the tape as soon as no rule can ask for them again.
+    at : dict of str to int
+        Slots whose relevance to keep, by name.
+    observe : callable, optional
+        Called with each step and the messages above and below it.
+    """
+    inputs = tuple(inputs)
+    inbox: dict[int, Message] = {output: message}
+    found: dict[str, Tensor] = {}
+    wanted: dict[int, list[str]] = {}
+    for name, slot in (at or {}).items():
+        wanted.setdefault(slot, []).append(name)
+    for step in reversed(steps):
+        above = tuple(inbox.pop(slot, None) for slot in step.call.operation.outputs)
+        for slot, arrived in zip(step.call.operation.outputs, above, strict=True):
+            for name in wanted.get(slot, ()):
+                if arrived is not None:
+                    found[name] = arrived.relevance
+        if all(arrived is None for arrived in above):
+            continue
+        below = step.treatment.propagate(step.call, above, step.rule, ledger)
+        if observe is not None:
+            observe(step, above, below)
+        for slot, part in zip(step.call.inputs, below, strict=True):
+            if part is not None:
+                inbox[slot] = inbox[slot] + part if slot in inbox else part
+        if free:
+            for slot in step.call.operation.outputs:
+                if slot != output:
+                    step.call.tape.values.pop(slot, None)
+    values = steps[-1].call.tape.values if steps else {}
+    relevance = tuple(
+        inbox[slot].relevance if slot in inbox else values[slot].new_zeros(values[slot].shape) for slot in inputs
+    )
+    for slot, tensor in zip(inputs, relevance, strict=True):
+        for name in wanted.get(slot, ()):
+            found[name] = tensor
+    return Walk(relevance, ledger, found)
+
+
+def replay(tape: Tape, inputs: tuple[Tensor, ...]) -> dict[int, Tensor]:
+    """Values of every slot at reference rows, each operation treating several rows as it sees fit."""
+    values = dict(zip(tape.inputs, inputs, strict=True))
+    for operation in tape.operations:
+        call = Call(operation, tape)
+        values.update(zip(operation.outputs, _treatment(operation).at_reference(call, values), strict=True))
+    return values
+
+
+def _treatment(operation: Operation) -> Treatment:
+    treatment = treatment_of(operation.function)
+    if treatment is None:
+        similar = sorted({function_name(f) for f in supported_functions()})
+        close = [name for name in similar if operation.name.strip("_") in name or name in operation.name]
+        hint = f"; similar ones that have: {', '.join(close)}" if close else ""
+        raise UnsupportedOperationError(
+            f"no relevance treatment for {operation.name!r} in module {operation.module or '(top level)'!r}{hint}. "
+            "Register one with neon.lrp.operations.treat(function, by=...)"
+        )
+    return treatment
+
+
+def _kind(operation: Operation) -> str:
+    return _treatment(operation).kind_of(operation)

@@ -1,0 +1,388 @@
+"""The LRP rules: how the relevance of a linear map's outputs is shared among its inputs.
+
+Notation of Montavon et al., "Layer-Wise Relevance Propagation: An Overview" (2019): ``z_k = Σ_i x_i w_ik + b_k``,
+``v⁺ = max(v, 0)``, ``v⁻ = min(v, 0)``, and the stabilised denominator ``st(z) = z + ε sgn(z)`` with ``sgn(0) = 1``.
+Every rule is the overview's four steps: a forward pass z with modified weights, an elementwise division
+``s = R / st(z)``, a backward pass ``c = vjp(s)``, an elementwise product ``R_i = x_i c_i``.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from neon.lrp.linear_maps import LinearMap
+from neon.lrp.message import Ledger, Message, divide
+
+__all__ = [
+    "AlphaBeta",
+    "Epsilon",
+    "Flat",
+    "Gamma",
+    "Hybrid",
+    "LinearCall",
+    "Pass",
+    "Reference",
+    "Rule",
+    "WSquare",
+    "ZBox",
+    "ZPlus",
+    "Zero",
+    "stabilize",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class LinearCall:
+    """A linear map with the values that it was applied to in the forward pass.
+
+    Attributes
+    ----------
+    map : LinearMap
+    inputs : tuple of Tensor
+        The explained inputs ``x``.
+    output : callable
+        ``output(vanishes)`` gives ``z``, bias included; with ``vanishes=True`` it may give ``max(z, 0)`` instead,
+        which is the same wherever the relevance is not zero.
+    nonnegative : bool
+        Whether all inputs are known to be ≥ 0.
+    rectified : bool
+        Whether the output goes through a ReLU and nowhere else.
+    reference_inputs, reference_output
+        The values at the reference point, where the engine was given one.
+    """
+
+    map: LinearMap
+    inputs: tuple[Tensor, ...]
+    output: Callable[[bool], Tensor]
+    nonnegative: bool = False
+    rectified: bool = False
+    reference_inputs: tuple[Tensor, ...] | None = None
+    reference_output: Tensor | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule(abc.ABC):
+    """A way to share relevance; ``bias="ignore"`` leaves the bias out of the denominators."""
+
+    bias: Literal["absorb", "ignore"] = "absorb"
+    needs_inputs: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if self.bias not in ("absorb", "ignore"):
+            raise ValueError(f'bias must be "absorb" or "ignore", got {self.bias!r}')
+
+    @abc.abstractmethod
+    def propagate(self, call: LinearCall, message: Message, ledger: Ledger) -> tuple[Message, ...]:
+        """Relevance of each input from the relevance of the output."""
+
+    def _bias(self, linear: LinearMap) -> Tensor | None:
+        return linear.bias if self.bias == "absorb" else None
+
+    def _output(self, call: LinearCall, message: Message) -> Tensor:
+        z = call.output(message.vanishes)
+        return z - call.map.bias if self.bias == "ignore" and call.map.bias is not None else z
+
+
+@dataclass(frozen=True)
+class Epsilon(Rule):
+    """LRP-ε: ``R_i = Σ_k x_i w_ik R_k / st(z_k)`` (Bach et al. 2015, eq. 58)."""
+
+    epsilon: float = 1e-6
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.epsilon > 0:
+            raise ValueError(f"epsilon must be > 0, got {self.epsilon}; use Zero() for LRP-0")
+
+    def propagate(self, call: LinearCall, message: Message, ledger: Ledger) -> tuple[Message, ...]:
+        z = self._output(call, message)
+        s = share(message.relevance, z, self.epsilon, self._bias(call.map), ledger)
+        return _times(call.inputs, call.map.vjp(s))
+
+
+@dataclass(frozen=True)
+class Zero(Rule):
+    """LRP-0: ``R_i = Σ_k x_i w_ik R_k / z_k``, in slope form, so that ``z_k = 0`` needs no division."""
+
+    def propagate(self, call: LinearCall, message: Message, ledger: Ledger) -> tuple[Message, ...]:
+        if message.slope is not None and self.bias == "absorb":
+            s = message.slope
+        else:
+            z = self._output(call, message)
+            s = divide(message.relevance, z)
+            if ledger.enabled:
+                ledger.absorb("stabilizer", message.relevance * (z == 0))
+        if ledger.enabled and (b := self._bias(call.map)) is not None:
+            ledger.absorb("bias", s * b)
+        return tuple(map(Message.of_slope, call.map.vjp(s), call.inputs))
+
+
+@dataclass(frozen=True)
+class Gamma(Rule):
+    """LRP-γ, generalised to inputs and outputs of any sign (overview sec. 10.2.3; Andéol et al. 2021).
+
+    For ``z_k > 0``: ``R_i = Σ_k [x_i w_ik + γ (x_i w_ik)⁺] R_k / st(z_k + γ p_k)``, and for ``z_k < 0`` the same with
+    ``(·)⁻`` and ``n_k``, where ``p_k = Σ_i (x_i w_ik)⁺ + b_k⁺`` and ``n_k = z_k - p_k``. On non-negative inputs of a
+    ReLU layer this is ``R_i = Σ_k x_i (w + γ w⁺)_ik R_k / st(Σ_i x_i (w + γ w⁺)_ik + b_k + γ b_k⁺)``.
+    """
+
+    gamma: float = 0.25
+    epsilon: float = 1e-6
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.gamma >= 0:
+            raise ValueError(f"gamma must be >= 0, got {self.gamma}")
+
+    def propagate(self, call: LinearCall, message: Message, ledger: Ledger) -> tuple[Message, ...]:
+        if call.nonnegative and call.rectified and message.vanishes:
+            favoured = call.map.modified(lambda w: torch.add(w, w.clamp(min=0), alpha=self.gamma))
+            z = add(favoured.forward(*call.inputs), b := self._bias(favoured))
+            s = share(message.relevance, z, self.epsilon, b, ledger)
+            return _times(call.inputs, favoured.vjp(s))
+        gamma, z = self.gamma, self._output(call, message)
+        p, n = positive_and_negative(call, z, self._bias(call.map))
+        b = self._bias(call.map)
+        b_pos, b_neg = (None, None) if b is None else (b + gamma * b.clamp(min=0), b + gamma * b.clamp(max=0))
+        s_pos = share(message.relevance * (z > 0), z + gamma * p, self.epsilon, b_pos, ledger)
+        s_neg = share(message.relevance * (z < 0), z + gamma * n, self.epsilon, b_neg, ledger)
+        if ledger.enabled:
+            ledger.absorb("stabilizer", message.relevance * (z == 0))
+        # x (w + γ w±) = xw + γ (xw)±, and (xw)± = (xw ± |x||w|) / 2: two transposed passes for both branches.
+        signed = call.map.vjp((s_pos + s_neg) * (1 + gamma / 2))
+        magnitude = call.map.modified(torch.abs).vjp((s_pos - s_neg) * (gamma / 2))
+        return tuple(
+            Message.of_relevance(x * c + x.abs() * d, vanishes=True)
+            for x, c, d in zip(call.inputs, signed, magnitude, strict=True)
+        )
+
+
+@dataclass(frozen=True)
+class AlphaBeta(Rule):
+    """LRP-αβ: ``R_i = Σ_k (α (x_i w_ik)⁺ / st(p_k) - β (x_i w_ik)⁻ / st(n_k)) R_k``, ``α - β = 1`` (Bach et al. 2015).
+
+    ``p_k = Σ_i (x_i w_ik)⁺ + b_k⁺`` and ``n_k = Σ_i (x_i w_ik)⁻ + b_k⁻``.
+    """
+
+    alpha: float = 2.0
+    beta: float = 1.0
+    epsilon: float = 1e-6
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.beta < 0 or abs(self.alpha - self.beta - 1) > 1e-12:
+            raise ValueError(f"alpha - beta must be 1 and beta >= 0, got alpha={self.alpha}, beta={self.beta}")
+
+    def propagate(self, call: LinearCall, message: Message, ledger: Ledger) -> tuple[Message, ...]:
+        b, relevance = self._bias(call.map), message.relevance
+        b_pos, b_neg = (None, None) if b is None else (b.clamp(min=0), b.clamp(max=0))
+        positive = call.map.modified(lambda w: w.clamp(min=0))
+        if self.beta == 0 and call.nonnegative:
+            p = add(positive.forward(*call.inputs), b_pos)
+            return _times(call.inputs, positive.vjp(share(relevance, p, self.epsilon, b_pos, ledger)))
+        if self.beta == 0:
+            p = positive_part(call, None, b)
+            n = torch.zeros_like(p)
+        else:
+            p, n = positive_and_negative(call, self._output(call, message), b)
+        s_pos = share(self.alpha * relevance, p, self.epsilon, b_pos, ledger)
+        s_neg = share(-self.beta * relevance, n, self.epsilon, b_neg, ledger)
+        if call.nonnegative:
+            negative = call.map.modified(lambda w: w.clamp(max=0))
+            pairs = zip(call.inputs, positive.vjp(s_pos), negative.vjp(s_neg), strict=True)
+            return tuple(Message.of_relevance(x * (c + d), vanishes=True) for x, c, d in pairs)
+        signed = call.map.vjp((s_pos + s_neg) / 2)
+        magnitude = call.map.modified(torch.abs).vjp((s_pos - s_neg) / 2)
+        return tuple(
+            Message.of_relevance(x * c + x.abs() * d, vanishes=True)
+            for x, c, d in zip(call.inputs, signed, magnitude, strict=True)
+        )
+
+
+class ZPlus(AlphaBeta):
+    """LRP-z⁺: ``R_i = Σ_k (x_i w_ik)⁺ / st(p_k) R_k``, the αβ rule with α = 1, β = 0 (Montavon et al. 2017)."""
+
+    def __init__(self, epsilon: float = 1e-6, *, bias: Literal["absorb", "ignore"] = "absorb") -> None:
+        super().__init__(1.0, 0.0, epsilon, bias=bias)
+
+    def __repr__(self) -> str:
+        return f"ZPlus(epsilon={self.epsilon}, bias={self.bias!r})"
+
+
+@dataclass(frozen=True)
+class ZBox(Rule):
+    """LRP-z^B for inputs in a box ``l ≤ x ≤ h`` (pixels); the bias cancels (Montavon et al. 2017, eq. 14).
+
+    ``R_i = Σ_k (x_i w_ik - l_i w_ik⁺ - h_i w_ik⁻) R_k / st(Σ_i same)``
+
+    Parameters
+    ----------
+    low, high : float or Tensor
+        The box; tensors broadcast to one input (a value per channel is shaped ``(1, channels, 1, 1)``).
+    """
+
+    low: float | Tensor
+    high: float | Tensor
+    epsilon: float = 1e-6
+
+    def propagate(self, call: LinearCall, message: Message, ledger: Ledger) -> tuple[Message, ...]:
+        positive = call.map.modified(lambda w: w.clamp(min=0))
+        negative = call.map.modified(lambda w: w.clamp(max=0))
+        # The box is the same for all samples: a batch of one is enough for its forward passes.
+        low, high = ([_fill(x, v) for x in call.inputs] for v in (self.low, self.high))
+        z = call.output(False)
+        z = z - call.map.bias if call.map.bias is not None else z
+        z = z - (positive.forward(*low) + negative.forward(*high))
+        s = share(message.relevance, z, self.epsilon, None, ledger)
+        parts = zip(
+            call.inputs, low, high, call.map.vjp(s), positive.vjp(s), negative.vjp(s), strict=True
+        )
+        return tuple(Message.of_relevance(x * c - l * p - h * n) for x, l, h, c, p, n in parts)
+
+
+@dataclass(frozen=True)
+class WSquare(Rule):
+    """LRP-w²: ``R_i = Σ_k w_ik² R_k / st(Σ_i w_ik² + b_k²)``, for unbounded real inputs (Montavon et al. 2017, eq. 12)."""
+
+    epsilon: float = 1e-6
+
+    def propagate(self, call: LinearCall, message: Message, ledger: Ledger) -> tuple[Message, ...]:
+        return _share_by_weight(call, torch.square, self, message, self.epsilon, ledger)
+
+
+@dataclass(frozen=True)
+class Flat(Rule):
+    """LRP-flat: equal shares, ``R_i = Σ_k 1 / st(Σ_i 1) R_k`` over the inputs that the output is connected to."""
+
+    epsilon: float = 1e-6
+
+    def propagate(self, call: LinearCall, message: Message, ledger: Ledger) -> tuple[Message, ...]:
+        ignoring = Flat(self.epsilon, bias="ignore")
+        return _share_by_weight(call, torch.ones_like, ignoring, message, self.epsilon, ledger)
+
+
+@dataclass(frozen=True)
+class Reference(Rule):
+    """Contributions relative to a reference point r: ``R_i = Σ_k w_ik (x_i - r_i) / (z_k - z_k(r)) R_k``.
+
+    The deep Taylor root-point view (Montavon et al. 2017, sec. 4); with r pushed through the whole network this is
+    DeepLIFT-Rescale (Shrikumar et al. 2017). Slopes are handed on undivided, so ``z_k = z_k(r)`` is exact.
+
+    Parameters
+    ----------
+    reference : Tensor, optional
+        r, broadcasting to the input of this map. Default: the reference that the engine was given, pushed through
+        the layers below; where it was given none, the origin, with ``z_k(0) = b_k`` absorbed as bias (LRP-0).
+    """
+
+    reference: Tensor | None = None
+
+    def propagate(self, call: LinearCall, message: Message, ledger: Ledger) -> tuple[Message, ...]:
+        if self.reference is not None:
+            r = [self.reference.to(x).expand(1, *x.shape[1:]) for x in call.inputs]
+            z, z_ref = call.output(False), add(call.map.forward(*r), call.map.bias)
+        elif call.reference_inputs is not None:
+            assert call.reference_output is not None
+            r, z, z_ref = list(call.reference_inputs), None, call.reference_output
+        else:
+            return Zero(bias=self.bias).propagate(call, message, ledger)
+        if message.slope is not None:
+            s = message.slope
+        else:
+            difference = (call.output(False) if z is None else z) - z_ref
+            s = divide(message.relevance, difference)
+            if ledger.enabled:
+                ledger.absorb("stabilizer", message.relevance * (difference == 0))
+        displacements = (x - x_ref for x, x_ref in zip(call.inputs, r, strict=True))
+        return tuple(map(Message.of_slope, call.map.vjp(s), displacements))
+
+
+@dataclass(frozen=True)
+class Pass(Rule):
+    """Relevance passes unchanged: for maps of one input to one output each (scaling, batch normalization)."""
+
+    needs_inputs: ClassVar[bool] = False
+
+    def propagate(self, call: LinearCall, message: Message, ledger: Ledger) -> tuple[Message, ...]:
+        raise TypeError("Pass() fits elementwise maps only; this map mixes its inputs")
+
+
+@dataclass(frozen=True)
+class Hybrid(Rule):
+    """For distance layers: ``(1 - η)`` gradient × input plus ``η`` squared-distance shares (Bley et al. 2025)."""
+
+    eta: float = 1.0
+
+    def propagate(self, call: LinearCall, message: Message, ledger: Ledger) -> tuple[Message, ...]:
+        raise TypeError("Hybrid() fits distance layers only; this is a linear map")
+
+
+def stabilize(z: Tensor, epsilon: float) -> Tensor:
+    """``st(z) = z + ε sgn(z)`` with ``sgn(0) = 1``."""
+    return torch.where(z < 0, -epsilon, epsilon).to(z.dtype).add_(z)
+
+
+def share(relevance: Tensor, z: Tensor, epsilon: float, bias: Tensor | None, ledger: Ledger) -> Tensor:
+    """``s = R / st(z)``; what the bias and the stabiliser take goes into the ledger."""
+    denominator = stabilize(z, epsilon)
+    s = relevance / denominator
+    if ledger.enabled:
+        ledger.absorb("stabilizer", s * (denominator - z))
+        if bias is not None:
+            ledger.absorb("bias", s * bias)
+    return s
+
+
+def positive_part(call: LinearCall, z: Tensor | None, bias: Tensor | None) -> Tensor:
+    """``p = Σ_i (x_i w_ik)⁺ + b⁺``, by one more pass with |w|: ``(xw)⁺ = (xw + |x||w|) / 2``.
+
+    z : the output with ``bias`` included, or None to compute it.
+    """
+    positive_bias = None if bias is None else bias.clamp(min=0)
+    if call.nonnegative:
+        return add(call.map.modified(lambda w: w.clamp(min=0)).forward(*call.inputs), positive_bias)
+    signed = call.map.forward(*call.inputs) if z is None else (z if bias is None else z - bias)
+    magnitude = call.map.modified(torch.abs).forward(*(x.abs() for x in call.inputs))
+    return add((signed + magnitude) / 2, positive_bias)
+
+
+def positive_and_negative(call: LinearCall, z: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
+    """``p`` and ``n = z - p``."""
+    p = positive_part(call, z, bias)
+    return p, z - p
+
+
+def add(z: Tensor, bias: Tensor | None) -> Tensor:
+    return z if bias is None else z + bias
+
+
+def _times(inputs: tuple[Tensor, ...], slopes: tuple[Tensor, ...]) -> tuple[Message, ...]:
+    pairs = zip(inputs, slopes, strict=True)
+    return tuple(Message.of_relevance(x * c, vanishes=True) for x, c in pairs)
+
+
+def _share_by_weight(
+    call: LinearCall,
+    transform: Callable[[Tensor], Tensor],
+    rule: Rule,
+    message: Message,
+    epsilon: float,
+    ledger: Ledger,
+) -> tuple[Message, ...]:
+    """Shares that depend on the weights alone, not on the inputs."""
+    weights = call.map.modified(transform)
+    ones = [x.new_ones(1, *x.shape[1:]) for x in call.inputs]
+    b = rule._bias(weights)
+    z = add(weights.forward(*ones), b)
+    s = share(message.relevance, z.expand_as(message.relevance), epsilon, b, ledger)
+    return tuple(map(Message.of_relevance, weights.vjp(s)))
+
+
+def _fill(x: Tensor, value: float | Tensor) -> Tensor:
+    return torch.as_tensor(value, dtype=x.dtype, device=x.device).expand(1, *x.shape[1:])

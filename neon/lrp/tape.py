@@ -1,0 +1,338 @@
+"""Record a forward pass: every torch function that touches the explained input, in order.
+
+The model runs as it is, once, under ``no_grad``: no hooks, no tracing, no surgery. In-place variants run out of
+place, so that every value on the tape stays what it was when it was used.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from neon.errors import UnsupportedOperationError
+
+__all__ = ["Operation", "Retention", "Slot", "Tape", "record"]
+
+
+class Slot(NamedTuple):
+    """Stands in an operation's arguments for a tensor that depends on the explained input."""
+
+    index: int
+
+
+class Retention(NamedTuple):
+    """What the tape keeps for an operation; whatever it forgets is computed again when asked for."""
+
+    inputs: bool = True
+    output: bool = False
+    forget_inputs: bool = False
+
+
+@dataclass(eq=False)
+class Operation:
+    """One torch function on the tape: ``outputs = function(*args, **kwargs)``."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    module: str = ""
+    extra_bias: Tensor | None = None  # what a merged neighbour adds to the output (see canonize)
+
+    @property
+    def name(self) -> str:
+        return function_name(self.function)
+
+    def arguments(self, value: Callable[[int], Tensor]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments with every slot replaced by ``value(slot)``."""
+        fill = functools.partial(_replace, leaf=lambda leaf: value(leaf.index) if isinstance(leaf, Slot) else leaf)
+        return fill(self.args), fill(self.kwargs)
+
+    def run(self, value: Callable[[int], Tensor]) -> tuple[Tensor, ...]:
+        """Compute the outputs again from the values of the inputs."""
+        args, kwargs = self.arguments(value)
+        with torch.no_grad():
+            outputs = tuple(carriers(self.function(*args, **kwargs)))
+        if self.extra_bias is not None:
+            return (outputs[0] + self.extra_bias,)
+        return outputs
+
+
+@dataclass(eq=False)
+class Tape:
+    """The recorded operations and the values worth keeping.
+
+    A value that was not kept is recomputed from its operation's inputs, so that what is kept is a matter of
+    speed and memory, never of correctness.
+    """
+
+    operations: list[Operation] = field(default_factory=list)
+    inputs: tuple[int, ...] = ()
+    output: int = -1
+    specs: dict[int, Tensor] = field(default_factory=dict)  # on the meta device: shape, stride, dtype
+    values: dict[int, Tensor] = field(default_factory=dict)
+
+    def producers(self) -> dict[int, Operation]:
+        return {slot: operation for operation in self.operations for slot in operation.outputs}
+
+    def consumers(self) -> dict[int, list[Operation]]:
+        table: dict[int, list[Operation]] = {}
+        for operation in self.operations:
+            for slot in operation.inputs:
+                table.setdefault(slot, []).append(operation)
+        return table
+
+    def value(self, slot: int) -> Tensor:
+        if slot not in self.values:
+            producer = next(op for op in self.operations if slot in op.outputs)
+            self.values.update(zip(producer.outputs, producer.run(self.value), strict=True))
+        return self.values[slot]
+
+    def replay(self, inputs: Sequence[Tensor], run: Callable[[Operation, dict[int, Tensor]], None]) -> dict[int, Tensor]:
+        """Send other inputs through the recorded operations: ``run`` writes each operation's outputs."""
+        values = dict(zip(self.inputs, inputs, strict=True))
+        for operation in self.operations:
+            run(operation, values)
+        return values
+
+
+def record(
+    model: Callable[..., Any],
+    inputs: Sequence[Tensor],
+    *,
+    names: Mapping[int, str] | None = None,
+    retention: Callable[[Callable[..., Any]], Retention] = lambda _: Retention(),
+) -> Tape:
+    """Run ``model(*inputs)`` and write down what happened.
+
+    Parameters
+    ----------
+    model : callable
+        Any eager torch model.
+    inputs : sequence of Tensor
+        The explained inputs; they are not modified.
+    names : mapping of int to str, optional
+        Module name by ``id`` of a module, parameter or buffer; without it operations stay unnamed.
+    retention : callable
+        What to keep for a function.
+
+    Raises
+    ------
+    UnsupportedOperationError
+        If the model writes in place into memory that another recorded tensor shares.
+    TypeError
+        If the model does not return one tensor.
+    """
+    recorder = _Recorder(names, retention)
+    aliases = [tensor.detach() for tensor in inputs]
+    recorder.tape.inputs = tuple(recorder.track(alias, keep=True) for alias in aliases)
+    with torch.no_grad(), recorder:
+        output = model(*aliases)
+    if not isinstance(output, Tensor):
+        raise TypeError(
+            f"the model returned {type(output).__name__}, not one tensor; wrap it in a function that picks the "
+            "tensor to explain, for example LRP(lambda x: model(x)[0])"
+        )
+    slot = recorder.slot(output)
+    if slot is None:
+        raise ValueError("the model's output does not depend on its input through differentiable operations")
+    recorder.tape.output = slot
+    recorder.tape.values[slot] = output.detach()
+    return recorder.tape
+
+
+class _Recorder(TorchFunctionMode):
+    def __init__(self, names: Mapping[int, str] | None, retention: Callable[[Callable[..., Any]], Retention]) -> None:
+        super().__init__()
+        self.tape = Tape()
+        self._names = names
+        self._retention = retention
+        self._tracked: dict[int, tuple[weakref.ref[Tensor], int]] = {}
+        self._stale: dict[int, str] = {}
+        self._kept_as_input: set[int] = set()
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        args, kwargs = tuple(args), dict(kwargs or {})
+        inputs = tuple(slot for leaf in _leaves((args, kwargs)) if (slot := self.slot(leaf)) is not None)
+        if not inputs or func in _CONSTANT:
+            return func(*args, **kwargs)
+        name, module = function_name(func), self._module_name((args, kwargs))
+        for slot in inputs:
+            if slot in self._stale:
+                raise UnsupportedOperationError(
+                    f"{name} in {module or 'the model'} reads memory that {self._stale[slot]} changed in place "
+                    "through a view; write the in-place operation out of place"
+                )
+        func, args, kwargs, rebound = _out_of_place(func, args, kwargs)
+        result = func(*args, **kwargs)
+        outputs = carriers(result)
+        if not outputs or all(self.slot(output) is not None for output in outputs):
+            return result  # a question (shape, comparison), or the very same tensor (dropout in eval, contiguous)
+        frozen = functools.partial(_replace, leaf=lambda leaf: leaf if (s := self.slot(leaf)) is None else Slot(s))
+        frozen_args, frozen_kwargs = frozen(args), frozen(kwargs)
+        self._retain(self._retention(func), args, kwargs, inputs)
+        keep = self._retention(func).output
+        if rebound is not None:
+            slots: tuple[int, ...] = (self._rebind(rebound, result, name, keep),)
+            result = rebound
+        else:
+            slots = tuple(self.track(output, keep=keep) for output in outputs)
+        self.tape.operations.append(Operation(func, frozen_args, frozen_kwargs, inputs, slots, module))
+        return result
+
+    def slot(self, leaf: Any) -> int | None:
+        entry = self._tracked.get(id(leaf))
+        return entry[1] if entry is not None and entry[0]() is leaf else None
+
+    def track(self, tensor: Tensor, keep: bool) -> int:
+        slot = len(self.tape.specs)
+        self._tracked[id(tensor)] = (weakref.ref(tensor), slot)
+        self.tape.specs[slot] = torch.empty_strided(
+            tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta"
+        )
+        if keep:
+            self.tape.values[slot] = tensor.detach()
+        return slot
+
+    def _retain(self, retention: Retention, args: Any, kwargs: Any, inputs: tuple[int, ...]) -> None:
+        if retention.inputs:
+            for leaf in _leaves((args, kwargs)):
+                slot = self.slot(leaf)
+                if slot is not None:
+                    self.tape.values[slot] = leaf.detach()
+                    self._kept_as_input.add(slot)
+        elif retention.forget_inputs:
+            for slot in inputs:
+                if slot not in self._kept_as_input and slot not in self.tape.inputs:
+                    self.tape.values.pop(slot, None)
+
+    def _rebind(self, target: Tensor, result: Tensor, name: str, keep: bool) -> int:
+        """Let the caller's tensor hold the new value; whoever still holds the old memory becomes stale."""
+        memory = target.untyped_storage().data_ptr()
+        for reference, slot in list(self._tracked.values()):
+            other = reference()
+            if other is not None and other is not target and other.untyped_storage().data_ptr() == memory:
+                self._stale[slot] = name
+        target.data = result
+        return self.track(target, keep)
+
+    def _module_name(self, arguments: Any) -> str:
+        if self._names is None:
+            return ""
+        for leaf in _leaves(arguments):
+            if id(leaf) in self._names:
+                return self._names[id(leaf)]
+        # No parameter: the nearest calling frame that belongs to one of the model's modules.
+        frame = sys._getframe(2)
+        while frame is not None:
+            variables = frame.f_code.co_varnames
+            if variables and variables[0] == "self":
+                owner = frame.f_locals.get("self")
+                if id(owner) in self._names and isinstance(owner, torch.nn.Module):
+                    return self._names[id(owner)]
+            frame = frame.f_back  # type: ignore[assignment]
+        return ""
+
+
+def module_names(model: Any) -> dict[int, str]:
+    """Module name by ``id`` of each module, parameter and buffer of a model."""
+    names: dict[int, str] = {}
+    if isinstance(model, torch.nn.Module):
+        for name, module in model.named_modules():
+            names[id(module)] = name
+            for tensor in (*module.parameters(recurse=False), *module.buffers(recurse=False)):
+                names.setdefault(id(tensor), name)
+    return names
+
+
+def function_name(function: Callable[..., Any]) -> str:
+    """A readable name of a torch function, also of a property such as ``Tensor.T``."""
+    name = getattr(function, "__name__", type(function).__name__)
+    if name == "__get__":
+        return str(getattr(getattr(function, "__self__", None), "__name__", name))
+    return name
+
+
+# Results that do not depend on the values of their arguments, or that the user cut off on purpose.
+_CONSTANT = frozenset(
+    {
+        torch.Tensor.detach,
+        torch.zeros_like,
+        torch.ones_like,
+        torch.empty_like,
+        torch.full_like,
+        torch.rand_like,
+        torch.randn_like,
+        torch.Tensor.new_zeros,
+        torch.Tensor.new_ones,
+        torch.Tensor.new_full,
+        torch.Tensor.new_empty,
+        torch.Tensor.new_tensor,
+    }
+)
+
+
+def _out_of_place(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, Any, Tensor | None]:
+    """The function without its in-place effect, and the tensor that it would have changed."""
+    name = getattr(func, "__name__", "")
+    if kwargs.get("out") is not None:
+        raise UnsupportedOperationError(f"{name}(..., out=...) writes into a given tensor; use its return value")
+    if name.endswith("_") and not name.endswith("__"):
+        for owner in (torch.Tensor, torch, torch.nn.functional):
+            plain = getattr(owner, name[:-1], None)
+            if plain is not None and args and isinstance(args[0], Tensor):
+                return plain, args, kwargs, args[0]
+    if name == "__setitem__":
+        raise UnsupportedOperationError("item assignment into a tensor that depends on the explained input")
+    parameters = _parameters(func)
+    if "inplace" in parameters:
+        position = parameters.index("inplace")
+        if kwargs.get("inplace") or (len(args) > position and args[position]):
+            args = tuple(False if i == position else a for i, a in enumerate(args))
+            kwargs = {key: value for key, value in kwargs.items() if key != "inplace"}
+            return func, args, kwargs, args[0] if args else kwargs[parameters[0]]
+    return func, args, kwargs, None
+
+
+@functools.cache
+def _parameters(func: Any) -> tuple[str, ...]:
+    if not inspect.isfunction(func):
+        return ()
+    return tuple(inspect.signature(func).parameters)
+
+
+def _replace(tree: Any, leaf: Callable[[Any], Any]) -> Any:
+    if isinstance(tree, tuple) and not isinstance(tree, Slot):
+        items = (_replace(item, leaf) for item in tree)
+        return type(tree)(*items) if hasattr(tree, "_fields") else tuple(items)
+    if isinstance(tree, list):
+        return [_replace(item, leaf) for item in tree]
+    if isinstance(tree, dict):
+        return {key: _replace(item, leaf) for key, item in tree.items()}
+    return leaf(tree)
+
+
+def _leaves(tree: Any) -> Iterator[Any]:
+    if isinstance(tree, (tuple, list)):
+        for item in tree:
+            yield from _leaves(item)
+    elif isinstance(tree, dict):
+        for item in tree.values():
+            yield from _leaves(item)
+    else:
+        yield tree
+
+
+def carriers(result: Any) -> list[Tensor]:
+    """The tensors of a result that can carry relevance: floating ones (not indices, not masks)."""
+    return [leaf for leaf in _leaves(result) if isinstance(leaf, Tensor) and leaf.is_floating_point()]

@@ -1,0 +1,28 @@
+"""Plots of explanations: bar, beeswarm, waterfall, heatmap. Red is positive relevance, blue is negative.
+
+Each takes an explanation (`heatmap` also an array) and `ax=None`, draws and returns the axes; none shows a
+window or changes matplotlib's settings. matplotlib is imported at first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from neon.plots._bar import bar
+    from neon.plots._beeswarm import beeswarm
+    from neon.plots._heatmap import heatmap
+    from neon.plots._waterfall import waterfall
+
+__all__ = ["bar", "beeswarm", "heatmap", "waterfall"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return getattr(import_module(f"neon.plots._{name}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

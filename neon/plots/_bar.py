@@ -1,0 +1,162 @@
+"""Bars: how much relevance each feature gets."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+
+from neon.explanation import Explanation
+from neon.plots._canvas import (
+    FAINT,
+    SMALL,
+    axes,
+    name_lines,
+    note_others,
+    number_beside,
+    others_name,
+    padded,
+    table_of,
+    targets_of,
+    what,
+)
+from neon.plots._text import BLUE, RED, elide, feature_order, named_value, number
+
+# Groups get colours that mean no sign, neither red nor blue, of P. Tol's palette for all kinds of sight.
+GROUP_COLORS = ("#117733", "#ddcc77", "#aa4499", "#44aa99", "#332288", "#999933", "#882255", "#88ccee")
+
+
+def bar(
+    explanation: Explanation,
+    *,
+    max_features: int = 10,
+    by: Literal["target"] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the mean |relevance| of each feature; the relevance itself where there is only one sample.
+
+    Each bar is as long as the mean |relevance|; its red part is what positive relevance adds to it, its blue
+    part what negative relevance does. The other features are added up as a number on the last line.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        Of one output per sample.
+    max_features : int
+        Features with a line of their own.
+    by : None or "target"
+        "target": one bar for each explained output (class, cluster), over the samples that explain it.
+    ax : matplotlib Axes, optional
+        Where to draw; new axes by default.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ValueError
+        If the explanation is of all outputs, or there is nothing to draw.
+    """
+    explanation = table_of(explanation)
+    if by not in (None, "target"):
+        raise ValueError(f"by: expected None or 'target', got {by!r}")
+    if by == "target":
+        return _grouped(explanation, max_features, ax)
+    return (_one_sample if len(explanation) == 1 else _all_samples)(explanation, max_features, ax)
+
+
+def _all_samples(explanation: Explanation, max_features: int, ax: Axes | None) -> Axes:
+    values, left_out = _finite(explanation)
+    positive, negative = (_mean(np.maximum(sign * values, 0)) for sign in (1, -1))
+    magnitude = positive + negative
+    shown, others = feature_order(magnitude, max_features)
+    lines = range(len(shown))
+    ax = axes(ax, lines=len(shown) + 1)
+    ax.barh(lines, positive[shown], color=RED, label="positive")
+    ax.barh(lines, negative[shown], left=positive[shown], color=BLUE, label="negative")
+    for line, end in enumerate(magnitude[shown]):
+        number_beside(ax, end, line, number(end), right=True)
+    _finish(ax, explanation, shown, others, magnitude, left_out)
+    ax.set_xlim(0, padded(0, magnitude.max() or 1.0, right=0.12)[1])
+    if positive.any() and negative.any():
+        ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False, fontsize=SMALL)
+    return ax
+
+
+def _one_sample(explanation: Explanation, max_features: int, ax: Axes | None) -> Axes:
+    values = explanation.values[0]
+    shown, others = feature_order(np.abs(values), max_features)
+    lengths = np.append(values[shown], [values[others].sum()] if others.size else [])
+    drawn = np.where(np.isfinite(lengths), lengths, 0.0)
+    ax = axes(ax, lines=len(lengths))
+    ax.axvline(0, **FAINT)
+    ax.barh(range(len(drawn)), drawn, color=[RED if length >= 0 else BLUE for length in drawn])
+    for line, (end, length) in enumerate(zip(drawn, lengths, strict=True)):
+        number_beside(ax, end, line, number(length, signed=True), right=end >= 0)
+    names = [named_value(explanation.feature_names[f], explanation.data[0, f]) for f in shown]
+    name_lines(ax, names + others_name(others))
+    low, high = min(drawn.min(), 0.0), max(drawn.max(), 0.0)
+    ax.set_xlim(padded(low, high, left=0.2 if low < 0 else 0.0, right=0.2 if high > 0 else 0.0))
+    ax.set_xlabel(f"relevance · {what(explanation)}", parse_math=False)
+    return ax
+
+
+def _grouped(explanation: Explanation, max_features: int, ax: Axes | None) -> Axes:
+    values, left_out = _finite(explanation)
+    targets = targets_of(explanation)
+    target = targets[np.isfinite(explanation.values).all(axis=1)]
+    magnitude = _mean(np.abs(values))
+    shown, others = feature_order(magnitude, max_features)
+    groups = np.unique(targets)
+    height = 0.84 / len(groups)
+    ax = axes(ax, lines=len(shown) * max(1.0, 0.35 * len(groups)))
+    longest = 0.0
+    for place, group in enumerate(groups):
+        members = np.abs(values[target == group])
+        lengths = _mean(members)[shown]
+        longest = max(longest, lengths.max())
+        lines = np.arange(len(shown)) + (place - (len(groups) - 1) / 2) * height
+        color = _group_color(place, len(groups))
+        name = f"{elide(explanation.output_names[group], 24)} ({len(members)})"
+        ax.barh(lines, lengths, height=0.92 * height, color=color, label=name)
+    _finish(ax, explanation, shown, others, magnitude, left_out)
+    ax.set_xlim(0, padded(0, longest or 1.0, right=0.05)[1])
+    legend = ax.legend(title="explained (samples)", loc="best", fontsize=SMALL, title_fontsize=SMALL)
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+    return ax
+
+
+def _finish(
+    ax: Axes,
+    explanation: Explanation,
+    shown: np.ndarray,
+    others: np.ndarray,
+    magnitude: np.ndarray,
+    left_out: str,
+) -> None:
+    name_lines(ax, [elide(explanation.feature_names[f]) for f in shown] + others_name(others))
+    if others.size:
+        note_others(ax, len(shown), magnitude[others].sum())
+    ax.set_xlabel(f"mean |relevance| · {what(explanation)}{left_out}", parse_math=False)
+
+
+def _finite(explanation: Explanation) -> tuple[np.ndarray, str]:
+    """Rows that can be averaged, and words for how many cannot."""
+    finite = np.isfinite(explanation.values).all(axis=1)
+    count = len(finite) - finite.sum()
+    return explanation.values[finite], f" · without {count} rows that are not finite" if count else ""
+
+
+def _mean(rows: np.ndarray) -> np.ndarray:
+    """Average the rows; zeros if there is none."""
+    return rows.sum(axis=0) / max(len(rows), 1)
+
+
+def _group_color(place: int, count: int) -> str | tuple[float, ...]:
+    if count <= len(GROUP_COLORS):
+        return GROUP_COLORS[place]
+    return mpl.colormaps["viridis"](place / (count - 1))

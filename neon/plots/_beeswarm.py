@@ -1,0 +1,117 @@
+"""Beeswarm: the relevance of each feature in each sample."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import ListedColormap
+
+from neon.explanation import Explanation
+from neon.plots._canvas import FAINT, axes, name_lines, note_others, others_name, padded, table_of, what
+from neon.plots._columns import as_numbers
+from neon.plots._text import GREY, elide, feature_order
+
+# Red and blue mean the sign of relevance everywhere: feature values take other colours, without pale yellow.
+VALUE_COLORS = ListedColormap(mpl.colormaps["viridis"](np.linspace(0.0, 0.93, 256)), "neon_value")
+SPREAD, STEP, BINS = 0.42, 0.13, 120  # lines to either side, lines between two dots, piles along the axis
+
+
+def beeswarm(
+    explanation: Explanation, *, max_features: int = 10, ax: Axes | None = None, colorbar: bool = True
+) -> Axes:
+    """Draw one dot a sample and feature: at its relevance, coloured by the feature's value.
+
+    Dots pile up where many have the same relevance. The other features are added up on the last line.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        Of one output per sample.
+    max_features : int
+        Features with a line of their own, by mean |relevance|.
+    ax : matplotlib Axes, optional
+        Where to draw; new axes by default.
+    colorbar : bool
+        Whether to add the legend of feature values.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ValueError
+        If the explanation is of all outputs, or there is nothing to draw.
+
+    Notes
+    -----
+    Colours span the 5th to 95th percentile of each feature; strings and missing values are grey. Values of
+    relevance that are not finite have no place on the axis and are left out.
+    """
+    explanation = table_of(explanation)
+    values = explanation.values
+    magnitude = np.abs(np.where(np.isfinite(values), values, 0.0)).mean(axis=0)
+    shown, others = feature_order(magnitude, max_features)
+    finite = values[:, shown][np.isfinite(values[:, shown])]
+    low, high = padded(finite.min(initial=0.0), finite.max(initial=0.0), left=0.03, right=0.03)
+    ax = axes(ax, lines=1.15 * (len(shown) + bool(others.size)))
+    ax.axvline(0, **FAINT)
+    for line, feature in enumerate(shown):
+        ax.axhline(line, **FAINT | {"color": "0.85", "linestyle": ":"})
+        dots = np.isfinite(values[:, feature])
+        relevance = values[dots, feature]
+        ax.scatter(
+            relevance,
+            line + _piles(relevance, low, high),
+            s=14,
+            c=_colors(as_numbers(explanation.data[dots, feature])),
+            linewidths=0,
+            zorder=2,
+            rasterized=len(relevance) > 1000,  # keeps vector files small
+        )
+    name_lines(ax, [elide(explanation.feature_names[f]) for f in shown] + others_name(others))
+    if others.size:
+        note_others(ax, len(shown), magnitude[others].sum())
+    ax.set_xlim(low, high)
+    ax.set_xlabel(f"relevance · {what(explanation)}", parse_math=False)
+    if colorbar:
+        bar = ax.figure.colorbar(
+            ScalarMappable(cmap=VALUE_COLORS),
+            ax=ax,
+            aspect=40,
+            pad=0.02,
+            ticks=[0, 1],
+            shrink=min(1, 12 / len(shown)),
+        )
+        bar.ax.set_yticklabels(["low", "high"])
+        bar.ax.tick_params(length=0)
+        bar.set_label("feature value", labelpad=-8)
+        bar.outline.set_visible(False)
+    return ax
+
+
+def _piles(relevance: np.ndarray, low: float, high: float) -> np.ndarray:
+    """How far each dot moves off its line: dots in one bin pile up, in turn below and above it."""
+    bins = np.minimum(((relevance - low) / (high - low) * BINS).astype(int), BINS - 1)
+    order = np.argsort(bins, kind="stable")
+    counts = np.bincount(bins, minlength=BINS)
+    rank = np.empty(len(bins), dtype=int)
+    rank[order] = np.arange(len(bins)) - np.repeat(np.cumsum(counts) - counts, counts)
+    place = np.where(rank % 2, -1, 1) * ((rank + 1) // 2)
+    return place * min(STEP, SPREAD / np.abs(place).max(initial=1))
+
+
+def _colors(feature: np.ndarray) -> np.ndarray:
+    """Colours of the dots, (n_samples, 4)."""
+    known = np.isfinite(feature)
+    colors = np.empty((len(feature), 4))
+    colors[:] = mpl.colors.to_rgba(GREY)
+    if known.any():
+        low, high = np.percentile(feature[known], [5, 95])
+        if low == high:  # a rare feature: mostly zeros
+            low, high = feature[known].min(), feature[known].max()
+        scaled = (feature[known] - low) / (high - low) if high > low else np.full(known.sum(), 0.5)
+        colors[known] = VALUE_COLORS(np.clip(scaled, 0.0, 1.0))
+    return colors

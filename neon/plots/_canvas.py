@@ -1,0 +1,117 @@
+"""What the plots share: axes, lines, limits, colours of relevance, and the check of what they are given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+
+from neon.explanation import Explanation
+from neon.plots._text import BLUE, RED, elide, number
+
+SMALL = 9  # font size in points, for numbers beside bars
+FAINT: dict[str, Any] = {"color": "0.6", "linewidth": 0.8, "zorder": 0.5}
+
+# 257 colours: with symmetrical limits, zero falls on the middle one, white. What is no number is grey.
+RELEVANCE_COLORS = LinearSegmentedColormap.from_list(
+    "neon_relevance", ["#0d2c54", BLUE, "#ffffff", RED, "#5c0a14"], N=257
+).with_extremes(bad="0.85")
+
+
+def table_of(explanation: Explanation) -> Explanation:
+    """Return the explanation if it can be drawn feature by feature.
+
+    Raises
+    ------
+    TypeError
+        If it is no explanation.
+    ValueError
+        If it explains all outputs at once, has no rows or features, or is of images.
+    """
+    if not isinstance(explanation, Explanation):
+        raise TypeError(f"expected a neon.Explanation, got {type(explanation).__name__}")
+    targets_of(explanation)
+    if len(explanation.feature_shape) > 1:
+        raise ValueError(f"no plot for features of shape {explanation.feature_shape} but plot.heatmap(row)")
+    if 0 in explanation.values.shape:
+        raise ValueError(f"nothing to draw: values have shape {explanation.values.shape}")
+    return explanation
+
+
+def targets_of(explanation: Explanation) -> np.ndarray:
+    """Return which output each sample explains; raise if it explains all of them."""
+    if explanation.target is None:
+        first = (explanation.output_names or (0,))[0]
+        raise ValueError(f"select an output first: explanation.select({first!r})")
+    return explanation.target
+
+
+def what(explanation: Explanation) -> str:
+    """Say what is explained, and of which output where all samples have the same of several."""
+    names, targets = explanation.output_names, set(targets_of(explanation).tolist())
+    output = f": {names[targets.pop()]}" if len(targets) == 1 < len(names) else ""
+    return elide(explanation.explains + output, 64)
+
+
+def axes(ax: Axes | None, *, lines: float) -> Axes:
+    """Take the given axes, or make a figure of a height that fits the number of lines."""
+    if ax is None:
+        _, ax = plt.subplots(figsize=(7.5, 1.3 + 0.36 * lines), layout="constrained")
+    for side in ("top", "right", "left"):
+        ax.spines[side].set_visible(False)
+    ax.tick_params(axis="y", length=0)
+    return ax
+
+
+def name_lines(ax: Axes, names: Sequence[str]) -> None:
+    """Name the lines of a plot from the top down. Names are no formulas, even with a "$" in them."""
+    ax.set_yticks(range(len(names)), names, parse_math=False)
+    ax.set_ylim(len(names) - 0.4, -0.6)
+
+
+def others_name(others: np.ndarray) -> list[str]:
+    """Name the last line, if there are other features."""
+    return [f"{others.size} other features"] if others.size else []
+
+
+def note_others(ax: Axes, line: int, magnitude: float) -> None:
+    """Say how much the other features have together: one bar for all of them would dwarf the rest."""
+    ax.annotate(
+        f"{number(magnitude)} mean |relevance| together",
+        (0, line),
+        xycoords=("axes fraction", "data"),
+        xytext=(4, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=SMALL,
+        color="0.45",
+    )
+
+
+def number_beside(
+    ax: Axes, at: float, line: float, text: str, *, right: bool, gap: int = 3, **look: Any
+) -> None:
+    """Write a number to the right or left of the end of a bar."""
+    ax.annotate(
+        text,
+        (at, line),
+        xytext=(gap if right else -gap, 0),
+        textcoords="offset points",
+        ha="left" if right else "right",
+        va="center",
+        fontsize=SMALL,
+        **look,
+    )
+
+
+def padded(low: float, high: float, *, left: float = 0.0, right: float = 0.0) -> tuple[float, float]:
+    """Limits with room for numbers, as parts of the range; any limits where the range is empty."""
+    width = high - low
+    if not width > 1e-9 * max(abs(low), abs(high)):
+        width = abs(low) or 1.0
+        low, high = low - width / 2, low + width / 2
+    return low - left * width, high + right * width

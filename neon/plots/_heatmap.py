@@ -1,0 +1,184 @@
+"""Heatmaps: relevance of the pixels of an image, or of all samples and features of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+
+from neon.explanation import Explanation
+from neon.plots._canvas import (
+    RELEVANCE_COLORS,
+    SMALL,
+    axes,
+    name_lines,
+    note_others,
+    others_name,
+    targets_of,
+    table_of,
+    what,
+)
+from neon.plots._text import elide, feature_order
+
+
+def heatmap(
+    explanation: Explanation | Any,
+    row: int = 0,
+    *,
+    shape: tuple[int, ...] | None = None,
+    data: Any = None,
+    limit: float | None = None,
+    max_features: int = 20,
+    colorbar: bool = True,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw relevance as colours: red positive, blue negative, zero white, on a symmetrical scale.
+
+    An image is drawn where samples have several axes, or `shape` gives them some; channels are summed. A
+    table is drawn otherwise: features downwards, by mean |relevance|; samples to the right, by explained
+    output, then by prediction.
+
+    Parameters
+    ----------
+    explanation : Explanation or array
+        Of one output per sample. An array (or tensor) of shape (height, width), (channels, height, width) or
+        (height, width, channels) is one image; four axes are several, and so are the rows of a matrix where
+        `shape` is given.
+    row : int
+        Which sample, where one is drawn.
+    shape : tuple of int, optional
+        Shape of an image whose pixels are the features, such as (8, 8).
+    data : bool or array, optional
+        The image itself, in faint grey where there is no relevance. True takes it from the explanation.
+    limit : float, optional
+        The relevance with the strongest colour; the largest magnitude by default.
+    max_features : int
+        Features of a table that are drawn; the others are added up on the last line.
+    colorbar : bool
+        Whether to add the legend of relevance.
+    ax : matplotlib Axes, optional
+        Where to draw; new axes by default.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ValueError
+        If the explanation is of all outputs, or the array is no image.
+    """
+    if isinstance(explanation, Explanation):
+        targets_of(explanation)
+        if shape is None and len(explanation.feature_shape) == 1:
+            return _table(table_of(explanation), limit, max_features, colorbar, ax)
+        relevance = explanation.values[row]
+        data = explanation.data[row] if data is True else data
+    else:
+        relevance = _array(explanation)
+        if relevance.ndim > 3 or (shape is not None and relevance.ndim == 2):
+            relevance = relevance[row]
+    return _image(relevance, shape, data, limit, colorbar, ax)
+
+
+def _image(
+    relevance: np.ndarray,
+    shape: tuple[int, ...] | None,
+    data: Any,
+    limit: float | None,
+    colorbar: bool,
+    ax: Axes | None,
+) -> Axes:
+    pixels = _pixels(relevance, shape, np.sum)
+    if ax is None:
+        _, ax = plt.subplots(figsize=(4.6, 4.0), layout="constrained")
+    norm = _norm(pixels, limit)
+    alpha = None
+    if data is not None and data is not False:
+        ax.imshow(_faint(_pixels(_array(data), shape, np.mean)), cmap="gray", vmin=0, vmax=1)
+        alpha = np.clip(np.abs(np.nan_to_num(pixels)) / norm.vmax, 0, 1)
+    image = ax.imshow(pixels, cmap=RELEVANCE_COLORS, norm=norm, alpha=alpha, interpolation="nearest")
+    ax.set_xticks([])
+    ax.set_yticks([])
+    if colorbar:
+        _colorbar(ax, image)
+    return ax
+
+
+def _table(
+    explanation: Explanation, limit: float | None, max_features: int, colorbar: bool, ax: Axes | None
+) -> Axes:
+    target = targets_of(explanation)
+    samples = np.lexsort((-explanation.prediction, target))
+    values, target = explanation.values[samples], target[samples]
+    magnitude = np.abs(np.where(np.isfinite(values), values, 0.0)).mean(axis=0)
+    shown, others = feature_order(magnitude, max_features)
+    ax = axes(ax, lines=0.8 * len(shown))
+    norm = _norm(values[:, shown], limit)
+    image = ax.imshow(
+        values[:, shown].T, cmap=RELEVANCE_COLORS, norm=norm, aspect="auto", interpolation="nearest"
+    )
+    name_lines(ax, [elide(explanation.feature_names[f]) for f in shown] + others_name(others))
+    ax.set_ylim(len(shown) - 0.5 + bool(others.size), -0.5)
+    if others.size:
+        note_others(ax, len(shown), magnitude[others].sum())
+    bounds = [0, *(np.flatnonzero(np.diff(target)) + 1), len(target)]
+    for start, stop in pairwise(bounds) if len(bounds) > 2 else ():
+        ax.plot([stop - 0.5] * 2, [-0.5, len(shown) - 0.5], color="0.2", linewidth=0.8)
+        name = elide(explanation.output_names[target[start]], 16)
+        middle = (start + stop - 1) / 2
+        ax.text(middle, -0.6, name, ha="center", va="bottom", fontsize=SMALL, parse_math=False)
+    ax.set_xlim(-0.5, len(target) - 0.5)
+    ax.set_xlabel(f"samples, by prediction · {what(explanation)}", parse_math=False)
+    if colorbar:
+        _colorbar(ax, image)
+    return ax
+
+
+def _pixels(
+    array: np.ndarray, shape: tuple[int, ...] | None, reduce: Callable[..., np.ndarray]
+) -> np.ndarray:
+    """Reduce an image to (height, width).
+
+    Channels come first, as in torch; last, if only the last axis is short.
+    """
+    pixels = array if shape is None else array.reshape(shape)
+    if pixels.ndim == 3:
+        last = pixels.shape[-1] <= 4 < pixels.shape[0]
+        pixels = reduce(pixels, axis=-1 if last else 0)
+    if pixels.ndim != 2:
+        raise ValueError(
+            f"expected an image of shape (height, width) or (channels, height, width), got {pixels.shape}; "
+            "shape= gives the shape of a flat one"
+        )
+    return pixels
+
+
+def _array(array: Any) -> np.ndarray:
+    """Make an array, also of a tensor that has a gradient or is on another device."""
+    if hasattr(array, "detach"):
+        array = array.detach().cpu()
+    return np.asarray(array, dtype=np.float64)
+
+
+def _norm(pixels: np.ndarray, limit: float | None) -> Normalize:
+    finite = np.abs(pixels[np.isfinite(pixels)])
+    limit = finite.max(initial=0.0) if limit is None else limit
+    return Normalize(-(limit or 1.0), limit or 1.0)
+
+
+def _faint(pixels: np.ndarray) -> np.ndarray:
+    """Move pixels between light grey and white, so that colours stay in front."""
+    low, high = np.nanmin(pixels), np.nanmax(pixels)
+    return 0.6 + 0.4 * (pixels - low) / (high - low or 1.0)
+
+
+def _colorbar(ax: Axes, image: Any) -> None:
+    bar = ax.figure.colorbar(image, ax=ax, aspect=30, pad=0.02, shrink=0.9)
+    bar.set_label("relevance")
+    bar.outline.set_visible(False)

@@ -1,0 +1,71 @@
+"""An explanation as a small HTML table, for notebooks."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neon.plots._text import BLUE, RED, elide, feature_order, number
+
+if TYPE_CHECKING:
+    from neon.explanation import Explanation
+
+BAR_WIDTH = 160  # pixels
+
+
+def table(explanation: Explanation, *, max_features: int = 8) -> str:
+    """Write HTML: what is explained; mean |relevance| of the top features; residuals; conservation.
+
+    The red and the blue part of a bar are what positive and negative relevance add to it. Text is escaped.
+    """
+    features = " × ".join(map(str, explanation.feature_shape))
+    outputs = escape(elide(", ".join(explanation.output_names), 60))
+    size = f"{len(explanation):,} samples · {features} features · {outputs}"
+    residuals = ", ".join(f"<code>{escape(name)}</code>" for name in explanation.residuals) or "none"
+    return (
+        '<div style="font-size:90%;line-height:1.35">'
+        f"<div><b>Explanation</b> of {escape(explanation.explains)} "
+        f'<span style="opacity:.65">· {size}</span></div>'
+        f"{_features(explanation, max_features)}"
+        f'<div style="opacity:.75">residuals: {residuals} · largest conservation error: '
+        f"{number(explanation.conservation_error())}</div></div>"
+    )
+
+
+def _features(explanation: Explanation, max_features: int) -> str:
+    """Write the table; none where samples have several axes, or there is nothing to average."""
+    values = explanation.values
+    if values.size == 0 or len(explanation.feature_shape) > 1:
+        return ""
+    columns = np.moveaxis(values, 1, -1).reshape(-1, values.shape[1])
+    columns = np.where(np.isfinite(columns), columns, 0.0)
+    positive, negative = np.maximum(columns, 0).mean(axis=0), np.maximum(-columns, 0).mean(axis=0)
+    magnitude = positive + negative
+    shown, others = feature_order(magnitude, max_features)
+    scale = BAR_WIDTH / (magnitude.max() or 1.0)
+    rows = "".join(
+        _row(
+            escape(elide(explanation.feature_names[feature])),
+            _bar(positive[feature] * scale, RED) + _bar(negative[feature] * scale, BLUE),
+            number(magnitude[feature]),
+        )
+        for feature in shown
+    )
+    if others.size:
+        name = f'<span style="opacity:.65">{others.size} other features</span>'
+        rows += _row(name, "", number(magnitude[others].sum()))
+    caption = '<caption style="text-align:left;opacity:.65;caption-side:top">mean |relevance|</caption>'
+    return f'<table style="border-collapse:collapse;margin:.3em 0;border:none">{caption}{rows}</table>'
+
+
+def _row(name: str, bars: str, value: str) -> str:
+    style = "padding:1px 8px 1px 0;border:none;white-space:nowrap;text-align:"
+    cells = zip((name, bars, value), ("left", "left", "right"), strict=True)
+    return "<tr>" + "".join(f'<td style="{style}{align}">{cell}</td>' for cell, align in cells) + "</tr>"
+
+
+def _bar(pixels: float, color: str) -> str:
+    style = f"display:inline-block;height:.7em;width:{pixels:.1f}px;background:{color}"
+    return f'<span style="{style}"></span>'

@@ -1,0 +1,59 @@
+"""What all displays share and needs no matplotlib: colours, short text, the order of features."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+# A red and a blue that differ in lightness too, and stay apart for all common kinds of colour blindness.
+RED = "#cc3340"
+BLUE = "#2f74b8"
+GREY = "#8c8c8c"
+
+
+def elide(text: str, width: int = 32) -> str:
+    """Shorten long text in the middle: both ends of a name tell it from its neighbours."""
+    text = " ".join(str(text).split())
+    if len(text) <= width:
+        return text
+    tail = (width - 1) // 3
+    return f"{text[: width - 1 - tail].rstrip()}…{text[len(text) - tail :].lstrip()}"
+
+
+def number(value: float, *, signed: bool = False) -> str:
+    """Three significant digits, with a proper minus sign: −0.0123, 1,234, 4.56e−07."""
+    value = float(value) + 0.0  # no negative zero
+    if not np.isfinite(value):
+        text = {np.inf: "∞", -np.inf: "-∞"}.get(value, "nan")
+    elif value == 0 or 1e-3 <= abs(value) < 1e6:
+        decimals = 0 if value == 0 else max(0, 2 - int(np.floor(np.log10(abs(value)))))
+        text = f"{value:,.{decimals}f}"
+    else:
+        text = f"{value:.2e}"
+    plus = "+" if signed and value > 0 else ""
+    return plus + text.replace("-", "−")
+
+
+def named_value(name: str, value: Any) -> str:
+    """`name = value`: a feature of one sample; only the name where it has no value of its own."""
+    if isinstance(value, Real | np.bool_):
+        value = float(value)
+        digits = ".0f" if value.is_integer() and abs(value) < 1e15 else ".4g"
+        shown = f"{value:{digits}}".replace("-", "−")
+    else:
+        shown = elide(value, 16)
+    return f"{elide(name)} = {shown}" if shown else elide(name)
+
+
+def feature_order(importance: np.ndarray, max_features: int) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the most important features, most important first, and of the others.
+
+    A single other feature is shown by its name: its line is needed anyway.
+    """
+    if max_features < 1:
+        raise ValueError(f"max_features: expected at least 1, got {max_features}")
+    order = np.argsort(-np.nan_to_num(importance), kind="stable")
+    shown = len(order) if len(order) <= max_features + 1 else max_features
+    return order[:shown], order[shown:]

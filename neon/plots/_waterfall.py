@@ -1,0 +1,77 @@
+"""Waterfall: from the base value to the prediction of one sample, feature by feature."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from neon.explanation import Explanation
+from neon.plots._canvas import FAINT, axes, name_lines, number_beside, others_name, padded, table_of, what
+from neon.plots._text import BLUE, RED, elide, feature_order, named_value, number
+
+RESIDUAL: dict[str, Any] = {"facecolor": "#e3e3e3", "edgecolor": "#7a7a7a", "hatch": "////", "linewidth": 0.8}
+
+
+def waterfall(
+    explanation: Explanation, row: int = 0, *, max_features: int = 10, ax: Axes | None = None
+) -> Axes:
+    """Draw how features, then residuals, lead from the base value to the prediction of one sample.
+
+    Read from the top down: the base value; features, most relevant first (red: up, blue: down); the features
+    left out, as one step; residuals by name, hatched grey, as no feature owns them (those that are zero take
+    no line); the prediction. A step that is not finite has no length, but its number.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        Of one output per sample.
+    row : int
+        Which sample.
+    max_features : int
+        Features with a line of their own.
+    ax : matplotlib Axes, optional
+        Where to draw; new axes by default.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ValueError
+        If the explanation is of all outputs, or there is nothing to draw.
+    IndexError
+        If there is no such row.
+    """
+    sample = table_of(explanation)[int(row)]
+    values, base, prediction = sample.values[0], sample.base_values[0], sample.prediction[0]
+    shown, others = feature_order(np.abs(values), max_features)
+    residuals = {name: part[0] for name, part in sample.residuals.items() if part[0] != 0}
+    names = [
+        "base value",
+        *(named_value(sample.feature_names[f], sample.data[0, f]) for f in shown),
+        *others_name(others),
+        *(elide(name) for name in residuals),
+        "prediction",
+    ]
+    features = [*values[shown], values[others].sum()] if others.size else list(values[shown])
+    steps = features + list(residuals.values())
+    lengths = np.where(np.isfinite(steps), steps, 0.0)
+    ends = np.cumsum([base if np.isfinite(base) else 0.0, *lengths])
+
+    ax = axes(ax, lines=len(names))
+    for line, (step, length) in enumerate(zip(steps, lengths, strict=True), start=1):
+        look = {"color": RED if length >= 0 else BLUE} if line <= len(features) else RESIDUAL
+        ax.barh(line, length, left=ends[line - 1], height=0.7, zorder=2, **look)
+        number_beside(ax, ends[line], line, number(step, signed=True), right=length >= 0)
+    for line, end in enumerate(ends):
+        ax.plot([end, end], [line, line + 1], **FAINT)
+    for line, end, text in ((0, ends[0], number(base)), (len(names) - 1, ends[-1], number(prediction))):
+        ax.plot([end], [line], marker="D", markersize=6, color="#333333", zorder=3)
+        number_beside(ax, end, line, text, right=True, gap=7, fontweight="bold")
+    name_lines(ax, names)
+    ax.set_xlim(padded(ends.min(), ends.max(), left=0.2, right=0.2))
+    ax.set_xlabel(what(sample), parse_math=False)
+    return ax

@@ -1,0 +1,136 @@
+"""The floor plan: a module imports from its own floor or from below, and optional libraries only when used."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+MODULES = sorted((ROOT / "neon").rglob("*.py"))
+
+FLOORS = {
+    "neon.errors": 0,
+    "neon.lrp": 1,
+    "neon.rules": 1,
+    "neon.composites": 1,
+    "neon.nn": 2,
+    "neon.converters": 3,
+    "neon.explainer": 4,
+    "neon.explanation": 4,
+    "neon.plots": 4,
+    "neon.cli": 5,
+    "neon.evaluate": 5,
+    "neon.report": 5,
+    "neon.scale": 5,
+    "neon": 6,  # the package's front door, `neon/__init__.py`, may import everything
+}
+
+
+def floor(module: str) -> int:
+    """Floor of a dotted module name; ``neon._anything`` stands below everything."""
+    parts = module.split(".")
+    if len(parts) > 1 and parts[1].startswith("_") and not parts[1].startswith("__"):
+        return 0
+    for length in range(len(parts), 1, -1):
+        name = ".".join(parts[:length])
+        if name in FLOORS:
+            return FLOORS[name]
+    if len(parts) > 1:
+        raise LookupError(f"{module} has no floor: give it one in FLOORS")
+    return FLOORS[module]
+
+
+def module_name(path: Path, root: Path = ROOT) -> str:
+    """Dotted name of a file: neon/lrp/__init__.py -> neon.lrp."""
+    parts = path.relative_to(root).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(source: str, module: str, *, is_package: bool = False) -> Iterator[str]:
+    """Yield the dotted names a module imports, wherever the statement stands in it.
+
+    A name imported from a package stands as ``package.name``: it may be a module itself.
+    """
+    package = module.split(".") if is_package else module.split(".")[:-1]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            start = ".".join([*above, *([node.module] if node.module else [])])
+            yield from (f"{start}.{alias.name}" for alias in node.names)
+
+
+def upward_imports(source: str, module: str, *, is_package: bool = False) -> list[str]:
+    """Return the imports that point to a higher floor."""
+    # `from neon import x` names neon.x; what is no module there is a name of the front door, on the top floor
+    ours = [name for name in imports(source, module, is_package=is_package) if name.split(".")[0] == "neon"]
+    return [name for name in ours if _floor_or_top(name) > floor(module)]
+
+
+def _floor_or_top(name: str) -> int:
+    try:
+        return floor(name)
+    except LookupError:
+        return FLOORS["neon"]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_name)
+def test_imports_point_downwards(path: Path) -> None:
+    upwards = upward_imports(path.read_text(), module_name(path), is_package=path.stem == "__init__")
+    assert not upwards, f"{module_name(path)} (floor {floor(module_name(path))}) imports {upwards}"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "neon" / "lrp").rglob("*.py")), ids=module_name)
+def test_engine_knows_nothing_of_scikit_learn(path: Path) -> None:
+    names = imports(path.read_text(), module_name(path), is_package=path.stem == "__init__")
+    assert not {name.split(".")[0] for name in names} & {"sklearn", "scipy", "pandas"}
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "upwards"),
+    [
+        ("neon.lrp.tape", "import neon.nn.pooling", ["neon.nn.pooling"]),
+        ("neon.lrp.tape", "def f():\n    from neon.converters import registry", ["neon.converters.registry"]),
+        ("neon.lrp.tape", "from ..nn import functional", ["neon.nn.functional"]),
+        ("neon.lrp.tape", "from .. import nn", ["neon.nn"]),
+        ("neon.lrp.tape", "from neon import explain", ["neon.explain"]),
+        ("neon.nn.pooling", "import neon", ["neon"]),
+        ("neon.errors", "from neon.lrp import LRP", ["neon.lrp.LRP"]),
+        ("neon._chunks", "from neon.lrp import LRP", ["neon.lrp.LRP"]),
+        ("neon.explanation", "from neon.cli import main", ["neon.cli.main"]),
+        ("neon.cli", "from neon import explain", ["neon.explain"]),
+        ("neon.lrp.tape", "import torch, neon.errors\nfrom . import rules\nfrom neon._chunks import rows", []),
+        ("neon.nn.pooling", "from ..lrp.tape import Tape\nfrom .functional import soft_min", []),
+        ("neon.cli", "from .converters import neuralize\nfrom .explainer import Explainer", []),
+    ],
+)
+def test_checker(module: str, source: str, upwards: list[str]) -> None:
+    assert upward_imports(source, module) == upwards
+
+
+def test_checker_reads_relative_imports_of_packages() -> None:
+    assert list(imports("from . import tape", "neon.lrp", is_package=True)) == ["neon.lrp.tape"]
+    assert list(imports("from . import lrp", "neon.lrp", is_package=False)) == ["neon.lrp"]
+
+
+def test_every_module_has_a_floor() -> None:
+    assert len(MODULES) > 1
+    with pytest.raises(LookupError, match=r"neon\.attic"):
+        floor("neon.attic.trunk")
+
+
+OPTIONAL = ["xgboost", "lightgbm", "catboost", "shap", "captum", "polars", "pyarrow", "skops", "matplotlib"]
+
+
+@pytest.mark.parametrize("statement", ["import neon", "import neon.cli"])
+def test_import_is_light(statement: str) -> None:
+    """Optional libraries, and matplotlib with its slow start, are imported where they are used."""
+    code = f"import sys; {statement}; print(*sorted({{name.split('.')[0] for name in sys.modules}}))"
+    answer = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT)
+    loaded = set(answer.stdout.split())
+    assert "neon" in loaded
+    assert not loaded & set(OPTIONAL)
