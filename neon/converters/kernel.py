@@ -1,0 +1,202 @@
+"""Kernel machines: SVC, NuSVC, SVR, NuSVR, OneClassSVM.
+
+Distance kernels are explained by the log-mean rule, relative to the support vectors' distribution unless a reference
+is given; scalar-product kernels relative to the origin (or the reference) through the secant of the kernel function,
+which for ``coef0 = 0`` is gradient × input over the degree.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+
+from neon.converters.base import Conversion
+from neon.converters.registry import choose, register
+from neon.nn import Affine, Kernel, Linear, PooledMinimum, SoftMin, SquaredDistance, TwoClass, relu_minimum
+
+__all__ = ["convert_one_class", "convert_svc", "convert_svr"]
+
+
+def convert_svr(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """``f = Σ_j α_j k(x, u_j) + b``: the predicted value."""
+    choose(output, ("predict",), model)
+    layers = [*_kernel_layers(model, form), Linear(_dense(model.dual_coef_), model.intercept_)]
+    return _finish(model, _collapse(model, layers, form), "predicted value", ("prediction",), model.predict)
+
+
+def convert_svc(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """Two classes: ``±f``. More: the margin ``min_{k≠c} f_ck`` of a class over the pairwise machines.
+
+    The largest margin is at the predicted class wherever one class wins all its pairs.
+    """
+    choose(output, ("decision_function",), model)
+    classes = model.classes_
+    names = tuple(map(str, classes))
+    if len(classes) == 2:
+        layers = [*_kernel_layers(model, form), Linear(_dense(model.dual_coef_), model.intercept_)]
+        layers = [*_collapse(model, layers, form), TwoClass()]
+        if form == "relu":
+            layers[-1] = _plain(Linear(np.array([[-1.0], [1.0]])))
+
+        def binary(X: np.ndarray) -> np.ndarray:
+            f = model.decision_function(X)
+            return np.stack([-f, f], axis=1)
+
+        return _finish(model, layers, "decision function in favour of a class", names, binary, classes)
+    weight, bias = _pairwise_coefficients(model)
+    signs, order = _pair_layout(len(classes))
+    layers = [*_kernel_layers(model, form), Linear(weight, bias)]
+    layers = _collapse(model, layers, form)
+    pick = np.zeros((len(order), len(bias)))
+    pick[np.arange(len(order)), order] = signs
+    if form == "relu":
+        layers = [*layers, _plain(Linear(pick)), *relu_minimum(len(classes), len(classes) - 1)]
+    else:
+        layers = [*layers, Linear(pick), PooledMinimum(len(classes), math.inf)]
+    ovo = copy.copy(model)  # a view of the same fitted model whose decision_function gives the pairs
+    ovo.decision_function_shape = "ovo"
+
+    def margins(X: np.ndarray) -> np.ndarray:
+        pairs = ovo.decision_function(X)
+        return (pairs[:, order] * signs).reshape(len(X), len(classes), -1).min(2)
+
+    return _finish(model, layers, "margin of a class over its closest rival", names, margins, classes)
+
+
+def convert_one_class(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """Outlierness. For the rbf kernel ``o = -(1/γ) log(Σ_j α_j exp(-γ ‖x - u_j‖²) / ρ)``, a soft squared distance.
+
+    o > 0 exactly where the model says outlier (Kauffmann et al. 2020, "Towards Explaining Anomalies"). For the other
+    kernels, and as ``output="decision_function"`` for rbf: the negative, respectively the plain decision function.
+    """
+    choices = ("outlierness", "decision_function")
+    output = choose(output, choices, model)
+    if model.kernel == "rbf" and output == "outlierness" and form != "relu":
+        gamma, rho = float(model._gamma), float(model.offset_[0])
+        alpha = _dense(model.dual_coef_)[0]
+        if rho > 0:
+            centers = _dense(model.support_vectors_)
+            layers = [SquaredDistance(centers), SoftMin(np.log(alpha / rho), gamma)]
+            return Conversion(
+                torch.nn.Sequential(*layers),
+                "outlierness: soft squared distance to the support vectors, above 0 for outliers",
+                ("outlierness",),
+                lambda X: model.decision_function(X).reshape(-1, 1),
+                link=lambda o: rho * np.expm1(-gamma * o),
+            )
+    sign = -1.0 if output == "outlierness" else 1.0
+    layers = [*_kernel_layers(model, form), Linear(sign * _dense(model.dual_coef_), sign * model.intercept_)]
+    words = "outlierness: the negative decision function" if sign < 0 else "decision function, below 0 for outliers"
+    return _finish(
+        model, _collapse(model, layers, form), words, (output,), lambda X: sign * model.decision_function(X)
+    )
+
+
+def _kernel_layers(model: Any, form: str) -> list[torch.nn.Module]:
+    kernel = model.kernel
+    if form == "relu" and kernel != "linear":
+        raise ValueError(f"a {kernel} kernel is not piecewise linear: there is no exact ReLU form")
+    if kernel not in ("linear", "rbf", "poly", "sigmoid"):
+        raise ValueError(f"kernel {kernel!r} is unknown to the converter; expected linear, rbf, poly or sigmoid")
+    vectors = _dense(model.support_vectors_)
+    gamma, coef0 = float(model._gamma), float(model.coef0)
+    if kernel == "linear":
+        return [Linear(vectors)]
+    if kernel == "rbf":
+        return [SquaredDistance(vectors), Affine(-gamma), Kernel(torch.exp, "exp")]
+    product = Linear(gamma * vectors, np.full(len(vectors), coef0))
+    if kernel == "sigmoid":
+        return [product, Kernel(torch.tanh, "tanh")]
+    return [product, _Power(model.degree)]
+
+
+class _Power(torch.nn.Module):
+    def __init__(self, degree: float) -> None:
+        super().__init__()
+        self.degree = degree
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.pow(x, self.degree)
+
+    def extra_repr(self) -> str:
+        return f"x^{self.degree}"
+
+
+def _collapse(model: Any, layers: list[torch.nn.Module], form: str) -> list[torch.nn.Module]:
+    """A linear kernel's two linear maps are one; spelled out only in the form "layers"."""
+    if model.kernel != "linear" or form == "layers":
+        return layers
+    inner, outer = layers
+    merged = Linear(outer.weight @ inner.weight, outer.bias)
+    return [_plain(merged) if form == "relu" else merged]
+
+
+def _plain(linear: Linear) -> torch.nn.Linear:
+    has_bias = linear.bias is not None
+    plain = torch.nn.Linear(linear.weight.shape[1], linear.weight.shape[0], bias=has_bias, dtype=torch.float64)
+    plain.requires_grad_(False).weight.copy_(linear.weight)
+    if has_bias:
+        plain.bias.copy_(linear.bias)
+    return plain
+
+
+def _finish(
+    model: Any,
+    layers: list[torch.nn.Module],
+    explains: str,
+    names: tuple[str, ...],
+    own: Any,
+    classes: np.ndarray | None = None,
+) -> Conversion:
+    return Conversion(
+        torch.nn.Sequential(*layers),
+        explains,
+        names,
+        lambda X: np.asarray(own(X), dtype=np.float64).reshape(len(X), len(names)),
+        reference=_dense(model.support_vectors_) if model.kernel == "rbf" else None,
+        takes_reference=True,
+        classes=classes,
+    )
+
+
+def _pairwise_coefficients(model: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients (n_pairs, n_support) of the one-vs-one machines, pairs (i, j) with i < j in order.
+
+    libsvm keeps, for a support vector of class i, its coefficient against class j in row ``j - 1`` (j > i) or ``j``.
+    """
+    dual, counts = _dense(model.dual_coef_), model.n_support_
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    rows = []
+    n_classes = len(counts)
+    for i in range(n_classes):
+        for j in range(i + 1, n_classes):
+            row = np.zeros(dual.shape[1])
+            row[starts[i] : starts[i + 1]] = dual[j - 1, starts[i] : starts[i + 1]]
+            row[starts[j] : starts[j + 1]] = dual[i, starts[j] : starts[j + 1]]
+            rows.append(row)
+    return np.stack(rows), np.asarray(model.intercept_)
+
+
+def _pair_layout(n_classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """For each class c and each rival k: the sign and index of the machine that decides between them."""
+    index = {}
+    for i in range(n_classes):
+        for j in range(i + 1, n_classes):
+            index[i, j] = len(index)
+    pairs = [(c, k) for c in range(n_classes) for k in range(n_classes) if k != c]
+    signs = np.array([1.0 if c < k else -1.0 for c, k in pairs])
+    return signs, np.array([index[min(c, k), max(c, k)] for c, k in pairs])
+
+
+def _dense(matrix: Any) -> np.ndarray:
+    return np.asarray(matrix.toarray() if sparse.issparse(matrix) else matrix, dtype=np.float64)
+
+
+register("sklearn.svm.SVR", "sklearn.svm.NuSVR", by=convert_svr)
+register("sklearn.svm.SVC", "sklearn.svm.NuSVC", by=convert_svc)
+register("sklearn.svm.OneClassSVM", by=convert_one_class)

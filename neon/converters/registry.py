@@ -1,0 +1,84 @@
+"""Which converter rewrites which estimator; classes are named, not imported, so optional libraries stay optional."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from typing import Any
+
+from sklearn.utils.validation import check_is_fitted
+
+from neon.converters.base import Conversion
+from neon.errors import UnsupportedModelError
+
+__all__ = ["choose", "convert", "public_name", "register", "supported"]
+
+Converter = Callable[..., Conversion]
+_REGISTRY: dict[str, Converter] = {}
+
+
+def register(*names: str | type, by: Converter) -> None:
+    """Register ``by(model, output=..., form=...)`` for classes, given as types or public dotted names."""
+    for name in names:
+        _REGISTRY[name if isinstance(name, str) else public_name(name)] = by
+
+
+def supported() -> list[str]:
+    """The public dotted names of all estimators that have a converter."""
+    return sorted(_REGISTRY)
+
+
+def convert(model: Any, *, output: str | None = None, form: str = "fused", path: str = "") -> Conversion:
+    """Rewrite a fitted model.
+
+    Parameters
+    ----------
+    path : str
+        Where in a pipeline the model stands, for error messages.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If no converter is registered for the model's class or one that it inherits from.
+    sklearn.exceptions.NotFittedError
+        If the model is not fitted.
+    """
+    if form not in ("fused", "layers", "relu"):
+        raise ValueError(f'form must be "fused", "layers" or "relu", got {form!r}')
+    for cls in type(model).__mro__:
+        converter = _REGISTRY.get(public_name(cls))
+        if converter is not None:
+            if public_name(cls) != "sklearn.pipeline.Pipeline":  # its steps are checked one by one
+                check_is_fitted(model)
+            options = {"path": path} if getattr(converter, "nests", False) else {}
+            return converter(model, output=output, form=form, **options)
+    where = f" at step {path!r}" if path else ""
+    name = public_name(type(model))
+    short = {full.rsplit(".", 1)[1]: full for full in supported()}
+    near = [short[match] for match in difflib.get_close_matches(name.rsplit(".", 1)[-1], short, 3, 0.4)]
+    alternatives = f" Nearest supported: {', '.join(near)}." if near else ""
+    raise UnsupportedModelError(
+        f"no converter for {name}{where}.{alternatives} Register one with "
+        f"neon.converters.register({name!r}, by=converter)"
+    )
+
+
+def choose(output: str | None, choices: tuple[str, ...], model: Any) -> str:
+    """The asked output, or the first choice.
+
+    Raises
+    ------
+    ValueError
+        If the model has no such output.
+    """
+    if output is None:
+        return choices[0]
+    if output not in choices:
+        raise ValueError(f"output={output!r} is unknown for {type(model).__name__}; choose from {list(choices)}")
+    return output
+
+
+def public_name(cls: type) -> str:
+    """``sklearn.cluster._kmeans.KMeans`` -> ``sklearn.cluster.KMeans``."""
+    parts = [part for part in cls.__module__.split(".") if not part.startswith("_")]
+    return ".".join([*parts, cls.__qualname__])

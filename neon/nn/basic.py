@@ -1,0 +1,74 @@
+"""Linear and elementwise layers with fixed weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+__all__ = ["Affine", "Kernel", "Linear", "TwoClass", "fixed"]
+
+
+def fixed(values: ArrayLike | Tensor) -> Tensor:
+    """A float64 tensor of its own, for a buffer."""
+    return torch.as_tensor(values, dtype=torch.float64).detach().clone()
+
+
+class Affine(torch.nn.Module):
+    """``x * scale + shift``, elementwise; scale and shift : () or (n_features,)."""
+
+    def __init__(self, scale: ArrayLike | Tensor, shift: ArrayLike | Tensor | None = None) -> None:
+        super().__init__()
+        self.register_buffer("scale", fixed(scale))
+        self.register_buffer("shift", None if shift is None else fixed(shift))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x * self.scale
+        return x if self.shift is None else x + self.shift
+
+    def extra_repr(self) -> str:
+        return f"shift={self.shift is not None}"
+
+
+class Linear(torch.nn.Module):
+    """``x Wᵀ + b``; weight : (n_outputs, n_inputs), bias : (n_outputs,)."""
+
+    def __init__(self, weight: ArrayLike | Tensor, bias: ArrayLike | Tensor | None = None) -> None:
+        super().__init__()
+        self.register_buffer("weight", torch.atleast_2d(fixed(weight)))
+        self.register_buffer("bias", None if bias is None else torch.atleast_1d(fixed(bias)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        return f"{self.weight.shape[1]} → {self.weight.shape[0]}, bias={self.bias is not None}"
+
+
+class TwoClass(torch.nn.Module):
+    """The two classes of a binary score f: ``(n, 1) → (n, 2) = [-f, f]``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("signs", torch.tensor([-1.0, 1.0], dtype=torch.float64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.signs
+
+
+class Kernel(torch.nn.Module):
+    """An elementwise function of a distance or scalar product, such as ``exp``; ``formula`` is what is printed."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor], formula: str) -> None:
+        super().__init__()
+        self.function = function
+        self.formula = formula
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x)
+
+    def extra_repr(self) -> str:
+        return self.formula
