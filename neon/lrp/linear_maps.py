@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["Affine", "Convolution", "Dense", "LeftMatmul", "LinearMap", "Signed", "Uniform"]
+__all__ = ["Affine", "Convolution", "Dense", "Dot", "LeftMatmul", "LinearMap", "Signed", "Uniform"]
 
 Transform = Callable[[Tensor], Tensor]
 
@@ -50,6 +50,17 @@ class Dense(LinearMap):
 
     def vjp(self, s: Tensor) -> tuple[Tensor, ...]:
         return (s @ self.weight,)
+
+
+@dataclass(frozen=True, eq=False)
+class Dot(LinearMap):
+    """``x · v``, which drops the last axis; weight : (n_inputs,)."""
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        return inputs[0] @ self.weight
+
+    def vjp(self, s: Tensor) -> tuple[Tensor, ...]:
+        return (s.unsqueeze(-1) * self.weight,)
 
 
 @dataclass(frozen=True, eq=False)

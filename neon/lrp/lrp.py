@@ -77,6 +77,7 @@ class LRP:
         relevance = walk.relevance if isinstance(x, tuple) else walk.relevance[0]
         return (relevance, walk.at) if at else relevance
 
+    @torch.no_grad()
     def record(
         self,
         x: Tensor | tuple[Tensor, ...],
@@ -144,6 +145,7 @@ class Recording:
         rows = self.references[self.tape.output]
         return rows if len(rows) == 1 else rows.mean(0, keepdim=True)
 
+    @torch.no_grad()
     def propagate(
         self, target: Target = None, *, at: Sequence[str] = (), account: bool = False, free: bool = False
     ) -> Walk:
@@ -167,6 +169,7 @@ class Recording:
             at=slots,
         )
 
+    @torch.no_grad()
     def plan(self, target: Target = None) -> Plan:
         rows = [
             PlanRow(

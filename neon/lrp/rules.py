@@ -143,8 +143,8 @@ class Gamma(Rule):
     def propagate(self, call: LinearCall, message: Message, ledger: Ledger) -> tuple[Message, ...]:
         if call.nonnegative and call.rectified and message.vanishes:
             favoured = call.map.modified(lambda w: torch.add(w, w.clamp(min=0), alpha=self.gamma))
-            z = add(favoured.forward(*call.inputs), b := self._bias(favoured))
-            s = share(message.relevance, z, self.epsilon, b, ledger)
+            b = self._bias(favoured)
+            s = share(message.relevance, add(favoured.forward(*call.inputs), b), self.epsilon, b, ledger)
             return _times(call.inputs, favoured.vjp(s))
         gamma, z = self.gamma, self._output(call, message)
         p, n = positive_and_negative(call, z, self._bias(call.map))
@@ -236,9 +236,8 @@ class ZBox(Rule):
         negative = call.map.modified(lambda w: w.clamp(max=0))
         # The box is the same for all samples: a batch of one is enough for its forward passes.
         low, high = ([_fill(x, v) for x in call.inputs] for v in (self.low, self.high))
-        z = call.output(False)
-        z = z - call.map.bias if call.map.bias is not None else z
-        z = z - (positive.forward(*low) + negative.forward(*high))
+        corner = positive.forward(*low).add_(negative.forward(*high))
+        z = call.output(message.vanishes) - add(corner, call.map.bias)
         s = share(message.relevance, z, self.epsilon, None, ledger)
         parts = zip(
             call.inputs, low, high, call.map.vjp(s), positive.vjp(s), negative.vjp(s), strict=True
@@ -325,17 +324,18 @@ class Hybrid(Rule):
 
 def stabilize(z: Tensor, epsilon: float) -> Tensor:
     """``st(z) = z + ε sgn(z)`` with ``sgn(0) = 1``."""
-    return torch.where(z < 0, -epsilon, epsilon).to(z.dtype).add_(z)
+    return torch.where(z < 0, z.new_tensor(-epsilon), z.new_tensor(epsilon)).add_(z)
 
 
 def share(relevance: Tensor, z: Tensor, epsilon: float, bias: Tensor | None, ledger: Ledger) -> Tensor:
     """``s = R / st(z)``; what the bias and the stabiliser take goes into the ledger."""
     denominator = stabilize(z, epsilon)
+    if not ledger.enabled:
+        return torch.div(relevance, denominator, out=denominator)
     s = relevance / denominator
-    if ledger.enabled:
-        ledger.absorb("stabilizer", s * (denominator - z))
-        if bias is not None:
-            ledger.absorb("bias", s * bias)
+    ledger.absorb("stabilizer", s * (denominator - z))
+    if bias is not None:
+        ledger.absorb("bias", s * bias)
     return s
 
 
@@ -359,12 +359,15 @@ def positive_and_negative(call: LinearCall, z: Tensor, bias: Tensor | None) -> t
 
 
 def add(z: Tensor, bias: Tensor | None) -> Tensor:
-    return z if bias is None else z + bias
+    """``z + b`` in the memory of z, which must be the caller's own."""
+    return z if bias is None else z.add_(bias)
 
 
 def _times(inputs: tuple[Tensor, ...], slopes: tuple[Tensor, ...]) -> tuple[Message, ...]:
     pairs = zip(inputs, slopes, strict=True)
-    return tuple(Message.of_relevance(x * c, vanishes=True) for x, c in pairs)
+    # c is new memory, except where the transpose of a sum expands it.
+    products = (c.mul_(x) if c.is_contiguous() else x * c for x, c in pairs)
+    return tuple(Message.of_relevance(product, vanishes=True) for product in products)
 
 
 def _share_by_weight(

@@ -54,8 +54,9 @@ def neg(v: Array) -> Array:
 
 
 def shares(contributions: Array, denominator: Array, relevance: Array) -> Array:
-    """``Σ_k contributions_ik / denominator_k R_k``; contributions : (n, inputs, outputs)."""
-    fractions = contributions / denominator[:, None, :]
+    """``Σ_k contributions_ik / denominator_k R_k``, 0 / 0 = 0; contributions : (n, inputs, outputs)."""
+    empty = denominator == 0
+    fractions = np.where(empty[:, None, :], 0, contributions / np.where(empty, 1, denominator)[:, None, :])
     return np.sum(fractions * relevance[:, None, :], axis=2)
 
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from neon.errors import UnsupportedOperationError
-from neon.lrp.linear_maps import Affine, Convolution, Dense, LeftMatmul, LinearMap, Signed, Uniform
+from neon.lrp.linear_maps import Affine, Convolution, Dense, Dot, LeftMatmul, LinearMap, Signed, Uniform
 from neon.lrp.operations.linear import Linear
 from neon.lrp.operations.table import Call, treat
 
@@ -32,8 +32,10 @@ def _matmul(call: Call, input: Tensor, other: Tensor) -> LinearMap:
         if other.ndim < 2 or input.ndim < 2:
             raise UnsupportedOperationError(f"{call.operation.name} of a constant with a vector; use a batch axis")
         return LeftMatmul(input, shape=other.shape)
+    if other.ndim == 1:
+        return Dot(other)
     if other.ndim != 2:
-        raise UnsupportedOperationError(f"{call.operation.name} by a constant of {other.ndim} axes; expected 2")
+        raise UnsupportedOperationError(f"{call.operation.name} by a constant of {other.ndim} axes; expected 1 or 2")
     return Dense(other.mT)
 
 
