@@ -34,7 +34,14 @@ def vgg16() -> nn.Module:
             channels = width
         else:
             layers.append(nn.MaxPool2d(2))
-    head = [nn.Flatten(), nn.Linear(512 * 7 * 7, 4096), nn.ReLU(), nn.Dropout(), nn.Linear(4096, 4096), nn.ReLU()]
+    head = [
+        nn.Flatten(),
+        nn.Linear(512 * 7 * 7, 4096),
+        nn.ReLU(),
+        nn.Dropout(),
+        nn.Linear(4096, 4096),
+        nn.ReLU(),
+    ]
     return nn.Sequential(*layers, *head, nn.Dropout(), nn.Linear(4096, 1000)).eval().requires_grad_(False)
 
 

@@ -1,13 +1,22 @@
 """neon: explain fitted models by rewriting them as equivalent networks and propagating relevance through them."""
 
+from neon import nn
+from neon.converters import neuralize
 from neon.errors import UnsupportedModelError, UnsupportedOperationError
+from neon.explainer import Explainer, explain
+from neon.explanation import Explanation
 from neon.lrp import LRP, composites, rules
 
 __all__ = [
     "LRP",
+    "Explainer",
+    "Explanation",
     "UnsupportedModelError",
     "UnsupportedOperationError",
     "composites",
+    "explain",
+    "neuralize",
+    "nn",
     "rules",
 ]
 __version__ = "0.1.0"

@@ -151,9 +151,7 @@ class Explanation:
         """
         rows, *features = index if isinstance(index, tuple) else (index,)
         if len(features) > 1:
-            raise ValueError(
-                "expected explanation[rows, features]; an output is picked by explanation.select(output)"
-            )
+            raise ValueError("expected explanation[rows, features]; an output is picked by explanation.select(output)")
         picked = self._rows(rows)
         return picked._features(features[0]) if features else picked
 
@@ -201,9 +199,7 @@ class Explanation:
         else:
             index = operator.index(output)
         if index is None or not -len(names) <= index < len(names):
-            raise ValueError(
-                f"no output {output!r}; expected an index below {len(names)} or one of {list(names)}"
-            )
+            raise ValueError(f"no output {output!r}; expected an index below {len(names)} or one of {list(names)}")
         target = np.full(len(self), index % len(names))
         return replace(self, **self._each(lambda array: array[..., index]), target=target)
 

@@ -12,7 +12,7 @@ import torch
 
 from neon.converters.base import Conversion
 from neon.converters.registry import choose, register
-from neon.nn import Evidence, PairwiseDifference, PooledMinimum, SquaredDistance, relu_minimum
+from neon.nn import Evidence, PairwiseDifference, PooledMinimum, SquaredDistance, plain_linear, relu_minimum
 
 __all__ = ["convert_kmeans"]
 
@@ -38,7 +38,11 @@ def convert_kmeans(model: Any, *, output: str | None = None, form: str = "fused"
     if form == "fused":
         layers = [SquaredDistance(centers), Evidence(stiffness)]
     elif form == "layers":
-        layers = [SquaredDistance(centers), PairwiseDifference(n_clusters), PooledMinimum(n_clusters, stiffness)]
+        layers = [
+            SquaredDistance(centers),
+            PairwiseDifference(n_clusters),
+            PooledMinimum(n_clusters, stiffness),
+        ]
     else:
         layers = _relu_layers(centers)
     return Conversion(
@@ -70,10 +74,7 @@ def _relu_layers(centers: np.ndarray) -> list[torch.nn.Module]:
     weight = np.stack([2 * (centers[c] - centers[k]) for c, k in pairs])
     squares = (centers**2).sum(1)
     bias = np.array([squares[k] - squares[c] for c, k in pairs])
-    first = torch.nn.Linear(centers.shape[1], len(pairs), dtype=torch.float64).requires_grad_(False)
-    first.weight.copy_(torch.as_tensor(weight))
-    first.bias.copy_(torch.as_tensor(bias))
-    return [first, *relu_minimum(n, n - 1)]
+    return [plain_linear(weight, bias), *relu_minimum(n, n - 1)]
 
 
 register("sklearn.cluster.KMeans", "sklearn.cluster.MiniBatchKMeans", by=convert_kmeans)

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.integrate import quad
 from scipy.special import gammaln
 
 from neon.converters.base import Conversion
@@ -59,9 +58,21 @@ def _log_integral(kernel: str, d: int) -> float:
         "tophat": lambda: 0.0,
         "epanechnikov": lambda: math.log(2 / (d + 2)),
         "linear": lambda: -math.log(d + 1),
-        "cosine": lambda: math.log(quad(lambda r: math.cos(0.5 * math.pi * r) * d * r ** (d - 1), 0, 1)[0]),
+        "cosine": lambda: math.log(d * _cosine_moment(d)),
     }
     return log_ball + radial[kernel]()
+
+
+def _cosine_moment(d: int) -> float:
+    """``∫_0^1 cos(π r / 2) r^(d-1) dr`` by repeated integration by parts.
+
+    The alternating sum loses digits with growing d, to 3e-8 at d = 13; scikit-learn normalizes by the same sum.
+    """
+    total, term = 0.0, 2 / math.pi
+    for k in range(1, d + 1, 2):
+        total += term
+        term *= -(d - k) * (d - k - 1) * (2 / math.pi) ** 2
+    return total
 
 
 register("sklearn.neighbors.KernelDensity", by=convert_kde)

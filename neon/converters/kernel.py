@@ -17,7 +17,17 @@ from scipy import sparse
 
 from neon.converters.base import Conversion
 from neon.converters.registry import choose, register
-from neon.nn import Affine, Kernel, Linear, PooledMinimum, SoftMin, SquaredDistance, TwoClass, relu_minimum
+from neon.nn import (
+    Affine,
+    Kernel,
+    Linear,
+    PooledMinimum,
+    SoftMin,
+    SquaredDistance,
+    TwoClass,
+    plain_linear,
+    relu_minimum,
+)
 
 __all__ = ["convert_one_class", "convert_svc", "convert_svr"]
 
@@ -41,7 +51,7 @@ def convert_svc(model: Any, *, output: str | None = None, form: str = "fused") -
         layers = [*_kernel_layers(model, form), Linear(_dense(model.dual_coef_), model.intercept_)]
         layers = [*_collapse(model, layers, form), TwoClass()]
         if form == "relu":
-            layers[-1] = _plain(Linear(np.array([[-1.0], [1.0]])))
+            layers[-1] = plain_linear(np.array([[-1.0], [1.0]]))
 
         def binary(X: np.ndarray) -> np.ndarray:
             f = model.decision_function(X)
@@ -55,7 +65,7 @@ def convert_svc(model: Any, *, output: str | None = None, form: str = "fused") -
     pick = np.zeros((len(order), len(bias)))
     pick[np.arange(len(order)), order] = signs
     if form == "relu":
-        layers = [*layers, _plain(Linear(pick)), *relu_minimum(len(classes), len(classes) - 1)]
+        layers = [*layers, plain_linear(pick), *relu_minimum(len(classes), len(classes) - 1)]
     else:
         layers = [*layers, Linear(pick), PooledMinimum(len(classes), math.inf)]
     ovo = copy.copy(model)  # a view of the same fitted model whose decision_function gives the pairs
@@ -92,9 +102,7 @@ def convert_one_class(model: Any, *, output: str | None = None, form: str = "fus
     sign = -1.0 if output == "outlierness" else 1.0
     layers = [*_kernel_layers(model, form), Linear(sign * _dense(model.dual_coef_), sign * model.intercept_)]
     words = "outlierness: the negative decision function" if sign < 0 else "decision function, below 0 for outliers"
-    return _finish(
-        model, _collapse(model, layers, form), words, (output,), lambda X: sign * model.decision_function(X)
-    )
+    return _finish(model, _collapse(model, layers, form), words, (output,), lambda X: sign * model.decision_function(X))
 
 
 def _kernel_layers(model: Any, form: str) -> list[torch.nn.Module]:
@@ -132,17 +140,10 @@ def _collapse(model: Any, layers: list[torch.nn.Module], form: str) -> list[torc
     if model.kernel != "linear" or form == "layers":
         return layers
     inner, outer = layers
+    assert isinstance(inner, Linear)
+    assert isinstance(outer, Linear)
     merged = Linear(outer.weight @ inner.weight, outer.bias)
-    return [_plain(merged) if form == "relu" else merged]
-
-
-def _plain(linear: Linear) -> torch.nn.Linear:
-    has_bias = linear.bias is not None
-    plain = torch.nn.Linear(linear.weight.shape[1], linear.weight.shape[0], bias=has_bias, dtype=torch.float64)
-    plain.requires_grad_(False).weight.copy_(linear.weight)
-    if has_bias:
-        plain.bias.copy_(linear.bias)
-    return plain
+    return [plain_linear(merged.weight, merged.bias) if form == "relu" else merged]
 
 
 def _finish(
@@ -184,7 +185,7 @@ def _pairwise_coefficients(model: Any) -> tuple[np.ndarray, np.ndarray]:
 
 def _pair_layout(n_classes: int) -> tuple[np.ndarray, np.ndarray]:
     """For each class c and each rival k: the sign and index of the machine that decides between them."""
-    index = {}
+    index: dict[tuple[int, int], int] = {}
     for i in range(n_classes):
         for j in range(i + 1, n_classes):
             index[i, j] = len(index)

@@ -9,7 +9,6 @@ import torch
 from sklearn.utils.validation import check_array
 from torch import Tensor
 
-from neon.converters.base import Conversion
 from neon.converters.registry import convert
 
 __all__ = ["Network", "neuralize"]
@@ -29,9 +28,10 @@ class Network(torch.nn.Module):
         "fused", "layers" or "relu".
     """
 
-    def __init__(self, model: Any, conversion: Conversion, form: str) -> None:
+    def __init__(self, model: Any, *, output: str | None, form: str) -> None:
         super().__init__()
-        self.model = model
+        conversion = convert(model, output=output, form=form)
+        self.model, self.output = model, output
         self.layers = conversion.layers
         self.explains = conversion.explains
         self.output_names = conversion.output_names
@@ -46,9 +46,18 @@ class Network(torch.nn.Module):
         self.n_features_in = int(model.n_features_in_)
         self.eval()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the model's own function, which is found again from the model."""
+        return {key: value for key, value in self.__dict__.items() if key not in ("_own", "_link")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        conversion = convert(self.model, output=self.output, form=self.form)
+        self._own, self._link = conversion.own, conversion.link
+
     def forward(self, x: Tensor) -> Tensor:
-        """x : (n_samples, n_features) -> (n_samples, n_outputs)"""
-        return self.layers(x)  # type: ignore[no-any-return]
+        """Compute the explained scalars: (n_samples, n_features) -> (n_samples, n_outputs)."""
+        return self.layers(x)
 
     def verify(self, X: Any) -> float:
         """The largest ``|network(x) - model(x)|`` over the rows of X, against the model's own function."""
@@ -84,4 +93,4 @@ def neuralize(model: Any, *, output: str | None = None, form: str = "fused") -> 
         "fused" (fast), "layers" (every layer spelled out) or "relu" (`torch.nn.Linear` and `torch.nn.ReLU` only, for
         piecewise-linear models).
     """
-    return Network(model, convert(model, output=output, form=form), form)
+    return Network(model, output=output, form=form)

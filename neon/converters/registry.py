@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -80,5 +81,5 @@ def choose(output: str | None, choices: tuple[str, ...], model: Any) -> str:
 
 def public_name(cls: type) -> str:
     """``sklearn.cluster._kmeans.KMeans`` -> ``sklearn.cluster.KMeans``."""
-    parts = [part for part in cls.__module__.split(".") if not part.startswith("_")]
-    return ".".join([*parts, cls.__qualname__])
+    public = itertools.takewhile(lambda part: not part.startswith("_"), cls.__module__.split("."))
+    return ".".join([*public, cls.__qualname__])

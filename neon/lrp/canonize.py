@@ -70,10 +70,14 @@ def merge_batch_norm(tape: Tape) -> Tape:
         ):
             merged[id(before)] = None
             merged[id(operation)] = _after(before, operation)
-        elif len(readers) == 1 and readers[0].function in _CHANNEL_AXIS and id(readers[0]) not in merged:
-            if _group_count(readers[0]) == 1:
-                merged[id(operation)] = None
-                merged[id(readers[0])] = _before(operation, readers[0], tape)
+        elif (
+            len(readers) == 1
+            and readers[0].function in _CHANNEL_AXIS
+            and id(readers[0]) not in merged
+            and _group_count(readers[0]) == 1
+        ):
+            merged[id(operation)] = None
+            merged[id(readers[0])] = _before(operation, readers[0], tape)
     if not merged:
         return tape
     operations = [merged.get(id(operation), operation) for operation in tape.operations]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -83,35 +84,57 @@ def kind(*kinds: str) -> Selector:
     unknown = set(kinds) - _KINDS
     if unknown or not kinds:
         raise ValueError(f"unknown kind {sorted(unknown)}; choose from {sorted(_KINDS)}")
-    return _Named(f"kind({', '.join(map(repr, kinds))})", lambda node: node.kind in kinds)
+    return _Named(f"kind({', '.join(map(repr, kinds))})", functools.partial(_is_kind, kinds))
 
 
 def first() -> Selector:
     """Select the first map with learned weights on each way from the input."""
-    return _Named("first()", lambda node: node.first)
+    return _Named("first()", _is_first)
 
 
 def last() -> Selector:
     """Select the last map with learned weights."""
-    return _Named("last()", lambda node: node.count > 0 and node.position == node.count - 1)
+    return _Named("last()", _is_last)
 
 
 def between(start: float, stop: float) -> Selector:
     """Select by relative depth: maps with learned weights at ``start <= depth < stop``, input 0, output 1."""
-    return _Named(
-        f"between({start}, {stop})",
-        lambda node: node.position >= 0 and start <= (node.position + 0.5) / node.count < stop,
-    )
+    return _Named(f"between({start}, {stop})", functools.partial(_is_between, start, stop))
 
 
 def named(pattern: str) -> Selector:
     """Select by module name; ``*`` and ``?`` stand for anything, as in ``"features.*"``."""
-    return _Named(f"named({pattern!r})", lambda node: fnmatch.fnmatchcase(node.module, pattern))
+    return _Named(f"named({pattern!r})", functools.partial(_is_named, pattern))
 
 
 def anything() -> Selector:
     """Select every map."""
-    return _Named("anything()", lambda node: True)
+    return _Named("anything()", _is_any)
+
+
+# Functions of the module, not lambdas, so that composites can be pickled.
+def _is_kind(kinds: tuple[str, ...], node: Node) -> bool:
+    return node.kind in kinds
+
+
+def _is_first(node: Node) -> bool:
+    return node.first
+
+
+def _is_last(node: Node) -> bool:
+    return node.count > 0 and node.position == node.count - 1
+
+
+def _is_between(start: float, stop: float, node: Node) -> bool:
+    return node.position >= 0 and start <= (node.position + 0.5) / node.count < stop
+
+
+def _is_named(pattern: str, node: Node) -> bool:
+    return fnmatch.fnmatchcase(node.module, pattern)
+
+
+def _is_any(node: Node) -> bool:
+    return True
 
 
 _KINDS = {"dense", "convolution", "affine", "pooling", "sum", "distance"}

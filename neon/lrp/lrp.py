@@ -44,9 +44,7 @@ class LRP:
         self.model = model
         self.composite = by_name(composite)
 
-    def __call__(
-        self, x: Tensor | tuple[Tensor, ...], target: Target = None, *, at: Sequence[str] = ()
-    ) -> Any:
+    def __call__(self, x: Tensor | tuple[Tensor, ...], target: Target = None, *, at: Sequence[str] = ()) -> Any:
         """Relevance of the inputs.
 
         Parameters
@@ -101,9 +99,7 @@ class LRP:
             raise ValueError("the model is in training mode; call model.eval() before explaining it")
         # Names cost a walk over the calling frames; composites that select by name need them as well.
         wanted = names or any(repr(selector).startswith("named") for selector, _ in self.composite.rules)
-        tape = record(
-            self.model, inputs, names=module_names(self.model) if wanted else None, retention=retention_of
-        )
+        tape = record(self.model, inputs, names=module_names(self.model) if wanted else None, retention=retention_of)
         references = None
         tape = Tape(relevant_operations(tape), tape.inputs, tape.output, tape.specs, tape.values)
         tape = merge_batch_norm(tape)
@@ -191,7 +187,12 @@ class Recording:
 
         message = self._start(target)
         propagate(
-            self.steps, self.tape.inputs, self.tape.output, message, ledger=Ledger(enabled=False), observe=observe
+            self.steps,
+            self.tape.inputs,
+            self.tape.output,
+            message,
+            ledger=Ledger(enabled=False),
+            observe=observe,
         )
         return Plan(rows, self.composite)
 
@@ -247,7 +248,9 @@ def _one_hot(target: Any, output: Tensor) -> Tensor:
 def _check_inputs(inputs: tuple[Any, ...]) -> None:
     for x in inputs:
         if not isinstance(x, Tensor):
-            raise TypeError(f"LRP takes torch tensors, got {type(x).__name__}; use neon.Explainer for arrays and frames")
+            raise TypeError(
+                f"LRP takes torch tensors, got {type(x).__name__}; use neon.Explainer for arrays and frames"
+            )
         if not x.is_floating_point():
             raise TypeError(f"LRP explains floating-point inputs, got {x.dtype}")
         if x.ndim < 1:

@@ -61,7 +61,9 @@ class Plan:
             for row in self.rows
         ]
         widths = [max(len(line[i]) for line in (header, *body)) for i in range(len(header))]
-        lines = ["  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in (header, *body)]
+        lines = [
+            "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in (header, *body)
+        ]
         return "\n".join([f"composite: {self.composite}", lines[0], "-" * len(lines[0]), *lines[1:]])
 
     __repr__ = __str__

@@ -239,15 +239,13 @@ class ZBox(Rule):
         corner = positive.forward(*low).add_(negative.forward(*high))
         z = call.output(message.vanishes) - add(corner, call.map.bias)
         s = share(message.relevance, z, self.epsilon, None, ledger)
-        parts = zip(
-            call.inputs, low, high, call.map.vjp(s), positive.vjp(s), negative.vjp(s), strict=True
-        )
-        return tuple(Message.of_relevance(x * c - l * p - h * n) for x, l, h, c, p, n in parts)
+        parts = zip(call.inputs, low, high, call.map.vjp(s), positive.vjp(s), negative.vjp(s), strict=True)
+        return tuple(Message.of_relevance(x * c - lo * p - hi * n) for x, lo, hi, c, p, n in parts)
 
 
 @dataclass(frozen=True)
 class WSquare(Rule):
-    """LRP-w²: ``R_i = Σ_k w_ik² R_k / st(Σ_i w_ik² + b_k²)``, for unbounded real inputs (Montavon et al. 2017, eq. 12)."""
+    """LRP-w²: ``R_i = Σ_k w_ik² R_k / st(Σ_i w_ik² + b_k²)``, for unbounded inputs (Montavon et al. 2017, eq. 12)."""
 
     epsilon: float = 1e-6
 

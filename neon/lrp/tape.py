@@ -98,7 +98,9 @@ class Tape:
             self.values.update(zip(producer.outputs, producer.run(self.value), strict=True))
         return self.values[slot]
 
-    def replay(self, inputs: Sequence[Tensor], run: Callable[[Operation, dict[int, Tensor]], None]) -> dict[int, Tensor]:
+    def replay(
+        self, inputs: Sequence[Tensor], run: Callable[[Operation, dict[int, Tensor]], None]
+    ) -> dict[int, Tensor]:
         """Send other inputs through the recorded operations: ``run`` writes each operation's outputs."""
         values = dict(zip(self.inputs, inputs, strict=True))
         for operation in self.operations:
@@ -197,9 +199,7 @@ class _Recorder(TorchFunctionMode):
     def track(self, tensor: Tensor, keep: bool) -> int:
         slot = len(self.tape.specs)
         self._tracked[id(tensor)] = (weakref.ref(tensor), slot)
-        self.tape.specs[slot] = torch.empty_strided(
-            tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta"
-        )
+        self.tape.specs[slot] = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
         if keep:
             self.tape.values[slot] = tensor.detach()
         return slot

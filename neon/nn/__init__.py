@@ -1,6 +1,6 @@
 """The layers that neuralized models are made of, as functions that join the tape and as modules."""
 
-from neon.nn.basic import Affine, Kernel, Linear, TwoClass
+from neon.nn.basic import Affine, Kernel, Linear, TwoClass, plain_linear
 from neon.nn.distance import SquaredDistance, squared_distance
 from neon.nn.effective import EffectiveDistance, effective_distance
 from neon.nn.evidence import Evidence, evidence
@@ -20,6 +20,7 @@ __all__ = [
     "TwoClass",
     "effective_distance",
     "evidence",
+    "plain_linear",
     "pooled_minimum",
     "relu_minimum",
     "softmin",

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-__all__ = ["Affine", "Kernel", "Linear", "TwoClass", "fixed"]
+__all__ = ["Affine", "Kernel", "Linear", "TwoClass", "fixed", "plain_linear"]
 
 
 def fixed(values: ArrayLike | Tensor) -> Tensor:
     """A float64 tensor of its own, for a buffer."""
+    if not isinstance(values, Tensor):
+        values = np.array(values, dtype=np.float64)
     return torch.as_tensor(values, dtype=torch.float64).detach().clone()
 
 
 class Affine(torch.nn.Module):
     """``x * scale + shift``, elementwise; scale and shift : () or (n_features,)."""
+
+    scale: Tensor
+    shift: Tensor | None
 
     def __init__(self, scale: ArrayLike | Tensor, shift: ArrayLike | Tensor | None = None) -> None:
         super().__init__()
@@ -36,6 +42,9 @@ class Affine(torch.nn.Module):
 class Linear(torch.nn.Module):
     """``x Wᵀ + b``; weight : (n_outputs, n_inputs), bias : (n_outputs,)."""
 
+    weight: Tensor
+    bias: Tensor | None
+
     def __init__(self, weight: ArrayLike | Tensor, bias: ArrayLike | Tensor | None = None) -> None:
         super().__init__()
         self.register_buffer("weight", torch.atleast_2d(fixed(weight)))
@@ -48,8 +57,20 @@ class Linear(torch.nn.Module):
         return f"{self.weight.shape[1]} → {self.weight.shape[0]}, bias={self.bias is not None}"
 
 
+def plain_linear(weight: ArrayLike | Tensor, bias: ArrayLike | Tensor | None = None) -> torch.nn.Linear:
+    """A `torch.nn.Linear` with these weights, in float64 and without gradients: the relu form's one building block."""
+    weight = torch.atleast_2d(fixed(weight))
+    layer = torch.nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None, dtype=torch.float64)
+    layer.requires_grad_(False).weight.copy_(weight)
+    if bias is not None:
+        layer.bias.copy_(fixed(bias))
+    return layer
+
+
 class TwoClass(torch.nn.Module):
     """The two classes of a binary score f: ``(n, 1) → (n, 2) = [-f, f]``."""
+
+    signs: Tensor
 
     def __init__(self) -> None:
         super().__init__()

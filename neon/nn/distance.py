@@ -16,9 +16,7 @@ from neon.nn.basic import fixed
 __all__ = ["SquaredDistance", "squared_distance"]
 
 
-def squared_distance(
-    x: Tensor, centers: Tensor, factor: Tensor | None = None, offset: Tensor | None = None
-) -> Tensor:
+def squared_distance(x: Tensor, centers: Tensor, factor: Tensor | None = None, offset: Tensor | None = None) -> Tensor:
     """``D_j = ‖V (x - u_j)‖² + e_j``.
 
     Parameters
@@ -37,7 +35,7 @@ def squared_distance(
         (n_samples, n_centers)
     """
     if has_torch_function((x, centers)):
-        return handle_torch_function(squared_distance, (x, centers), x, centers, factor, offset)  # type: ignore[no-any-return]
+        return handle_torch_function(squared_distance, (x, centers), x, centers, factor, offset)
     # Distances do not depend on the origin; rounding does. The middle of the centers keeps the terms small.
     origin = centers.mean(0)
     z, u = x - origin, centers - origin
@@ -60,6 +58,10 @@ def _near(d: Tensor, squares: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
 
 class SquaredDistance(torch.nn.Module):
     """`squared_distance` to fixed centers."""
+
+    centers: Tensor
+    factor: Tensor | None
+    offset: Tensor | None
 
     def __init__(
         self,
@@ -118,12 +120,16 @@ class _SquaredDistance(Treatment):
         else:
             d = call.value(call.output)
             s = divide(message.relevance, d if d_ref is None else d - d_ref)
-            if ledger.enabled and d_ref is None:
-                ledger.absorb("exact_hit", message.relevance * (d == 0))
         origin = centers.mean(0)
         z, u = x - origin, centers - origin
         close = None
         if message.slope is None and d_ref is None:
+            if factor is not None:
+                # What lies outside the factor's range cancels from D only to rounding: a row this close is a hit.
+                d = d * (d > 1e-14 * (z.square().sum(1, keepdim=True) + u.square().sum(1).max()))
+                s = s * (d > 0)
+            if ledger.enabled:
+                ledger.absorb("exact_hit", message.relevance * (d == 0))
             s, close = _without_near(s, d, z, u, factor)
         metric_z, metric_u = _metric(z, factor), _metric(u, factor)
         total, s_u = s.sum(1, keepdim=True), s @ u
@@ -162,9 +168,7 @@ def _bind(
     return x, centers, factor, offset
 
 
-def _without_near(
-    s: Tensor, d: Tensor, z: Tensor, u: Tensor, factor: Tensor | None
-) -> tuple[Tensor, Tensor | None]:
+def _without_near(s: Tensor, d: Tensor, z: Tensor, u: Tensor, factor: Tensor | None) -> tuple[Tensor, Tensor | None]:
     """Take the close pairs, whose slopes R / D are steep, out of the matrix products and share them directly."""
     rows, columns = _near(d, z.square().sum(1, keepdim=True), u)
     if not len(rows):

@@ -22,7 +22,7 @@ def effective_distance(t: Tensor, kernel: str) -> Tensor:
     Kernels of compact support give ∞ outside it (for tophat at ``t > 1``, for the others at ``t ≥ 1``).
     """
     if has_torch_function((t,)):
-        return handle_torch_function(effective_distance, (t,), t, kernel)  # type: ignore[no-any-return]
+        return handle_torch_function(effective_distance, (t,), t, kernel)
     if kernel == "gaussian":
         return t / 2
     r = t.sqrt()

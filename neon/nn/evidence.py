@@ -32,7 +32,7 @@ def evidence(d: Tensor, stiffness: float = 1.0, soft: bool = False) -> Tensor:
         (n_samples, n_alternatives)
     """
     if has_torch_function((d,)):
-        return handle_torch_function(evidence, (d,), d, stiffness, soft)  # type: ignore[no-any-return]
+        return handle_torch_function(evidence, (d,), d, stiffness, soft)
     if not soft:
         two, index = d.topk(2, dim=1, largest=False)
         nearest = torch.arange(d.shape[1], device=d.device) == index[:, :1]
@@ -63,7 +63,7 @@ class Evidence(torch.nn.Module):
 
 
 class _Evidence(Treatment):
-    """Take-most where the evidence is ≥ 0: ``R_k = p_k e``. Else, and relative to a reference, gated: ``R_k = p_k h_k``.
+    """Take-most where the evidence is ≥ 0: ``R_k = p_k e``. Else, and under a reference, gated: ``R_k = p_k h_k``.
 
     Gating leaves the residual ``e - Σ p_k h_k``: ``entropy`` for a soft minimum, ``pooling`` for a hard one.
     """

@@ -12,7 +12,7 @@ from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Rule
 from neon.lrp.tape import Retention
-from neon.nn.basic import Linear
+from neon.nn.basic import Linear, plain_linear
 
 __all__ = ["PairwiseDifference", "PooledMinimum", "pooled_minimum", "relu_minimum"]
 
@@ -32,7 +32,7 @@ def pooled_minimum(h: Tensor, groups: int, stiffness: float) -> Tensor:
     stiffness : β of the backward pass; ``inf`` follows the minimum alone (ties share equally).
     """
     if has_torch_function((h,)):
-        return handle_torch_function(pooled_minimum, (h,), h, groups, stiffness)  # type: ignore[no-any-return]
+        return handle_torch_function(pooled_minimum, (h,), h, groups, stiffness)
     return h.unflatten(1, (groups, -1)).amin(2)
 
 
@@ -100,10 +100,7 @@ def relu_minimum(groups: int, size: int) -> list[torch.nn.Module]:
             into[-2:, -1] = torch.tensor([1.0, -1.0])
             out[-1, -2:] = torch.tensor([1.0, -1.0])
         for matrix in (into, out):
-            full = torch.block_diag(*[matrix] * groups).double()
-            linear = torch.nn.Linear(full.shape[1], full.shape[0], bias=False, dtype=torch.float64)
-            linear.requires_grad_(False).weight.copy_(full)
-            layers.append(linear)
+            layers.append(plain_linear(torch.block_diag(*[matrix] * groups)))
         layers.insert(-1, torch.nn.ReLU())
         size = pairs + odd
     return layers

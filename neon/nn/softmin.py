@@ -25,12 +25,14 @@ def softmin(h: Tensor, log_weights: Tensor, stiffness: float = 1.0) -> Tensor:
         (n_samples, 1)
     """
     if has_torch_function((h,)):
-        return handle_torch_function(softmin, (h,), h, log_weights, stiffness)  # type: ignore[no-any-return]
+        return handle_torch_function(softmin, (h,), h, log_weights, stiffness)
     return torch.logsumexp(log_weights - stiffness * h, 1, keepdim=True) / -stiffness
 
 
 class SoftMin(torch.nn.Module):
     """`softmin` with fixed weights."""
+
+    log_weights: Tensor
 
     def __init__(self, log_weights: ArrayLike | Tensor, stiffness: float = 1.0) -> None:
         super().__init__()

@@ -92,9 +92,7 @@ def note_others(ax: Axes, line: int, magnitude: float) -> None:
     )
 
 
-def number_beside(
-    ax: Axes, at: float, line: float, text: str, *, right: bool, gap: int = 3, **look: Any
-) -> None:
+def number_beside(ax: Axes, at: float, line: float, text: str, *, right: bool, gap: int = 3, **look: Any) -> None:
     """Write a number to the right or left of the end of a bar."""
     ax.annotate(
         text,

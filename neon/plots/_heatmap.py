@@ -19,8 +19,8 @@ from neon.plots._canvas import (
     name_lines,
     note_others,
     others_name,
-    targets_of,
     table_of,
+    targets_of,
     what,
 )
 from neon.plots._text import elide, feature_order
@@ -110,9 +110,7 @@ def _image(
     return ax
 
 
-def _table(
-    explanation: Explanation, limit: float | None, max_features: int, colorbar: bool, ax: Axes | None
-) -> Axes:
+def _table(explanation: Explanation, limit: float | None, max_features: int, colorbar: bool, ax: Axes | None) -> Axes:
     target = targets_of(explanation)
     samples = np.lexsort((-explanation.prediction, target))
     values, target = explanation.values[samples], target[samples]
@@ -120,9 +118,7 @@ def _table(
     shown, others = feature_order(magnitude, max_features)
     ax = axes(ax, lines=0.8 * len(shown))
     norm = _norm(values[:, shown], limit)
-    image = ax.imshow(
-        values[:, shown].T, cmap=RELEVANCE_COLORS, norm=norm, aspect="auto", interpolation="nearest"
-    )
+    image = ax.imshow(values[:, shown].T, cmap=RELEVANCE_COLORS, norm=norm, aspect="auto", interpolation="nearest")
     name_lines(ax, [elide(explanation.feature_names[f]) for f in shown] + others_name(others))
     ax.set_ylim(len(shown) - 0.5 + bool(others.size), -0.5)
     if others.size:
@@ -140,9 +136,7 @@ def _table(
     return ax
 
 
-def _pixels(
-    array: np.ndarray, shape: tuple[int, ...] | None, reduce: Callable[..., np.ndarray]
-) -> np.ndarray:
+def _pixels(array: np.ndarray, shape: tuple[int, ...] | None, reduce: Callable[..., np.ndarray]) -> np.ndarray:
     """Reduce an image to (height, width).
 
     Channels come first, as in torch; last, if only the last axis is short.

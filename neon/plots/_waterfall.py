@@ -14,9 +14,7 @@ from neon.plots._text import BLUE, RED, elide, feature_order, named_value, numbe
 RESIDUAL: dict[str, Any] = {"facecolor": "#e3e3e3", "edgecolor": "#7a7a7a", "hatch": "////", "linewidth": 0.8}
 
 
-def waterfall(
-    explanation: Explanation, row: int = 0, *, max_features: int = 10, ax: Axes | None = None
-) -> Axes:
+def waterfall(explanation: Explanation, row: int = 0, *, max_features: int = 10, ax: Axes | None = None) -> Axes:
     """Draw how features, then residuals, lead from the base value to the prediction of one sample.
 
     Read from the top down: the base value; features, most relevant first (red: up, blue: down); the features

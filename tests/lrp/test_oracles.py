@@ -9,9 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
-from captum.attr import LRP as CaptumLRP
-from captum.attr._utils.lrp_rules import Alpha1_Beta0_Rule, EpsilonRule, GammaRule, IdentityRule
 from torch import Tensor, nn
 
 from neon import LRP, composites, rules
@@ -120,7 +117,9 @@ def difference(answer: Tensor, expected: np.ndarray) -> float:
 @pytest.mark.parametrize("sign", ["signed", "nonnegative"])
 @pytest.mark.parametrize("layer", LAYERS)
 def test_rule(layer: str, sign: str, rule: str) -> None:
-    oracle = {name: SINGLE["rules"][f"{layer}/{sign}/{name}"] for name in ("x", "weight", "bias", "relevance_out", rule)}
+    oracle = {
+        name: SINGLE["rules"][f"{layer}/{sign}/{name}"] for name in ("x", "weight", "bias", "relevance_out", rule)
+    }
     x, relevance = torch.from_numpy(oracle["x"]), torch.from_numpy(oracle["relevance_out"])
     module = LAYERS[layer].double()
     module.load_state_dict({name: torch.from_numpy(oracle[name]) for name in ("weight", "bias")})
@@ -131,7 +130,9 @@ def test_rule(layer: str, sign: str, rule: str) -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_network(name: str, composite: str) -> None:
     oracle = SINGLE[name]
-    state = {key.removeprefix("state/"): torch.from_numpy(oracle[key]) for key in oracle.files if key.startswith("state/")}
+    state = {
+        key.removeprefix("state/"): torch.from_numpy(oracle[key]) for key in oracle.files if key.startswith("state/")
+    }
     network = NETWORKS[name]().double().eval()
     missing = network.load_state_dict(state, strict=False).missing_keys
     assert all(key.endswith("num_batches_tracked") for key in missing)
@@ -194,37 +195,3 @@ def test_literals_of_relevance_propagation_jl(skip: bool, relevance: list[float]
     start = torch.tensor([relevance], dtype=torch.float64)
     answer = LRP(Dense(skip=skip), everywhere(rules.Zero()))(x, start)
     assert difference(answer, np.array([expected])) < 1e-14
-
-
-CAPTUM_RULES = {
-    "epsilon": (rules.Epsilon(1e-3), lambda: EpsilonRule(1e-3)),
-    "gamma": (rules.Gamma(0.25, 1e-9), lambda: GammaRule(0.25)),
-    "z_plus": (rules.ZPlus(1e-9), lambda: Alpha1_Beta0_Rule()),
-}
-
-
-@pytest.mark.parametrize("rule", CAPTUM_RULES)
-def test_beside_captum(rule: str) -> None:
-    """A convolutional ReLU network without biases on non-negative inputs, where the tools' rules mean the same."""
-    torch.manual_seed(0)
-    model = nn.Sequential(
-        nn.Conv2d(2, 4, 3, padding=1, bias=False),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(4, 6, 3, bias=False),
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.Linear(24, 5, bias=False),
-        nn.ReLU(),
-        nn.Linear(5, 3, bias=False),
-    ).double()
-    x = torch.rand(1, 2, 8, 8, dtype=torch.float64)
-    ours, theirs = CAPTUM_RULES[rule]
-    answer = LRP(model, everywhere(ours))(x, 1)
-    for layer in model:
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            layer.rule = theirs()
-        elif isinstance(layer, nn.Flatten):
-            layer.rule = IdentityRule()
-    expected = CaptumLRP(model).attribute(x.clone().requires_grad_(), target=1).detach().numpy()
-    assert difference(answer, expected) < 1e-8

@@ -70,9 +70,7 @@ def epsilon(x: Array, m: Matrix, relevance: Array, *, epsilon: float = 1e-6) -> 
     return shares(z_ik, st(z_ik.sum(1) + m.b, epsilon), relevance)
 
 
-def gamma_of_relu_layers(
-    x: Array, m: Matrix, relevance: Array, *, gamma: float = 0.25, epsilon: float = 1e-6
-) -> Array:
+def gamma_of_relu_layers(x: Array, m: Matrix, relevance: Array, *, gamma: float = 0.25, epsilon: float = 1e-6) -> Array:
     """The γ rule of the overview, for x ≥ 0 and relevance that is zero where z ≤ 0."""
     contributions = x[:, :, None] * (m.w + gamma * pos(m.w))
     return shares(contributions, st(contributions.sum(1) + m.b + gamma * pos(m.b), epsilon), relevance)
@@ -91,9 +89,7 @@ def gamma(x: Array, m: Matrix, relevance: Array, *, gamma: float = 0.25, epsilon
     )
 
 
-def alpha_beta(
-    x: Array, m: Matrix, relevance: Array, *, alpha: float, beta: float, epsilon: float = 1e-6
-) -> Array:
+def alpha_beta(x: Array, m: Matrix, relevance: Array, *, alpha: float, beta: float, epsilon: float = 1e-6) -> Array:
     z_ik = x[:, :, None] * m.w
     excited = shares(pos(z_ik), st(pos(z_ik).sum(1) + pos(m.b), epsilon), relevance)
     inhibited = shares(neg(z_ik), st(neg(z_ik).sum(1) + neg(m.b), epsilon), relevance)

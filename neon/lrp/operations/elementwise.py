@@ -1,6 +1,6 @@
 """Elementwise functions of one explained input: relevance passes unchanged, whatever the activation.
 
-Under a reference point the slope of the secant passes: ``R_x / (x - r) = (f(x) - f(r)) / (x - r) · R_f / (f(x) - f(r))``,
+Under a reference point the slope ``R_f / (f(x) - f(r))`` is multiplied by the secant's, ``(f(x) - f(r)) / (x - r)``,
 and at ``x = r`` the derivative (DeepLIFT's rescale rule).
 """
 

@@ -61,10 +61,14 @@ def _convolution(
     if padding == "same":
         total = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True)]
         if any(t % 2 for t in total):
-            raise UnsupportedOperationError(f'{call.operation.name}: padding="same" with an even kernel; pad explicitly')
+            raise UnsupportedOperationError(
+                f'{call.operation.name}: padding="same" with an even kernel; pad explicitly'
+            )
         padding = tuple(t // 2 for t in total)
     padding = (0,) * axes if padding == "valid" else _tuple(padding, axes)  # type: ignore[arg-type]
-    return Convolution(weight, _channels(bias, axes), input.shape, stride, padding, dilation, False, (0,) * axes, groups)
+    return Convolution(
+        weight, _channels(bias, axes), input.shape, stride, padding, dilation, False, (0,) * axes, groups
+    )
 
 
 def _conv_transpose(
