@@ -87,7 +87,7 @@ def test_imports_point_downwards(path: Path) -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "neon" / "lrp").rglob("*.py")), ids=module_name)
 def test_engine_knows_nothing_of_scikit_learn(path: Path) -> None:
     names = imports(path.read_text(), module_name(path), is_package=path.stem == "__init__")
-    assert not {name.split(".")[0] for name in names} & {"sklearn", "scipy", "pandas"}
+    assert not {name.split(".")[0] for name in names} & {"sklearn", "scipy"}
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_every_module_has_a_floor() -> None:
         floor("neon.attic.trunk")
 
 
-OPTIONAL = ["xgboost", "lightgbm", "catboost", "shap", "captum", "polars", "pyarrow", "skops", "matplotlib"]
+OPTIONAL = ["xgboost", "lightgbm", "catboost", "shap", "captum", "polars", "skops", "matplotlib"]
 
 
 @pytest.mark.parametrize("statement", ["import neon", "import neon.cli"])

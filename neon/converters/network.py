@@ -62,17 +62,25 @@ class Network(torch.nn.Module):
     def verify(self, X: Any) -> float:
         """The largest ``|network(x) - model(x)|`` over the rows of X, against the model's own function."""
         rows = X.to_numpy() if hasattr(X, "to_numpy") else X
-        rows = check_array(rows, accept_sparse="csr", dtype=np.float64)
+        rows = check_array(rows, accept_sparse="csr", dtype=np.float64, copy=True)
         rows = rows.toarray() if hasattr(rows, "toarray") else rows
         buffer = next(self.buffers(), torch.zeros((), dtype=torch.float64))
         with torch.no_grad():
             output = self(torch.as_tensor(rows).to(buffer)).cpu().double().numpy()
         if self._link is not None:
             output = self._link(output)
-        own = self._own(rows)
+        own = self._own(self._named(rows))
         with np.errstate(invalid="ignore"):
             difference = np.where(output == own, 0.0, np.abs(output - own))  # both may be infinite
         return float(np.max(difference, initial=0.0))
+
+    def _named(self, rows: np.ndarray) -> Any:
+        """Rows as the model was fitted: a model that knows column names wants to see them."""
+        if self.feature_names is None:
+            return rows
+        import pandas as pd
+
+        return pd.DataFrame(rows, columns=list(self.feature_names))
 
     def extra_repr(self) -> str:
         return f"explains: {self.explains}\nform: {self.form}, outputs: {', '.join(self.output_names[:6])}" + (

@@ -60,6 +60,7 @@ def _merge(layers: list[torch.nn.Module]) -> list[torch.nn.Module]:
     for layer in layers:
         if isinstance(layer, SquaredDistance) and layer.factor is None and merged and isinstance(merged[-1], Linear):
             linear = merged.pop()
+            assert isinstance(linear, Linear)
             layer = layer.after(linear.weight, linear.bias)
         merged.append(layer)
     return merged

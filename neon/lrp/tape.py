@@ -26,7 +26,7 @@ __all__ = ["Operation", "Retention", "Slot", "Tape", "record"]
 class Slot(NamedTuple):
     """Stands in an operation's arguments for a tensor that depends on the explained input."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # shadows tuple.index, which nobody calls
 
 
 class Retention(NamedTuple):

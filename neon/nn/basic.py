@@ -59,9 +59,9 @@ class Linear(torch.nn.Module):
 
 def plain_linear(weight: ArrayLike | Tensor, bias: ArrayLike | Tensor | None = None) -> torch.nn.Linear:
     """A `torch.nn.Linear` with these weights, in float64 and without gradients: the relu form's one building block."""
-    weight = torch.atleast_2d(fixed(weight))
-    layer = torch.nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None, dtype=torch.float64)
-    layer.requires_grad_(False).weight.copy_(weight)
+    matrix = torch.atleast_2d(fixed(weight))
+    layer = torch.nn.Linear(matrix.shape[1], matrix.shape[0], bias=bias is not None, dtype=torch.float64)
+    layer.requires_grad_(False).weight.copy_(matrix)
     if bias is not None:
         layer.bias.copy_(fixed(bias))
     return layer

@@ -65,7 +65,7 @@ def _convolution(
                 f'{call.operation.name}: padding="same" with an even kernel; pad explicitly'
             )
         padding = tuple(t // 2 for t in total)
-    padding = (0,) * axes if padding == "valid" else _tuple(padding, axes)  # type: ignore[arg-type]
+    padding = (0,) * axes if padding == "valid" else _tuple(padding, axes)
     return Convolution(
         weight, _channels(bias, axes), input.shape, stride, padding, dilation, False, (0,) * axes, groups
     )
@@ -216,7 +216,7 @@ def _uniform(call: Call, input: Tensor, weight: float | Tensor) -> LinearMap:
 def function_of_input(call: Call) -> Callable[[Tensor], Tensor]:
     def function(x: Tensor) -> Tensor:
         args, kwargs = call.arguments(lambda _: x)
-        return call.operation.function(*args, **kwargs)  # type: ignore[no-any-return]
+        return call.operation.function(*args, **kwargs)
 
     return function
 

@@ -58,7 +58,8 @@ _MAY_INSERT = {F.pad, torch.constant_pad_nd, T.masked_fill, torch.masked_fill, t
 treat(
     T.view, T.reshape, torch.reshape, T.flatten, torch.flatten, T.unflatten, torch.unflatten, T.squeeze, torch.squeeze,
     T.unsqueeze, torch.unsqueeze, T.permute, torch.permute, T.transpose, torch.transpose, T.swapaxes, torch.swapaxes,
-    T.movedim, torch.movedim, T.t, torch.t, T.T.__get__, T.mT.__get__, T.view_as, T.reshape_as,
+    T.movedim, torch.movedim, T.t, torch.t, T.view_as, T.reshape_as,
+    T.T.__get__, T.mT.__get__,  # type: ignore[attr-defined]
     T.expand, T.expand_as, torch.broadcast_to, T.broadcast_to, T.repeat, torch.tile, T.tile, T.repeat_interleave,
     torch.repeat_interleave,
     torch.cat, torch.concat, torch.concatenate, torch.stack, torch.hstack, torch.vstack,

@@ -1,0 +1,107 @@
+"""What the commands do."""
+
+from __future__ import annotations
+
+import functools
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neon.cli.files import load_model, read_table, write_whole
+from neon.converters import Network, neuralize
+from neon.explainer import Explainer
+from neon.explanation import Explanation
+
+__all__ = ["demo", "explain", "show"]
+
+
+def demo(options: Namespace) -> None:
+    """Train three pipelines on bundled data and explain them."""
+    import matplotlib as mpl
+    from sklearn.cluster import KMeans
+    from sklearn.datasets import load_breast_cancer, load_wine
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVC, OneClassSVM
+
+    mpl.use("Agg")
+    wine, cancer = load_wine(as_frame=True), load_breast_cancer(as_frame=True)
+    healthy = cancer.data[cancer.target == 1]
+    kmeans = make_pipeline(StandardScaler(), KMeans(3, n_init=10, random_state=0)).fit(wine.data)
+    svm = make_pipeline(StandardScaler(), SVC()).fit(cancer.data, cancer.target)
+    one_class = make_pipeline(StandardScaler(), OneClassSVM(nu=0.05)).fit(healthy)
+    folder = Path(options.out)
+    folder.mkdir(parents=True, exist_ok=True)
+    for title, name, model, data in (
+        ("k-means: why is a wine in its cluster?", "kmeans", kmeans, wine.data),
+        ("SVM: why is a tumour called benign or malignant?", "svm", svm, cancer.data),
+        ("one-class SVM: why is a tumour unlike the benign ones?", "one_class_svm", one_class, cancer.data),
+    ):
+        explainer = Explainer(model)
+        explanation = explainer(data)
+        print(f"\n{title}")
+        _report(explainer.network, explanation, data)
+        write_whole(folder / f"{name}.csv", explanation.to_frame().to_csv)
+        for kind, axes in (("bar", explanation.plot.bar()), ("row_0", explanation.plot.waterfall(0))):
+            write_whole(folder / f"{name}_{kind}.png", functools.partial(_save, axes))
+    print(f"\nTables and plots are in {folder}/")
+
+
+def explain(options: Namespace) -> None:
+    """Explain a model's predictions and write what was asked for."""
+    for path, suffixes in ((options.out, (".csv", ".parquet")), (options.plot, (".png", ".pdf", ".svg"))):
+        if path is not None and Path(path).suffix not in suffixes:
+            raise ValueError(f"{path}: expected one of {', '.join(suffixes)}")
+    model = load_model(options.model, trust=options.trust, trust_pickle=options.trust_pickle)
+    data = read_table(options.data)
+    reference = None if options.reference is None else read_table(options.reference)
+    explainer = Explainer(model, output=options.output, reference=reference, device=options.device)
+    explanation = explainer(data, _target(options.target, explainer.network))
+    _report(explainer.network, explanation, data)
+    if options.out is not None:
+        frame = explanation.to_frame()
+        write = frame.to_csv if options.out.endswith(".csv") else frame.to_parquet
+        write_whole(options.out, write)
+    if options.plot is not None:
+        import matplotlib as mpl
+
+        mpl.use("Agg")
+        write_whole(options.plot, functools.partial(_save, explanation.plot.bar()))
+
+
+def show(options: Namespace) -> None:
+    """Print the equivalent network."""
+    model = load_model(options.model, trust=options.trust, trust_pickle=options.trust_pickle)
+    network = neuralize(model, output=options.output)
+    print(network)
+    print(f"composite: {network.composite}")
+    if options.data is not None:
+        print(f"largest |network - model|: {network.verify(read_table(options.data)):.1e}")
+
+
+def _target(text: str | None, network: Network) -> Any:
+    if text is None or text == "all" or text in network.output_names:
+        return text if text is None or text == "all" else network.output_names.index(text)
+    return int(text) if text.lstrip("-").isdigit() else text
+
+
+def _report(network: Network, explanation: Explanation, data: Any, n_features: int = 8) -> None:
+    print(f"explains: {explanation.explains}")
+    print(f"rows: {len(explanation.values)}, equivalence |network - model| ≤ {network.verify(data):.1e}, ", end="")
+    print(f"conservation error ≤ {explanation.conservation_error():.1e}")
+    values = np.abs(explanation.values)
+    strength = values.mean(axis=(0, *range(2, values.ndim)))
+    order = np.argsort(-strength, kind="stable")[:n_features]
+    width = max(len(explanation.feature_names[i]) for i in order)
+    for i in order:
+        bar = "█" * round(30 * strength[i] / (strength.max() or 1.0))
+        print(f"  {explanation.feature_names[i]:<{width}}  {strength[i]:9.4g}  {bar}")
+
+
+def _save(axes: Any, path: Path) -> None:
+    import matplotlib.pyplot as plt
+
+    axes.figure.savefig(path, dpi=120, bbox_inches="tight")
+    plt.close(axes.figure)
