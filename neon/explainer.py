@@ -159,7 +159,8 @@ class Explainer:
                 "base": torch.zeros_like(flat[:, 0]),
                 "prediction": flat.sum(1),
                 "residuals": walk.ledger.absorbed,
-                "target": None,
+                "target": torch.zeros(n),
+                "custom": True,
             }, per_row
         if output.ndim != 2:
             raise ValueError(f"the model's output has shape {tuple(output.shape)}; give a callable as target")
@@ -209,7 +210,9 @@ class Explainer:
             )
         n_outputs = parts[0].get("n_outputs", 1)
         outputs = self._output_names(n_outputs)
-        target = None if every or parts[0]["target"] is None else together("target").astype(int)
+        target = None if every else together("target").astype(int)
+        if parts[0].get("custom"):
+            outputs = ("target function",)
         values = together("values")
         shape = values.shape[1:-1] if every else values.shape[1:]
         if names is None:
