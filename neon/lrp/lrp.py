@@ -70,7 +70,7 @@ class LRP:
         ValueError
             If the target does not fit the output.
         """
-        recording = self.record(x, names=bool(at))
+        recording = self.record(x)
         walk = recording.propagate(target, at=at, free=True)
         relevance = walk.relevance if isinstance(x, tuple) else walk.relevance[0]
         return (relevance, walk.at) if at else relevance

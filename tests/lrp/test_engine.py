@@ -1,0 +1,123 @@
+"""The engine as a whole: what it refuses, what it leaves alone, what it shows."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import neon
+from neon import composites, rules
+from neon.lrp import LRP
+
+
+@pytest.fixture
+def model() -> nn.Module:
+    torch.manual_seed(0)
+    layers = [nn.Linear(6, 8, bias=False), nn.ReLU(inplace=True), nn.Linear(8, 3, bias=False)]
+    return nn.Sequential(*layers).double().eval()
+
+
+@pytest.fixture
+def x() -> Tensor:
+    return torch.randn(5, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+
+
+def test_lrp_zero_is_gradient_times_input(model: nn.Module, x: Tensor) -> None:
+    probe = x.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(model(probe)[:, 1].sum(), probe)
+    torch.testing.assert_close(LRP(model, "zero")(x, 1), gradient * x, rtol=1e-12, atol=1e-12)
+
+
+def test_lrp_zero_where_the_output_is_zero() -> None:
+    """Contributions that cancel to z = 0 are still there: the slope is never divided."""
+    x = torch.tensor([[1.0, -1.0]])
+    relevance = LRP(lambda x: x @ torch.ones(2, 1), "zero")(x)
+    torch.testing.assert_close(relevance, x)
+
+
+@pytest.mark.parametrize("composite", composites.names())
+def test_nothing_is_changed(model: nn.Module, x: Tensor, composite: str) -> None:
+    state, given = copy.deepcopy(model.state_dict()), x.clone()
+    first = LRP(model, composite)(x, [0, 1, 2, 0, 1])
+    second = LRP(model, composite)(x, torch.tensor([0, 1, 2, 0, 1]))
+    assert torch.equal(first, second)
+    assert torch.equal(x, given)
+    assert not first.requires_grad
+    assert all(torch.equal(state[key], value) for key, value in model.state_dict().items())
+    assert not any(module._forward_hooks or module._backward_hooks for module in model.modules())
+    assert all(parameter.grad is None and parameter.requires_grad for parameter in model.parameters())
+
+
+def test_unknown_operation_is_named(x: Tensor) -> None:
+    class Odd(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.cumprod(x, 1)
+
+    with pytest.raises(neon.UnsupportedOperationError, match=r"'cumprod' in module 'inner'"):
+        LRP(_Wrap(Odd()))(x, 0)
+
+
+class _Wrap(nn.Module):
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.inner(x)
+
+
+def test_training_mode_is_refused(x: Tensor) -> None:
+    with pytest.raises(ValueError, match="training mode"):
+        LRP(nn.Sequential(nn.Linear(6, 2), nn.Dropout()).double())(x, 0)
+
+
+@pytest.mark.parametrize("target", [3, -4, [0, 1], torch.zeros(5, 2), 0.5, None])
+def test_bad_targets(model: nn.Module, x: Tensor, target: object) -> None:
+    with pytest.raises(ValueError, match="target"):
+        LRP(model)(x, target)
+
+
+def test_targets_agree(model: nn.Module, x: Tensor) -> None:
+    lrp = LRP(model)
+    output = model(x).detach()
+    start = torch.zeros_like(output)
+    start[:, 2] = output[:, 2]
+    by_index = lrp(x, 2)
+    torch.testing.assert_close(lrp(x, start), by_index)
+    torch.testing.assert_close(lrp(x, lambda y: y * y.new_tensor([0.0, 0.0, 1.0])), by_index)
+
+
+def test_module_used_twice_and_skip_connection(x: Tensor) -> None:
+    torch.manual_seed(0)
+    layer = nn.Linear(6, 6, bias=False).double()
+    relevance = LRP(lambda x: x + layer(torch.relu(layer(x))), rules.Epsilon(1e-12))(x, 0)
+    output = (x + layer(torch.relu(layer(x))))[:, 0]
+    torch.testing.assert_close(relevance.sum(1), output.detach(), rtol=1e-6, atol=1e-6)
+
+
+def test_plan_shows_rules_and_conservation(model: nn.Module, x: Tensor) -> None:
+    composite = composites.epsilon_plus().override(composites.named("2"), rules.Zero())
+    frame = LRP(model, composite).plan(x, 0).to_frame()
+    assert list(frame["module"]) == ["0", "1", "2"]
+    assert frame["rule"].iloc[2].startswith("Zero")
+    assert frame["rule"].iloc[0].startswith("Epsilon")
+    assert frame["absorbed"].abs().max() < 1e-4
+
+
+def test_inner_relevance(model: nn.Module, x: Tensor) -> None:
+    relevance, inner = LRP(model, "zero")(x, 0, at=["0"])
+    assert inner["0"].shape == (5, 8)
+    torch.testing.assert_close(inner["0"].sum(1), relevance.sum(1))
+    with pytest.raises(ValueError, match="no recorded operation"):
+        LRP(model)(x, 0, at=["9"])
+
+
+def test_reference_rule_is_exact_between_two_points(x: Tensor) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 7), nn.GELU(), nn.Linear(7, 5), nn.Tanh(), nn.Linear(5, 2)).double().eval()
+    r = torch.randn(1, 6, dtype=torch.float64)
+    relevance = LRP(model, rules.Reference()).record(x, reference=r).propagate(1).relevance[0]
+    torch.testing.assert_close(relevance.sum(1), (model(x) - model(r))[:, 1].detach(), rtol=1e-12, atol=1e-12)
