@@ -9,7 +9,7 @@ Every rule is the overview's four steps: a forward pass z with modified weights,
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -111,7 +111,9 @@ class Zero(Rule):
     """LRP-0: ``R_i = Σ_k x_i w_ik R_k / z_k``, in slope form, so that ``z_k = 0`` needs no division."""
 
     def propagate(self, call: LinearCall, message: Message, ledger: Ledger) -> tuple[Message, ...]:
-        if message.slope is not None and self.bias == "absorb":
+        # Slopes are about the engine's reference; LRP-0 is about the origin.
+        about_origin = call.reference_inputs is None
+        if message.slope is not None and self.bias == "absorb" and about_origin:
             s = message.slope
         else:
             z = self._output(call, message)
@@ -120,6 +122,8 @@ class Zero(Rule):
                 ledger.absorb("stabilizer", message.relevance * (z == 0))
         if ledger.enabled and (b := self._bias(call.map)) is not None:
             ledger.absorb("bias", s * b)
+        if not about_origin:
+            return _times(call.inputs, call.map.vjp(s))
         return tuple(map(Message.of_slope, call.map.vjp(s), call.inputs))
 
 
@@ -180,29 +184,24 @@ class AlphaBeta(Rule):
             raise ValueError(f"alpha - beta must be 1 and beta >= 0, got alpha={self.alpha}, beta={self.beta}")
 
     def propagate(self, call: LinearCall, message: Message, ledger: Ledger) -> tuple[Message, ...]:
-        b, relevance = self._bias(call.map), message.relevance
+        b = self._bias(call.map)
         b_pos, b_neg = (None, None) if b is None else (b.clamp(min=0), b.clamp(max=0))
-        positive = call.map.modified(lambda w: w.clamp(min=0))
-        if self.beta == 0 and call.nonnegative:
-            p = add(positive.forward(*call.inputs), b_pos)
-            return _times(call.inputs, positive.vjp(share(relevance, p, self.epsilon, b_pos, ledger)))
-        if self.beta == 0:
-            p = positive_part(call, None, b)
-            n = torch.zeros_like(p)
-        else:
-            p, n = positive_and_negative(call, self._output(call, message), b)
-        s_pos = share(self.alpha * relevance, p, self.epsilon, b_pos, ledger)
-        s_neg = share(-self.beta * relevance, n, self.epsilon, b_neg, ledger)
-        if call.nonnegative:
-            negative = call.map.modified(lambda w: w.clamp(max=0))
-            pairs = zip(call.inputs, positive.vjp(s_pos), negative.vjp(s_neg), strict=True)
-            return tuple(Message.of_relevance(x * (c + d), vanishes=True) for x, c, d in pairs)
-        signed = call.map.vjp((s_pos + s_neg) / 2)
-        magnitude = call.map.modified(torch.abs).vjp((s_pos - s_neg) / 2)
-        return tuple(
-            Message.of_relevance(x * c + x.abs() * d, vanishes=True)
-            for x, c, d in zip(call.inputs, signed, magnitude, strict=True)
-        )
+        excite, inhibit = call.map.modified(lambda w: w.clamp(min=0)), call.map.modified(lambda w: w.clamp(max=0))
+        # (xw)⁺ = x⁺w⁺ + x⁻w⁻ and (xw)⁻ = x⁺w⁻ + x⁻w⁺. The difference z - p would be cheaper, but where a sum is empty
+        # it leaves rounding in place of 0, which in float32 is as large as the stabiliser.
+        parts = [(tuple(x.clamp(min=0) for x in call.inputs), excite, inhibit)]
+        if not call.nonnegative:
+            parts.append((tuple(x.clamp(max=0) for x in call.inputs), inhibit, excite))
+        p = add(sum_of([same.forward(*x) for x, same, _ in parts]), b_pos)
+        s_pos = share(self.alpha * message.relevance, p, self.epsilon, b_pos, ledger)
+        slopes = [same.vjp(s_pos) for _, same, _ in parts]
+        if self.beta:
+            n = add(sum_of([opposite.forward(*x) for x, _, opposite in parts]), b_neg)
+            s_neg = share(-self.beta * message.relevance, n, self.epsilon, b_neg, ledger)
+            negative = [opposite.vjp(s_neg) for _, _, opposite in parts]
+            slopes = [tuple(c + d for c, d in zip(*pair, strict=True)) for pair in zip(slopes, negative, strict=True)]
+        shares = [[x * c for x, c in zip(xs, cs, strict=True)] for (xs, _, _), cs in zip(parts, slopes, strict=True)]
+        return tuple(Message.of_relevance(sum_of(terms), vanishes=True) for terms in zip(*shares, strict=True))
 
 
 class ZPlus(AlphaBeta):
@@ -281,23 +280,27 @@ class Reference(Rule):
     reference: Tensor | None = None
 
     def propagate(self, call: LinearCall, message: Message, ledger: Ledger) -> tuple[Message, ...]:
-        if self.reference is not None:
-            r = [self.reference.to(x).expand(1, *x.shape[1:]) for x in call.inputs]
-            z, z_ref = call.output(False), add(call.map.forward(*r), call.map.bias)
+        own = self.reference
+        if own is not None:
+            r = tuple(own.to(x).expand(1, *x.shape[1:]) for x in call.inputs)
+            z_ref = add(call.map.forward(*r), call.map.bias)
         elif call.reference_inputs is not None:
             assert call.reference_output is not None
-            r, z, z_ref = list(call.reference_inputs), None, call.reference_output
+            r, z_ref = call.reference_inputs, call.reference_output
         else:
             return Zero(bias=self.bias).propagate(call, message, ledger)
-        if message.slope is not None:
+        # Slopes between layers are about the engine's reference; a point of this layer's own knows none.
+        if message.slope is not None and own is None:
             s = message.slope
         else:
-            difference = (call.output(False) if z is None else z) - z_ref
+            difference = call.output(False) - z_ref
             s = divide(message.relevance, difference)
             if ledger.enabled:
                 ledger.absorb("stabilizer", message.relevance * (difference == 0))
-        displacements = (x - x_ref for x, x_ref in zip(call.inputs, r, strict=True))
-        return tuple(map(Message.of_slope, call.map.vjp(s), displacements))
+        displacements = tuple(x - x_ref for x, x_ref in zip(call.inputs, r, strict=True))
+        if own is None:
+            return tuple(map(Message.of_slope, call.map.vjp(s), displacements))
+        return tuple(Message.of_relevance(d * c) for d, c in zip(displacements, call.map.vjp(s), strict=True))
 
 
 @dataclass(frozen=True)
@@ -354,6 +357,13 @@ def positive_and_negative(call: LinearCall, z: Tensor, bias: Tensor | None) -> t
     """``p`` and ``n = z - p``."""
     p = positive_part(call, z, bias)
     return p, z - p
+
+
+def sum_of(terms: Sequence[Tensor]) -> Tensor:
+    first, *others = terms
+    for other in others:
+        first = first + other
+    return first
 
 
 def add(z: Tensor, bias: Tensor | None) -> Tensor:
