@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,9 @@ from neon.lrp.rules import Rule
 __all__ = ["Explainer", "explain"]
 
 _MEMORY = 128 * 2**20  # bytes of recorded values a chunk may hold
-_FIRST_ROWS = 64
+_CACHE = 2 * 2**20  # for fitted models: what stays in the processor's cache is not fetched twice ...
+_SOME_ROWS = 256  # ... but a chunk has this many rows, where memory allows: each costs about a millisecond by itself
+_FIRST_ROWS = 64  # of a torch module, whose size per row is not known before
 _SLOW = 2.0  # seconds of expected work from which a progress bar shows
 
 
@@ -94,6 +97,15 @@ class Explainer:
         self._reference: Tensor | None = None
         if takes_reference and self._lrp.composite.name == "neon":
             self._reference = self._tensor(self._reference_rows(reference))
+        self._references: dict[int, Tensor] | None = None
+        self._chunk_rows: int | None = None
+        if self._fitted:
+            # A fitted model's network runs the same operations on any rows: one row tells their size, and the
+            # reference rows go through it once.
+            probe = self._lrp.record(self._tensor(np.zeros((1, network.n_features_in))), reference=self._reference)
+            self._references = probe.references
+            per_row = probe.tape.bytes_per_sample()
+            self._chunk_rows = max(1, min(max(_CACHE // per_row, _SOME_ROWS), _MEMORY // per_row))
 
     def __call__(self, X: Any, target: Any = None) -> Explanation:
         """Explain the rows of X.
@@ -118,50 +130,43 @@ class Explainer:
         rows, names = self._rows(X)
         every = isinstance(target, str) and target == "all"
         index = None if target is None or every or callable(target) else self._indices(target, rows.shape[0])
-        parts: list[dict[str, Any]] = []
-        start, size, bar, began = 0, self.batch_size or _FIRST_ROWS, None, time.perf_counter()
         n_rows = rows.shape[0]
+        found = _Collected(n_rows)
+        size = self.batch_size or self._chunk_rows or _FIRST_ROWS
+        start, bar, began = 0, None, time.perf_counter()
         try:
-            while start < n_rows or not parts:
+            while start < n_rows or not found.parts:
                 stop = min(start + size, n_rows)
                 chosen = target if index is None else index[start:stop]
                 part, per_row = self._chunk(self._tensor(rows[start:stop]), chosen, every)
-                parts.append(part)
-                start = stop
-                if self.batch_size is None and len(parts) == 1:
-                    size = max(1, int(_MEMORY / max(per_row, 1)))
-                elapsed = time.perf_counter() - began
-                expected = elapsed * (n_rows / max(stop, 1) - 1)
-                if bar is None and (self.progress or (self.progress is None and expected > _SLOW and len(parts) > 1)):
+                found.add(start, part)
+                if self.batch_size is None and self._chunk_rows is None:
+                    size = max(1, _MEMORY // per_row)
+                expected = (time.perf_counter() - began) * (n_rows / max(stop, 1) - 1)
+                if bar is None and (self.progress or (self.progress is None and expected > _SLOW and start > 0)):
                     from tqdm.auto import tqdm
 
                     bar = tqdm(total=n_rows, unit="rows", desc="neon")
                 if bar is not None:
                     bar.update(stop - bar.n)
+                start = stop
         finally:
             if bar is not None:
                 bar.close()
-        return self._join(parts, rows, names, every)
+        return self._explanation(found, rows, names, every)
 
-    def _chunk(self, x: Tensor, target: Any, every: bool) -> tuple[dict[str, Any], float]:
-        recording = self._lrp.record(x, reference=self._reference, names=False)
-        output = recording.output
-        n = len(x)
-        width = sum(spec[:1].numel() if spec.ndim else 1 for spec in recording.tape.specs.values())
-        per_row = 3.0 * width * x.element_size()
-        base = torch.zeros_like(output[:1]) if recording.base is None else recording.base
+    def _chunk(self, x: Tensor, target: Any, every: bool) -> tuple[_Part, int]:
+        """Explain a few rows; also the bytes of recorded values per row."""
+        recording = self._lrp.record(x, reference=self._reference, references=self._references, names=False)
+        output, n = recording.output, len(x)
+        per_row = recording.tape.bytes_per_sample()
         if callable(target):
             start = target(output)
             walk = recording.propagate(lambda _: start, account=True)
             flat = start.flatten(1)
-            return {
-                "values": walk.relevance[0],
-                "base": torch.zeros_like(flat[:, 0]),
-                "prediction": flat.sum(1),
-                "residuals": walk.ledger.absorbed,
-                "target": torch.zeros(n),
-                "custom": True,
-            }, per_row
+            total = flat.sum(1)
+            zeros = torch.zeros(n)
+            return _Part(walk.relevance[0], torch.zeros_like(total), total, walk.ledger.absorbed, zeros), per_row
         if output.ndim != 2:
             raise ValueError(f"the model's output has shape {tuple(output.shape)}; give a callable as target")
         if every:
@@ -169,38 +174,24 @@ class Explainer:
         else:
             columns = [output.argmax(1) if target is None else torch.as_tensor(target, device=x.device)]
         walks = [recording.propagate(column, account=True) for column in columns]
-        residual_names = list(dict.fromkeys(name for walk in walks for name in walk.ledger.absorbed))
+        base = torch.zeros_like(output[:1]) if recording.base is None else recording.base
+        names = list(dict.fromkeys(name for walk in walks for name in walk.ledger.absorbed))
         zero = torch.zeros(n, dtype=output.dtype, device=output.device)
-        stack = (lambda tensors: torch.stack(tensors, -1)) if every else (lambda tensors: tensors[0])
-        pick = [column[:, None] for column in columns]
-        return {
-            "values": stack([walk.relevance[0] for walk in walks]),
-            "base": stack([base.expand_as(output).gather(1, p)[:, 0] for p in pick]),
-            "prediction": stack([output.gather(1, p)[:, 0] for p in pick]),
-            "residuals": {
-                name: stack([walk.ledger.absorbed.get(name, zero) for walk in walks]) for name in residual_names
-            },
-            "target": None if every else columns[0],
-            "n_outputs": output.shape[1],
-        }, per_row
 
-    def _join(self, parts: list[dict[str, Any]], rows: Any, names: Sequence[str] | None, every: bool) -> Explanation:
-        def together(key: str) -> np.ndarray:
-            return np.concatenate([np.asarray(part[key].detach().cpu().double()) for part in parts])
+        def stack(tensors: list[Tensor]) -> Tensor:
+            return torch.stack(tensors, -1) if every else tensors[0]
 
-        prediction = together("prediction")
-        residual_names = list(dict.fromkeys(name for part in parts for name in part["residuals"]))
-        zero = [np.zeros(part["prediction"].shape) for part in parts]
-        residuals = {
-            name: np.concatenate(
-                [
-                    np.asarray(part["residuals"][name].cpu().double()) if name in part["residuals"] else blank
-                    for part, blank in zip(parts, zero, strict=True)
-                ]
-            )
-            for name in residual_names
-        }
-        residuals = {name: amount for name, amount in residuals.items() if np.any(amount != 0)}
+        return _Part(
+            stack([walk.relevance[0] for walk in walks]),
+            stack([base.expand_as(output).gather(1, column[:, None])[:, 0] for column in columns]),
+            stack([output.gather(1, column[:, None])[:, 0] for column in columns]),
+            {name: stack([walk.ledger.absorbed.get(name, zero) for walk in walks]) for name in names},
+            columns[0],
+            output.shape[1],
+        ), per_row
+
+    def _explanation(self, found: _Collected, rows: Any, names: Sequence[str] | None, every: bool) -> Explanation:
+        values, prediction = found.parts["values"], found.parts["prediction"]
         outside = len(np.unique(np.nonzero(~np.isfinite(prediction))[0]))
         if outside:
             warnings.warn(
@@ -208,26 +199,20 @@ class Explainer:
                 "(log p = -inf) and their relevance is NaN. A gaussian kernel has no such rows.",
                 stacklevel=3,
             )
-        n_outputs = parts[0].get("n_outputs", 1)
-        outputs = self._output_names(n_outputs)
-        target = None if every else together("target").astype(int)
-        if parts[0].get("custom"):
-            outputs = ("target function",)
-        values = together("values")
+        outputs = ("target function",) if found.n_outputs is None else self._output_names(found.n_outputs)
         shape = values.shape[1:-1] if every else values.shape[1:]
         if names is None:
             flat = int(np.prod(shape))
             names = getattr(self.network, "feature_names", None) or [f"feature {i}" for i in range(flat)]
-        data = rows.toarray() if sparse.issparse(rows) else np.asarray(rows)
         return Explanation(
             values=values,
-            base_values=together("base"),
+            base_values=found.parts["base"],
             prediction=prediction,
-            residuals=residuals,
-            data=data,
+            residuals={name: amount for name, amount in found.residuals.items() if np.any(amount != 0)},
+            data=rows.toarray() if sparse.issparse(rows) else np.asarray(rows),
             feature_names=tuple(names),
             output_names=outputs,
-            target=target,
+            target=None if every else found.parts["target"].astype(int),
             explains=self._explains,
         )
 
@@ -324,6 +309,40 @@ class Explainer:
             return int(label)
         known = "" if outputs is None else f"; choose from {list(outputs)}, an index, or 'all'"
         raise ValueError(f"unknown target {label!r}{known}")
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """What explaining a chunk of rows found; ``n_outputs`` is None where a callable chose the target."""
+
+    values: Tensor
+    base: Tensor
+    prediction: Tensor
+    residuals: Mapping[str, Tensor]
+    target: Tensor
+    n_outputs: int | None = None
+
+
+class _Collected:
+    """Parts written into arrays that are allocated once; fresh memory costs more than the arithmetic."""
+
+    def __init__(self, n_rows: int) -> None:
+        self.n_rows = n_rows
+        self.parts: dict[str, np.ndarray] = {}
+        self.residuals: dict[str, np.ndarray] = {}
+        self.n_outputs: int | None = None
+
+    def add(self, start: int, part: _Part) -> None:
+        for name in ("values", "base", "prediction", "target"):
+            self._write(self.parts, name, start, getattr(part, name))
+        for name, amount in part.residuals.items():
+            self._write(self.residuals, name, start, amount)
+        self.n_outputs = part.n_outputs
+
+    def _write(self, arrays: dict[str, np.ndarray], name: str, start: int, tensor: Tensor) -> None:
+        if name not in arrays:
+            arrays[name] = np.zeros((self.n_rows, *tensor.shape[1:]))
+        torch.from_numpy(arrays[name][start : start + len(tensor)]).copy_(tensor)
 
 
 def explain(model: Any, X: Any, target: Any | Callable[[Tensor], Tensor] = None, **options: Any) -> Explanation:

@@ -81,6 +81,7 @@ class LRP:
         x: Tensor | tuple[Tensor, ...],
         *,
         reference: Tensor | tuple[Tensor, ...] | None = None,
+        references: dict[int, Tensor] | None = None,
         names: bool = True,
     ) -> Recording:
         """Run the model once and keep the tape, to explain several targets from it.
@@ -90,6 +91,9 @@ class LRP:
         reference : Tensor or tuple of Tensor, optional
             Reference rows, for composites with the `Reference` rule: relevance is then that of the difference from
             the reference.
+        references : dict of int to Tensor, optional
+            ``Recording.references`` of an earlier recording, for a model that runs the same operations on any
+            input: spares sending the reference rows through it again.
         names : bool
             Whether to look up which module runs each operation.
         """
@@ -100,10 +104,9 @@ class LRP:
         # Names cost a walk over the calling frames; composites that select by name need them as well.
         wanted = names or any(repr(selector).startswith("named") for selector, _ in self.composite.rules)
         tape = record(self.model, inputs, names=module_names(self.model) if wanted else None, retention=retention_of)
-        references = None
         tape = Tape(relevant_operations(tape), tape.inputs, tape.output, tape.specs, tape.values)
         tape = merge_batch_norm(tape)
-        if reference is not None:
+        if reference is not None and references is None:
             rows = reference if isinstance(reference, tuple) else (reference,)
             references = replay(tape, tuple(row.to(x_) for row, x_ in zip(rows, inputs, strict=True)))
         return Recording(tape, assign(tape, self.composite, references), references, self.composite.name)

@@ -82,6 +82,10 @@ class Tape:
     specs: dict[int, Tensor] = field(default_factory=dict)  # on the meta device: shape, stride, dtype
     values: dict[int, Tensor] = field(default_factory=dict)
 
+    def bytes_per_sample(self) -> int:
+        """Bytes of all recorded values, one sample's share (at least 1)."""
+        return max(1, sum(s.numel() // max(len(s), 1) * s.element_size() for s in self.specs.values() if s.ndim))
+
     def producers(self) -> dict[int, Operation]:
         return {slot: operation for operation in self.operations for slot in operation.outputs}
 

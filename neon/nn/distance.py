@@ -141,10 +141,13 @@ class _SquaredDistance(Treatment):
             r = (z * metric_z - spread) * total - (z - mean) * s_metric_u - s_u * (metric_z - metric_mean)
             return (Message.of_relevance(r),)
         eta = rule.eta if isinstance(rule, Hybrid) else 1.0
-        slopes = metric_z * total - s_metric_u
-        shares = z * slopes - metric_z * s_u + s @ (u * metric_u)
+        # z Λz total - z Λ s_u - Λz s_u + s (u Λu), in place: allocating costs more than computing.
+        half = metric_z * total
+        half.sub_(s_metric_u)
+        shares = half.sub(s_u).mul_(z) if factor is None else (z * half).sub_(metric_z * s_u)
+        shares.addmm_(s, u * metric_u)
         if close is not None:
-            shares = shares + close
+            shares += close
         if ledger.enabled and offset is not None:
             ledger.absorb("off_subspace", s * offset)
         if eta == 1.0:
@@ -152,7 +155,7 @@ class _SquaredDistance(Treatment):
         if ledger.enabled:
             lengths = (centers * _metric(centers, factor)).sum(1) - (x * _metric(x, factor)).sum(1, keepdim=True)
             ledger.absorb("origin", (1 - eta) * s * lengths)
-        return (Message.of_relevance(2 * (1 - eta) * x * slopes + eta * shares),)
+        return (Message.of_relevance(2 * (1 - eta) * x * half + eta * shares),)
 
     def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
         args, kwargs = call.arguments(values.__getitem__)

@@ -80,30 +80,26 @@ class _Evidence(Treatment):
         e, e_ref = call.value(call.output), call.reference(call.output)
         d_ref = call.reference(call.inputs[0])
         s = message.slope_over(e if e_ref is None else e - e_ref)
-        slope = torch.zeros_like(d)
-        lost = e.new_zeros(len(e))
-        for column in (s != 0).any(0).nonzero()[:, 0].tolist():
-            rows = s[:, column].nonzero()[:, 0]
-            target = s[rows, column, None]
-            h = d[rows] - d[rows, column, None]
-            logits = -stiffness * h
-            logits[:, column] = -torch.inf
-            gate = logits.softmax(1)
-            e_c = e[rows, column, None]
+        slope, lost = torch.zeros_like(d), e.new_zeros(len(e))
+        # One alternative of each row at a time; explaining one alternative per row takes a single round.
+        for _ in range(int((s != 0).sum(1).max()) if len(s) else 0):
+            column = s.abs().argmax(1, keepdim=True)
+            target, e_c = s.gather(1, column), e.gather(1, column)
+            s = s.scatter(1, column, 0.0)
+            h = d - d.gather(1, column)
+            gate = (-stiffness * h).scatter_(1, column, -torch.inf).softmax(1)
             pooled = (gate * h).sum(1, keepdim=True)
             if d_ref is None or e_ref is None:
                 # p_k e / h_k, at h_k = e (the nearest competitor) exactly p_k, also where both are 0.
-                ratio = torch.where(h == e_c, 1.0, e_c / h)
-                take_most = e_c >= 0
-                gate = torch.where(take_most, gate * ratio.masked_fill(gate == 0, 0.0), gate)
-                residual = torch.where(take_most, 0.0, e_c - pooled)
+                share = (e_c / h).masked_fill_((h == e_c) | (gate == 0), 1.0)
+                gate = torch.where(e_c >= 0, gate * share, gate)
+                residual = torch.where(e_c >= 0, 0.0, e_c - pooled)
             else:
-                h_ref = d_ref - d_ref[:, column, None]
-                residual = (e_c - e_ref[:, column, None]) - (pooled - (gate * h_ref).sum(1, keepdim=True))
-            gate = gate * target
-            gate[:, column] = -gate.sum(1)
-            slope[rows] += gate
-            lost[rows] += (residual * target)[:, 0]
+                h_ref = d_ref - d_ref.expand_as(d).gather(1, column)
+                residual = (e_c - e_ref.expand_as(e).gather(1, column)) - (pooled - (gate * h_ref).sum(1, keepdim=True))
+            gate = gate.mul_(target)
+            slope.add_(gate.scatter_(1, column, -gate.sum(1, keepdim=True)))
+            lost.add_((residual * target)[:, 0])
         if ledger.enabled:
             ledger.absorb("entropy" if soft else "pooling", lost)
         return (Message.of_slope(slope, d if d_ref is None else d - d_ref),)
