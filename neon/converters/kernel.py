@@ -40,42 +40,32 @@ def convert_svr(model: Any, *, output: str | None = None, form: str = "fused") -
 
 
 def convert_svc(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
-    """Two classes: ``±f``. More: the margin ``min_{k≠c} f_ck`` of a class over the pairwise machines.
+    """The decision function f or, as ``output="log_ratio"`` (rbf only), `neon.nn.log_ratio`, which has its sign.
 
-    The largest margin is at the predicted class wherever one class wins all its pairs.
+    Two classes: ``±f``. More: the margin ``min_{k≠c} f_ck`` of a class over the pairwise machines. The largest margin
+    is at the predicted class wherever one class wins all its pairs.
     """
-    choose(output, ("decision_function",), model)
+    if choose(output, ("decision_function", "log_ratio"), model) == "log_ratio":
+        return _log_ratio(model, form)
     classes = model.classes_
-    names = tuple(map(str, classes))
+    weight, bias = _machines(model)
+    layers = _collapse(model, [*_kernel_layers(model, form), Linear(weight, bias)], form)
     if len(classes) == 2:
-        layers = [*_kernel_layers(model, form), Linear(_dense(model.dual_coef_), model.intercept_)]
-        layers = [*_collapse(model, layers, form), TwoClass()]
-        if form == "relu":
-            layers[-1] = plain_linear(np.array([[-1.0], [1.0]]))
-
-        def binary(X: np.ndarray) -> np.ndarray:
-            f = model.decision_function(X)
-            return np.stack([-f, f], axis=1)
-
-        return _finish(model, layers, "decision function in favour of a class", names, binary, classes)
-    weight, bias = _pairwise_coefficients(model)
-    signs, order = _pair_layout(len(classes))
-    layers = [*_kernel_layers(model, form), Linear(weight, bias)]
-    layers = _collapse(model, layers, form)
-    pick = np.zeros((len(order), len(bias)))
-    pick[np.arange(len(order)), order] = signs
-    if form == "relu":
-        layers = [*layers, plain_linear(pick), *relu_minimum(len(classes), len(classes) - 1)]
+        layers.append(plain_linear(_versus(2)) if form == "relu" else TwoClass())
+        explains = "decision function in favour of a class"
+    elif form == "relu":
+        layers += [plain_linear(_versus(len(classes))), *relu_minimum(len(classes), len(classes) - 1)]
     else:
-        layers = [*layers, Linear(pick), PooledMinimum(len(classes), math.inf)]
+        layers += [Linear(_versus(len(classes))), PooledMinimum(len(classes), math.inf)]
+    if len(classes) > 2:
+        explains = "margin of a class over its closest rival"
     ovo = copy.copy(model)  # a view of the same fitted model whose decision_function gives the pairs
     ovo.decision_function_shape = "ovo"
 
     def margins(X: np.ndarray) -> np.ndarray:
-        pairs = ovo.decision_function(X)
-        return (pairs[:, order] * signs).reshape(len(X), len(classes), -1).min(2)
+        return _margins(ovo.decision_function(X), len(classes))
 
-    return _finish(model, layers, "margin of a class over its closest rival", names, margins, classes)
+    return _finish(model, layers, explains, tuple(map(str, classes)), margins, classes)
 
 
 def convert_one_class(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:

@@ -9,12 +9,20 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from neon.lrp.operations import treatment_of
+from neon.lrp.operations.elementwise import Identity
 from neon.lrp.operations.linear_functions import batch_norm_affine
+from neon.lrp.operations.shape import Movement
 from neon.lrp.operations.table import Call
 from neon.lrp.tape import Operation, Tape
 
-__all__ = ["merge_batch_norm", "nonnegative_slots", "relevant_operations"]
+__all__ = ["gate_slots", "merge_batch_norm", "nonnegative_slots", "relevant_operations"]
 
+_GATES = frozenset(
+    {
+        *(torch.sigmoid, torch.Tensor.sigmoid, F.sigmoid, F.hardsigmoid),
+        *(torch.softmax, torch.Tensor.softmax, F.softmax),
+    }
+)
 _BATCH_NORM = (F.batch_norm, torch.batch_norm)
 _CHANNEL_AXIS = {
     F.linear: 0,
@@ -44,6 +52,19 @@ def nonnegative_slots(tape: Tape) -> frozenset[int]:
     for operation in tape.operations:
         treatment = treatment_of(operation.function)
         if treatment is not None and treatment.nonnegative(Call(operation, tape, nonnegative=frozenset(known))):
+            known.update(operation.outputs)
+    return frozenset(known)
+
+
+def gate_slots(tape: Tape) -> frozenset[int]:
+    """Slots that a sigmoid or softmax gave, moved, scaled or shifted by a constant (``1 - z``)."""
+    known: set[int] = set()
+    for operation in tape.operations:
+        treatment = treatment_of(operation.function)
+        carries = isinstance(treatment, (Movement, Identity)) or (
+            treatment is not None and len(operation.inputs) == 1 and treatment.kind_of(operation) == "affine"
+        )
+        if operation.function in _GATES or (carries and known.issuperset(operation.inputs)):
             known.update(operation.outputs)
     return frozenset(known)
 

@@ -10,15 +10,30 @@ from typing import Any
 
 from torch import Tensor
 
-from neon.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, Reference, Rule, ZBox, Zero, ZPlus
+from neon.lrp.rules import (
+    AlphaBeta,
+    Epsilon,
+    Flat,
+    Gamma,
+    Halves,
+    Pass,
+    Reference,
+    Rule,
+    SignalTakesAll,
+    ZBox,
+    Zero,
+    ZPlus,
+)
 
 __all__ = [
     "Composite",
     "Node",
     "Selector",
     "anything",
+    "attn_lrp",
     "between",
     "by_name",
+    "cp_lrp",
     "deep_taylor",
     "epsilon",
     "epsilon_alpha2_beta1",
@@ -45,7 +60,7 @@ class Node:
     Attributes
     ----------
     kind : str
-        dense, convolution, affine, pooling, sum or distance.
+        dense, convolution, affine, pooling, sum, normalization, product (of two explained values) or distance.
     module : str
         The name of the module that ran it, as in ``model.named_modules()``.
     position, count : int
@@ -80,7 +95,7 @@ class _Named:
 
 
 def kind(*kinds: str) -> Selector:
-    """Select by kind: dense, convolution, affine, pooling, sum, distance."""
+    """Select by kind: dense, convolution, affine, pooling, sum, normalization, product, distance."""
     unknown = set(kinds) - _KINDS
     if unknown or not kinds:
         raise ValueError(f"unknown kind {sorted(unknown)}; choose from {sorted(_KINDS)}")
@@ -137,7 +152,7 @@ def _is_any(node: Node) -> bool:
     return True
 
 
-_KINDS = {"dense", "convolution", "affine", "pooling", "sum", "distance"}
+_KINDS = {"dense", "convolution", "affine", "pooling", "sum", "normalization", "product", "distance"}
 
 
 @dataclass(frozen=True)
@@ -147,7 +162,8 @@ class Composite:
     Parameters
     ----------
     rules : sequence of (selector, rule)
-        The first selector that matches a map gives its rule.
+        The first selector that matches an operation, with a rule that fits its kind, gives the rule. Products of two
+        explained values that none fits take `SignalTakesAll`.
     name : str
         Shown by ``repr`` and `neon.LRP.plan`.
 
@@ -168,10 +184,12 @@ class Composite:
         object.__setattr__(self, "name", name)
 
     def rule_for(self, node: Node) -> Rule:
-        """The rule of the first selector that matches."""
+        """The rule of the first selector that matches, among the rules that fit the kind."""
         for selector, rule in self.rules:
-            if selector(node):
+            if rule.fits(node.kind) and selector(node):
                 return rule
+        if node.kind == "product":
+            return SignalTakesAll()
         raise ValueError(
             f"composite {self.name!r} has no rule for {node.kind} {node.module!r}; end it with (anything(), rule)"
         )
@@ -265,6 +283,16 @@ def deep_taylor(low: float | Tensor = -3.0, high: float | Tensor = 3.0, epsilon:
     return Composite(rules, "deep_taylor")
 
 
+def attn_lrp(epsilon: float = 1e-6) -> Composite:
+    """ε everywhere, products halved: transformers (Achtibat et al. 2024, "AttnLRP")."""
+    return Composite([(kind("product"), Halves(epsilon)), (anything(), Epsilon(epsilon))], "attn_lrp")
+
+
+def cp_lrp(epsilon: float = 1e-6) -> Composite:
+    """ε everywhere, attention weights as constants: relevance flows through the values (Ali et al. 2022)."""
+    return Composite([(kind("product"), SignalTakesAll(epsilon)), (anything(), Epsilon(epsilon))], "cp_lrp")
+
+
 def neon() -> Composite:
     """The default for neuralized models: contributions relative to a reference point; scalings pass relevance on."""
     return Composite([(kind("affine"), Pass()), (anything(), Reference())], "neon")
@@ -283,6 +311,8 @@ _PRESETS: dict[str, Callable[..., Composite]] = {
         lrp_overview,
         excitation_backprop,
         deep_taylor,
+        attn_lrp,
+        cp_lrp,
         neon,
     )
 }

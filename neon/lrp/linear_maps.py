@@ -14,7 +14,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["Affine", "Convolution", "Dense", "Dot", "LeftMatmul", "LinearMap", "Signed", "Uniform"]
+__all__ = [
+    "Affine",
+    "Bilinear",
+    "Convolution",
+    "Dense",
+    "Dot",
+    "Fixed",
+    "LeftMatmul",
+    "LinearMap",
+    "Signed",
+    "Uniform",
+]
 
 Transform = Callable[[Tensor], Tensor]
 
@@ -74,6 +85,27 @@ class LeftMatmul(LinearMap):
 
     def vjp(self, s: Tensor) -> tuple[Tensor, ...]:
         return ((self.weight.mT @ s).sum_to_size(self.shape),)
+
+    def modified(self, transform: Transform) -> LinearMap:
+        if not self.weight.is_sparse:
+            return super().modified(transform)
+        a = self.weight.coalesce()
+        weight = torch.sparse_coo_tensor(a.indices(), transform(a.values()), a.shape, is_coalesced=True)
+        return dataclasses.replace(self, weight=weight)
+
+
+@dataclass(frozen=True, eq=False)
+class Bilinear(LinearMap):
+    """``function(x, w)`` that is linear in x and in a constant w: ``einsum``, batched products."""
+
+    function: Callable[[Tensor, Tensor], Tensor] = torch.mul
+    like: Tensor = dataclasses.field(default_factory=lambda: torch.zeros(()))
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        return self.function(inputs[0], self.weight)
+
+    def vjp(self, s: Tensor) -> tuple[Tensor, ...]:
+        return (transpose(lambda x: self.function(x, self.weight), self.like, s),)
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,6 +180,30 @@ class Uniform(LinearMap):
 
     def vjp(self, s: Tensor) -> tuple[Tensor, ...]:
         return (transpose(self.function, self.like, s * (self.weight / self.unit)),)
+
+
+@dataclass(frozen=True, eq=False)
+class Fixed(LinearMap):
+    """A linear torch function without weights of its own: interpolation, cumulative sums; weight : (), a factor.
+
+    nonnegative : whether all its coefficients are ≥ 0, so that a rule may scale or drop them by sign.
+    """
+
+    function: Callable[[Tensor], Tensor] = torch.sum
+    like: Tensor = dataclasses.field(default_factory=lambda: torch.zeros(()))
+    nonnegative: bool = True
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        return self.function(inputs[0]) * self.weight
+
+    def vjp(self, s: Tensor) -> tuple[Tensor, ...]:
+        return (transpose(self.function, self.like, s * self.weight),)
+
+    def modified(self, transform: Transform) -> LinearMap:
+        one, two = transform(torch.ones_like(self.weight)), transform(2 * torch.ones_like(self.weight))
+        if not self.nonnegative or not torch.equal(two, 2 * one):
+            raise TypeError("the coefficients of this function cannot be modified; give it Epsilon() or Zero()")
+        return super().modified(transform)
 
 
 def transpose(function: Callable[[Tensor], Tensor], like: Tensor, s: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from neon.lrp.canonize import merge_batch_norm, relevant_operations
 from neon.lrp.composites import Composite, by_name
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations.table import retention_of
+from neon.lrp.peephole import merge_spelled_out
 from neon.lrp.plan import Plan, PlanRow
 from neon.lrp.propagate import Step, Walk, assign, propagate, replay
 from neon.lrp.rules import Rule
@@ -50,7 +51,7 @@ class LRP:
         Parameters
         ----------
         x : Tensor or tuple of Tensor
-            The inputs, samples along axis 0.
+            The inputs, samples along axis 0. Whole numbers are token ids: each gets the relevance of its embedding.
         target : int, sequence of int, Tensor or callable, optional
             What is explained. An output index, or one for each sample: relevance starts as that output's value. A
             floating tensor shaped like the output: relevance starts as given. A callable: relevance starts as
@@ -105,7 +106,8 @@ class LRP:
         wanted = names or any(repr(selector).startswith("named") for selector, _ in self.composite.rules)
         tape = record(self.model, inputs, names=module_names(self.model) if wanted else None, retention=retention_of)
         tape = Tape(relevant_operations(tape), tape.inputs, tape.output, tape.specs, tape.values)
-        tape = merge_batch_norm(tape)
+        tape = merge_spelled_out(merge_batch_norm(tape))
+        tape.operations = relevant_operations(tape)
         if reference is not None and references is None:
             rows = reference if isinstance(reference, tuple) else (reference,)
             references = replay(tape, tuple(row.to(x_) for row, x_ in zip(rows, inputs, strict=True)))
@@ -163,7 +165,7 @@ class Recording:
             self.tape.inputs,
             self.tape.output,
             self._start(target),
-            ledger=Ledger(enabled=account),
+            ledger=Ledger(enabled=account, n_samples=len(self.tape.specs[self.tape.inputs[0]])),
             free=free,
             at=slots,
         )
@@ -254,8 +256,8 @@ def _check_inputs(inputs: tuple[Any, ...]) -> None:
             raise TypeError(
                 f"LRP takes torch tensors, got {type(x).__name__}; use neon.Explainer for arrays and frames"
             )
-        if not x.is_floating_point():
-            raise TypeError(f"LRP explains floating-point inputs, got {x.dtype}")
+        if not x.is_floating_point() and x.dtype not in (torch.int64, torch.int32):
+            raise TypeError(f"LRP explains floating-point inputs and token ids (int64, int32), got {x.dtype}")
         if x.ndim < 1:
             raise ValueError("inputs need a sample axis")
 

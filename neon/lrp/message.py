@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from neon.errors import UnsupportedOperationError
+
 __all__ = ["Ledger", "Message", "divide"]
 
 
@@ -61,13 +63,31 @@ class Ledger:
     a check of conservation. With ``enabled=False`` nothing is computed.
     """
 
-    def __init__(self, *, enabled: bool = True) -> None:
+    def __init__(self, *, enabled: bool = True, n_samples: int | None = None) -> None:
         self.enabled = enabled
+        self.n_samples = n_samples
         self.absorbed: dict[str, Tensor] = {}
 
     def absorb(self, name: str, amount: Tensor) -> None:
-        """Write down ``amount`` (n_samples, ...), summed over all but the first axis."""
-        total = amount.flatten(1).sum(1) if amount.ndim > 1 else amount
+        """Write down ``amount``, summed over all but the sample axis: the first, or the second of time-first models.
+
+        Raises
+        ------
+        UnsupportedOperationError
+            If neither has as many entries as there are samples, as inside a packed batch of sequences.
+        """
+        n = self.n_samples
+        if n == 1:
+            total = amount.sum().reshape(1)
+        elif n is None or len(amount) == n:
+            total = amount.flatten(1).sum(1) if amount.ndim > 1 else amount
+        elif amount.ndim > 1 and amount.shape[1] == n:
+            total = amount.transpose(0, 1).flatten(1).sum(1)
+        else:
+            raise UnsupportedOperationError(
+                f"{name} of shape {tuple(amount.shape)} belongs to no single one of {n} samples, which the model packs "
+                "together; account for one sample at a time (batch_size=1)"
+            )
         self.absorbed[name] = self.absorbed[name] + total if name in self.absorbed else total
 
 

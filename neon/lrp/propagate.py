@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
 from neon.errors import UnsupportedOperationError
-from neon.lrp.canonize import nonnegative_slots, relevant_operations
+from neon.lrp.canonize import gate_slots, nonnegative_slots, relevant_operations
 from neon.lrp.composites import Composite, Node
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, supported_functions, treatment_of
@@ -48,8 +49,8 @@ def assign(tape: Tape, composite: Composite, references: dict[int, Tensor] | Non
     """
     operations = relevant_operations(tape)
     tape = Tape(operations, tape.inputs, tape.output, tape.specs, tape.values)
-    consumers, nonnegative = tape.consumers(), nonnegative_slots(tape)
-    weighted = [op for op in operations if _kind(op) in ("dense", "convolution")]
+    consumers, nonnegative, gates = tape.consumers(), nonnegative_slots(tape), gate_slots(tape)
+    weighted = {id(op): i for i, op in enumerate(op for op in operations if _kind(op) in ("dense", "convolution"))}
     below_weights = set(tape.inputs)  # slots that no learned map lies below
     steps = []
     for operation in operations:
@@ -59,10 +60,10 @@ def assign(tape: Tape, composite: Composite, references: dict[int, Tensor] | Non
             below_weights.update(operation.outputs)
         rule = None
         if kind:
-            position = weighted.index(operation) if operation in weighted else -1
+            position = weighted.get(id(operation), -1)
             is_first = untouched and position >= 0
             rule = composite.rule_for(Node(kind, operation.module, position, len(weighted), is_first))
-        call = Call(operation, tape, consumers, nonnegative, references)
+        call = Call(operation, tape, consumers, nonnegative, gates, references)
         treatment.check(call, rule)
         steps.append(Step(call, treatment, kind, rule))
     return steps
@@ -115,9 +116,7 @@ def propagate(
                 if slot != output:
                     step.call.tape.values.pop(slot, None)
     values = steps[-1].call.tape.values if steps else {}
-    relevance = tuple(
-        inbox[slot].relevance if slot in inbox else values[slot].new_zeros(values[slot].shape) for slot in inputs
-    )
+    relevance = tuple(inbox[slot].relevance if slot in inbox else torch.zeros_like(values[slot]) for slot in inputs)
     for slot, tensor in zip(inputs, relevance, strict=True):
         for name in wanted.get(slot, ()):
             found[name] = tensor

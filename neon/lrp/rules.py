@@ -24,11 +24,13 @@ __all__ = [
     "Epsilon",
     "Flat",
     "Gamma",
+    "Halves",
     "Hybrid",
     "LinearCall",
     "Pass",
     "Reference",
     "Rule",
+    "SignalTakesAll",
     "WSquare",
     "ZBox",
     "ZPlus",
@@ -80,6 +82,10 @@ class Rule(abc.ABC):
     @abc.abstractmethod
     def propagate(self, call: LinearCall, message: Message, ledger: Ledger) -> tuple[Message, ...]:
         """Relevance of each input from the relevance of the output."""
+
+    def fits(self, kind: str) -> bool:
+        """Whether the rule can be applied to operations of this kind; a composite passes over rules that cannot."""
+        return kind != "product"
 
     def _bias(self, linear: LinearMap) -> Tensor | None:
         return linear.bias if self.bias == "absorb" else None
@@ -322,6 +328,35 @@ class Hybrid(Rule):
     def propagate(self, call: LinearCall, message: Message, ledger: Ledger) -> tuple[Message, ...]:
         raise TypeError("Hybrid() fits distance layers only; this is a linear map")
 
+    def fits(self, kind: str) -> bool:
+        return kind == "distance"
+
+
+@dataclass(frozen=True)
+class _ProductRule(Rule):
+    """A rule for products of two values that both depend on the input; see `neon.lrp.operations.products`."""
+
+    epsilon: float = 1e-6
+
+    def propagate(self, call: LinearCall, message: Message, ledger: Ledger) -> tuple[Message, ...]:
+        raise TypeError(f"{type(self).__name__}() fits products of two explained values only; this is a linear map")
+
+    def fits(self, kind: str) -> bool:
+        return kind == "product"
+
+
+@dataclass(frozen=True)
+class Halves(_ProductRule):
+    """For products: half of the relevance to each factor (AttnLRP, Achtibat et al. 2024, eq. 14)."""
+
+
+@dataclass(frozen=True)
+class SignalTakesAll(_ProductRule):
+    """For products: a gate (what a sigmoid or softmax gives) gets nothing, the signal all (Arras et al. 2017).
+
+    With attention weights as gates this is CP-LRP (Ali et al. 2022). Products without a gate are halved.
+    """
+
 
 def stabilize(z: Tensor, epsilon: float) -> Tensor:
     """``st(z) = z + ε sgn(z)`` with ``sgn(0) = 1``."""
@@ -334,7 +369,7 @@ def share(relevance: Tensor, z: Tensor, epsilon: float, bias: Tensor | None, led
     if not ledger.enabled:
         return torch.div(relevance, denominator, out=denominator)
     s = relevance / denominator
-    ledger.absorb("stabilizer", s * (denominator - z))
+    ledger.absorb("stabilizer", s * torch.where(z < 0, -1.0, 1.0) * epsilon)
     if bias is not None:
         ledger.absorb("bias", s * bias)
     return s

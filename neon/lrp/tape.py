@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from neon.errors import UnsupportedOperationError
+from neon.lrp.decompose import DECOMPOSITIONS
 
 __all__ = ["Operation", "Retention", "Slot", "Tape", "record"]
 
@@ -53,16 +54,21 @@ class Operation:
     def name(self) -> str:
         return function_name(self.function)
 
-    def arguments(self, value: Callable[[int], Tensor]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The arguments with every slot replaced by ``value(slot)``."""
-        fill = functools.partial(_replace, leaf=lambda leaf: value(leaf.index) if isinstance(leaf, Slot) else leaf)
+    def arguments(
+        self, value: Callable[[int], Tensor], constant: Callable[[Any], Any] = lambda leaf: leaf
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments with every slot replaced by ``value(slot)`` and every other leaf by ``constant(leaf)``."""
+        fill = functools.partial(
+            _replace, leaf=lambda leaf: value(leaf.index) if isinstance(leaf, Slot) else constant(leaf)
+        )
         return fill(self.args), fill(self.kwargs)
 
     def run(self, value: Callable[[int], Tensor]) -> tuple[Tensor, ...]:
         """Compute the outputs again from the values of the inputs."""
         args, kwargs = self.arguments(value)
         with torch.no_grad():
-            outputs = tuple(carriers(self.function(*args, **kwargs)))
+            result = self.function(*args, **kwargs)
+        outputs = tuple(carriers(result) or [leaf for leaf in _leaves(result) if isinstance(leaf, Tensor)])
         if self.extra_bias is not None:
             return (outputs[0] + self.extra_bias,)
         return outputs
@@ -172,6 +178,9 @@ class _Recorder(TorchFunctionMode):
         inputs = tuple(slot for leaf in _leaves((args, kwargs)) if (slot := self.slot(leaf)) is not None)
         if not inputs or func in _CONSTANT:
             return func(*args, **kwargs)
+        if func in DECOMPOSITIONS:
+            with self:
+                return DECOMPOSITIONS[func](*args, **kwargs)
         name, module = function_name(func), self._module_name((args, kwargs))
         for slot in inputs:
             if slot in self._stale:
@@ -181,7 +190,7 @@ class _Recorder(TorchFunctionMode):
                 )
         func, args, kwargs, rebound = _out_of_place(func, args, kwargs)
         result = func(*args, **kwargs)
-        outputs = carriers(result)
+        outputs = carriers(result) or self._indices(result, inputs)
         if not outputs or all(self.slot(output) is not None for output in outputs):
             return result  # a question (shape, comparison), or the very same tensor (dropout in eval, contiguous)
         frozen = functools.partial(_replace, leaf=lambda leaf: leaf if (s := self.slot(leaf)) is None else Slot(s))
@@ -195,6 +204,11 @@ class _Recorder(TorchFunctionMode):
             slots = tuple(self.track(output, keep=keep) for output in outputs)
         self.tape.operations.append(Operation(func, frozen_args, frozen_kwargs, inputs, slots, module))
         return result
+
+    def _indices(self, result: Any, inputs: tuple[int, ...]) -> list[Tensor]:
+        """Token ids on their way to an embedding: whole numbers made of explained whole numbers."""
+        whole = {dtype for slot in inputs if not (dtype := self.tape.specs[slot].dtype).is_floating_point}
+        return [leaf for leaf in _leaves(result) if isinstance(leaf, Tensor) and leaf.dtype in whole]
 
     def slot(self, leaf: Any) -> int | None:
         entry = self._tracked.get(id(leaf))

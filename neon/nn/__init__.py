@@ -4,6 +4,7 @@ from neon.nn.basic import Affine, Kernel, Linear, TwoClass, plain_linear
 from neon.nn.distance import SquaredDistance, squared_distance
 from neon.nn.effective import EffectiveDistance, effective_distance
 from neon.nn.evidence import Evidence, evidence
+from neon.nn.log_ratio import LogRatio, LogSumExp, log_ratio, log_ratio_layers, log_sum_exp
 from neon.nn.pairs import PairwiseDifference, PooledMinimum, pooled_minimum, relu_minimum
 from neon.nn.softmin import SoftMin, softmin
 
@@ -13,6 +14,8 @@ __all__ = [
     "Evidence",
     "Kernel",
     "Linear",
+    "LogRatio",
+    "LogSumExp",
     "PairwiseDifference",
     "PooledMinimum",
     "SoftMin",
@@ -20,6 +23,9 @@ __all__ = [
     "TwoClass",
     "effective_distance",
     "evidence",
+    "log_ratio",
+    "log_ratio_layers",
+    "log_sum_exp",
     "plain_linear",
     "pooled_minimum",
     "relu_minimum",

@@ -3,7 +3,7 @@
 An operation that is not in the table is an error, never a silent gradient. `treat` adds to the table.
 """
 
-from neon.lrp.operations import elementwise, linear, linear_functions, pooling, shape
+from neon.lrp.operations import elementwise, linear, linear_functions, normalization, pooling, products, shape
 from neon.lrp.operations.table import Call, Treatment, supported_functions, treat, treatment_of
 
 __all__ = [
@@ -12,7 +12,9 @@ __all__ = [
     "elementwise",
     "linear",
     "linear_functions",
+    "normalization",
     "pooling",
+    "products",
     "shape",
     "supported_functions",
     "treat",

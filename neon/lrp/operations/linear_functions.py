@@ -11,9 +11,22 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from neon.errors import UnsupportedOperationError
-from neon.lrp.linear_maps import Affine, Convolution, Dense, Dot, LeftMatmul, LinearMap, Signed, Uniform
+from neon.lrp.linear_maps import (
+    Affine,
+    Bilinear,
+    Convolution,
+    Dense,
+    Dot,
+    Fixed,
+    LeftMatmul,
+    LinearMap,
+    Signed,
+    Uniform,
+)  # fmt: skip
 from neon.lrp.operations.linear import Linear
+from neon.lrp.operations.products import LinearOrProduct
 from neon.lrp.operations.table import Call, treat
+from neon.lrp.tape import Slot
 
 __all__: list[str] = []
 
@@ -26,17 +39,57 @@ def _linear(call: Call, input: Tensor, weight: Tensor, bias: Tensor | None = Non
 
 
 def _matmul(call: Call, input: Tensor, other: Tensor) -> LinearMap:
-    if call.tracked(0) and call.tracked(1):
-        raise UnsupportedOperationError(_two_inputs(call))
     if not call.tracked(0):
         if other.ndim < 2 or input.ndim < 2:
             raise UnsupportedOperationError(f"{call.operation.name} of a constant with a vector; use a batch axis")
         return LeftMatmul(input, shape=other.shape)
     if other.ndim == 1:
         return Dot(other)
-    if other.ndim != 2:
-        raise UnsupportedOperationError(f"{call.operation.name} by a constant of {other.ndim} axes; expected 1 or 2")
-    return Dense(other.mT)
+    return Dense(other.mT) if other.ndim == 2 else _bmm(call, input, other)
+
+
+def _bmm(call: Call, input: Tensor, mat2: Tensor) -> LinearMap:
+    return _with_constant(call, mat2 if call.tracked(0) else input, input if call.tracked(0) else mat2)
+
+
+def _einsum(call: Call, equation: str, *operands: Any) -> LinearMap:
+    flat = operands[0] if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else operands
+    given = call.operation.args[1:]
+    slots = given[0] if len(given) == 1 and isinstance(given[0], (list, tuple)) else given
+    (x,) = (operand for operand, slot in zip(flat, slots, strict=True) if isinstance(slot, Slot))
+    constants = [operand for operand, slot in zip(flat, slots, strict=True) if not isinstance(slot, Slot)]
+    if len(constants) > 1:
+        raise UnsupportedOperationError("einsum with more than one constant; write it as several")
+    if not constants:
+        return Fixed(x.new_ones(()), None, function_of_input(call), x)
+    return _with_constant(call, constants[0], x)
+
+
+def _with_constant(call: Call, constant: Tensor, x: Tensor) -> LinearMap:
+    """The call as a function of its explained and its constant argument."""
+
+    def function(x: Tensor, weight: Tensor) -> Tensor:
+        args, kwargs = call.operation.arguments(lambda _: x, lambda leaf: weight if leaf is constant else leaf)
+        result: Tensor = call.operation.function(*args, **kwargs)
+        return result
+
+    return Bilinear(constant, None, function, x)
+
+
+def _interpolate(
+    call: Call,
+    input: Tensor,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: str = "nearest",
+    *args: Any,
+    **kwargs: Any,
+) -> LinearMap:
+    return Fixed(input.new_ones(()), None, function_of_input(call), input, nonnegative=mode != "bicubic")
+
+
+def _fixed(call: Call, input: Tensor, *args: Any, **kwargs: Any) -> LinearMap:
+    return Fixed(input.new_ones(()), None, function_of_input(call), input)
 
 
 def _addmm(call: Call, input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> LinearMap:
@@ -133,12 +186,12 @@ def _signed_sum(call: Call, a: Any, b: Any, sign_a: float, sign_b: float) -> Lin
     if call.tracked(0) and call.tracked(1):
         return Signed(a.new_tensor([sign_a, sign_b]), shapes=(a.shape, b.shape))
     x, sign, constant = (a, sign_a, sign_b * b) if call.tracked(0) else (b, sign_b, sign_a * a)
-    return Affine(x.new_tensor(sign), torch.as_tensor(constant, dtype=x.dtype, device=x.device), x.shape)
+    constant = torch.as_tensor(constant, dtype=x.dtype, device=x.device)
+    # A mask's -∞ leaves nothing to share: no relevance arrives where a softmax has put 0.
+    return Affine(x.new_tensor(sign), constant.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0), x.shape)
 
 
 def _mul(call: Call, input: Any, other: Any) -> LinearMap:
-    if call.tracked(0) and call.tracked(1):
-        raise UnsupportedOperationError(_two_inputs(call))
     x, constant = (input, other) if call.tracked(0) else (other, input)
     return Affine(torch.as_tensor(constant, dtype=x.dtype, device=x.device), None, x.shape)
 
@@ -261,7 +314,14 @@ def _channels(vector: Tensor | None, axes: int) -> Any:
 
 T = torch.Tensor
 treat(F.linear, by=Linear(_linear, "dense"))
-treat(torch.matmul, T.matmul, T.__matmul__, torch.mm, T.mm, by=Linear(_matmul, "dense"))
+treat(
+    torch.matmul, T.matmul, T.__matmul__, T.__rmatmul__, torch.mm, T.mm, torch.sparse.mm,
+    by=LinearOrProduct(Linear(_matmul, "dense")),
+)  # fmt: skip
+treat(torch.bmm, T.bmm, by=LinearOrProduct(Linear(_bmm, "dense")))
+treat(torch.einsum, by=LinearOrProduct(Linear(_einsum, "dense")))
+treat(F.interpolate, F.upsample, by=Linear(_interpolate, "pooling"))
+treat(torch.cumsum, T.cumsum, by=Linear(_fixed, "pooling"))
 treat(torch.addmm, T.addmm, by=Linear(_addmm, "dense"))
 treat(torch.conv1d, torch.conv2d, torch.conv3d, by=Linear(_convolution, "convolution"))
 treat(
@@ -274,8 +334,11 @@ treat(F.batch_norm, torch.batch_norm, by=Linear(_batch_norm, "affine"))
 treat(torch.add, T.add, T.__add__, T.__radd__, by=Linear(_add, "sum"))
 treat(torch.sub, T.sub, T.__sub__, by=Linear(_sub, "sum"))
 treat(torch.rsub, T.__rsub__, by=Linear(_rsub, "sum"))
-treat(torch.mul, T.mul, T.__mul__, T.__rmul__, by=Linear(_mul, "affine"))
-treat(torch.div, T.div, T.__truediv__, torch.true_divide, T.true_divide, by=Linear(_div, "affine"))
+treat(torch.mul, T.mul, T.__mul__, T.__rmul__, by=LinearOrProduct(Linear(_mul, "affine")))
+treat(
+    torch.div, T.div, T.__truediv__, torch.true_divide, T.true_divide,
+    by=LinearOrProduct(Linear(_div, "affine")),
+)  # fmt: skip
 treat(torch.neg, T.neg, T.__neg__, by=Linear(_neg, "affine"))
 treat(torch.mean, T.mean, by=Linear(_mean, "pooling"))
 treat(torch.sum, T.sum, by=Linear(_sum, "pooling"))

@@ -9,9 +9,9 @@ from torch import Tensor
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations.table import Call, Treatment, treat
 from neon.lrp.rules import Rule
-from neon.lrp.tape import Retention, carriers
+from neon.lrp.tape import Retention, Slot, carriers
 
-__all__ = ["Movement"]
+__all__ = ["Embedding", "Movement"]
 
 
 class Movement(Treatment):
@@ -20,18 +20,18 @@ class Movement(Treatment):
     retention = Retention(inputs=False)
 
     def nonnegative(self, call: Call) -> bool:
-        return call.operation.function not in _MAY_INSERT and all(slot in call.nonnegative for slot in call.inputs)
+        return not _inserts(call) and all(slot in call.nonnegative for slot in call.inputs)
 
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
     ) -> tuple[Message | None, ...]:
         with torch.enable_grad():
-            probes = [call.blank(slot).requires_grad_() for slot in call.inputs]
+            probes = [_probe(call, slot, messages) for slot in call.inputs]
             queue = iter(probes)
             args, kwargs = call.operation.arguments(lambda _: next(queue))
             outputs = carriers(call.operation.function(*args, **kwargs))
         pairs = [(y, m) for y, m in zip(outputs, messages, strict=True) if m is not None]
-        slopes = all(message.slope is not None for _, message in pairs)
+        slopes = not _inserts(call) and all(message.slope is not None for _, message in pairs)
         carried = [message.slope if slopes else message.relevance for _, message in pairs]
         moved = torch.autograd.grad([y for y, _ in pairs], probes, carried, allow_unused=True, materialize_grads=True)
         if slopes and call.references is not None:
@@ -43,8 +43,49 @@ class Movement(Treatment):
             return tuple(
                 Message.of_slope(slope, call.value(slot)) for slope, slot in zip(moved, call.inputs, strict=True)
             )
+        if ledger.enabled and _inserts(call):
+            for indicator, message in zip(_explained(call), messages, strict=True):
+                if message is not None:
+                    ledger.absorb("constant", message.relevance * (1 - indicator))
         vanishes = all(message.vanishes for _, message in pairs)
         return tuple(Message.of_relevance(relevance, vanishes=vanishes) for relevance in moved)
+
+
+def _inserts(call: Call) -> bool:
+    """Whether some output elements may be constants."""
+    if call.operation.function in _INSERT:
+        return True
+    tensors = call.operation.args[0]
+    return call.operation.function in _JOIN and any(not isinstance(tensor, Slot) for tensor in tensors)
+
+
+def _explained(call: Call) -> list[Tensor]:
+    """1 for each output element that comes from an explained input, 0 for constants."""
+    runs = []
+    for value in (1.0, 0.0):
+        args, kwargs = call.operation.arguments(lambda slot: torch.full_like(call.blank(slot), value))  # noqa: B023
+        runs.append(carriers(call.operation.function(*args, **kwargs)))
+    return [(one - zero).nan_to_num(0.0) for one, zero in zip(*runs, strict=True)]
+
+
+def _probe(call: Call, slot: int, messages: tuple[Message | None, ...]) -> Tensor:
+    blank = call.blank(slot)
+    if not blank.is_floating_point():  # token ids
+        blank = blank.to(next(message.relevance.dtype for message in messages if message is not None))
+    return blank.requires_grad_()
+
+
+class Embedding(Treatment):
+    """A row of a table for each token: the token gets the relevance of its row."""
+
+    retention = Retention(inputs=False)
+
+    def propagate(
+        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
+    ) -> tuple[Message | None, ...]:
+        (message,) = messages
+        assert message is not None
+        return (Message.of_relevance(message.relevance.sum(-1)),)
 
 
 def _reference(call: Call, slot: int) -> Tensor:
@@ -54,7 +95,16 @@ def _reference(call: Call, slot: int) -> Tensor:
 
 
 T = torch.Tensor
-_MAY_INSERT = {F.pad, torch.constant_pad_nd, T.masked_fill, torch.masked_fill, torch.where, T.where}
+_JOIN = {torch.cat, torch.concat, torch.concatenate, torch.stack, torch.hstack, torch.vstack}
+_INSERT = {
+    F.pad,
+    torch.constant_pad_nd,
+    T.masked_fill,
+    torch.masked_fill,
+    torch.where,
+    T.where,
+    torch._C._VariableFunctions._pad_packed_sequence,
+}
 treat(
     T.view, T.reshape, torch.reshape, T.flatten, torch.flatten, T.unflatten, torch.unflatten, T.squeeze, torch.squeeze,
     T.unsqueeze, torch.unsqueeze, T.permute, torch.permute, T.transpose, torch.transpose, T.swapaxes, torch.swapaxes,
@@ -67,6 +117,8 @@ treat(
     T.__getitem__, T.narrow, torch.narrow, T.select, torch.select, T.index_select, torch.index_select, T.gather,
     torch.gather, torch.take_along_dim, T.roll, torch.roll, T.flip, torch.flip, T.diagonal, torch.diagonal,
     F.pad, torch.constant_pad_nd, T.masked_fill, torch.masked_fill, F.pixel_shuffle, F.pixel_unshuffle,
-    F.unfold, T.unfold, torch.channel_shuffle,
+    F.unfold, T.unfold, torch.channel_shuffle, torch.where, T.where, torch.tril, T.tril, torch.triu, T.triu,
+    torch._C._VariableFunctions._pack_padded_sequence, torch._C._VariableFunctions._pad_packed_sequence,
     by=Movement(),
 )  # fmt: skip
+treat(F.embedding, torch.embedding, by=Embedding())

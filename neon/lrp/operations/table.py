@@ -30,12 +30,15 @@ class Call:
         Who reads each slot.
     nonnegative : frozenset of int
         Slots whose values are known to be ≥ 0.
+    gates : frozenset of int
+        Slots that a sigmoid or softmax gave, moved or not.
     """
 
     operation: Operation
     tape: Tape
     consumers: dict[int, list[Operation]] = dataclasses.field(default_factory=dict)
     nonnegative: frozenset[int] = frozenset()
+    gates: frozenset[int] = frozenset()
     references: dict[int, Tensor] | None = None
 
     @property

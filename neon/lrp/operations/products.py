@@ -1,0 +1,100 @@
+"""Products of two values that both depend on the input: gates, attention scores and attention values.
+
+One factor alone under explanation makes the same function a linear map (see `linear_functions`).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from neon.errors import UnsupportedOperationError
+from neon.lrp.message import Ledger, Message
+from neon.lrp.operations.linear import Linear
+from neon.lrp.operations.table import Call, Treatment
+from neon.lrp.rules import Halves, Rule, share
+from neon.lrp.tape import Operation, Retention
+
+__all__ = ["LinearOrProduct", "Product"]
+
+
+class Product(Treatment):
+    """A bilinear function of two explained values.
+
+    `Halves`: both factors get half, ``R_a = a ⊙ ∂<s, a·b>/∂a / 2`` with ``s = R / st(ab)`` (AttnLRP, eq. 14-15).
+    `SignalTakesAll`: where one factor is a gate, the other gets all.
+    """
+
+    kind = "product"
+
+    def propagate(
+        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
+    ) -> tuple[Message | None, ...]:
+        (message,) = messages
+        assert message is not None
+        a, b = call.inputs
+        portions = (0.5, 0.5)
+        if not isinstance(rule, Halves) and (a in call.gates) != (b in call.gates):
+            portions = (0.0, 1.0) if a in call.gates else (1.0, 0.0)
+        if call.operation.function in _ELEMENTWISE:
+            r = message.relevance
+            shapes = (call.tape.specs[a].shape, call.tape.specs[b].shape)
+            parts = [(r * p).sum_to_size(shape) if p else None for p, shape in zip(portions, shapes, strict=True)]
+        else:
+            epsilon = getattr(rule, "epsilon", 1e-6)
+            s = share(message.relevance, call.value(call.output), epsilon, None, ledger)
+            parts = _bilinear(call, s, portions)
+        return tuple(None if part is None else Message.of_relevance(part) for part in parts)
+
+
+def _bilinear(call: Call, s: Tensor, portions: tuple[float, float]) -> list[Tensor | None]:
+    """``p x ⊙ ∂<s, f>/∂x`` of each factor x with portion p > 0."""
+    values = [call.value(slot) for slot in call.inputs]
+    parts: list[Tensor | None] = []
+    if call.operation.function in _MATMUL and all(value.ndim >= 2 for value in values):
+        slopes = (lambda: s @ values[1].mT, lambda: values[0].mT @ s)
+        for x, p, slope in zip(values, portions, slopes, strict=True):
+            parts.append((x * slope().sum_to_size(x.shape)).mul_(p) if p else None)
+        return parts
+    with torch.enable_grad():
+        probes = [value.detach().requires_grad_(p > 0) for value, p in zip(values, portions, strict=True)]
+        queue = iter(probes)
+        args, kwargs = call.operation.arguments(lambda _: next(queue))
+        output = call.operation.function(*args, **kwargs)
+    wanted = [probe for probe in probes if probe.requires_grad]
+    slopes_found = iter(torch.autograd.grad(output, wanted, s))
+    for probe, p in zip(probes, portions, strict=True):
+        parts.append(probe.detach() * next(slopes_found) * p if p else None)
+    return parts
+
+
+class LinearOrProduct(Treatment):
+    """A function that is linear in one explained argument, and a product of two."""
+
+    def __init__(self, linear: Linear) -> None:
+        self.linear, self.product = linear, Product()
+        self.retention = Retention(inputs=True, output=linear.kind == "dense")
+
+    def _of(self, operation: Operation) -> Treatment:
+        return self.linear if len(operation.inputs) == 1 else self.product
+
+    def kind_of(self, operation: Operation) -> str:
+        return self._of(operation).kind_of(operation)
+
+    def check(self, call: Call, rule: Rule | None) -> None:
+        if len(call.inputs) > 2:
+            raise UnsupportedOperationError(f"{call.operation.name} of more than two explained values")
+        self._of(call.operation).check(call, rule)
+
+    def nonnegative(self, call: Call) -> bool:
+        return self._of(call.operation).nonnegative(call)
+
+    def propagate(
+        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
+    ) -> tuple[Message | None, ...]:
+        return self._of(call.operation).propagate(call, messages, rule, ledger)
+
+
+T = torch.Tensor
+_ELEMENTWISE = {torch.mul, T.mul, T.__mul__, T.__rmul__, torch.div, T.div, T.__truediv__, torch.true_divide}
+_MATMUL = {torch.matmul, T.matmul, T.__matmul__, torch.bmm, T.bmm}

@@ -1,0 +1,134 @@
+"""Recognise what models spell out in several operations: one elementwise function, or a normalization.
+
+``0.5 x (1 + tanh(...))`` is an activation, and ``x * rsqrt(mean(x²) + ε)`` a scaling by a statistic that is held
+constant, whatever operations they are written with.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from neon.lrp.operations import treat, treatment_of
+from neon.lrp.operations.elementwise import Elementwise, Identity
+from neon.lrp.tape import Operation, Slot, Tape
+
+__all__ = ["elementwise_region", "merge_spelled_out"]
+
+
+class _Origin(NamedTuple):
+    """What a value is made of: elementwise functions of one slot, and (``reduced``) means, sums or norms of it."""
+
+    slot: int
+    reduced: bool
+
+
+def merge_spelled_out(tape: Tape) -> Tape:
+    """Replace the two-input operations that end an elementwise function or apply a statistic."""
+    origins = {slot: _Origin(slot, False) for slot in tape.inputs}
+    made_of: dict[int, int] = {}  # slots computed from one other slot alone, such as x - mean(x)
+    operations: list[Operation] = []
+    for operation in tape.operations:
+        found = [origins.get(slot, _Origin(slot, False)) for slot in operation.inputs]
+        (out, *others) = operation.outputs
+        origins[out] = _Origin(out, False)
+        single = not others and len({origin.slot for origin in found}) == 1
+        if single and len(found) == 1 and _keeps_elements(operation, tape):
+            origins[out] = found[0]
+        elif single and len(found) == 1 and operation.function in _REDUCTIONS:
+            origins[out] = _Origin(found[0].slot, True)
+        elif len(found) == 2 and not others and _combines(operation):
+            a, b = found
+            if single and not a.reduced and not b.reduced and _same_shape(tape, out, a.slot):
+                operation = _region(operation, a.slot, operations, tape)
+                origins[out] = a
+            elif single and a.reduced and b.reduced:
+                origins[out] = a
+            elif single:
+                made_of[out] = a.slot
+            statistic = _statistic(operation, a, b, made_of)
+            if statistic is not None:
+                operation = _held_constant(operation, statistic, tape)
+        operations.append(operation)
+    return dataclasses.replace(tape, operations=operations)
+
+
+def elementwise_region(x: Tensor, region: _Region) -> Tensor:
+    """Several recorded operations that together are one elementwise function of x."""
+    values = {region.root: x}
+    for operation in region.operations:
+        values.update(zip(operation.outputs, operation.run(values.__getitem__), strict=True))
+    return values[region.operations[-1].outputs[0]]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Region:
+    root: int
+    operations: list[Operation]
+
+
+def _region(last: Operation, root: int, before: list[Operation], tape: Tape) -> Operation:
+    wanted, kept = set(last.inputs) - {root}, [last]
+    for operation in reversed(before):
+        if wanted.intersection(operation.outputs):
+            wanted = (wanted - set(operation.outputs)) | (set(operation.inputs) - {root})
+            kept.append(operation)
+    region = _Region(root, kept[::-1])
+    return Operation(elementwise_region, (Slot(root), region), {}, (root,), last.outputs, last.module)
+
+
+def _statistic(operation: Operation, a: _Origin, b: _Origin, made_of: dict[int, int]) -> int | None:
+    """The input that is a statistic of what the other one is made of."""
+    if operation.function not in _PRODUCTS or a.reduced == b.reduced:
+        return None
+    whole, reduced = (b, a) if a.reduced else (a, b)
+    slots, slot = {whole.slot}, whole.slot
+    while slot in made_of:
+        slot = made_of[slot]
+        slots.add(slot)
+    if reduced.slot not in slots:
+        return None
+    position = operation.inputs.index(operation.inputs[0 if a.reduced else 1])
+    divides = operation.function in _DIVISIONS
+    return None if divides and position == 0 else position
+
+
+def _held_constant(operation: Operation, position: int, tape: Tape) -> Operation:
+    slot = operation.inputs[position]
+    args = tuple(tape.value(slot) if arg == Slot(slot) and isinstance(arg, Slot) else arg for arg in operation.args)
+    kept = tuple(other for other in operation.inputs if other != slot)
+    return dataclasses.replace(operation, args=args, inputs=kept)
+
+
+def _keeps_elements(operation: Operation, tape: Tape) -> bool:
+    treatment = treatment_of(operation.function)
+    if treatment is None:
+        return False
+    elementwise = isinstance(treatment, (Elementwise, Identity)) or treatment.kind_of(operation) == "affine"
+    return elementwise and _same_shape(tape, operation.outputs[0], operation.inputs[0])
+
+
+def _combines(operation: Operation) -> bool:
+    treatment = treatment_of(operation.function)
+    return treatment is not None and (
+        operation.function in _PRODUCTS or treatment.kind_of(operation) in ("sum", "affine", "product")
+    )
+
+
+def _same_shape(tape: Tape, one: int, other: int) -> bool:
+    return tape.specs[one].shape == tape.specs[other].shape
+
+
+T = torch.Tensor
+_Functions = frozenset[Callable[..., Any]]
+_DIVISIONS: _Functions = frozenset({torch.div, T.div, T.__truediv__, torch.true_divide, T.true_divide})
+_PRODUCTS: _Functions = frozenset({torch.mul, T.mul, T.__mul__, T.__rmul__, *_DIVISIONS})
+_REDUCTIONS: _Functions = frozenset({
+    torch.mean, T.mean, torch.sum, T.sum, torch.var, T.var, torch.std, T.std, torch.norm, T.norm,
+    torch.linalg.norm, torch.linalg.vector_norm, torch.amax, T.amax, torch.logsumexp, T.logsumexp,
+})  # fmt: skip
+treat(elementwise_region, by=Elementwise())
