@@ -90,7 +90,9 @@ class LeftMatmul(LinearMap):
         if not self.weight.is_sparse:
             return super().modified(transform)
         a = self.weight.coalesce()
-        weight = torch.sparse_coo_tensor(a.indices(), transform(a.values()), a.shape, is_coalesced=True)
+        weight = torch.sparse_coo_tensor(
+            a.indices(), transform(a.values()), a.shape, is_coalesced=True, check_invariants=False
+        )
         return dataclasses.replace(self, weight=weight)
 
 

@@ -81,7 +81,7 @@ class Ledger:
             total = amount.sum().reshape(1)
         elif n is None or len(amount) == n:
             total = amount.flatten(1).sum(1) if amount.ndim > 1 else amount
-        elif amount.ndim > 1 and amount.shape[1] == n:
+        elif amount.ndim > 2 and amount.shape[1] == n:
             total = amount.transpose(0, 1).flatten(1).sum(1)
         else:
             raise UnsupportedOperationError(

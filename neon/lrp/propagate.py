@@ -64,6 +64,7 @@ def assign(tape: Tape, composite: Composite, references: dict[int, Tensor] | Non
             is_first = untouched and position >= 0
             rule = composite.rule_for(Node(kind, operation.module, position, len(weighted), is_first))
         call = Call(operation, tape, consumers, nonnegative, gates, references)
+        rule = treatment.effective_rule(call, rule)
         treatment.check(call, rule)
         steps.append(Step(call, treatment, kind, rule))
     return steps

@@ -324,9 +324,10 @@ def _out_of_place(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> t
 
 @functools.cache
 def _parameters(func: Any) -> tuple[str, ...]:
-    if not inspect.isfunction(func):
+    try:
+        return tuple(inspect.signature(func).parameters) if inspect.isfunction(func) else ()
+    except ValueError:  # a Python wrapper of a builtin, such as Tensor.__pow__
         return ()
-    return tuple(inspect.signature(func).parameters)
 
 
 def _replace(tree: Any, leaf: Callable[[Any], Any]) -> Any:

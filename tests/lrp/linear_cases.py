@@ -90,7 +90,6 @@ def elementwise_cases() -> list[Case]:
         Case("batch_norm_1d", (4, 3), batch_norm),
         Case("batch_norm_2d", (4, 2, 3), batch_norm),
         Case("batch_norm_no_affine", (4, 3), lambda x: F.batch_norm(x, mean, spread)),
-        Case("scale", (3, 4), lambda x: x * scale),
         Case("shift", (3, 4), lambda x: x + shift),
         Case("shift_backwards", (3, 4), lambda x: shift - x),
     ]

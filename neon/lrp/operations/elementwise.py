@@ -52,7 +52,7 @@ class Elementwise(Treatment):
         (message,) = messages
         assert message is not None
         x_ref = call.reference(call.inputs[0])
-        if message.slope is None or x_ref is None:
+        if message.slope is None or x_ref is None or self._several_rows(call):
             return (Message.of_relevance(message.relevance, vanishes=message.vanishes),)
         x = call.value(call.inputs[0])
         y_ref = call.reference(call.output)
@@ -69,8 +69,13 @@ class Elementwise(Treatment):
             with torch.enable_grad():
                 probe = x.detach().requires_grad_()
                 (derivative,) = torch.autograd.grad(function_of_input(call)(probe).sum(), probe)
-            slope = torch.where(touching, derivative, slope)
+            # Nothing is displaced here: a vertical tangent (√x at 0) is as good as a flat one.
+            slope = torch.where(touching, derivative.masked_fill(~derivative.isfinite(), 0.0), slope)
         return slope
+
+    def _several_rows(self, call: Call) -> bool:
+        """Whether the output's reference is a mean of values: ``f(x)`` may then differ from it at ``x = r`` as well."""
+        return not self._mean_first and call.references is not None and len(call.references[call.inputs[0]]) > 1
 
     def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
         def value(slot: int) -> Tensor:
@@ -104,10 +109,11 @@ class Identity(Elementwise):
 
 T = torch.Tensor
 treat(*RELU, by=Elementwise(nonnegative=True, forget=True))
-treat(torch.square, T.square, by=Elementwise(nonnegative=True, mean_first=False))
+# The parts of a distance: its reference is the mean distance of the reference rows.
+treat(torch.square, T.square, torch.abs, T.abs, by=Elementwise(nonnegative=True, mean_first=False))
 treat(torch.exp, T.exp, by=Exponential(nonnegative=True))
 treat(
-    F.sigmoid, torch.sigmoid, T.sigmoid, F.hardsigmoid, F.relu6, F.softplus, T.abs, torch.abs, T.sqrt, torch.sqrt,
+    F.sigmoid, torch.sigmoid, T.sigmoid, F.hardsigmoid, F.relu6, F.softplus, T.sqrt, torch.sqrt,
     by=Elementwise(nonnegative=True),
 )  # fmt: skip
 treat(

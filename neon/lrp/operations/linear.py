@@ -49,6 +49,13 @@ class Linear(Treatment):
             linear = dataclasses.replace(linear, bias=extra if linear.bias is None else linear.bias + extra)
         return linear
 
+    def effective_rule(self, call: Call, rule: Rule | None) -> Rule | None:
+        # Scaling by a constant has one input to each output: there is nothing to share, nor to stabilise.
+        if self.kind_of(call.operation) not in ("affine", "normalization"):
+            return rule
+        linear = self.map(call)
+        return Pass() if isinstance(linear, Affine) and linear.bias is None else rule
+
     def check(self, call: Call, rule: Rule | None) -> None:
         if isinstance(rule, Pass) and not isinstance(self.map(call), Affine):
             raise TypeError(f"Pass() fits elementwise maps only; {call.operation.name} mixes its inputs")
@@ -94,7 +101,7 @@ def _view(call: Call, linear: LinearMap) -> LinearCall:
 
 
 def _pass(call: Call, linear: Affine, message: Message) -> Message:
-    x_ref = call.reference(call.inputs[0])
-    if message.slope is not None and x_ref is not None:
-        return Message.of_slope(linear.vjp(message.slope)[0], call.value(call.inputs[0]) - x_ref)
-    return Message.of_relevance(message.relevance.sum_to_size(linear.shape))
+    if message.slope is not None and (call.references is not None or linear.bias is None):
+        x, x_ref = call.value(call.inputs[0]), call.reference(call.inputs[0])
+        return Message.of_slope(linear.vjp(message.slope)[0], x if x_ref is None else x - x_ref)
+    return Message.of_relevance(message.relevance.sum_to_size(linear.shape), vanishes=message.vanishes)

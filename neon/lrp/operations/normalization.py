@@ -6,7 +6,6 @@ subtraction of a mean and a scaling, and takes the rules of linear maps.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,11 +30,12 @@ __all__ = ["Softmax", "Standardized"]
 class Standardized(LinearMap):
     """``(x - mean(x)) * scale``; weight : the scale, broadcasting to x.
 
-    rows : the mean is over the last axis of ``x.view(rows)``; None where nothing is subtracted.
+    The mean is over the last axis of ``x.view(rows)``. The weights cannot be
+    modified: rules that do so (z⁺, γ, ...) do not apply.
     """
 
     shape: torch.Size = torch.Size()
-    rows: tuple[int, ...] | None = None
+    rows: tuple[int, ...] = ()
 
     def forward(self, *inputs: Tensor) -> Tensor:
         return self._centered(inputs[0]) * self.weight
@@ -45,17 +45,11 @@ class Standardized(LinearMap):
 
     def _centered(self, x: Tensor) -> Tensor:
         """``x - mean(x)``, a symmetric map."""
-        if self.rows is None:
-            return x
         x_rows = x.reshape(self.rows)
         return (x_rows - x_rows.mean(-1, keepdim=True)).reshape(x.shape)
 
     def modified(self, transform: Callable[[Tensor], Tensor]) -> LinearMap:
-        if self.rows is None:
-            return dataclasses.replace(self, weight=transform(self.weight))
-        raise TypeError(
-            "a normalization that subtracts the mean takes rules that leave its weights alone (Epsilon, Zero)"
-        )
+        raise TypeError("a normalization that subtracts the mean takes Epsilon() or Zero(), which leave weights alone")
 
 
 def _layer_norm(
@@ -91,8 +85,10 @@ def _standardized(
     spread = x.var(axes, correction=0, keepdim=True) if center else x.square().mean(axes, keepdim=True)
     scale = torch.rsqrt(spread + eps)
     kept = input.shape[: input.ndim - len(normalized_shape)]
-    rows = (*kept, math.prod(normalized_shape)) if center else None
-    return Standardized(scale if weight is None else scale * weight, bias, input.shape, rows)
+    scale = scale if weight is None else scale * weight
+    if not center:
+        return Affine(scale, bias, input.shape)
+    return Standardized(scale, bias, input.shape, (*kept, math.prod(normalized_shape)))
 
 
 def _group_norm(

@@ -1,9 +1,12 @@
-"""Max pooling: the winner takes all."""
+"""Maxima: the winner takes all; soft ones, log-sum-exp, share by softmax weights."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from neon.errors import UnsupportedOperationError
 from neon.lrp.message import Ledger, Message
@@ -11,7 +14,7 @@ from neon.lrp.operations.table import Call, Treatment, treat
 from neon.lrp.rules import Rule
 from neon.lrp.tape import Retention
 
-__all__ = ["WinnerTakesAll"]
+__all__ = ["LogSumExp", "WinnerTakesAll"]
 
 
 class WinnerTakesAll(Treatment):
@@ -43,6 +46,53 @@ class WinnerTakesAll(Treatment):
         return (Message.of_relevance(moved, vanishes=message.vanishes),)
 
 
+class LogSumExp(Treatment):
+    """``y = log Σ_k exp(x_k)``, gated: ``R_k = s p_k x_k`` with ``p = softmax(x)`` and the slope ``s = R / y``.
+
+    What this leaves of y is the entropy of p; relative to a reference, ``y - y^ref - Σ_k p_k (x_k - x_k^ref)``.
+    """
+
+    retention = Retention(inputs=True, output=True)
+
+    def check(self, call: Call, rule: Rule | None) -> None:
+        _, axes, _ = self._of(call)
+        if 0 in axes:
+            raise UnsupportedOperationError("logsumexp over axis 0 mixes the samples of a batch")
+
+    def propagate(
+        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
+    ) -> tuple[Message | None, ...]:
+        (message,) = messages
+        assert message is not None
+        x, axes, keepdim = self._of(call)
+        y, y_ref, x_ref = call.value(call.output), call.reference(call.output), call.reference(call.inputs[0])
+        dy, dx = (y, x) if y_ref is None or x_ref is None else (y - y_ref, x - x_ref)
+        s = message.slope_over(dy)
+        if ledger.enabled and message.slope is None:
+            ledger.absorb("stabilizer", message.relevance * (dy == 0))
+        dx = dx.masked_fill(x == -torch.inf, 0.0)  # a masked term has p = 0
+        whole, slope, difference = (v if keepdim else _unsqueeze(v, axes) for v in (y, s, dy))
+        p = (x - whole).exp()
+        if ledger.enabled:
+            ledger.absorb("entropy", slope * (difference - (p * dx).sum(axes, keepdim=True)))
+        return (Message.of_slope(slope * p, dx),)
+
+    def _of(self, call: Call) -> tuple[Tensor, list[int], bool]:
+        args, kwargs = call.arguments()
+        x, dim, keepdim = _bind(*args, **kwargs)
+        return x, sorted(axis % x.ndim for axis in (dim if isinstance(dim, (tuple, list)) else (dim,))), keepdim
+
+
+def _bind(input: Tensor, dim: int | Sequence[int], keepdim: bool = False) -> tuple[Tensor, int | Sequence[int], bool]:
+    return input, dim, keepdim
+
+
+def _unsqueeze(x: Tensor, axes: list[int]) -> Tensor:
+    for axis in axes:
+        x = x.unsqueeze(axis)
+    return x
+
+
 T = torch.Tensor
 treat(
     F.max_pool1d, F.max_pool2d, F.max_pool3d, torch.max_pool1d, torch.max_pool2d, torch.max_pool3d,
@@ -50,3 +100,4 @@ treat(
     T.max, torch.max, T.min, torch.min,
     by=WinnerTakesAll(),
 )  # fmt: skip
+treat(torch.logsumexp, T.logsumexp, torch.special.logsumexp, by=LogSumExp())

@@ -81,6 +81,9 @@ class LinearOrProduct(Treatment):
     def kind_of(self, operation: Operation) -> str:
         return self._of(operation).kind_of(operation)
 
+    def effective_rule(self, call: Call, rule: Rule | None) -> Rule | None:
+        return self._of(call.operation).effective_rule(call, rule)
+
     def check(self, call: Call, rule: Rule | None) -> None:
         if len(call.inputs) > 2:
             raise UnsupportedOperationError(f"{call.operation.name} of more than two explained values")

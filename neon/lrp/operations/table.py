@@ -90,6 +90,10 @@ class Treatment(abc.ABC):
         """The kind of one recorded operation."""
         return self.kind
 
+    def effective_rule(self, call: Call, rule: Rule | None) -> Rule | None:
+        """The rule that is applied where a composite assigns this one."""
+        return rule
+
     def check(self, call: Call, rule: Rule | None) -> None:
         """Raise, before anything is propagated, where these arguments or this rule make the treatment invalid."""
 
