@@ -5,7 +5,7 @@ from neon.converters import neuralize
 from neon.errors import UnsupportedModelError, UnsupportedOperationError
 from neon.explainer import Explainer, explain
 from neon.explanation import Explanation
-from neon.lrp import LRP, composites, rules
+from neon.lrp import LRP, composites, rules, targets
 
 __all__ = [
     "LRP",
@@ -18,5 +18,6 @@ __all__ = [
     "neuralize",
     "nn",
     "rules",
+    "targets",
 ]
 __version__ = "0.1.0"

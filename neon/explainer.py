@@ -172,7 +172,7 @@ class Explainer:
         if every:
             columns = [torch.full((n,), c, device=x.device) for c in range(output.shape[1])]
         else:
-            columns = [output.argmax(1) if target is None else torch.as_tensor(target, device=x.device)]
+            columns = [self._predicted(x, output) if target is None else torch.as_tensor(target, device=x.device)]
         walks = [recording.propagate(column, account=True) for column in columns]
         base = torch.zeros_like(output[:1]) if recording.base is None else recording.base
         names = list(dict.fromkeys(name for walk in walks for name in walk.ledger.absorbed))
@@ -189,6 +189,9 @@ class Explainer:
             columns[0],
             output.shape[1],
         ), per_row
+
+    def _predicted(self, x: Tensor, output: Tensor) -> Tensor:
+        return self.network.predicted(x, output) if self._fitted else output.argmax(1)
 
     def _explanation(self, found: _Collected, rows: Any, names: Sequence[str] | None, every: bool) -> Explanation:
         values, prediction = found.parts["values"], found.parts["prediction"]

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from neon.lrp.composites import Composite
+
 __all__ = ["Conversion"]
 
 
@@ -26,7 +28,7 @@ class Conversion:
         The model's own function of an array (n_samples, n_features), computed by the model's own methods.
     link : callable, optional
         Takes the network's output to what ``own`` gives. Default: they are the same.
-    composite : str
+    composite : str or Composite
         The default composite.
     reference : ndarray, optional
         Default reference rows in the model's input space.
@@ -34,6 +36,9 @@ class Conversion:
         Whether relevance is relative to a reference point.
     classes : ndarray, optional
         The labels that targets may be given as.
+    votes : bool
+        Whether, where no output is above 0, the model's prediction may be another than the largest output: machines
+        that decide between two classes each vote, and the votes may tie.
     inverse : callable, optional
         For transformers: takes transformed rows back to input rows that transform to them.
     """
@@ -43,8 +48,9 @@ class Conversion:
     output_names: tuple[str, ...]
     own: Callable[[np.ndarray], np.ndarray]
     link: Callable[[np.ndarray], np.ndarray] | None = None
-    composite: str = "neon"
+    composite: str | Composite = "neon"
     reference: np.ndarray | None = None
     takes_reference: bool = False
     classes: np.ndarray | None = None
+    votes: bool = False
     inverse: Callable[[np.ndarray], np.ndarray] | None = None

@@ -12,7 +12,15 @@ import torch
 
 from neon.converters.base import Conversion
 from neon.converters.registry import choose, register
-from neon.nn import Evidence, PairwiseDifference, PooledMinimum, SquaredDistance, plain_linear, relu_minimum
+from neon.nn import (
+    DistanceLayers,
+    Evidence,
+    PairwiseDifference,
+    PooledMinimum,
+    SquaredDistance,
+    plain_linear,
+    relu_minimum,
+)
 
 __all__ = ["convert_kmeans"]
 
@@ -39,7 +47,7 @@ def convert_kmeans(model: Any, *, output: str | None = None, form: str = "fused"
         layers = [SquaredDistance(centers), Evidence(stiffness)]
     elif form == "layers":
         layers = [
-            SquaredDistance(centers),
+            DistanceLayers(centers),
             PairwiseDifference(n_clusters),
             PooledMinimum(n_clusters, stiffness),
         ]

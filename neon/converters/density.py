@@ -15,7 +15,7 @@ from scipy.special import gammaln
 from neon.converters.base import Conversion
 from neon.converters.registry import choose, register
 from neon.errors import UnsupportedModelError
-from neon.nn import EffectiveDistance, SoftMin, SquaredDistance
+from neon.nn import DistanceLayers, EffectiveDistance, SoftMin, SquaredDistance
 
 __all__ = ["convert_kde"]
 
@@ -38,7 +38,7 @@ def convert_kde(model: Any, *, output: str | None = None, form: str = "fused") -
     constant = _log_integral(model.kernel, dimension) + dimension * math.log(bandwidth)
     return Conversion(
         torch.nn.Sequential(
-            SquaredDistance(points),
+            DistanceLayers(points) if form == "layers" else SquaredDistance(points),
             EffectiveDistance(model.kernel, bandwidth),
             SoftMin(np.log(weights / weights.sum())),
         ),

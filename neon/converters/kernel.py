@@ -2,29 +2,38 @@
 
 Distance kernels are explained by the log-mean rule, relative to the support vectors' distribution unless a reference
 is given; scalar-product kernels relative to the origin (or the reference) through the secant of the kernel function,
-which for ``coef0 = 0`` is gradient × input over the degree.
+which for ``coef0 = 0`` is gradient × input over the degree. The log-ratio of a classifier takes no reference.
 """
 
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 from typing import Any
 
 import numpy as np
 import torch
 from scipy import sparse
+from scipy.spatial.distance import cdist, pdist
+from scipy.special import logsumexp
 
 from neon.converters.base import Conversion
 from neon.converters.registry import choose, register
+from neon.lrp import composites
+from neon.lrp.rules import Hybrid
 from neon.nn import (
     Affine,
+    DistanceLayers,
     Kernel,
     Linear,
+    LogRatio,
     PooledMinimum,
+    Power,
     SoftMin,
     SquaredDistance,
     TwoClass,
+    log_ratio_layers,
     plain_linear,
     relu_minimum,
 )
@@ -40,7 +49,7 @@ def convert_svr(model: Any, *, output: str | None = None, form: str = "fused") -
 
 
 def convert_svc(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
-    """The decision function f or, as ``output="log_ratio"`` (rbf only), `neon.nn.log_ratio`, which has its sign.
+    """The decision function f or, as ``output="log_ratio"`` for rbf, the log-ratio of the evidence, which has its sign.
 
     Two classes: ``±f``. More: the margin ``min_{k≠c} f_ck`` of a class over the pairwise machines. The largest margin
     is at the predicted class wherever one class wins all its pairs.
@@ -48,24 +57,78 @@ def convert_svc(model: Any, *, output: str | None = None, form: str = "fused") -
     if choose(output, ("decision_function", "log_ratio"), model) == "log_ratio":
         return _log_ratio(model, form)
     classes = model.classes_
-    weight, bias = _machines(model)
-    layers = _collapse(model, [*_kernel_layers(model, form), Linear(weight, bias)], form)
+    layers = _collapse(model, [*_kernel_layers(model, form), Linear(*_machines(model))], form)
     if len(classes) == 2:
-        layers.append(plain_linear(_versus(2)) if form == "relu" else TwoClass())
+        layers += [TwoClass()] if form != "relu" else _competition(2, form)
         explains = "decision function in favour of a class"
-    elif form == "relu":
-        layers += [plain_linear(_versus(len(classes))), *relu_minimum(len(classes), len(classes) - 1)]
     else:
-        layers += [Linear(_versus(len(classes))), PooledMinimum(len(classes), math.inf)]
-    if len(classes) > 2:
+        layers += _competition(len(classes), form)
         explains = "margin of a class over its closest rival"
     ovo = copy.copy(model)  # a view of the same fitted model whose decision_function gives the pairs
     ovo.decision_function_shape = "ovo"
 
-    def margins(X: np.ndarray) -> np.ndarray:
+    def own(X: np.ndarray) -> np.ndarray:
         return _margins(ovo.decision_function(X), len(classes))
 
-    return _finish(model, layers, explains, tuple(map(str, classes)), margins, classes)
+    return _finish(model, layers, explains, tuple(map(str, classes)), own, classes)
+
+
+def _log_ratio(model: Any, form: str) -> Conversion:
+    """``g = log A - log B`` of every machine ``f = A - B``, explained by the hybrid rule (Bley et al. 2025)."""
+    if form == "relu":
+        raise ValueError("a log-sum-exp is not piecewise linear: there is no exact ReLU form")
+    if model.kernel != "rbf":
+        raise ValueError(
+            'output="log_ratio" needs kernel="rbf": kernel values that are positive, to take logarithms, and functions '
+            f'of squared distances, to share among features. For kernel={model.kernel!r} use output="decision_function"'
+        )
+    vectors, gamma, classes = _dense(model.support_vectors_), float(model._gamma), model.classes_
+    weight, bias = _machines(model)
+    terms = np.column_stack([weight, bias])
+    one_sided = ~((terms > 0).any(1) & (terms < 0).any(1))
+    if one_sided.any():
+        i, j = list(itertools.combinations(classes, 2))[int(np.argmax(one_sided))]
+        raise ValueError(
+            f"the machine of classes {str(i)!r} and {str(j)!r} has no support vector (and no intercept) on one side: "
+            'its log-ratio is infinite everywhere; use output="decision_function"'
+        )
+    machine = LogRatio(weight, bias, gamma)
+    machines = [machine] if form == "fused" else log_ratio_layers(machine.coefficients, machine.bias, gamma)
+
+    def own(X: np.ndarray) -> np.ndarray:
+        exponents = np.column_stack([-gamma * cdist(X, vectors, "sqeuclidean"), np.zeros(len(X))])
+        scores = [
+            logsumexp(exponents[:, alpha > 0], b=alpha[alpha > 0], axis=1)
+            - logsumexp(exponents[:, alpha < 0], b=-alpha[alpha < 0], axis=1)
+            for alpha in terms
+        ]
+        return _margins(np.stack(scores, axis=1), len(classes))
+
+    composite = composites.neon().override(composites.kind("distance"), Hybrid(eta=_eta(vectors, gamma)))
+    explains = "for and against a class" if len(classes) == 2 else "for a class and for its closest rival"
+    return Conversion(
+        torch.nn.Sequential(SquaredDistance(vectors), *machines, *_competition(len(classes), form)),
+        f"log-ratio of the evidence {explains}",
+        tuple(map(str, classes)),
+        own,
+        composite=composite,
+        classes=classes,
+        votes=len(classes) > 2,
+    )
+
+
+def _eta(vectors: np.ndarray, gamma: float) -> float:
+    """How much the hybrid rule takes of the midpoint rule: more, the narrower the kernel (Bley et al. 2025).
+
+    The published heuristic, a function of ``γ median ‖x - x'‖²`` over pairs of data points. The fitted model holds no
+    data: the median is estimated from its support vectors (where there are many, from one to two thousand of them).
+    """
+    distances = pdist(vectors[:: max(1, len(vectors) // 1000)], "sqeuclidean")
+    width = gamma * float(np.median(distances)) if len(distances) else 0.0
+    decades = math.log10(width) if width > 0 else -math.inf
+    if decades < -0.5:
+        return 0.0
+    return 1.0 if decades > 1.5 else 0.4 * decades + 0.4
 
 
 def convert_one_class(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
@@ -81,7 +144,7 @@ def convert_one_class(model: Any, *, output: str | None = None, form: str = "fus
         alpha = _dense(model.dual_coef_)[0]
         if rho > 0:
             centers = _dense(model.support_vectors_)
-            layers = [SquaredDistance(centers), SoftMin(np.log(alpha / rho), gamma)]
+            layers = [_distance(centers, form), SoftMin(np.log(alpha / rho), gamma)]
             return Conversion(
                 torch.nn.Sequential(*layers),
                 "outlierness: soft squared distance to the support vectors, above 0 for outliers",
@@ -106,23 +169,15 @@ def _kernel_layers(model: Any, form: str) -> list[torch.nn.Module]:
     if kernel == "linear":
         return [Linear(vectors)]
     if kernel == "rbf":
-        return [SquaredDistance(vectors), Affine(-gamma), Kernel(torch.exp, "exp")]
+        return [_distance(vectors, form), Affine(-gamma), Kernel(torch.exp, "exp")]
     product = Linear(gamma * vectors, np.full(len(vectors), coef0))
     if kernel == "sigmoid":
         return [product, Kernel(torch.tanh, "tanh")]
-    return [product, _Power(model.degree)]
+    return [product, Power(model.degree)]
 
 
-class _Power(torch.nn.Module):
-    def __init__(self, degree: float) -> None:
-        super().__init__()
-        self.degree = degree
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.pow(x, self.degree)
-
-    def extra_repr(self) -> str:
-        return f"x^{self.degree}"
+def _distance(centers: np.ndarray, form: str) -> SquaredDistance:
+    return DistanceLayers(centers) if form == "layers" else SquaredDistance(centers)
 
 
 def _collapse(model: Any, layers: list[torch.nn.Module], form: str) -> list[torch.nn.Module]:
@@ -152,36 +207,55 @@ def _finish(
         reference=_dense(model.support_vectors_) if model.kernel == "rbf" else None,
         takes_reference=True,
         classes=classes,
+        votes=len(names) > 2,
     )
 
 
-def _pairwise_coefficients(model: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Coefficients (n_pairs, n_support) of the one-vs-one machines, pairs (i, j) with i < j in order.
+def _machines(model: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients (n_pairs, n_support) and intercepts of the one-vs-one machines, pairs (i, j) with i < j in order.
 
     libsvm keeps, for a support vector of class i, its coefficient against class j in row ``j - 1`` (j > i) or ``j``.
+    A machine is positive where i wins; a lone one, of two classes, where j does.
     """
     dual, counts = _dense(model.dual_coef_), model.n_support_
+    if len(counts) == 2:
+        return dual, np.asarray(model.intercept_)
     starts = np.concatenate([[0], np.cumsum(counts)])
     rows = []
-    n_classes = len(counts)
-    for i in range(n_classes):
-        for j in range(i + 1, n_classes):
-            row = np.zeros(dual.shape[1])
-            row[starts[i] : starts[i + 1]] = dual[j - 1, starts[i] : starts[i + 1]]
-            row[starts[j] : starts[j + 1]] = dual[i, starts[j] : starts[j + 1]]
-            rows.append(row)
+    for i, j in itertools.combinations(range(len(counts)), 2):
+        row = np.zeros(dual.shape[1])
+        row[starts[i] : starts[i + 1]] = dual[j - 1, starts[i] : starts[i + 1]]
+        row[starts[j] : starts[j + 1]] = dual[i, starts[j] : starts[j + 1]]
+        rows.append(row)
     return np.stack(rows), np.asarray(model.intercept_)
 
 
 def _pair_layout(n_classes: int) -> tuple[np.ndarray, np.ndarray]:
     """For each class c and each rival k: the sign and index of the machine that decides between them."""
-    index: dict[tuple[int, int], int] = {}
-    for i in range(n_classes):
-        for j in range(i + 1, n_classes):
-            index[i, j] = len(index)
+    if n_classes == 2:
+        return np.array([-1.0, 1.0]), np.array([0, 0])
+    index = {pair: number for number, pair in enumerate(itertools.combinations(range(n_classes), 2))}
     pairs = [(c, k) for c in range(n_classes) for k in range(n_classes) if k != c]
     signs = np.array([1.0 if c < k else -1.0 for c, k in pairs])
     return signs, np.array([index[min(c, k), max(c, k)] for c, k in pairs])
+
+
+def _competition(n_classes: int, form: str) -> list[torch.nn.Module]:
+    """From the machines' scores to each class's smallest over its rivals."""
+    signs, order = _pair_layout(n_classes)
+    versus = np.zeros((len(order), n_classes * (n_classes - 1) // 2))
+    versus[np.arange(len(order)), order] = signs
+    if form == "relu":
+        return [plain_linear(versus), *relu_minimum(n_classes, n_classes - 1)]
+    if n_classes == 2:
+        return [Linear(versus)]
+    return [Linear(versus), PooledMinimum(n_classes, math.inf)]
+
+
+def _margins(scores: np.ndarray, n_classes: int) -> np.ndarray:
+    """What `_competition` computes, for the model's own scores (n_samples, n_pairs)."""
+    signs, order = _pair_layout(n_classes)
+    return (scores.reshape(len(scores), -1)[:, order] * signs).reshape(len(scores), n_classes, -1).min(2)
 
 
 def _dense(matrix: Any) -> np.ndarray:

@@ -39,6 +39,7 @@ class Network(torch.nn.Module):
         self.composite = conversion.composite
         self.reference = conversion.reference
         self.takes_reference = conversion.takes_reference
+        self.votes = conversion.votes
         self.form = form
         self._own, self._link = conversion.own, conversion.link
         names = getattr(model, "feature_names_in_", None)
@@ -73,6 +74,17 @@ class Network(torch.nn.Module):
         with np.errstate(invalid="ignore"):
             difference = np.where(output == own, 0.0, np.abs(output - own))  # both may be infinite
         return float(np.max(difference, initial=0.0))
+
+    def predicted(self, x: Tensor, output: Tensor) -> Tensor:
+        """The index of each row's predicted output: the largest, or where votes tie what the model says."""
+        best, index = output.max(1)
+        tied = (best <= 0).nonzero()[:, 0] if self.votes else best[:0]
+        if len(tied):
+            rows = x[tied].cpu().double().numpy()
+            assert self.classes is not None
+            labels = self.model.predict(self._named(rows))
+            index[tied] = torch.as_tensor(np.searchsorted(self.classes, labels), device=index.device)
+        return index
 
     def _named(self, rows: np.ndarray) -> Any:
         """Rows as the model was fitted: a model that knows column names wants to see them."""

@@ -51,6 +51,7 @@ def convert_pipeline(model: Pipeline, *, output: str | None = None, form: str = 
         reference=reference,
         takes_reference=head.takes_reference,
         classes=head.classes,
+        votes=head.votes,
     )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor
@@ -12,15 +12,17 @@ from torch import Tensor
 from neon.lrp.canonize import merge_batch_norm, relevant_operations
 from neon.lrp.composites import Composite, by_name
 from neon.lrp.message import Ledger, Message
-from neon.lrp.operations.table import retention_of
+from neon.lrp.operations.table import retention_of, widened
 from neon.lrp.peephole import merge_spelled_out
 from neon.lrp.plan import Plan, PlanRow
 from neon.lrp.propagate import Step, Walk, assign, propagate, replay
 from neon.lrp.rules import Rule
-from neon.lrp.tape import Tape, module_names, record
+from neon.lrp.tape import Retention, Tape, module_names, record
+from neon.lrp.targets import one_hot
 
 __all__ = ["LRP", "Recording", "Target"]
 
+_SEGMENT = 12  # operations between two checkpoints: about the square root of a deep model's number
 Target = int | Sequence[int] | Tensor | Callable[[Tensor], Tensor] | None
 
 
@@ -33,19 +35,38 @@ class LRP:
         Runs as it is, once, under ``no_grad``; nothing in it is changed.
     composite : str, Rule or Composite
         A preset's name (`neon.composites.names`), one rule for every map, or a `Composite`.
+    memory : str
+        "normal", or "low": keep the values of every twelfth operation only and compute the others again, segment by
+        segment, on the way back.
 
     Examples
     --------
     >>> relevance = neon.LRP(model, composite="epsilon_gamma_box")(x, target=3)
     """
 
-    def __init__(self, model: Callable[..., Any], composite: str | Rule | Composite = "epsilon") -> None:
+    def __init__(
+        self,
+        model: Callable[..., Any],
+        composite: str | Rule | Composite = "epsilon",
+        *,
+        memory: Literal["normal", "low"] = "normal",
+    ) -> None:
         if not callable(model):
             raise TypeError(f"model must be a torch module or a callable, got {type(model).__name__}")
+        if memory not in ("normal", "low"):
+            raise ValueError(f'memory must be "normal" or "low", got {memory!r}')
         self.model = model
         self.composite = by_name(composite)
+        self.memory = memory
 
-    def __call__(self, x: Tensor | tuple[Tensor, ...], target: Target = None, *, at: Sequence[str] = ()) -> Any:
+    def __call__(
+        self,
+        x: Tensor | tuple[Tensor, ...],
+        target: Target = None,
+        *,
+        at: Sequence[str] = (),
+        keep: Mapping[str, Sequence[int]] | None = None,
+    ) -> Any:
         """Relevance of the inputs.
 
         Parameters
@@ -58,6 +79,9 @@ class LRP:
             ``target(output)``. None: the only output.
         at : sequence of str
             Names of modules whose output relevance to return as well.
+        keep : mapping of str to sequence of int, optional
+            Channels (axis 1) by module name: of the relevance at that module's output only theirs goes on, the part
+            of the prediction that runs through these concepts (CRP, Achtibat et al. 2023).
 
         Returns
         -------
@@ -72,7 +96,7 @@ class LRP:
             If the target does not fit the output.
         """
         recording = self.record(x)
-        walk = recording.propagate(target, at=at, free=True)
+        walk = recording.propagate(target, at=at, keep=keep, free=True)
         relevance = walk.relevance if isinstance(x, tuple) else walk.relevance[0]
         return (relevance, walk.at) if at else relevance
 
@@ -104,7 +128,14 @@ class LRP:
             raise ValueError("the model is in training mode; call model.eval() before explaining it")
         # Names cost a walk over the calling frames; composites that select by name need them as well.
         wanted = names or any(repr(selector).startswith("named") for selector, _ in self.composite.rules)
-        tape = record(self.model, inputs, names=module_names(self.model) if wanted else None, retention=retention_of)
+        low = self.memory == "low"
+        tape = record(
+            self.model,
+            inputs,
+            names=module_names(self.model) if wanted else None,
+            retention=(lambda _: Retention(inputs=False)) if low else retention_of,
+            checkpoint_every=_SEGMENT if low else None,
+        )
         tape = Tape(relevant_operations(tape), tape.inputs, tape.output, tape.specs, tape.values)
         tape = merge_spelled_out(merge_batch_norm(tape))
         tape.operations = relevant_operations(tape)
@@ -148,7 +179,13 @@ class Recording:
 
     @torch.no_grad()
     def propagate(
-        self, target: Target = None, *, at: Sequence[str] = (), account: bool = False, free: bool = False
+        self,
+        target: Target = None,
+        *,
+        at: Sequence[str] = (),
+        keep: Mapping[str, Sequence[int]] | None = None,
+        account: bool = False,
+        free: bool = False,
     ) -> Walk:
         """Relevance of the inputs for one target.
 
@@ -168,6 +205,7 @@ class Recording:
             ledger=Ledger(enabled=account, n_samples=len(self.tape.specs[self.tape.inputs[0]])),
             free=free,
             at=slots,
+            keep={self._slot_of(name): list(channels) for name, channels in (keep or {}).items()},
         )
 
     @torch.no_grad()
@@ -187,8 +225,8 @@ class Recording:
 
         def observe(step: Step, above: tuple[Message | None, ...], below: tuple[Message | None, ...]) -> None:
             row = index[id(step)]
-            row.relevance_out = sum(float(m.relevance.sum()) for m in above if m is not None)
-            row.relevance_in = sum(float(m.relevance.sum()) for m in below if m is not None)
+            row.relevance_out, row.magnitude_out = _total(above)
+            row.relevance_in, row.magnitude_in = _total(below)
 
         message = self._start(target)
         propagate(
@@ -199,10 +237,12 @@ class Recording:
             ledger=Ledger(enabled=False),
             observe=observe,
         )
-        return Plan(rows, self.composite)
+        plan = Plan(rows, self.composite)
+        plan.warn_of_explosions(stacklevel=4)
+        return plan
 
     def _start(self, target: Target) -> Message:
-        output = self.output
+        output = widened(self.output)
         displacement = output if self.base is None else output - self.base
         if callable(target) and not isinstance(target, Tensor):
             target = target(output)
@@ -214,7 +254,14 @@ class Recording:
                     f"a target tensor must have the output's shape {tuple(output.shape)}, got {tuple(target.shape)}"
                 )
             return Message.of_relevance(target.to(output))
-        return Message.of_slope(_one_hot(target, output), displacement)
+        if target is not None:
+            return Message.of_slope(one_hot(target, output), displacement)
+        if output[:1].numel() != 1 and len(output):
+            raise ValueError(
+                f"the model has outputs of shape {tuple(output.shape[1:])}: say which one with target= "
+                "(an index, one per sample, a tensor shaped like the output, or one of neon.targets)"
+            )
+        return Message.of_slope(torch.ones_like(output), displacement)
 
     def _slot_of(self, name: str) -> int:
         for operation in reversed(self.tape.operations):
@@ -224,30 +271,10 @@ class Recording:
         raise ValueError(f"no recorded operation of module {name!r}; recorded modules: {', '.join(known)}")
 
 
-def _one_hot(target: Any, output: Tensor) -> Tensor:
-    """A tensor shaped like the output with 1 at each sample's target."""
-    if target is None:
-        if output[0].numel() != 1:
-            raise ValueError(
-                f"the model has outputs of shape {tuple(output.shape[1:])}: say which one with target= "
-                "(an index, one per sample, a tensor shaped like the output, or a callable)"
-            )
-        return torch.ones_like(output)
-    if output.ndim != 2:
-        raise ValueError(
-            f"an output index needs an output of shape (n_samples, n_outputs), got {tuple(output.shape)}; "
-            "give a tensor of that shape or a callable as target"
-        )
-    index = torch.as_tensor(target, device=output.device)
-    if index.is_floating_point() or index.dtype == torch.bool:
-        raise ValueError(f"target indices must be integers, got {index.dtype}")
-    if index.ndim not in (0, 1) or (index.ndim == 1 and len(index) != len(output)):
-        raise ValueError(f"target must be one index or one per sample ({len(output)}), got shape {tuple(index.shape)}")
-    n_outputs = output.shape[1]
-    if index.numel() and not (-n_outputs <= int(index.min()) and int(index.max()) < n_outputs):
-        raise ValueError(f"target {target} is out of range for {n_outputs} outputs")
-    index = (index.long() % n_outputs).expand(len(output))
-    return torch.zeros_like(output).scatter_(1, index[:, None], 1.0)
+def _total(messages: tuple[Message | None, ...]) -> tuple[float, float]:
+    """The sum of relevance and of its absolute value."""
+    parts = [message.relevance for message in messages if message is not None]
+    return sum(float(part.sum()) for part in parts), sum(float(part.abs().sum()) for part in parts)
 
 
 def _check_inputs(inputs: tuple[Any, ...]) -> None:

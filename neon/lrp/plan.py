@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import asdict, dataclass
 from typing import Any
 
-__all__ = ["Plan", "PlanRow"]
+__all__ = ["EXPLOSION", "Plan", "PlanRow"]
+
+EXPLOSION = 100.0  # growth of relevance in one operation that deserves a warning
 
 
 @dataclass
@@ -16,6 +19,8 @@ class PlanRow:
     ----------
     relevance_out, relevance_in : float or None
         Relevance that arrived at the operation's output, and that it handed to its inputs, summed over the batch.
+    magnitude_out, magnitude_in : float or None
+        The same of its absolute value.
     """
 
     operation: str
@@ -24,12 +29,21 @@ class PlanRow:
     rule: str
     relevance_out: float | None = None
     relevance_in: float | None = None
+    magnitude_out: float | None = None
+    magnitude_in: float | None = None
 
     @property
     def absorbed(self) -> float | None:
         if self.relevance_out is None or self.relevance_in is None:
             return None
         return self.relevance_out - self.relevance_in
+
+    @property
+    def growth(self) -> float | None:
+        """How many times more relevance, by absolute value, leaves than arrived."""
+        if self.magnitude_in is None or not self.magnitude_out:
+            return None
+        return self.magnitude_in / self.magnitude_out
 
 
 @dataclass(frozen=True)
@@ -43,13 +57,31 @@ class Plan:
         """The table as a pandas DataFrame."""
         import pandas as pd
 
-        return pd.DataFrame([asdict(row) | {"absorbed": row.absorbed} for row in self.rows])
+        derived = ({"absorbed": row.absorbed, "growth": row.growth} for row in self.rows)
+        return pd.DataFrame([asdict(row) | more for row, more in zip(self.rows, derived, strict=True)])
+
+    @property
+    def largest_growth(self) -> float:
+        """The largest growth of relevance, by absolute value, in one operation; 0 before a target is explained."""
+        return max((row.growth or 0.0 for row in self.rows), default=0.0)
+
+    def warn_of_explosions(self, stacklevel: int = 2) -> None:
+        """Warn of operations in which relevance grows by more than a factor of 100."""
+        for row in self.rows:
+            if row.growth is not None and row.growth > EXPLOSION:
+                where = f"{row.operation} of {row.module!r}" if row.module else row.operation
+                warnings.warn(
+                    f"relevance grows {row.growth:.3g} times in {where} under {row.rule}: its denominators are close "
+                    "to 0; a rule with a larger epsilon, or Gamma or ZPlus, bounds it",
+                    RuntimeWarning,
+                    stacklevel=stacklevel,
+                )
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __str__(self) -> str:
-        header = ("operation", "module", "output", "rule", "R out", "R in", "absorbed")
+        header = ("operation", "module", "output", "rule", "R out", "R in", "absorbed", "growth")
         body = [
             (
                 row.operation,
@@ -57,6 +89,7 @@ class Plan:
                 "×".join(map(str, row.shape)),
                 row.rule,
                 *(("" if v is None else f"{v:.6g}") for v in (row.relevance_out, row.relevance_in, row.absorbed)),
+                "" if row.growth is None else f"{row.growth:.3g}" + (" !" if row.growth > EXPLOSION else ""),
             )
             for row in self.rows
         ]

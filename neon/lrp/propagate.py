@@ -79,6 +79,7 @@ def propagate(
     ledger: Ledger,
     free: bool = False,
     at: dict[str, int] | None = None,
+    keep: dict[int, list[int]] | None = None,
     observe: Callable[[Step, tuple[Message | None, ...], tuple[Message | None, ...]], None] | None = None,
 ) -> Walk:
     """Send ``message`` from the output to the inputs.
@@ -88,7 +89,9 @@ def propagate(
     free : bool
         Drop values from the tape as soon as no rule can ask for them again.
     at : dict of str to int
-        Slots whose relevance to keep, by name.
+        Slots whose relevance to return, by name.
+    keep : dict of int to list of int, optional
+        Slots of whose relevance only these channels (axis 1) go on.
     observe : callable, optional
         Called with each step and the messages above and below it.
     """
@@ -106,6 +109,11 @@ def propagate(
                     found[name] = arrived.relevance
         if all(arrived is None for arrived in above):
             continue
+        if keep:
+            above = tuple(
+                _only(message, keep[slot], ledger) if message is not None and slot in keep else message
+                for slot, message in zip(step.call.operation.outputs, above, strict=True)
+            )
         below = step.treatment.propagate(step.call, above, step.rule, ledger)
         if observe is not None:
             observe(step, above, below)
@@ -117,11 +125,31 @@ def propagate(
                 if slot != output:
                     step.call.tape.values.pop(slot, None)
     values = steps[-1].call.tape.values if steps else {}
-    relevance = tuple(inbox[slot].relevance if slot in inbox else torch.zeros_like(values[slot]) for slot in inputs)
+    relevance = tuple(
+        _like(inbox[slot].relevance, values[slot]) if slot in inbox else torch.zeros_like(values[slot])
+        for slot in inputs
+    )
     for slot, tensor in zip(inputs, relevance, strict=True):
         for name in wanted.get(slot, ()):
             found[name] = tensor
     return Walk(relevance, ledger, found)
+
+
+def _like(relevance: Tensor, x: Tensor) -> Tensor:
+    """In the input's own dtype, where that is a floating one."""
+    return relevance.to(x.dtype) if x.is_floating_point() else relevance
+
+
+def _only(message: Message, channels: list[int], ledger: Ledger) -> Message:
+    """The relevance of some channels; the rest is written down as ``other_channels``."""
+    relevance = message.relevance
+    if relevance.ndim < 2 or not all(-relevance.shape[1] <= c < relevance.shape[1] for c in channels):
+        raise ValueError(f"keep: channels {channels} of a module whose output has shape {tuple(relevance.shape)}")
+    kept = torch.zeros_like(relevance)
+    kept[:, channels] = relevance[:, channels]
+    if ledger.enabled:
+        ledger.absorb("other_channels", relevance - kept)
+    return Message.of_relevance(kept, vanishes=message.vanishes)
 
 
 def replay(tape: Tape, inputs: tuple[Tensor, ...]) -> dict[int, Tensor]:

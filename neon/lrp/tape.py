@@ -87,6 +87,7 @@ class Tape:
     output: int = -1
     specs: dict[int, Tensor] = field(default_factory=dict)  # on the meta device: shape, stride, dtype
     values: dict[int, Tensor] = field(default_factory=dict)
+    _producers: dict[int, Operation] = field(default_factory=dict, init=False, repr=False)
 
     def bytes_per_sample(self) -> int:
         """Bytes of all recorded values, one sample's share (at least 1)."""
@@ -104,7 +105,9 @@ class Tape:
 
     def value(self, slot: int) -> Tensor:
         if slot not in self.values:
-            producer = next(op for op in self.operations if slot in op.outputs)
+            if slot not in self._producers:
+                self._producers = self.producers()
+            producer = self._producers[slot]
             self.values.update(zip(producer.outputs, producer.run(self.value), strict=True))
         return self.values[slot]
 
@@ -124,6 +127,7 @@ def record(
     *,
     names: Mapping[int, str] | None = None,
     retention: Callable[[Callable[..., Any]], Retention] = lambda _: Retention(),
+    checkpoint_every: int | None = None,
 ) -> Tape:
     """Run ``model(*inputs)`` and write down what happened.
 
@@ -137,6 +141,8 @@ def record(
         Module name by ``id`` of a module, parameter or buffer; without it operations stay unnamed.
     retention : callable
         What to keep for a function.
+    checkpoint_every : int, optional
+        Keep all values that are alive after every so many operations: enough to compute again what follows them.
 
     Raises
     ------
@@ -145,7 +151,7 @@ def record(
     TypeError
         If the model does not return one tensor.
     """
-    recorder = _Recorder(names, retention)
+    recorder = _Recorder(names, retention, checkpoint_every)
     aliases = [tensor.detach() for tensor in inputs]
     recorder.tape.inputs = tuple(recorder.track(alias, keep=True) for alias in aliases)
     with torch.no_grad(), recorder:
@@ -164,11 +170,17 @@ def record(
 
 
 class _Recorder(TorchFunctionMode):
-    def __init__(self, names: Mapping[int, str] | None, retention: Callable[[Callable[..., Any]], Retention]) -> None:
+    def __init__(
+        self,
+        names: Mapping[int, str] | None,
+        retention: Callable[[Callable[..., Any]], Retention],
+        checkpoint_every: int | None = None,
+    ) -> None:
         super().__init__()
         self.tape = Tape()
         self._names = names
         self._retention = retention
+        self._checkpoint_every = checkpoint_every
         self._tracked: dict[int, tuple[weakref.ref[Tensor], int]] = {}
         self._stale: dict[int, str] = {}
         self._kept_as_input: set[int] = set()
@@ -203,6 +215,11 @@ class _Recorder(TorchFunctionMode):
         else:
             slots = tuple(self.track(output, keep=keep) for output in outputs)
         self.tape.operations.append(Operation(func, frozen_args, frozen_kwargs, inputs, slots, module))
+        if self._checkpoint_every is not None and len(self.tape.operations) % self._checkpoint_every == 0:
+            for reference, slot in list(self._tracked.values()):
+                alive = reference()
+                if alive is not None:
+                    self.tape.values[slot] = alive.detach()
         return result
 
     def _indices(self, result: Any, inputs: tuple[int, ...]) -> list[Tensor]:

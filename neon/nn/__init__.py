@@ -5,30 +5,65 @@ from neon.nn.distance import SquaredDistance, squared_distance
 from neon.nn.effective import EffectiveDistance, effective_distance
 from neon.nn.evidence import Evidence, evidence
 from neon.nn.log_ratio import LogRatio, LogSumExp, log_ratio, log_ratio_layers, log_sum_exp
+from neon.nn.manhattan import ManhattanDistance, manhattan_distance
+from neon.nn.maximum import PooledMaximum, SoftMaximum, pooled_maximum, soft_maximum
 from neon.nn.pairs import PairwiseDifference, PooledMinimum, pooled_minimum, relu_minimum
+from neon.nn.plain import (
+    Abs,
+    Difference,
+    DistanceLayers,
+    Square,
+    SquaredLength,
+    Sum,
+    distance_layers,
+    manhattan_layers,
+    squared_length,
+    total,
+)
+from neon.nn.power import Power
 from neon.nn.softmin import SoftMin, softmin
+from neon.nn.step import Step, step
 
 __all__ = [
+    "Abs",
     "Affine",
+    "Difference",
+    "DistanceLayers",
     "EffectiveDistance",
     "Evidence",
     "Kernel",
     "Linear",
     "LogRatio",
     "LogSumExp",
+    "ManhattanDistance",
     "PairwiseDifference",
+    "PooledMaximum",
     "PooledMinimum",
+    "Power",
+    "SoftMaximum",
     "SoftMin",
+    "Square",
     "SquaredDistance",
+    "SquaredLength",
+    "Step",
+    "Sum",
     "TwoClass",
+    "distance_layers",
     "effective_distance",
     "evidence",
     "log_ratio",
     "log_ratio_layers",
     "log_sum_exp",
+    "manhattan_distance",
+    "manhattan_layers",
     "plain_linear",
+    "pooled_maximum",
     "pooled_minimum",
     "relu_minimum",
+    "soft_maximum",
     "softmin",
     "squared_distance",
+    "squared_length",
+    "step",
+    "total",
 ]

@@ -49,6 +49,9 @@ def squared_distance(x: Tensor, centers: Tensor, factor: Tensor | None = None, o
     return d if offset is None else d.add_(offset)
 
 
+ROUNDING = 50  # times the machine's epsilon: what is left of a zero after sums of some length
+
+
 def _near(d: Tensor, squares: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
     """Pairs so close that ``‖z‖² - 2 z u + ‖u‖²`` has lost digits to cancellation, and are computed directly."""
     scale = torch.finfo(d.dtype).eps ** 0.5 * (squares + u.square().sum(1).max())
@@ -120,13 +123,18 @@ class _SquaredDistance(Treatment):
         else:
             d = call.value(call.output)
             s = divide(message.relevance, d if d_ref is None else d - d_ref)
+            if ledger.enabled and d_ref is not None:
+                ledger.absorb("stabilizer", message.relevance * (d == d_ref))
         origin = centers.mean(0)
         z, u = x - origin, centers - origin
         close = None
         if message.slope is None and d_ref is None:
             if factor is not None:
                 # What lies outside the factor's range cancels from D only to rounding: a row this close is a hit.
-                d = d * (d > 1e-14 * (z.square().sum(1, keepdim=True) + u.square().sum(1).max()))
+                d = d * (
+                    d
+                    > ROUNDING * torch.finfo(d.dtype).eps * (z.square().sum(1, keepdim=True) + u.square().sum(1).max())
+                )
                 s = s * (d > 0)
             if ledger.enabled:
                 ledger.absorb("exact_hit", message.relevance * (d == 0))

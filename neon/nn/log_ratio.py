@@ -45,12 +45,8 @@ def log_ratio(d: Tensor, coefficients: Tensor, bias: Tensor, gamma: float) -> Te
     if has_torch_function((d,)):
         return handle_torch_function(log_ratio, (d,), d, coefficients, bias, gamma)
     h, terms = _with_virtual(d, coefficients, bias, gamma)
-    ratios = []
-    for alpha in terms:
-        (plus, log_a), (minus, log_b) = _sides(alpha)
-        a, b = h.index_select(1, plus).add_(log_a), h.index_select(1, minus).add_(log_b)
-        ratios.append(a.logsumexp(1) - b.logsumexp(1))
-    return torch.stack(ratios, 1)
+    kernel = h.exp()
+    return _log_sums(h, kernel, terms) - _log_sums(h, kernel, -terms)
 
 
 def log_sum_exp(h: Tensor, log_weights: Tensor, sizes: Sequence[int]) -> Tensor:
@@ -188,6 +184,19 @@ class _LogSumExp(Treatment):
 def _with_virtual(d: Tensor, coefficients: Tensor, bias: Tensor, gamma: float) -> tuple[Tensor, Tensor]:
     """Exponents ``-γ d`` and coefficients, with the bias as one more support vector at distance 0."""
     return F.pad(-gamma * d, (0, 1)), torch.cat([coefficients, bias[:, None]], 1)
+
+
+def _log_sums(h: Tensor, kernel: Tensor, terms: Tensor) -> Tensor:
+    """``log Σ_j α_j exp(h_j)`` over each machine's positive terms; kernel is ``exp(h)``."""
+    alpha, limits = terms.clamp(min=0), torch.finfo(h.dtype)
+    sums = kernel @ alpha.T
+    # What kernel values lose below the smallest number is at most that much of all coefficients.
+    inexact = sums < limits.tiny / limits.eps * alpha.sum(1)
+    logs = sums.log()
+    for o in inexact.any(0).nonzero()[:, 0].tolist():
+        rows, (columns, log_a) = inexact[:, o].nonzero()[:, 0], _sides(terms[o])[0]
+        logs[rows, o] = (h[rows[:, None], columns] + log_a).logsumexp(1)
+    return logs
 
 
 def _sides(alpha: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from neon.lrp.linear_maps import Affine, LinearMap
 from neon.lrp.message import Ledger, Message
-from neon.lrp.operations.table import Call, Treatment
+from neon.lrp.operations.table import Call, Treatment, widened
 from neon.lrp.rules import LinearCall, Pass, Rule
 from neon.lrp.tape import Operation, Retention
 
@@ -44,7 +44,7 @@ class Linear(Treatment):
     def map(self, call: Call) -> LinearMap:
         args, kwargs = call.arguments(call.blank)
         linear = self._build(call, *args, **kwargs)
-        extra = call.operation.extra_bias
+        extra = widened(call.operation.extra_bias)
         if extra is not None:
             linear = dataclasses.replace(linear, bias=extra if linear.bias is None else linear.bias + extra)
         return linear

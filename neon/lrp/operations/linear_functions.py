@@ -69,7 +69,7 @@ def _with_constant(call: Call, constant: Tensor, x: Tensor) -> LinearMap:
     """The call as a function of its explained and its constant argument."""
 
     def function(x: Tensor, weight: Tensor) -> Tensor:
-        args, kwargs = call.operation.arguments(lambda _: x, lambda leaf: weight if leaf is constant else leaf)
+        args, kwargs = call.arguments(lambda _: x, lambda leaf: weight if leaf is constant else leaf)
         result: Tensor = call.operation.function(*args, **kwargs)
         return result
 

@@ -59,7 +59,7 @@ def _bilinear(call: Call, s: Tensor, portions: tuple[float, float]) -> list[Tens
     with torch.enable_grad():
         probes = [value.detach().requires_grad_(p > 0) for value, p in zip(values, portions, strict=True)]
         queue = iter(probes)
-        args, kwargs = call.operation.arguments(lambda _: next(queue))
+        args, kwargs = call.arguments(lambda _: next(queue))
         output = call.operation.function(*args, **kwargs)
     wanted = [probe for probe in probes if probe.requires_grad]
     slopes_found = iter(torch.autograd.grad(output, wanted, s))

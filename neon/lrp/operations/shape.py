@@ -28,7 +28,7 @@ class Movement(Treatment):
         with torch.enable_grad():
             probes = [_probe(call, slot, messages) for slot in call.inputs]
             queue = iter(probes)
-            args, kwargs = call.operation.arguments(lambda _: next(queue))
+            args, kwargs = call.arguments(lambda _: next(queue))
             outputs = carriers(call.operation.function(*args, **kwargs))
         pairs = [(y, m) for y, m in zip(outputs, messages, strict=True) if m is not None]
         slopes = not _inserts(call) and all(message.slope is not None for _, message in pairs)
@@ -63,7 +63,7 @@ def _explained(call: Call) -> list[Tensor]:
     """1 for each output element that comes from an explained input, 0 for constants."""
     runs = []
     for value in (1.0, 0.0):
-        args, kwargs = call.operation.arguments(lambda slot: torch.full_like(call.blank(slot), value))  # noqa: B023
+        args, kwargs = call.arguments(lambda slot: torch.full_like(call.blank(slot), value))  # noqa: B023
         runs.append(carriers(call.operation.function(*args, **kwargs)))
     return [(one - zero).nan_to_num(0.0) for one, zero in zip(*runs, strict=True)]
 

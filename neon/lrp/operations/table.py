@@ -15,7 +15,7 @@ from neon.lrp.message import Ledger, Message
 from neon.lrp.rules import Rule
 from neon.lrp.tape import Operation, Retention, Slot, Tape
 
-__all__ = ["Call", "Treatment", "supported_functions", "treat", "treatment_of"]
+__all__ = ["Call", "Treatment", "supported_functions", "treat", "treatment_of", "widened"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,21 +50,25 @@ class Call:
         return self.operation.outputs[0]
 
     def value(self, slot: int) -> Tensor:
-        return self.tape.value(slot)
+        return widened(self.tape.value(slot))
 
     def blank(self, slot: int) -> Tensor:
         """A tensor shaped, strided and typed like a slot's value, without its values."""
         spec = self.tape.specs[slot]
         device = self.tape.values[self.tape.output].device
-        return torch.empty_strided(spec.shape, spec.stride(), dtype=spec.dtype, device=device)
+        dtype = torch.float32 if spec.dtype in _HALF else spec.dtype
+        return torch.empty_strided(spec.shape, spec.stride(), dtype=dtype, device=device)
 
     def tracked(self, position: int) -> bool:
         """Whether the positional argument carries relevance (as opposed to a constant)."""
         args = self.operation.args
         return position < len(args) and isinstance(args[position], Slot)
 
-    def arguments(self, value: Callable[[int], Tensor] | None = None) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        return self.operation.arguments(value or self.value)
+    def arguments(
+        self, value: Callable[[int], Tensor] | None = None, constant: Callable[[Any], Any] | None = None
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The operation's arguments, slots replaced by ``value(slot)`` and constants by ``constant(leaf)``."""
+        return self.operation.arguments(value or self.value, constant or widened)
 
     def reference(self, slot: int) -> Tensor | None:
         """The mean of a slot's values at the reference rows, (1, ...)."""
@@ -72,6 +76,14 @@ class Call:
             return None
         rows = self.references[slot]
         return rows if len(rows) == 1 else rows.mean(0, keepdim=True)
+
+
+def widened(leaf: Any) -> Any:
+    """Half precision as float32: relevance is divided by sums that may be tiny, and half of all floats are too few."""
+    return leaf.float() if isinstance(leaf, Tensor) and leaf.dtype in _HALF else leaf
+
+
+_HALF = (torch.float16, torch.bfloat16)
 
 
 class Treatment(abc.ABC):

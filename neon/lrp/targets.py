@@ -1,0 +1,103 @@
+"""What is explained of an output: a logit, log-odds, a contrast, a map of logits.
+
+Each target is a function from the output to the relevance that propagation starts from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+__all__ = ["Channel", "Contrast", "LogOdds", "OneHot", "one_hot"]
+
+Index = int | Sequence[int]
+
+
+@dataclass(frozen=True)
+class OneHot:
+    """Relevance 1 at an output, whatever its value; index : int or one for each sample."""
+
+    index: Index
+
+    def __call__(self, output: Tensor) -> Tensor:
+        return one_hot(self.index, output)
+
+
+@dataclass(frozen=True)
+class LogOdds:
+    """``η_c = log P_c / (1 - P_c) = -log Σ_{k≠c} exp(-(z_c - z_k))`` of softmax logits z.
+
+    A soft minimum over the linear differences ``z_c - z_k``, gated by ``p_k ∝ exp(-(z_c - z_k))`` (Montavon et al.
+    2019, sec. 10.3): relevance starts as ``z ⊙ (e_c - p)``, whose sum is η plus the entropy of p.
+    """
+
+    index: Index
+
+    def __call__(self, output: Tensor) -> Tensor:
+        chosen = one_hot(self.index, output)
+        p = output.masked_fill(chosen > 0, -torch.inf).softmax(1)
+        return output * (chosen - p)
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """``z_a - z_b``: why a rather than b."""
+
+    index: Index
+    against: Index
+
+    def __call__(self, output: Tensor) -> Tensor:
+        return output * (one_hot(self.index, output) - one_hot(self.against, output))
+
+
+@dataclass(frozen=True, eq=False)
+class Channel:
+    """One channel of a dense output (n_samples, n_channels, ...): the logits of a segmentation.
+
+    mask : Tensor, optional
+        Which positions are explained, broadcasting to (n_samples, ...); all by default.
+    """
+
+    index: Index
+    mask: Tensor | None = None
+
+    def __call__(self, output: Tensor) -> Tensor:
+        if output.ndim < 3:
+            raise ValueError(f"Channel explains outputs of shape (n, channels, ...), got {tuple(output.shape)}")
+        index = checked_index(self.index, len(output), output.shape[1], output.device)
+        index = index.view(-1, *(1,) * (output.ndim - 1)).expand(-1, 1, *output.shape[2:])
+        relevance = torch.zeros_like(output).scatter_(1, index, output.gather(1, index))
+        return relevance if self.mask is None else relevance * self.mask.to(output).unsqueeze(-output.ndim + 1)
+
+
+def one_hot(target: Any, output: Tensor) -> Tensor:
+    """A tensor shaped like the output (n_samples, n_outputs) with 1 at each sample's target."""
+    if output.ndim != 2:
+        raise ValueError(
+            f"an output index needs an output of shape (n_samples, n_outputs), got {tuple(output.shape)}; "
+            "give a tensor of that shape, a callable, or neon.targets.Channel as target"
+        )
+    index = checked_index(target, len(output), output.shape[1], output.device)
+    return torch.zeros_like(output).scatter_(1, index[:, None], 1.0)
+
+
+def checked_index(target: Any, n_samples: int, n_outputs: int, device: torch.device) -> Tensor:
+    """One output index for each sample, from one or as many; negative ones count from the end.
+
+    Raises
+    ------
+    ValueError
+        If they are no integers, too many or too few, or out of range.
+    """
+    index = torch.as_tensor(target, device=device)
+    if index.is_floating_point() or index.dtype == torch.bool:
+        raise ValueError(f"target indices must be integers, got {index.dtype}")
+    if index.ndim not in (0, 1) or (index.ndim == 1 and len(index) != n_samples):
+        raise ValueError(f"target must be one index or one per sample ({n_samples}), got shape {tuple(index.shape)}")
+    if index.numel() and not (-n_outputs <= int(index.min()) and int(index.max()) < n_outputs):
+        raise ValueError(f"target {target} is out of range for {n_outputs} outputs")
+    return (index.long() % n_outputs).expand(n_samples)

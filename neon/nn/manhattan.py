@@ -1,0 +1,119 @@
+"""Manhattan distances to centers, and their relevance feature by feature."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+from torch.overrides import handle_torch_function, has_torch_function
+
+from neon.lrp.message import Ledger, Message, divide
+from neon.lrp.operations import Call, Treatment, treat
+from neon.lrp.rules import Hybrid, Rule
+from neon.lrp.tape import Retention
+from neon.nn.basic import fixed
+
+__all__ = ["ManhattanDistance", "manhattan_distance"]
+
+_BLOCK = 2**18  # differences at a time: what stays in the processor's cache is not fetched twice
+
+
+def manhattan_distance(x: Tensor, centers: Tensor) -> Tensor:
+    """``d_j = Σ_i |x_i - u_ji|``; x : (n_samples, n_features), centers ``u`` : (n_centers, n_features).
+
+    Returns
+    -------
+    Tensor
+        (n_samples, n_centers)
+    """
+    if has_torch_function((x, centers)):
+        return handle_torch_function(manhattan_distance, (x, centers), x, centers)
+    return torch.cdist(x, centers, p=1.0)
+
+
+class ManhattanDistance(torch.nn.Module):
+    """`manhattan_distance` to fixed centers."""
+
+    centers: Tensor
+
+    def __init__(self, centers: ArrayLike | Tensor) -> None:
+        super().__init__()
+        self.register_buffer("centers", fixed(centers))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return manhattan_distance(x, self.centers)
+
+    def extra_repr(self) -> str:
+        return f"{self.centers.shape[1]} → {self.centers.shape[0]}"
+
+
+class _ManhattanDistance(Treatment):
+    """``R_i = Σ_j s_j |x_i - u_ji|`` with slopes ``s_j = R_j / d_j``; on a center (0 / 0) the residual ``exact_hit``.
+
+    Relative to reference rows b: ``R_i = Σ_j s_j (|x_i - u_ji| - mean_b |b_i - u_ji|)``.
+    """
+
+    kind = "distance"
+    retention = Retention(inputs=True)
+
+    def check(self, call: Call, rule: Rule | None) -> None:
+        if isinstance(rule, Hybrid):
+            raise TypeError("Hybrid() fits squared distances only; give Manhattan distances another rule")
+
+    def nonnegative(self, call: Call) -> bool:
+        return True
+
+    def propagate(
+        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
+    ) -> tuple[Message | None, ...]:
+        (message,) = messages
+        assert message is not None
+        args, kwargs = call.arguments()
+        x, centers = _bind(*args, **kwargs)
+        if message.slope is not None:
+            s = message.slope
+        else:
+            d, d_ref = call.value(call.output), call.reference(call.output)
+            difference = d if d_ref is None else d - d_ref
+            s = divide(message.relevance, difference)
+            if ledger.enabled:
+                name = "exact_hit" if d_ref is None else "stabilizer"
+                ledger.absorb(name, message.relevance * (difference == 0))
+        r = _weighted(x, centers, s)
+        if call.references is not None:
+            rows = call.references[call.inputs[0]]
+            # The mean difference from each center: the same sum with the roles of rows and centers exchanged.
+            mean = _weighted(centers, rows, rows.new_full((1, 1), 1 / len(rows)).expand(len(centers), len(rows)))
+            r = r.addmm_(s, mean, alpha=-1)
+        return (Message.of_relevance(r),)
+
+    def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
+        args, kwargs = call.arguments(values.__getitem__)
+        return (manhattan_distance(*_bind(*args, **kwargs)).mean(0, keepdim=True),)
+
+
+def _bind(x: Tensor, centers: Tensor) -> tuple[Tensor, Tensor]:
+    return x, centers
+
+
+def _weighted(x: Tensor, centers: Tensor, weights: Tensor) -> Tensor:
+    """``Σ_j weights_j |x_i - u_ji|``, weights : (n_samples, n_centers), a block of rows and centers at a time."""
+    r = torch.zeros_like(x)
+    for rows, columns in _blocks(len(x), *centers.shape):
+        parts = (x[rows, None] - centers[columns]).abs_()
+        r[rows] += (weights[rows, None, columns] @ parts)[:, 0]
+    return r
+
+
+def _blocks(n_rows: int, n_centers: int, n_features: int) -> Iterator[tuple[slice, slice]]:
+    """Blocks of rows and centers with at most ``_BLOCK`` differences each (or one row's from one center)."""
+    columns = max(1, min(n_centers, _BLOCK // n_features))
+    rows = max(1, _BLOCK // (columns * n_features))
+    for row in range(0, n_rows, rows):
+        for column in range(0, n_centers, columns):
+            yield slice(row, row + rows), slice(column, column + columns)
+
+
+treat(manhattan_distance, by=_ManhattanDistance())
