@@ -69,20 +69,25 @@ class Ledger:
         self.absorbed: dict[str, Tensor] = {}
 
     def absorb(self, name: str, amount: Tensor) -> None:
-        """Write down ``amount``, summed over all but the sample axis: the first, or the second of time-first models.
+        """Write down ``amount``, summed over all but the sample axis.
+
+        That is the first axis, with the samples one after the other (also where each takes several rows: tokens,
+        windows, heads), or else the second one, of time-first models.
 
         Raises
         ------
         UnsupportedOperationError
-            If neither has as many entries as there are samples, as inside a packed batch of sequences.
+            If it is neither, as inside a packed batch of sequences.
         """
         n = self.n_samples
-        if n == 1:
-            total = amount.sum().reshape(1)
-        elif n is None or len(amount) == n:
+        if n is None:
             total = amount.flatten(1).sum(1) if amount.ndim > 1 else amount
+        elif n and len(amount) % n == 0:
+            total = amount.reshape(n, -1).sum(1)
         elif amount.ndim > 2 and amount.shape[1] == n:
             total = amount.transpose(0, 1).flatten(1).sum(1)
+        elif n == 0:
+            total = amount.new_zeros(0)
         else:
             raise UnsupportedOperationError(
                 f"{name} of shape {tuple(amount.shape)} belongs to no single one of {n} samples, which the model packs "

@@ -232,12 +232,13 @@ def _avg_pool(axes: int) -> Callable[..., LinearMap]:
         # The weight within a window is what a window of ones gives, divided by the number of inputs in it.
         ones = input.new_ones(1, 1, *input.shape[-axes:])
         kernel, step = _tuple(kernel_size, axes), _tuple(stride or kernel_size, axes)
-        pad = _tuple(padding, axes)
-        counts = F.avg_pool3d(
-            ones.reshape(1, 1, *(1,) * (3 - axes), *input.shape[-axes:]),
-            (1,) * (3 - axes) + kernel,
-            (1,) * (3 - axes) + step,
-            (0,) * (3 - axes) + pad,
+        lift = (1,) if axes == 1 else ()  # there is no one-dimensional pooling with a divisor of its own
+        pool = F.avg_pool3d if axes == 3 else F.avg_pool2d
+        counts = pool(
+            ones.reshape(1, 1, *lift, *input.shape[-axes:]),
+            lift + kernel,
+            lift + step,
+            (0,) * len(lift) + _tuple(padding, axes),
             ceil_mode,
             divisor_override=1,
         )
