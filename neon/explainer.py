@@ -232,8 +232,8 @@ class Explainer:
         rows = rows.toarray() if sparse.issparse(rows) else rows
         if isinstance(rows, Tensor):
             return rows.to(device=self.device, dtype=self.dtype)
-        # torch wants memory that it could write to; it is only read.
-        rows = rows if rows.flags.writeable else rows.copy()
+        # torch wants memory that it could write to, in ascending order; it is only read.
+        rows = rows if rows.flags.writeable and min(rows.strides, default=0) >= 0 else rows.copy()
         return torch.as_tensor(rows).to(device=self.device, dtype=self.dtype)
 
     def _reference_rows(self, reference: Any) -> np.ndarray:

@@ -3,20 +3,50 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
+import warnings
 from collections.abc import Sequence
+from typing import Any, NoReturn
 
 __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit code is 2 where the user's input is at fault."""
-    parser = argparse.ArgumentParser(prog="neon", description="Explain fitted models.")
+    """Run the command line; the exit code is 2 where the user's input is at fault, with one line on standard error."""
+    options = _parser().parse_args(arguments)
+    from neon.cli import commands as run
+
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # bars and signs that a terminal cannot show are no reason to stop
+    shown = warnings.showwarning
+    warnings.showwarning = _one_line
+    try:
+        getattr(run, options.command)(options)
+    except (OSError, ValueError, TypeError, ImportError, RuntimeError, AttributeError, MemoryError) as error:
+        text = " ".join(str(error).split()) or type(error).__name__
+        print(f"neon: {text}", file=sys.stderr)
+        return 2
+    finally:
+        warnings.showwarning = shown
+    return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong with the arguments, and where to read how they are."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"neon: {message} (see {self.prog} --help)\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="neon", description="Explain fitted models.")
     commands = parser.add_subparsers(dest="command", required=True)
     demo = commands.add_parser("demo", help="explain a k-means, an SVM and a one-class SVM pipeline")
     demo.add_argument("--out", default="neon-demo", help="folder for plots and tables (default: %(default)s)")
     explain = commands.add_parser("explain", help="explain a fitted model's predictions on data")
     show = commands.add_parser("show", help="print the equivalent network of a fitted model")
+    tables = ".csv, .parquet or .npy"
     for command in (explain, show):
         command.add_argument("model", help="a fitted model: .skops, or .pkl/.joblib with --trust-pickle")
         command.add_argument("--output", help='which function of the model, e.g. "decision_function"')
@@ -24,20 +54,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "--trust", action="append", default=[], metavar="TYPE", help="allow a type in a .skops file"
         )
         command.add_argument("--trust-pickle", action="store_true", help="load a pickle, which may run any code")
-    explain.add_argument("data", help="rows to explain: .csv or .parquet")
+        command.add_argument(
+            "--drop", action="append", default=[], metavar="COLUMN", help="leave out a column that is no feature"
+        )
+    explain.add_argument("data", help=f"rows to explain: {tables}")
     explain.add_argument("--target", help='a class, a cluster or "all" (default: the predicted one)')
-    explain.add_argument("--reference", help="background rows: .csv or .parquet")
+    explain.add_argument("--reference", help=f"background rows: {tables}")
     explain.add_argument("-o", "--out", help="write the explanation to this .csv or .parquet file")
-    explain.add_argument("--plot", help="write a plot of the mean relevance to this .png file")
+    explain.add_argument("--plot", help="write a plot of the mean relevance to this .png, .pdf or .svg file")
     explain.add_argument("--device", help='"cpu" (default), "cuda"')
-    show.add_argument("--data", help="rows on which to check the equivalence: .csv or .parquet")
-    options = parser.parse_args(arguments)
-    from neon.cli import commands as run
+    show.add_argument("--data", help=f"rows on which to check the equivalence: {tables}")
+    return parser
 
-    try:
-        getattr(run, options.command)(options)
-    except (OSError, ValueError, TypeError, ImportError, NotImplementedError, AttributeError) as error:
-        text = " ".join(str(error).split()) or type(error).__name__
-        print(f"neon: {text}", file=sys.stderr)
-        return 2
-    return 0
+
+def _one_line(message: Warning | str, *_: Any, **__: Any) -> None:
+    print(f"neon: warning: {' '.join(str(message).split())}", file=sys.stderr)

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
-from neon.cli.files import load_model, read_table, write_whole
+from neon.cli.files import check_writable, load_model, read_table, write_whole
 from neon.converters import Network, neuralize
 from neon.explainer import Explainer
 from neon.explanation import Explanation
@@ -52,18 +53,19 @@ def demo(options: Namespace) -> None:
 def explain(options: Namespace) -> None:
     """Explain a model's predictions and write what was asked for."""
     for path, suffixes in ((options.out, (".csv", ".parquet")), (options.plot, (".png", ".pdf", ".svg"))):
-        if path is not None and Path(path).suffix not in suffixes:
-            raise ValueError(f"{path}: expected one of {', '.join(suffixes)}")
-    model = load_model(options.model, trust=options.trust, trust_pickle=options.trust_pickle)
-    data = read_table(options.data)
-    reference = None if options.reference is None else read_table(options.reference)
+        if path is not None:
+            check_writable(path, suffixes)
+    if options.plot is not None and options.target == "all":
+        raise ValueError("--plot draws one output for each row: give --target one output, or leave it out")
+    model = _model(options)
+    data = read_table(options.data, drop=options.drop)
+    reference = None if options.reference is None else read_table(options.reference, drop=options.drop)
     explainer = Explainer(model, output=options.output, reference=reference, device=options.device)
     explanation = explainer(data, _target(options.target, explainer.network))
     _report(explainer.network, explanation, data)
     if options.out is not None:
         frame = explanation.to_frame()
-        write = frame.to_csv if options.out.endswith(".csv") else frame.to_parquet
-        write_whole(options.out, write)
+        write_whole(options.out, frame.to_csv if Path(options.out).suffix == ".csv" else frame.to_parquet)
     if options.plot is not None:
         import matplotlib as mpl
 
@@ -73,26 +75,37 @@ def explain(options: Namespace) -> None:
 
 def show(options: Namespace) -> None:
     """Print the equivalent network."""
-    model = load_model(options.model, trust=options.trust, trust_pickle=options.trust_pickle)
+    model = _model(options)
     network = neuralize(model, output=options.output)
+    data = None if options.data is None else read_table(options.data, drop=options.drop)
     print(network)
     print(f"composite: {network.composite}")
-    if options.data is not None:
-        print(f"largest |network - model|: {network.verify(read_table(options.data)):.1e}")
+    if data is not None:
+        print(f"largest |network - model|: {network.verify(data):.1e}")
+
+
+def _model(options: Namespace) -> Any:
+    model = load_model(options.model, trust=options.trust, trust_pickle=options.trust_pickle)
+    if isinstance(model, torch.nn.Module):
+        raise ValueError(f"{options.model} holds a torch module; explain it in Python: neon.Explainer(module)(X)")
+    return model
 
 
 def _target(text: str | None, network: Network) -> Any:
+    """An output's name stays a name: as an index it could be taken for the label of another class."""
     if text is None or text == "all" or text in network.output_names:
-        return text if text is None or text == "all" else network.output_names.index(text)
-    return int(text) if text.lstrip("-").isdigit() else text
+        return text
+    return int(text) if text.lstrip("-").isdecimal() else text
 
 
 def _report(network: Network, explanation: Explanation, data: Any, n_features: int = 8) -> None:
+    finite = np.isfinite(explanation.prediction.reshape(len(explanation), -1)).all(axis=1)
     print(f"explains: {explanation.explains}")
-    print(f"rows: {len(explanation.values)}, equivalence |network - model| ≤ {network.verify(data):.1e}, ", end="")
+    print(f"rows: {len(explanation)}, equivalence |network - model| ≤ {network.verify(data):.1e}, ", end="")
+    explanation = explanation[finite]  # rows to which a density gives no probability have no relevance
     print(f"conservation error ≤ {explanation.conservation_error():.1e}")
     values = np.abs(explanation.values)
-    strength = values.mean(axis=(0, *range(2, values.ndim)))
+    strength = values.sum(axis=(0, *range(2, values.ndim))) / max(values[:, 0].size, 1)
     order = np.argsort(-strength, kind="stable")[:n_features]
     width = max(len(explanation.feature_names[i]) for i in order)
     for i in order:

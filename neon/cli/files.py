@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-__all__ = ["load_model", "read_table", "write_whole"]
+__all__ = ["check_writable", "load_model", "read_table", "write_whole"]
+
+_READERS: dict[str, Callable[[Path], Any]] = {
+    ".csv": pd.read_csv,
+    ".parquet": pd.read_parquet,
+    ".npy": lambda file: np.load(file, allow_pickle=False),
+}
 
 
 def load_model(path: str, *, trust: Sequence[str] = (), trust_pickle: bool = False) -> Any:
@@ -23,22 +29,7 @@ def load_model(path: str, *, trust: Sequence[str] = (), trust_pickle: bool = Fal
     """
     file = _existing(path)
     if file.suffix == ".skops":
-        try:
-            import skops.io
-        except ImportError as error:
-            raise ImportError("reading .skops needs skops: pip install 'neon-xai[cli]'") from error
-        try:
-            unknown = [name for name in skops.io.get_untrusted_types(file=file) if name not in trust]
-            if unknown:
-                allow = " ".join(f"--trust {name}" for name in unknown)
-                raise ValueError(f"{path} holds types that are not trusted: {', '.join(unknown)}; allow with {allow}")
-            return skops.io.load(file, trusted=list(trust))
-        except (KeyError, OSError, EOFError) as error:
-            raise ValueError(f"{path} is not a readable .skops file: {error}") from error
-        except Exception as error:
-            if isinstance(error, ValueError):
-                raise
-            raise ValueError(f"{path} is not a readable .skops file: {error}") from error
+        return _load_skops(file, trust)
     if file.suffix not in (".pkl", ".pickle", ".joblib"):
         raise ValueError(f"{path}: a model is a .skops, .pkl, .pickle or .joblib file")
     if not trust_pickle:
@@ -51,36 +42,88 @@ def load_model(path: str, *, trust: Sequence[str] = (), trust_pickle: bool = Fal
     try:
         return joblib.load(file)
     except Exception as error:
-        raise ValueError(f"{path} is not a readable pickle: {error}") from error
+        raise ValueError(f"{path} is not a readable pickle: {_words(error)}") from error
 
 
-def read_table(path: str) -> pd.DataFrame:
-    """A ``.csv`` or ``.parquet`` file."""
-    file = _existing(path)
-    if file.suffix not in (".csv", ".parquet"):
-        raise ValueError(f"{path}: data is a .csv or .parquet file")
+def _load_skops(file: Path, trust: Sequence[str]) -> Any:
     try:
-        table = pd.read_csv(file) if file.suffix == ".csv" else pd.read_parquet(file)
+        import skops.io
+    except ImportError as error:
+        raise ImportError("reading .skops needs skops: pip install 'neon-xai[cli]'") from error
+    try:
+        unknown = [name for name in skops.io.get_untrusted_types(file=file) if name not in trust]
+        if not unknown:
+            return skops.io.load(file, trusted=list(trust))
+    except Exception as error:
+        raise ValueError(f"{file} is not a readable .skops file: {_words(error)}") from error
+    allow = " ".join(f"--trust {name}" for name in unknown)
+    raise ValueError(f"{file} holds types that are not trusted: {', '.join(unknown)}; allow with {allow}")
+
+
+def read_table(path: str, *, drop: Sequence[str] = ()) -> pd.DataFrame | np.ndarray:
+    """Read rows of a ``.csv``, ``.parquet`` or ``.npy`` file, without the columns named in ``drop``.
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be read, is no table, or has no rows or no such columns.
+    """
+    file = _existing(path)
+    read = _READERS.get(file.suffix)
+    if read is None:
+        raise ValueError(f"{path}: data is a {', '.join(_READERS)} file")
+    try:
+        table = read(file)
     except ImportError:
         raise
     except Exception as error:
-        raise ValueError(f"{path} is not a readable {file.suffix} file: {error}") from error
+        raise ValueError(f"{path} is not a readable {file.suffix} file: {_words(error)}") from error
+    if table.ndim != 2:
+        raise ValueError(f"{path}: expected a table (n_samples, n_features), got shape {table.shape}")
     if not len(table):
         raise ValueError(f"{path} has no rows")
-    return table
+    if not drop:
+        return table
+    absent = [name for name in drop if name not in getattr(table, "columns", ())]
+    if absent:
+        raise ValueError(f"{path} has no column to drop called {', '.join(map(repr, absent))}")
+    return table.drop(columns=list(drop))
+
+
+def check_writable(path: str | Path, suffixes: Sequence[str]) -> None:
+    """Refuse, before any work is done, a file that could not be written.
+
+    Raises
+    ------
+    ValueError
+        If the suffix is another, or the place is none for a file.
+    """
+    target = Path(path)
+    if target.suffix not in suffixes:
+        raise ValueError(f"{path}: expected one of {', '.join(suffixes)}")
+    if target.is_dir():
+        raise ValueError(f"cannot write {path}: it is a folder")
+    if not target.parent.is_dir():
+        raise ValueError(f"cannot write {path}: the folder {target.parent} does not exist")
+    if not os.access(target.parent, os.W_OK):
+        raise ValueError(f"cannot write {path}: no permission to write in {target.parent.resolve()}")
 
 
 def write_whole(path: str | Path, write: Callable[[Path], Any]) -> None:
-    """Call ``write`` on a temporary name beside ``path``, then rename: no half-written file is ever left."""
+    """Call ``write`` on a temporary name beside ``path``, then rename: no half-written file is ever left.
+
+    Raises
+    ------
+    ValueError
+        If the file system refuses.
+    """
     target = Path(path)
-    if not target.parent.is_dir():
-        raise ValueError(f"cannot write {path}: the folder {target.parent} does not exist")
-    handle, name = tempfile.mkstemp(dir=target.parent, suffix=target.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = target.with_name(f".{target.stem}-{os.getpid()}{target.suffix}")
     try:
         write(temporary)
         temporary.replace(target)
+    except OSError as error:
+        raise ValueError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -88,5 +131,10 @@ def write_whole(path: str | Path, write: Callable[[Path], Any]) -> None:
 def _existing(path: str) -> Path:
     file = Path(path)
     if not file.is_file():
-        raise ValueError(f"{path}: no such file")
+        raise ValueError(f"{path}: {'a folder, not a file' if file.is_dir() else 'no such file'}")
     return file
+
+
+def _words(error: Exception) -> str:
+    """What went wrong; errors that say nothing, by their kind."""
+    return str(error) or type(error).__name__

@@ -13,16 +13,18 @@ from neon.plots._canvas import (
     FAINT,
     SMALL,
     axes,
+    label_x,
     name_lines,
     note_others,
     number_beside,
     others_name,
     padded,
+    short_names,
     table_of,
     targets_of,
     what,
 )
-from neon.plots._text import BLUE, RED, elide, feature_order, named_value, number
+from neon.plots._text import BLUE, RED, elide_all, feature_order, number
 
 # Groups get colours that mean no sign, neither red nor blue, of P. Tol's palette for all kinds of sight.
 GROUP_COLORS = ("#117733", "#ddcc77", "#aa4499", "#44aa99", "#332288", "#999933", "#882255", "#88ccee")
@@ -96,11 +98,10 @@ def _one_sample(explanation: Explanation, max_features: int, ax: Axes | None) ->
     ax.barh(range(len(drawn)), drawn, color=[RED if length >= 0 else BLUE for length in drawn])
     for line, (end, length) in enumerate(zip(drawn, lengths, strict=True)):
         number_beside(ax, end, line, number(length, signed=True), right=end >= 0)
-    names = [named_value(explanation.feature_names[f], explanation.data[0, f]) for f in shown]
-    name_lines(ax, names + others_name(others))
+    name_lines(ax, short_names(explanation, shown, row=0) + others_name(others))
     low, high = min(drawn.min(), 0.0), max(drawn.max(), 0.0)
     ax.set_xlim(padded(low, high, left=0.2 if low < 0 else 0.0, right=0.2 if high > 0 else 0.0))
-    ax.set_xlabel(f"relevance · {what(explanation)}", parse_math=False)
+    label_x(ax, f"relevance · {what(explanation)}")
     return ax
 
 
@@ -114,17 +115,26 @@ def _grouped(explanation: Explanation, max_features: int, ax: Axes | None) -> Ax
     height = 0.84 / len(groups)
     ax = axes(ax, lines=len(shown) * max(1.0, 0.35 * len(groups)))
     longest = 0.0
+    names = elide_all([explanation.output_names[group] for group in groups], 24)
     for place, group in enumerate(groups):
         members = np.abs(values[target == group])
         lengths = _mean(members)[shown]
         longest = max(longest, lengths.max())
         lines = np.arange(len(shown)) + (place - (len(groups) - 1) / 2) * height
         color = _group_color(place, len(groups))
-        name = f"{elide(explanation.output_names[group], 24)} ({len(members)})"
-        ax.barh(lines, lengths, height=0.92 * height, color=color, label=name)
+        names[place] += f" ({len(members)})"
+        ax.barh(lines, lengths, height=0.92 * height, color=color, label=names[place])
     _finish(ax, explanation, shown, others, magnitude, left_out)
     ax.set_xlim(0, padded(0, longest or 1.0, right=0.05)[1])
-    legend = ax.legend(title="explained (samples)", loc="best", fontsize=SMALL, title_fontsize=SMALL)
+    legend = ax.legend(
+        title="explained (samples)",
+        loc="lower right",
+        bbox_to_anchor=(1, 1),
+        ncols=max(1, 60 // (max(map(len, names)) + 6)),
+        frameon=False,
+        fontsize=SMALL,
+        title_fontsize=SMALL,
+    )
     for text in legend.get_texts():
         text.set_parse_math(False)
     return ax
@@ -138,10 +148,10 @@ def _finish(
     magnitude: np.ndarray,
     left_out: str,
 ) -> None:
-    name_lines(ax, [elide(explanation.feature_names[f]) for f in shown] + others_name(others))
+    name_lines(ax, short_names(explanation, shown) + others_name(others))
     if others.size:
         note_others(ax, len(shown), magnitude[others].sum())
-    ax.set_xlabel(f"mean |relevance| · {what(explanation)}{left_out}", parse_math=False)
+    label_x(ax, f"mean |relevance| · {what(explanation)}{left_out}")
 
 
 def _finite(explanation: Explanation) -> tuple[np.ndarray, str]:

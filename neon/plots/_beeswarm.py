@@ -9,9 +9,20 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap
 
 from neon.explanation import Explanation
-from neon.plots._canvas import FAINT, axes, name_lines, note_others, others_name, padded, table_of, what
+from neon.plots._canvas import (
+    FAINT,
+    axes,
+    label_x,
+    name_lines,
+    note_others,
+    others_name,
+    padded,
+    short_names,
+    table_of,
+    what,
+)
 from neon.plots._columns import as_numbers
-from neon.plots._text import GREY, elide, feature_order
+from neon.plots._text import GREY, feature_order
 
 # Red and blue mean the sign of relevance everywhere: feature values take other colours, without pale yellow.
 VALUE_COLORS = ListedColormap(mpl.colormaps["viridis"](np.linspace(0.0, 0.93, 256)), "neon_value")
@@ -71,11 +82,11 @@ def beeswarm(
             zorder=2,
             rasterized=len(relevance) > 1000,  # keeps vector files small
         )
-    name_lines(ax, [elide(explanation.feature_names[f]) for f in shown] + others_name(others))
+    name_lines(ax, short_names(explanation, shown) + others_name(others))
     if others.size:
         note_others(ax, len(shown), magnitude[others].sum())
     ax.set_xlim(low, high)
-    ax.set_xlabel(f"relevance · {what(explanation)}", parse_math=False)
+    label_x(ax, f"relevance · {what(explanation)}")
     if colorbar:
         bar = ax.figure.colorbar(
             ScalarMappable(cmap=VALUE_COLORS),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
 from neon.explanation import Explanation
-from neon.plots._text import BLUE, RED, elide, number
+from neon.plots._text import BLUE, RED, elide, elide_all, named_value, number
 
 SMALL = 9  # font size in points, for numbers beside bars
 FAINT: dict[str, Any] = {"color": "0.6", "linewidth": 0.8, "zorder": 0.5}
@@ -54,7 +55,7 @@ def what(explanation: Explanation) -> str:
     """Say what is explained, and of which output where all samples have the same of several."""
     names, targets = explanation.output_names, set(targets_of(explanation).tolist())
     output = f": {names[targets.pop()]}" if len(targets) == 1 < len(names) else ""
-    return elide(explanation.explains + output, 64)
+    return elide(explanation.explains + output, 110)
 
 
 def axes(ax: Axes | None, *, lines: float) -> Axes:
@@ -65,6 +66,19 @@ def axes(ax: Axes | None, *, lines: float) -> Axes:
         ax.spines[side].set_visible(False)
     ax.tick_params(axis="y", length=0)
     return ax
+
+
+def label_x(ax: Axes, text: str) -> None:
+    """Label the axis below, in as many lines as it takes beside the names on the left. It is no formula either."""
+    ax.set_xlabel(textwrap.fill(text, 58), parse_math=False)
+
+
+def short_names(explanation: Explanation, features: np.ndarray, *, row: int | None = None) -> list[str]:
+    """Names of features, short enough for their lines; with the values that one row has."""
+    names = elide_all([explanation.feature_names[feature] for feature in features])
+    if row is None:
+        return names
+    return [named_value(name, value) for name, value in zip(names, explanation.data[row, features], strict=True)]
 
 
 def name_lines(ax: Axes, names: Sequence[str]) -> None:

@@ -10,20 +10,23 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
+from matplotlib.ticker import MaxNLocator
 
 from neon.explanation import Explanation
 from neon.plots._canvas import (
     RELEVANCE_COLORS,
     SMALL,
     axes,
+    label_x,
     name_lines,
     note_others,
     others_name,
+    short_names,
     table_of,
     targets_of,
     what,
 )
-from neon.plots._text import elide, feature_order
+from neon.plots._text import elide_all, feature_order
 
 
 def heatmap(
@@ -77,6 +80,8 @@ def heatmap(
         targets_of(explanation)
         if shape is None and len(explanation.feature_shape) == 1:
             return _table(table_of(explanation), limit, max_features, colorbar, ax)
+        if 0 in explanation.values.shape:
+            raise ValueError(f"nothing to draw: values have shape {explanation.values.shape}")
         relevance = explanation.values[row]
         data = explanation.data[row] if data is True else data
     else:
@@ -95,12 +100,13 @@ def _image(
     ax: Axes | None,
 ) -> Axes:
     pixels = _pixels(relevance, shape, np.sum)
+    picture = None if data is None or data is False else _faint(_pixels(_array(data), shape, np.mean))
     if ax is None:
         _, ax = plt.subplots(figsize=(4.6, 4.0), layout="constrained")
     norm = _norm(pixels, limit)
     alpha = None
-    if data is not None and data is not False:
-        ax.imshow(_faint(_pixels(_array(data), shape, np.mean)), cmap="gray", vmin=0, vmax=1)
+    if picture is not None:
+        ax.imshow(picture, cmap="gray", vmin=0, vmax=1)
         alpha = np.clip(np.abs(np.nan_to_num(pixels)) / norm.vmax, 0, 1)
     image = ax.imshow(pixels, cmap=RELEVANCE_COLORS, norm=norm, alpha=alpha, interpolation="nearest")
     ax.set_xticks([])
@@ -119,21 +125,34 @@ def _table(explanation: Explanation, limit: float | None, max_features: int, col
     ax = axes(ax, lines=0.8 * len(shown))
     norm = _norm(values[:, shown], limit)
     image = ax.imshow(values[:, shown].T, cmap=RELEVANCE_COLORS, norm=norm, aspect="auto", interpolation="nearest")
-    name_lines(ax, [elide(explanation.feature_names[f]) for f in shown] + others_name(others))
+    name_lines(ax, short_names(explanation, shown) + others_name(others))
     ax.set_ylim(len(shown) - 0.5 + bool(others.size), -0.5)
     if others.size:
         note_others(ax, len(shown), magnitude[others].sum())
-    bounds = [0, *(np.flatnonzero(np.diff(target)) + 1), len(target)]
-    for start, stop in pairwise(bounds) if len(bounds) > 2 else ():
-        ax.plot([stop - 0.5] * 2, [-0.5, len(shown) - 0.5], color="0.2", linewidth=0.8)
-        name = elide(explanation.output_names[target[start]], 16)
-        middle = (start + stop - 1) / 2
-        ax.text(middle, -0.6, name, ha="center", va="bottom", fontsize=SMALL, parse_math=False)
+    _name_groups(ax, explanation, target, bottom=len(shown) - 0.5)
     ax.set_xlim(-0.5, len(target) - 0.5)
-    ax.set_xlabel(f"samples, by prediction · {what(explanation)}", parse_math=False)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    label_x(ax, f"samples, by prediction · {what(explanation)}")
     if colorbar:
         _colorbar(ax, image)
     return ax
+
+
+def _name_groups(ax: Axes, explanation: Explanation, target: np.ndarray, *, bottom: float) -> None:
+    """Divide samples by what they explain, with the names above: slanted where they are too long for their samples."""
+    bounds = [0, *(np.flatnonzero(np.diff(target)) + 1), len(target)]
+    groups = list(pairwise(bounds)) if len(bounds) > 2 else []
+    names = elide_all([explanation.output_names[target[start]] for start, _ in groups], 16)
+    parts = [(stop - start) / len(target) for start, stop in groups]
+    slanted = any(len(name) > 70 * part for name, part in zip(names, parts, strict=True))
+    look: dict[str, Any] = {"rotation": 40, "ha": "left", "rotation_mode": "anchor"} if slanted else {"ha": "center"}
+    last = -np.inf
+    for (start, stop), name in zip(groups, names, strict=True):
+        ax.plot([stop - 0.5] * 2, [-0.5, bottom], color="0.2", linewidth=0.8)
+        middle = (start + stop - 1) / 2
+        if middle - last > 0.035 * len(target):  # a line of text high, or it would hide the last one
+            ax.text(middle, -0.6, name, va="bottom", fontsize=SMALL, parse_math=False, **look)
+            last = middle
 
 
 def _pixels(array: np.ndarray, shape: tuple[int, ...] | None, reduce: Callable[..., np.ndarray]) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from numbers import Real
 from typing import Any
 
@@ -22,6 +24,20 @@ def elide(text: str, width: int = 32) -> str:
     return f"{text[: width - 1 - tail].rstrip()}…{text[len(text) - tail :].lstrip()}"
 
 
+def elide_all(names: Sequence[str], width: int = 32) -> list[str]:
+    """Shorten long names; where several come out the same, from a little before the first letter that differs."""
+    names = [" ".join(str(name).split()) for name in names]
+    short = [elide(name, width) for name in names]
+    for same in [text for text, count in Counter(short).items() if count > 1]:
+        alike = [i for i, text in enumerate(short) if text == same]
+        letters = enumerate(zip(*(names[i] for i in alike), strict=False))
+        start = next((place for place, column in letters if len(set(column)) > 1), 0) - width // 4
+        for i in alike if start > 0 else ():
+            rest = names[i][start:].lstrip()
+            short[i] = f"…{rest}" if len(rest) < width else f"…{rest[: width - 2].rstrip()}…"
+    return short
+
+
 def number(value: float, *, signed: bool = False) -> str:
     """Three significant digits, with a proper minus sign: −0.0123, 1,234, 4.56e−07."""
     value = float(value) + 0.0  # no negative zero
@@ -37,14 +53,14 @@ def number(value: float, *, signed: bool = False) -> str:
 
 
 def named_value(name: str, value: Any) -> str:
-    """`name = value`: a feature of one sample; only the name where it has no value of its own."""
+    """`name = value`: a feature of one sample, its name short already; only the name where it has no value."""
     if isinstance(value, Real | np.bool_):
         value = float(value)
         digits = ".0f" if value.is_integer() and abs(value) < 1e15 else ".4g"
         shown = f"{value:{digits}}".replace("-", "−")
     else:
         shown = elide(value, 16)
-    return f"{elide(name)} = {shown}" if shown else elide(name)
+    return f"{name} = {shown}" if shown else name
 
 
 def feature_order(importance: np.ndarray, max_features: int) -> tuple[np.ndarray, np.ndarray]:

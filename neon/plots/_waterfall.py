@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from neon.explanation import Explanation
-from neon.plots._canvas import FAINT, axes, name_lines, number_beside, others_name, padded, table_of, what
-from neon.plots._text import BLUE, RED, elide, feature_order, named_value, number
+from neon.plots._canvas import (
+    FAINT,
+    axes,
+    label_x,
+    name_lines,
+    number_beside,
+    others_name,
+    padded,
+    short_names,
+    table_of,
+    what,
+)
+from neon.plots._text import BLUE, RED, elide_all, feature_order, number
 
 RESIDUAL: dict[str, Any] = {"facecolor": "#e3e3e3", "edgecolor": "#7a7a7a", "hatch": "////", "linewidth": 0.8}
 
@@ -43,15 +55,15 @@ def waterfall(explanation: Explanation, row: int = 0, *, max_features: int = 10,
     IndexError
         If there is no such row.
     """
-    sample = table_of(explanation)[int(row)]
+    sample = table_of(explanation)[operator.index(row)]
     values, base, prediction = sample.values[0], sample.base_values[0], sample.prediction[0]
     shown, others = feature_order(np.abs(values), max_features)
     residuals = {name: part[0] for name, part in sample.residuals.items() if part[0] != 0}
     names = [
         "base value",
-        *(named_value(sample.feature_names[f], sample.data[0, f]) for f in shown),
+        *short_names(sample, shown, row=0),
         *others_name(others),
-        *(elide(name) for name in residuals),
+        *elide_all(list(residuals)),
         "prediction",
     ]
     features = [*values[shown], values[others].sum()] if others.size else list(values[shown])
@@ -71,5 +83,5 @@ def waterfall(explanation: Explanation, row: int = 0, *, max_features: int = 10,
         number_beside(ax, end, line, text, right=True, gap=7, fontweight="bold")
     name_lines(ax, names)
     ax.set_xlim(padded(ends.min(), ends.max(), left=0.2, right=0.2))
-    ax.set_xlabel(what(sample), parse_math=False)
+    label_x(ax, what(sample))
     return ax

@@ -2,87 +2,390 @@
 
 from __future__ import annotations
 
+import os
+import re
+import stat
+import subprocess
+import sys
+import time
+import warnings
 from pathlib import Path
+from typing import Any
 
 import joblib
+import numpy as np
 import pandas as pd
 import pytest
 import skops.io
-from sklearn.datasets import load_wine
+import torch
+from sklearn.cluster import KMeans
+from sklearn.ensemble import IsolationForest
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.neighbors import KernelDensity
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import OneClassSVM
 
 import neon
 from neon.cli import main
 
+DATA = Path(__file__).parents[2] / "data"
+
+
+class OwnScaler(StandardScaler):
+    """A type that no .skops file may bring along unasked."""
+
+
+def _wine() -> tuple[pd.DataFrame, pd.Series]:
+    table = pd.read_csv(DATA / "wine.csv")
+    return table, pd.Series(np.where(table["alcohol"] > 13, "strong", "light"))
+
+
+def _classifier() -> Pipeline:
+    return make_pipeline(StandardScaler(), LogisticRegression()).fit(*_wine())
+
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    X, y = load_wine(return_X_y=True, as_frame=True)
-    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
-    skops.io.dump(model, tmp_path / "model.skops")
-    joblib.dump(model, tmp_path / "model.joblib")
-    X.to_csv(tmp_path / "data.csv", index=False)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that the commands run in, with models and tables, good and bad."""
+    monkeypatch.chdir(tmp_path)
+    model, (X, y) = _classifier(), _wine()
+    skops.io.dump(model, "model.skops")
+    joblib.dump(model, "model.joblib")
+    skops.io.dump(make_pipeline(OwnScaler(), LogisticRegression()).fit(X, y), "own.skops")
+    skops.io.dump(make_pipeline(StandardScaler(), LogisticRegression()), "unfitted.skops")
+    joblib.dump({"weights": 1}, "dictionary.joblib")
+    joblib.dump(torch.nn.Linear(2, 1), "module.joblib")
+    inner = Pipeline([("scale", StandardScaler()), ("trees", IsolationForest(n_estimators=2))])
+    joblib.dump(Pipeline([("head", "passthrough"), ("inner", inner)]).fit(X), "deep.joblib")
+    Path("text.skops").write_text("no zip file")
+    Path("model.txt").write_text("no model")
+    for name in ("model.skops", "model.joblib"):
+        Path(f"truncated_{name}").write_bytes(Path(name).read_bytes()[:100])
+
+    X.to_csv("data.csv", index=False)
+    X.to_parquet("data.parquet")
+    np.save("data.npy", X.to_numpy())
+    X.drop(columns="hue").to_csv("missing.csv", index=False)
+    X[X.columns[::-1]].to_csv("reordered.csv", index=False)
+    X.assign(year=1990).to_csv("extra.csv", index=False)
+    X.mask(X > 1000).to_csv("nan.csv", index=False)
+    X.mask(X > 1000, np.inf).to_csv("inf.csv", index=False)
+    X.assign(hue="red").to_csv("strings.csv", index=False)
+    X[:0].to_csv("no_rows.csv", index=False)
+    Path("nothing.csv").touch()
+    Path("folder.csv").mkdir()
+    Path("binary.csv").write_bytes(bytes(range(128, 256)) * 9)
+    Path("ragged.csv").write_text("a,b\n1,2\n1,2,3\n")
+    np.save("few.npy", np.ones((3, 2)))
+    np.save("one_row.npy", np.ones(13))
+    np.save("objects.npy", np.array([[{}]]), allow_pickle=True)
+    for name in ("data.parquet", "data.npy"):
+        Path(f"truncated_{name}").write_bytes(Path(name).read_bytes()[:-500])
+        Path(f"nothing{Path(name).suffix}").touch()
     return tmp_path
 
 
-def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["demo", "--out", str(tmp_path / "demo")]) == 0
-    printed = capsys.readouterr().out
-    assert printed.count("conservation error") == 3
-    assert len(list((tmp_path / "demo").glob("*.png"))) == 6
-    assert len(pd.read_csv(tmp_path / "demo" / "kmeans.csv")) == 178
+def _files(folder: Path) -> dict[str, bytes]:
+    return {str(file): file.read_bytes() if file.is_file() else b"" for file in folder.rglob("*")}
 
 
-@pytest.mark.parametrize("suffix", ["csv", "parquet"])
-def test_explain(folder: Path, suffix: str) -> None:
-    out, plot = folder / f"out.{suffix}", folder / "plot.png"
-    code = main(["explain", f"{folder}/model.skops", f"{folder}/data.csv", "-o", str(out), "--plot", str(plot)])
-    assert code == 0
-    table = pd.read_csv(out) if suffix == "csv" else pd.read_parquet(out)
-    X = pd.read_csv(folder / "data.csv")
-    expected = neon.explain(joblib.load(folder / "model.joblib"), X)
-    assert table["alcohol"].to_numpy() == pytest.approx(expected.values[:, 0], rel=1e-12)
-    assert plot.stat().st_size > 5000
+FAULTS = {
+    # the model
+    "model.joblib data.csv": "loading one runs any code it names.*--trust-pickle",
+    "missing.skops data.csv": "missing.skops: no such file",
+    "folder.csv data.csv": "a folder, not a file",
+    "model.txt data.csv": "a model is a .skops",
+    "truncated_model.skops data.csv": "not a readable .skops file",
+    "text.skops data.csv": "not a readable .skops file",
+    "truncated_model.joblib data.csv --trust-pickle": "not a readable pickle",
+    "own.skops data.csv": "types that are not trusted: .*OwnScaler; allow with --trust .*OwnScaler",
+    "own.skops data.csv --trust sklearn.Other": "not trusted",
+    "unfitted.skops data.csv": "not fitted",
+    "dictionary.joblib data.csv --trust-pickle": "no converter for builtins.dict",
+    "module.joblib data.csv --trust-pickle": "torch module",
+    "deep.joblib data.csv --trust-pickle": "IsolationForest at step 'inner/trees'",
+    "model.skops data.csv --output margin": "margin.*choose from",
+    # the data
+    "model.skops missing.csv": r"missing: \['hue'\]",
+    "model.skops reordered.csv": "another order",
+    "model.skops extra.csv": r"unknown: \['year'\]",
+    "model.skops few.npy": "2 features, but the model was fitted with 13",
+    "model.skops nan.csv": "NaN",
+    "model.skops inf.csv": "infinity",
+    "model.skops strings.csv": "numeric.*red",
+    "model.skops no_rows.csv": "no rows",
+    "model.skops nothing.csv": "not a readable .csv file",
+    "model.skops folder.csv": "a folder, not a file",
+    "model.skops binary.csv": "not a readable .csv file",
+    "model.skops ragged.csv": "not a readable .csv file",
+    "model.skops truncated_data.parquet": "not a readable .parquet file",
+    "model.skops nothing.parquet": "not a readable .parquet file",
+    "model.skops truncated_data.npy": "not a readable .npy file",
+    "model.skops nothing.npy": "not a readable .npy file",
+    "model.skops objects.npy": "not a readable .npy file",
+    "model.skops one_row.npy": r"expected a table.*\(13,\)",
+    "model.skops model.txt": "data is a .csv, .parquet, .npy file",
+    "model.skops nowhere.csv": "nowhere.csv: no such file",
+    "model.skops data.csv --drop vintage": "no column to drop called 'vintage'",
+    "model.skops data.npy --drop hue": "no column to drop",
+    "model.skops data.csv --reference few.npy": "2 features",
+    # the request
+    "model.skops data.csv --target burgundy": "unknown target.*burgundy.*light.*strong",
+    "model.skops data.csv --target 7": "unknown target.*7.*light.*strong",
+    "model.skops data.csv --target -1": "unknown target.*-1.*light.*strong",
+    "model.skops data.csv --device cuda": "CUDA",
+    "model.skops data.csv --device abacus": "abacus",
+    "model.skops data.csv -o nowhere/out.csv": "cannot write nowhere/out.csv: the folder nowhere does not exist",
+    "model.skops data.csv -o out.xlsx": "expected one of .csv, .parquet",
+    "model.skops data.csv --plot out.bmp": "expected one of .png",
+    "model.skops data.csv -o folder.csv": "it is a folder",
+    "model.skops data.csv --plot out.png --target all": "draws one output",
+}
 
 
-def test_show(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["show", f"{folder}/model.joblib", "--trust-pickle", "--data", f"{folder}/data.csv"]) == 0
-    printed = capsys.readouterr().out
-    assert "log-odds of a class" in printed
-    assert "Evidence" in printed
+@pytest.mark.parametrize("command", FAULTS)
+def test_faults(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    before = _files(folder)
+    arguments = command.split()
+    assert main(["explain", *([] if "-o" in arguments else ["-o", "out.csv"]), *arguments]) == 2
+    captured = capsys.readouterr()
+    assert re.fullmatch(f"neon: .*{FAULTS[command]}.*\n", captured.err)
+    assert captured.out == ""
+    assert _files(folder) == before
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["explain", "model.joblib", "data.csv"], "--trust-pickle"),
-        (["explain", "missing.skops", "data.csv"], "no such file"),
-        (["explain", "broken.skops", "data.csv"], "not a readable"),
-        (["explain", "model.skops", "broken.csv"], "columns"),
-        (["explain", "model.skops", "data.csv", "--target", "burgundy"], "unknown target"),
-        (["explain", "model.skops", "data.csv", "--device", "cuda"], "CUDA"),
-        (["explain", "model.skops", "data.csv", "-o", "nowhere/out.csv"], "does not exist"),
-        (["explain", "model.skops", "data.csv", "-o", "out.xlsx"], "expected one of"),
-        (["show", "model.skops", "--output", "margin"], "margin"),
+        ([], "required"),
+        (["explain", "model.skops"], "data"),
+        (["explain", "model.skops", "data.csv", "--colour"], "colour"),
+        (["paint"], "paint"),
     ],
 )
-def test_faults(
-    folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    arguments: list[str],
-    words: str,
+def test_wrong_arguments(capsys: pytest.CaptureFixture[str], arguments: list[str], words: str) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    assert re.fullmatch(rf"neon: .*{words}.*--help\)\n", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("command", ["show", "explain"])
+def test_no_traceback_from_a_new_process(folder: Path, command: str) -> None:
+    arguments = [command, "deep.joblib", *(["data.csv", "-o", "out.csv"] if command == "explain" else [])]
+    done = _run(*arguments, "--trust-pickle")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch("neon: no converter for .*IsolationForest at step 'inner/trees'.*\n", done.stderr)
+    assert not Path("out.csv").exists()
+
+
+def test_folder_without_permission(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(folder)
-    (folder / "broken.skops").write_bytes((folder / "model.skops").read_bytes()[:100])
-    (folder / "broken.csv").write_text("a,b\n1,2\n")
-    if "cuda" in arguments:
-        monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    before = set(folder.iterdir())
-    assert main(arguments) == 2
+    Path("sealed").mkdir()
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "sealed")  # to root nothing is forbidden
+    assert main(["explain", "model.skops", "data.csv", "-o", "sealed/out.csv"]) == 2
+    assert re.fullmatch("neon: .*no permission to write in .*sealed\n", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "png"])
+def test_a_full_disk_leaves_the_old_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], suffix: str
+) -> None:
+    def write(_: Any, path: Path, *rest: Any, **options: Any) -> None:
+        Path(path).write_text("half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pd.DataFrame, "to_csv", write)
+    monkeypatch.setattr(pd.DataFrame, "to_parquet", write)
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", write)
+    Path(f"out.{suffix}").write_text("old")
+    before = _files(folder)
+    assert main(["explain", "model.skops", "data.csv", "--plot" if suffix == "png" else "-o", f"out.{suffix}"]) == 2
+    assert capsys.readouterr().err == f"neon: cannot write out.{suffix}: No space left on device\n"
+    assert _files(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("model", "change", "error", "words"),
+    [
+        (lambda: make_pipeline(StandardScaler(), LogisticRegression()), None, NotFittedError, "not fitted"),
+        (
+            lambda: make_pipeline(StandardScaler(), make_pipeline(IsolationForest(n_estimators=2))).fit(_wine()[0]),
+            None,
+            neon.UnsupportedModelError,
+            "at step 'pipeline/isolationforest'",
+        ),
+        (_classifier, lambda X: X.to_numpy()[:, :5], ValueError, "5 features"),
+        (_classifier, lambda X: X.drop(columns="hue"), ValueError, r"missing: \['hue'\]"),
+        (_classifier, lambda X: X[X.columns[::-1]], ValueError, "another order"),
+        (_classifier, lambda X: X.mask(X > 1000), ValueError, "NaN"),
+        (_classifier, lambda X: X.mask(X > 1000, np.inf), ValueError, "infinity"),
+        (_classifier, lambda X: X.assign(hue="red"), ValueError, "numeric.*red"),
+    ],
+)
+def test_the_same_faults_in_python(model: Any, change: Any, error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        neon.Explainer(model())(change(_wine()[0]))
+
+
+def test_the_same_requests_in_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(ValueError, match="CUDA"):
+        neon.Explainer(_classifier(), device="cuda")
+    with pytest.raises(ValueError, match=r"unknown target.*burgundy"):
+        neon.explain(_classifier(), _wine()[0], "burgundy")
+    with pytest.raises(ValueError, match="margin"):
+        neon.Explainer(_classifier(), output="margin")
+
+
+def test_no_rows_in_python_are_no_rows() -> None:
+    explanation = neon.explain(_classifier(), _wine()[0][:0])
+    assert explanation.values.shape == (0, 13)
+    assert len(explanation.to_frame()) == 0
+
+
+# What works.
+
+
+@pytest.mark.parametrize("data", ["data.csv", "data.parquet", "data.npy"])
+@pytest.mark.parametrize("out", ["out.csv", "out.parquet"])
+@pytest.mark.parametrize("model", ["model.skops", "model.joblib"])
+def test_explain(folder: Path, model: str, data: str, out: str) -> None:
+    arguments = ["--trust-pickle"] if model.endswith("joblib") else []
+    assert main(["explain", model, data, "-o", out, "--plot", "plot.png", *arguments]) == 0
+    written = pd.read_csv(out, index_col="sample") if out.endswith("csv") else pd.read_parquet(out)
+    expected = neon.explain(_classifier(), _wine()[0])
+    np.testing.assert_allclose(written[list(expected.feature_names)], expected.values, rtol=1e-9, atol=1e-12)
+    parts = written.drop(columns=["prediction", "target"]).to_numpy().sum(axis=1)
+    np.testing.assert_allclose(parts, written["prediction"], rtol=1e-9, atol=1e-12)
+    assert set(written["target"]) == {"light", "strong"}
+    assert Path("plot.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_files_get_the_usual_permissions(folder: Path) -> None:
+    Path("usual").touch()
+    assert main(["explain", "model.skops", "data.csv", "-o", "out.csv"]) == 0
+    assert stat.S_IMODE(Path("out.csv").stat().st_mode) == stat.S_IMODE(Path("usual").stat().st_mode)
+
+
+def test_trusted_types_load(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "own.skops", "data.csv"]) == 2
+    named = re.findall(r"--trust (\S+)", capsys.readouterr().err)
+    arguments = [word for name in named for word in ("--trust", name)]
+    assert main(["explain", "own.skops", "data.csv", *arguments]) == 0
+
+
+def test_target_all_has_a_row_for_each_output(folder: Path) -> None:
+    assert main(["explain", "model.skops", "data.csv", "--target", "all", "-o", "out.csv"]) == 0
+    written = pd.read_csv(Path("out.csv"), index_col=["sample", "output"])
+    assert len(written) == 2 * len(_wine()[0])
+    expected = neon.explain(_classifier(), _wine()[0], "strong")
+    strong = written.xs("strong", level="output")["prediction"]
+    np.testing.assert_allclose(strong, expected.prediction, rtol=1e-12)
+
+
+@pytest.mark.parametrize("target", ["1", "2", "3"])
+def test_a_target_is_a_label_before_an_index(folder: Path, target: str) -> None:
+    """With labels 1, 2, 3 the index of "2" is 1, which is another class's label."""
+    X, _ = _wine()
+    y = np.arange(len(X)) % 3 + 1
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
+    skops.io.dump(model, "numbered.skops")
+    assert main(["explain", "numbered.skops", "data.csv", "--target", target, "-o", "out.csv"]) == 0
+    written = pd.read_csv(Path("out.csv"))
+    assert set(written["target"]) == {int(target)}
+    probability = model.predict_proba(X)[:, int(target) - 1]
+    np.testing.assert_allclose(written["prediction"], np.log(probability / (1 - probability)), rtol=1e-9)
+
+
+def test_dropped_column_and_reference(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = pd.read_csv(DATA / "sensors.csv")
+    good = table[table["corrupted"] == "none"].drop(columns="corrupted")
+    skops.io.dump(make_pipeline(StandardScaler(), OneClassSVM(kernel="linear", nu=0.05)).fit(good), "pump.skops")
+    sensors = str(DATA / "sensors.csv")
+    assert main(["explain", "pump.skops", sensors]) == 2
+    assert "unknown: ['corrupted']" in capsys.readouterr().err
+    arguments = ["--drop", "corrupted", "--reference", sensors, "-o", "out.csv"]
+    assert main(["explain", "pump.skops", sensors, *arguments]) == 0
+    assert capsys.readouterr().out.startswith("explains: outlierness")
+    assert len(pd.read_csv(Path("out.csv"))) == len(table)
+
+
+def test_rows_outside_the_support_are_said_in_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    X, _ = _wine()
+    joblib.dump(KernelDensity(kernel="tophat", bandwidth=300.0).fit(X.to_numpy()), "density.joblib")
+    rows = X.to_numpy().copy()
+    rows[::2] += 1e6
+    np.save("far.npy", rows)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert main(["explain", "density.joblib", "far.npy", "--trust-pickle"]) == 0
     captured = capsys.readouterr()
-    assert words in captured.err
-    assert captured.err.count("\n") == 1
-    assert set(folder.iterdir()) == before
+    assert re.fullmatch("neon: warning: .*outside the support.*\n", captured.err)
+    assert "nan" not in captured.out
+
+
+def test_show(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "model.joblib", "--trust-pickle", "--data", "data.csv"]) == 0
+    printed = capsys.readouterr().out
+    assert "log-odds of a class" in printed
+    assert "light, strong" in printed
+    assert re.search(r"^composite: neon$", printed, re.MULTILINE)
+    equivalence = re.search(r"largest \|network - model\|: (\S+)", printed)
+    assert equivalence is not None
+    assert float(equivalence[1]) < 1e-9
+
+
+def test_the_readme_example(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``neon explain MODEL data/wine.csv``, here and in a process of its own: the same words and the same table."""
+    model = make_pipeline(StandardScaler(), KMeans(3, n_init=10, random_state=0)).fit(_wine()[0])
+    skops.io.dump(model, "kmeans.skops")
+    wine = str(DATA / "wine.csv")
+    assert main(["explain", "kmeans.skops", wine, "-o", "here.csv", "--plot", "here.png"]) == 0
+    here = capsys.readouterr().out
+    done = _run("explain", "kmeans.skops", wine, "-o", "there.csv", "--plot", "there.png")
+    assert (done.returncode, done.stderr) == (0, "")
+    rounded = re.compile(r"≤ \S+")
+    assert rounded.sub("≤", done.stdout) == rounded.sub("≤", here)
+    here_table, there_table = pd.read_csv(Path("here.csv")), pd.read_csv(Path("there.csv"))
+    pd.testing.assert_frame_equal(here_table, there_table, rtol=1e-9)
+    names = [str(cluster) for cluster in model.predict(_wine()[0])]
+    assert list(there_table["target"].astype(str).str.extract(r"(\d+)")[0]) == names
+
+
+def test_a_terminal_without_block_characters(folder: Path) -> None:
+    done = _run("explain", "model.skops", "data.csv", encoding="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "conservation" in done.stdout
+
+
+def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    start = time.perf_counter()
+    assert main(["demo", "--out", str(tmp_path / "demo")]) == 0
+    assert time.perf_counter() - start < 60
+    printed = capsys.readouterr().out
+    found = re.findall(r"equivalence \|network - model\| ≤ (\S+), conservation error ≤ (\S+)", printed)
+    assert len(found) == 3
+    assert all(float(error) < 1e-9 for pair in found for error in pair)
+    assert printed.count("█" * 30) == 3  # the longest bar of each model
+    assert str(tmp_path / "demo") in printed
+    written = sorted(file.name for file in (tmp_path / "demo").iterdir())
+    assert written == sorted(
+        f"{model}{end}" for model in ("kmeans", "svm", "one_class_svm") for end in (".csv", "_bar.png", "_row_0.png")
+    )
+    table = pd.read_csv(tmp_path / "demo" / "kmeans.csv", index_col="sample")
+    parts = table.drop(columns=["prediction", "target"]).to_numpy().sum(axis=1)
+    np.testing.assert_allclose(parts, table["prediction"], rtol=1e-9, atol=1e-9)
+
+
+def _run(*arguments: str, encoding: str = "utf-8") -> subprocess.CompletedProcess[str]:
+    root = str(Path(__file__).parents[2])
+    environment = os.environ | {"PYTHONPATH": root, "PYTHONIOENCODING": encoding}
+    command = [sys.executable, "-c", "import sys, neon.cli; sys.exit(neon.cli.main())", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, encoding=encoding, env=environment, timeout=300)

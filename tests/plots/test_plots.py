@@ -1,0 +1,350 @@
+"""What the plots draw, in numbers read back from the axes; and that any explanation can be drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from sklearn.neighbors import KernelDensity
+
+import neon
+from neon import Explanation
+from neon.plots._text import BLUE, RED, elide, elide_all
+
+PLOTS = ("bar", "beeswarm", "waterfall", "heatmap")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_shown_changed_or_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No plot opens a window, changes matplotlib's settings, or makes more figures than it returns axes of."""
+
+    def shown(*_: Any, **__: Any) -> None:
+        raise AssertionError("a plot called plt.show")
+
+    monkeypatch.setattr(plt, "show", shown)
+    settings = dict(mpl.rcParams)
+    yield
+    assert dict(mpl.rcParams) == settings
+    plt.close("all")
+
+
+def explanation(
+    n_samples: int = 40,
+    n_features: int = 5,
+    *,
+    values: np.ndarray | None = None,
+    data: np.ndarray | None = None,
+    name: str = "feature {}",
+    outputs: tuple[str, ...] = ("red", "rosé", "white"),
+    residuals: tuple[str, ...] = ("entropy", "bias"),
+) -> Explanation:
+    random = np.random.default_rng(0)
+    drawn = random.normal(size=(n_samples, n_features)) * np.arange(1, n_features + 1)
+    values = drawn if values is None else values
+    base = random.normal(size=n_samples)
+    parts = {residual: random.normal(size=n_samples) for residual in residuals}
+    return Explanation(
+        values=values,
+        base_values=base,
+        prediction=base + values.sum(axis=1) + sum(parts.values()),
+        residuals=parts,
+        data=random.normal(size=values.shape) if data is None else data,
+        feature_names=[name.format(i) for i in range(n_features)],
+        output_names=outputs,
+        target=np.arange(n_samples) % len(outputs),
+        explains="evidence for a cluster: how much closer it is than the nearest other, in squared distance",
+    )
+
+
+def every_output() -> Explanation:
+    values = np.random.default_rng(0).normal(size=(6, 4, 2))
+    zeros = np.zeros((6, 2))
+    return Explanation(values, zeros, values.sum(axis=1), {}, values[..., 0], tuple("abcd"), ("x", "y"), None, "score")
+
+
+def draw(plot: str, given: Explanation, **options: Any) -> Axes:
+    axes = getattr(given.plot, plot)(**options)
+    axes.figure.canvas.draw()  # text and ticks are laid out here: this is where matplotlib would warn
+    return axes
+
+
+def bars(axes: Axes) -> list[tuple[float, float, float, str]]:
+    """From, to, line and colour of each bar, as drawn."""
+    found = []
+    for bar in axes.patches:
+        line = bar.get_y() + bar.get_height() / 2
+        found.append((bar.get_x(), bar.get_x() + bar.get_width(), line, to_hex(bar.get_facecolor())))
+    return found
+
+
+def names(axes: Axes) -> list[str]:
+    return [label.get_text() for label in axes.get_yticklabels()]
+
+
+def texts(axes: Axes) -> list[str]:
+    return [text.get_text() for text in axes.texts]
+
+
+# What is drawn.
+
+
+def test_bar_is_as_long_as_the_mean_relevance() -> None:
+    given = explanation()
+    axes = draw("bar", given)
+    values = given.values
+    order = sorted(range(5), key=lambda f: -np.abs(values[:, f]).mean())
+    assert names(axes) == [f"feature {f}" for f in order]
+    for start, end, line, color in bars(axes):
+        column = values[:, order[round(line)]]
+        positive, negative = column[column > 0].sum() / len(column), -column[column < 0].sum() / len(column)
+        expected = (0, positive) if color == RED else (positive, positive + negative)
+        np.testing.assert_allclose((start, end), expected, rtol=1e-12)
+    assert {color for *_, color in bars(axes)} == {RED, BLUE}
+
+
+def test_bar_of_one_sample_is_signed() -> None:
+    given = explanation()[7]
+    axes = draw("bar", given, max_features=2)
+    order = np.argsort(-np.abs(given.values[0]))
+    lengths = [*given.values[0, order[:2]], given.values[0, order[2:]].sum()]
+    assert [name.split(" = ")[0] for name in names(axes)] == [f"feature {f}" for f in order[:2]] + ["3 other features"]
+    for (start, end, _, color), length in zip(bars(axes), lengths, strict=True):
+        np.testing.assert_allclose(end - start, length, rtol=1e-12)
+        assert color == (RED if length > 0 else BLUE)
+    assert sum(end - start for start, end, *_ in bars(axes)) == pytest.approx(given.values.sum(), rel=1e-12)
+
+
+def test_bar_by_target_averages_each_group() -> None:
+    given = explanation()
+    axes = draw("bar", given, by="target")
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["red (14)", "rosé (13)", "white (13)"]
+    features = [int(name.split()[1]) for name in names(axes)]
+    for container, group in zip(axes.containers, range(3), strict=True):
+        for bar, feature in zip(container.patches, features, strict=True):
+            members = [
+                abs(row[feature]) for row, target in zip(given.values, given.target, strict=True) if target == group
+            ]
+            assert bar.get_width() == pytest.approx(sum(members) / len(members), rel=1e-12)
+
+
+def test_other_features_are_added_up_in_words() -> None:
+    given = explanation(n_features=9)
+    axes = draw("bar", given, max_features=6)
+    assert names(axes)[-1] == "3 other features"
+    rest = np.sort(np.abs(given.values).mean(axis=0))[:3].sum()
+    assert any(text.startswith(f"{rest:.2f} mean") for text in texts(axes))
+
+
+def test_waterfall_adds_up() -> None:
+    """Base value + features + residuals by name = prediction, along the axis."""
+    given = explanation(n_features=9)
+    axes = draw("waterfall", given, row=3, max_features=4)
+    order = np.argsort(-np.abs(given.values[3]), kind="stable")
+    steps = [*given.values[3, order[:4]], given.values[3, order[4:]].sum()]
+    steps += [given.residuals["entropy"][3], given.residuals["bias"][3]]
+    shown = [name.split(" = ")[0] for name in names(axes)]
+    assert shown[0] == "base value"
+    assert shown[1:] == [*(f"feature {f}" for f in order[:4]), "5 other features", "entropy", "bias", "prediction"]
+    position = given.base_values[3]
+    for (start, end, line, color), step in zip(bars(axes), steps, strict=True):
+        assert start == pytest.approx(position, rel=1e-9)
+        assert end - start == pytest.approx(step, rel=1e-9)
+        if line <= 5:
+            assert color == (RED if step > 0 else BLUE)
+        else:
+            assert color not in (RED, BLUE)
+        position += step
+    assert position == pytest.approx(given.prediction[3], rel=1e-9)
+    diamonds = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "D"]
+    np.testing.assert_allclose(diamonds, [given.base_values[3], given.prediction[3]], rtol=1e-9)
+
+
+def test_waterfall_shows_what_values_the_sample_has() -> None:
+    data = np.array([[2.0, "hot", -0.5]], dtype=object)
+    axes = draw("waterfall", explanation(1, 3, data=data))
+    assert set(names(axes)) >= {"feature 0 = 2", "feature 1 = hot", "feature 2 = −0.5"}
+
+
+def test_beeswarm_dots_are_at_their_relevance() -> None:
+    given = explanation()
+    axes = draw("beeswarm", given, colorbar=False)
+    for line, (name, dots) in enumerate(zip(names(axes), axes.collections, strict=True)):
+        column = given.values[:, int(name.split()[1])]
+        offsets = np.asarray(dots.get_offsets())
+        np.testing.assert_allclose(np.sort(offsets[:, 0]), np.sort(column), rtol=1e-12)
+        assert (np.abs(offsets[:, 1] - line) < 0.5).all()
+
+
+def test_beeswarm_colours_follow_the_data() -> None:
+    given = explanation(values=np.ones((40, 1)), n_features=1, data=np.arange(40.0)[:, None])
+    (dots,) = draw("beeswarm", given, colorbar=False).collections
+    lightness = np.asarray(dots.get_facecolor())[:, :3] @ [0.299, 0.587, 0.114]
+    assert (np.diff(lightness)[3:-3] > 0).all()  # viridis gets lighter from the 5th to the 95th percentile
+
+
+def _colors(axes: Axes, relevance: float) -> np.ndarray:
+    return np.asarray(axes.images[-1].to_rgba(np.array([[relevance]])))[0, 0, :3]
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1.0, 1e8])
+def test_heatmap_zero_is_white_and_red_positive(scale: float) -> None:
+    given = explanation(values=scale * np.array([[1.0, -3.0], [0.0, 2.0], [0.5, 1.0]]), n_samples=3, n_features=2)
+    axes = draw("heatmap", given)
+    low, high = axes.images[-1].get_clim()
+    assert (low, high) == (-3 * scale, 3 * scale)
+    np.testing.assert_allclose(_colors(axes, 0.0), 1.0)
+    for relevance in np.linspace(0.1, 3, 12) * scale:
+        red, _, blue = _colors(axes, relevance)
+        assert red > blue
+        red, _, blue = _colors(axes, -relevance)
+        assert blue > red
+
+
+def test_heatmap_of_a_table_is_sorted_by_output_then_prediction() -> None:
+    given = explanation()
+    axes = draw("heatmap", given)
+    samples = sorted(range(40), key=lambda i: (given.target[i], -given.prediction[i]))
+    features = [int(name.split()[1]) for name in names(axes)]
+    np.testing.assert_array_equal(axes.images[0].get_array(), given.values[samples][:, features].T)
+    assert texts(axes) == ["red", "rosé", "white"]
+
+
+def test_heatmap_of_images() -> None:
+    image = np.random.default_rng(0).normal(size=(3, 8, 8))
+    axes = neon.plots.heatmap(image)
+    np.testing.assert_allclose(axes.images[0].get_array(), image.sum(axis=0))
+    channels_last = neon.plots.heatmap(np.moveaxis(image, 0, -1), data=np.moveaxis(image, 0, -1))
+    np.testing.assert_allclose(channels_last.images[-1].get_array(), image.sum(axis=0))
+    flat = explanation(4, 64)
+    axes = draw("heatmap", flat, row=2, shape=(8, 8), data=True)
+    np.testing.assert_array_equal(axes.images[-1].get_array(), flat.values[2].reshape(8, 8))
+    axes = draw("heatmap", flat, row=2, shape=(8, 8), limit=0.5)
+    assert axes.images[0].get_clim() == (-0.5, 0.5)
+
+
+# How they behave.
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_given_axes_are_returned_and_no_figure_is_made(plot: str) -> None:
+    _, axes = plt.subplots()
+    before = plt.get_fignums()
+    assert draw(plot, explanation(), ax=axes) is axes
+    assert plt.get_fignums() == before
+    draw(plot, explanation())
+    assert len(plt.get_fignums()) == len(before) + 1
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+@pytest.mark.parametrize(
+    ("given", "options", "words"),
+    [
+        (lambda: explanation(0), {}, "nothing to draw"),
+        (every_output, {}, r"select an output first: explanation.select\('x'\)"),
+        (explanation, {"max_features": 0}, "at least 1"),
+    ],
+)
+def test_what_cannot_be_drawn_is_said(
+    plot: str, given: Callable[[], Explanation], options: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        draw(plot, given(), **options)
+    assert plt.get_fignums() == []
+
+
+def test_other_faults() -> None:
+    images = np.ones((0, 3, 8, 8))
+    no_rows = Explanation(images, np.zeros(0), np.zeros(0), {}, images, (), ("y",), np.zeros(0, int), "score")
+    with pytest.raises(ValueError, match="nothing to draw"):
+        no_rows.plot.heatmap()
+    with pytest.raises(ValueError, match="shape"):
+        neon.plots.heatmap(np.ones(64))
+    with pytest.raises(ValueError, match="expected an image"):
+        neon.plots.heatmap(np.ones((8, 8)), data=np.ones(3))
+    with pytest.raises(IndexError):
+        explanation(3).plot.waterfall(3)
+    with pytest.raises(TypeError):
+        explanation(3).plot.waterfall(1.5)
+    with pytest.raises(ValueError, match="by:"):
+        explanation().plot.bar(by="feature")
+    with pytest.raises(TypeError, match=r"neon\.Explanation"):
+        neon.plots.bar(np.ones((3, 3)))
+    assert plt.get_fignums() == []
+
+
+def test_each_output_of_all_can_be_drawn() -> None:
+    for output in ("x", "y"):
+        for plot in PLOTS:
+            assert draw(plot, every_output().select(output)).figure is not None
+
+
+def _with_gaps() -> Explanation:
+    values = np.random.default_rng(0).normal(size=(12, 4))
+    values[0], values[1, 2], values[2, 1] = np.nan, np.inf, -np.inf
+    data = np.random.default_rng(1).normal(size=(12, 4))
+    data[3, 0] = np.nan
+    return explanation(12, 4, values=values, data=data)
+
+
+CASES: dict[str, Callable[[], Explanation]] = {
+    "one feature": lambda: explanation(n_features=1),
+    "one row": lambda: explanation(1),
+    "one row, one feature": lambda: explanation(1, 1, residuals=()),
+    "two rows": lambda: explanation(2),
+    "500 features": lambda: explanation(30, 500),
+    "long names": lambda: explanation(name="temperature of the bearing at the northern end, sensor {} of 40, mean, °C"),
+    "names that look like formulas": lambda: explanation(name="$x_{{{}}}^$ <b>%s"),
+    "empty names": lambda: explanation(n_features=3, name=""),
+    "long outputs": lambda: explanation(outputs=tuple(f"a class with a name that is far too long, {i}" for i in "abc")),
+    "30 outputs": lambda: explanation(90, outputs=tuple(f"cluster {i}" for i in range(30))),
+    "one output": lambda: explanation(outputs=("value",)),
+    "no relevance": lambda: explanation(values=np.zeros((40, 5))),
+    "the same relevance": lambda: explanation(values=np.full((40, 5), 2.5)),
+    "tiny relevance": lambda: explanation(values=np.full((40, 5), 1e-300)),
+    "huge relevance": lambda: explanation(values=np.linspace(-1e200, 1e200, 200).reshape(40, 5)),
+    "constant data": lambda: explanation(data=np.ones((40, 5))),
+    "text": lambda: explanation(data=np.full((40, 5), "warm", dtype=object)),
+    "gaps": _with_gaps,
+    "nothing but gaps": lambda: explanation(values=np.full((40, 5), np.nan)),
+    "1500 rows": lambda: explanation(1500, 3),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("plot", PLOTS)
+def test_anything_is_drawn_without_a_warning(plot: str, case: str) -> None:
+    given = CASES[case]()
+    inside = draw(plot, given)
+    if plot == "bar":
+        draw(plot, given, by="target")
+    width = inside.figure.bbox.width
+    for text in (*inside.get_yticklabels(), inside.xaxis.label):  # nothing is cut off at the edge
+        box = text.get_window_extent()
+        assert box.x0 >= -1
+        assert box.x1 <= width + 1
+
+
+def test_rows_outside_a_density_are_drawn_as_gaps() -> None:
+    X = np.random.default_rng(0).normal(size=(30, 3))
+    with pytest.warns(UserWarning, match="outside the support"):
+        given = neon.explain(KernelDensity(kernel="tophat").fit(X), np.concatenate([X, X[:2] + 100]))
+    for plot in PLOTS:
+        draw(plot, given)
+    draw("waterfall", given, row=31)
+    assert "without 2 rows" in " ".join(draw("bar", given).get_xlabel().split())
+
+
+def test_long_names_stay_apart() -> None:
+    full = [f"temperature of the bearing at the northern end, sensor {i} of 40, mean, °C" for i in range(12)]
+    short = elide_all(full)
+    assert len(set(short)) == 12
+    assert max(map(len, short)) <= 32
+    for i, name in enumerate(short):
+        assert f"sensor {i} of" in name
+    assert elide_all(["a", "b" * 40, "a"]) == ["a", elide("b" * 40), "a"]
