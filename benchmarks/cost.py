@@ -1,6 +1,6 @@
 """What an explanation costs: beside the model's own function, and beside KernelSHAP.
 
-    python benchmarks/cost.py
+    python -m benchmarks.cost
 
 Medians of alternating runs in one process; KernelSHAP (500 evaluations, 50 background rows) is timed on three rows.
 """
@@ -8,10 +8,8 @@ Medians of alternating runs in one process; KernelSHAP (500 evaluations, 50 back
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
 import warnings
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,8 +21,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC, SVR, OneClassSVM
 
 import neon
-
-Case = tuple[Any, Callable[[Any], Callable[[np.ndarray], np.ndarray]]]
+from benchmarks.measure import paired_seconds, seconds
 
 
 def digits(n_rows: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -54,14 +51,6 @@ def cases(y: np.ndarray, gamma: float) -> dict[str, tuple[Any, np.ndarray, str]]
     }
 
 
-def seconds(function: Callable[[], Any]) -> float:
-    # The model's and torch's thread pools wait for more work by spinning; let those of the run before fall asleep.
-    time.sleep(0.05)
-    start = time.perf_counter()
-    function()
-    return time.perf_counter() - start
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=10_000)
@@ -81,11 +70,10 @@ def main() -> None:
         for title, (estimator, target, method) in cases(fit_y, gamma).items():
             model = estimator.fit(fit_X, target)
             own, explainer = getattr(model, method), neon.Explainer(model)
-            pairs = [(seconds(lambda: own(X)), seconds(lambda: explainer(X))) for _ in range(options.repeats + 1)][1:]  # noqa: B023
-            own_s, neon_s = (statistics.median(column) for column in zip(*pairs, strict=True))
-            ratio = statistics.median(b / a for a, b in pairs)
+            # The model's and torch's thread pools wait for more work by spinning; those of the run before fall asleep.
+            own_s, neon_s, ratio = paired_seconds(partial(own, X), partial(explainer, X), options.repeats, pause=0.05)
             kernel = shap.KernelExplainer(own, fit_X[:50])
-            per_row = seconds(lambda: kernel.shap_values(X[:3], nsamples=500, silent=True)) / 3  # noqa: B023
+            per_row = seconds(partial(kernel.shap_values, X[:3], nsamples=500, silent=True)) / 3
             against = per_row / (neon_s / len(X))
             cells = (
                 name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,9 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from neon.converters import Network, neuralize
+from neon.converters import Encoding, Network, neuralize
+from neon.converters.intake import check_finite, column_names, numeric
+from neon.converters.network import take
 from neon.explanation import Explanation
 from neon.lrp import LRP
 from neon.lrp.composites import Composite
@@ -102,7 +104,8 @@ class Explainer:
         if self._fitted:
             # A fitted model's network runs the same operations on any rows: one row tells their size, and the
             # reference rows go through it once.
-            probe = self._lrp.record(self._tensor(np.zeros((1, network.n_features_in))), reference=self._reference)
+            one_row = self._tensor(np.zeros((1, network.intake.n_encoded)))
+            probe = self._lrp.record(one_row, reference=self._reference)
             self._references = probe.references
             per_row = probe.tape.bytes_per_sample()
             self._chunk_rows = max(1, min(max(_CACHE // per_row, _SOME_ROWS), _MEMORY // per_row))
@@ -127,7 +130,13 @@ class Explainer:
         ValueError
             If X does not fit the model, holds NaN or infinity, or the target is unknown.
         """
-        rows, names = self._rows(X)
+        if self._fitted:
+            rows, names = self.network.intake.rows(X)
+            numbers = self.network.intake.numbers(rows)
+        else:
+            rows, names = numeric(X), column_names(X)
+            check_finite(rows)
+            numbers = rows
         every = isinstance(target, str) and target == "all"
         index = None if target is None or every or callable(target) else self._indices(target, rows.shape[0])
         n_rows = rows.shape[0]
@@ -138,7 +147,8 @@ class Explainer:
             while start < n_rows or not found.parts:
                 stop = min(start + size, n_rows)
                 chosen = target if index is None else index[start:stop]
-                part, per_row = self._chunk(self._tensor(rows[start:stop]), chosen, every)
+                chunk = slice(start, stop)
+                part, per_row = self._chunk(self._tensor(numbers[chunk]), take(rows, chunk), chosen, every)
                 found.add(start, part)
                 if self.batch_size is None and self._chunk_rows is None:
                     size = max(1, _MEMORY // per_row)
@@ -153,9 +163,9 @@ class Explainer:
         finally:
             if bar is not None:
                 bar.close()
-        return self._explanation(found, rows, names, every)
+        return self._explanation(found, rows, numbers, names, every)
 
-    def _chunk(self, x: Tensor, target: Any, every: bool) -> tuple[_Part, int]:
+    def _chunk(self, x: Tensor, rows: Any, target: Any, every: bool) -> tuple[_Part, int]:
         """Explain a few rows; also the bytes of recorded values per row."""
         recording = self._lrp.record(x, reference=self._reference, references=self._references, names=False)
         output, n = recording.output, len(x)
@@ -172,7 +182,7 @@ class Explainer:
         if every:
             columns = [torch.full((n,), c, device=x.device) for c in range(output.shape[1])]
         else:
-            columns = [self._predicted(x, output) if target is None else torch.as_tensor(target, device=x.device)]
+            columns = [self._predicted(rows, output) if target is None else torch.as_tensor(target, device=x.device)]
         walks = [recording.propagate(column, account=True) for column in columns]
         base = torch.zeros_like(output[:1]) if recording.base is None else recording.base
         names = list(dict.fromkeys(name for walk in walks for name in walk.ledger.absorbed))
@@ -190,10 +200,12 @@ class Explainer:
             output.shape[1],
         ), per_row
 
-    def _predicted(self, x: Tensor, output: Tensor) -> Tensor:
-        return self.network.predicted(x, output) if self._fitted else output.argmax(1)
+    def _predicted(self, rows: Any, output: Tensor) -> Tensor:
+        return self.network.predicted(rows, output) if self._fitted else output.argmax(1)
 
-    def _explanation(self, found: _Collected, rows: Any, names: Sequence[str] | None, every: bool) -> Explanation:
+    def _explanation(
+        self, found: _Collected, rows: Any, numbers: Any, names: Sequence[str] | None, every: bool
+    ) -> Explanation:
         values, prediction = found.parts["values"], found.parts["prediction"]
         outside = len(np.unique(np.nonzero(~np.isfinite(prediction))[0]))
         if outside:
@@ -204,20 +216,22 @@ class Explainer:
             )
         outputs = ("target function",) if found.n_outputs is None else self._output_names(found.n_outputs)
         shape = values.shape[1:-1] if every else values.shape[1:]
+        encoding = self.network.intake.encoding if self._fitted else None
         if names is None:
-            flat = int(np.prod(shape))
+            flat = int(np.prod(shape)) if encoding is None else self.network.n_features_in
             names = getattr(self.network, "feature_names", None) or [f"feature {i}" for i in range(flat)]
-        return Explanation(
+        explanation = Explanation(
             values=values,
             base_values=found.parts["base"],
             prediction=prediction,
             residuals={name: amount for name, amount in found.residuals.items() if np.any(amount != 0)},
-            data=rows.toarray() if sparse.issparse(rows) else np.asarray(rows),
-            feature_names=tuple(names),
+            data=numbers.toarray() if sparse.issparse(numbers) else np.asarray(numbers),
+            feature_names=tuple(names if encoding is None else encoding.names),
             output_names=outputs,
             target=None if every else found.parts["target"].astype(int),
             explains=self._explains,
         )
+        return explanation if encoding is None else decoded(explanation, encoding, rows, names)
 
     @property
     def _explains(self) -> str:
@@ -240,54 +254,13 @@ class Explainer:
         if reference is None:
             if self.network.reference is not None:
                 return np.asarray(self.network.reference, dtype=np.float64)
-            return np.zeros((1, self.network.n_features_in))
-        if not hasattr(reference, "columns"):
-            reference = np.atleast_2d(np.asarray(reference, dtype=np.float64))
-        rows, _ = self._rows(reference)
+            return np.zeros((1, self.network.intake.n_encoded))
+        if not hasattr(reference, "columns") and not sparse.issparse(reference):
+            reference = np.atleast_2d(np.asarray(reference))
+        rows = self.network.intake.numbers(self.network.intake.rows(reference)[0])
         if rows.shape[0] == 0:
             raise ValueError("reference has no rows")
         return np.asarray(rows.toarray() if sparse.issparse(rows) else rows)
-
-    def _rows(self, X: Any) -> tuple[Any, Sequence[str] | None]:
-        """The rows as a float array (or CSR matrix) that fits the model, and the caller's column names."""
-        names: list[str] | None = None
-        if hasattr(X, "columns") and hasattr(X, "to_numpy"):
-            names = [str(column) for column in X.columns]
-            self._check_names(names)
-            X = X.to_numpy()
-        elif isinstance(X, Tensor):
-            X = X.detach().cpu().numpy()
-        if sparse.issparse(X):
-            rows: Any = X.tocsr().astype(np.float64)
-            held = rows.data
-        else:
-            try:
-                rows = np.asarray(X, dtype=np.float64)
-            except (TypeError, ValueError) as error:
-                raise ValueError(f"X must be numeric; {error}. Encode strings inside the model's pipeline") from error
-            held = rows
-        if self._fitted:
-            expected = self.network.n_features_in
-            if rows.ndim != 2:
-                raise ValueError(f"X must have shape (n_samples, {expected}), got {rows.shape}; one row is X[[0]]")
-            if rows.shape[1] != expected:
-                raise ValueError(f"X has {rows.shape[1]} features, but the model was fitted with {expected}")
-        if not np.isfinite(held).all():
-            what = "NaN" if np.isnan(held).any() else "infinity"
-            raise ValueError(f"X contains {what}; this model takes finite values only: impute or drop such rows")
-        return rows, names
-
-    def _check_names(self, names: list[str]) -> None:
-        fitted = getattr(self.network, "feature_names", None)
-        if fitted is None or list(fitted) == names:
-            return
-        missing = [name for name in fitted if name not in names]
-        unknown = [name for name in names if name not in fitted]
-        if missing or unknown:
-            raise ValueError(
-                f"X's columns do not match those the model was fitted with; missing: {missing}, unknown: {unknown}"
-            )
-        raise ValueError(f"X's columns are in another order than at fit; use X[{list(fitted)}]")
 
     def _indices(self, target: Any, n_rows: int) -> np.ndarray:
         labels = np.asarray(target)
@@ -346,6 +319,24 @@ class _Collected:
         if name not in arrays:
             arrays[name] = np.zeros((self.n_rows, *tensor.shape[1:]))
         torch.from_numpy(arrays[name][start : start + len(tensor)]).copy_(tensor)
+
+
+def decoded(explanation: Explanation, encoding: Encoding, rows: Any, names: Sequence[str]) -> Explanation:
+    """An explanation of encoded columns as one of the caller's, which keeps it as ``encoded``."""
+    values, unowned = encoding.total(explanation.values, len(names))
+    residuals = dict(explanation.residuals)
+    if np.any(unowned != 0):
+        residuals["constant"] = unowned + residuals.get("constant", 0.0)
+    data = rows.toarray() if sparse.issparse(rows) else rows.to_numpy() if hasattr(rows, "to_numpy") else rows
+    return replace(
+        explanation,
+        values=values,
+        residuals=residuals,
+        data=np.asarray(data),
+        feature_names=tuple(names),
+        encoded=explanation,
+        imputed=None if encoding.replaced is None else encoding.replaced(rows),
+    )
 
 
 def explain(model: Any, X: Any, target: Any | Callable[[Tensor], Tensor] = None, **options: Any) -> Explanation:

@@ -52,6 +52,10 @@ class Explanation:
         Which output is explained, an index into `output_names`. None: all are, along the last axis.
     explains : str
         What the prediction is, in words: "log-odds of a class".
+    encoded : Explanation, optional
+        The same for the columns that the model's own encoders made (one-hot, binned, tokens): the finer view.
+    imputed : ndarray of bool of shape (n_samples, n_features), optional
+        Which entries of `data` were missing and had a value put in by the model's imputer.
 
     Raises
     ------
@@ -74,6 +78,8 @@ class Explanation:
     output_names: tuple[str, ...]
     target: np.ndarray | None
     explains: str
+    encoded: Explanation | None = None
+    imputed: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         """Freeze every field, then check that they fit together."""
@@ -90,6 +96,8 @@ class Explanation:
         put("output_names", tuple(str(name) for name in self.output_names))
         if self.target is not None:
             put("target", _frozen(self.target))
+        if self.imputed is not None:
+            put("imputed", _frozen(self.imputed))
         self._check()
 
     def _check(self) -> None:
@@ -121,7 +129,7 @@ class Explanation:
         """Pickle through the constructor: a mapping proxy has no pickle, arrays would come back writeable."""
         return type(self), (
             *(self.values, self.base_values, self.prediction, dict(self.residuals), self.data),
-            *(self.feature_names, self.output_names, self.target, self.explains),
+            *(self.feature_names, self.output_names, self.target, self.explains, self.encoded, self.imputed),
         )
 
     def __len__(self) -> int:
@@ -164,7 +172,14 @@ class Explanation:
             if rows.ndim > 1:
                 raise IndexError(f"rows: expected one axis, got shape {rows.shape}")
         target = None if self.target is None else self.target[rows]
-        return replace(self, **self._each(lambda array: array[rows]), data=self.data[rows], target=target)
+        return replace(
+            self,
+            **self._each(lambda array: array[rows]),
+            data=self.data[rows],
+            target=target,
+            encoded=None if self.encoded is None else self.encoded._rows(rows),
+            imputed=None if self.imputed is None else self.imputed[rows],
+        )
 
     def _features(self, features: Any) -> Explanation:
         keep = self._positions(features)
@@ -181,6 +196,8 @@ class Explanation:
             data=self.data[:, keep],
             feature_names=names,
             residuals=residuals,
+            encoded=None,
+            imputed=None if self.imputed is None else self.imputed[:, keep],
         )
 
     def select(self, output: str | int) -> Explanation:
@@ -201,7 +218,8 @@ class Explanation:
         if index is None or not -len(names) <= index < len(names):
             raise ValueError(f"no output {output!r}; expected an index below {len(names)} or one of {list(names)}")
         target = np.full(len(self), index % len(names))
-        return replace(self, **self._each(lambda array: array[..., index]), target=target)
+        encoded = None if self.encoded is None else self.encoded.select(output)
+        return replace(self, **self._each(lambda array: array[..., index]), target=target, encoded=encoded)
 
     @property
     def abs(self) -> Explanation:
@@ -215,6 +233,7 @@ class Explanation:
             prediction=total,
             residuals={},
             explains=f"summed magnitude of the relevance for: {self.explains}",
+            encoded=None,
         )
 
     def mean(self) -> Explanation:
@@ -236,7 +255,8 @@ class Explanation:
             target, names = np.zeros_like(target), ("several outputs",)
         parts = self._each(lambda array: array.mean(axis=0, keepdims=True, dtype=np.float64))
         target = None if target is None else target[:1]
-        return replace(self, **parts, data=column_means(self.data), target=target, output_names=names)
+        data = column_means(self.data)
+        return replace(self, **parts, data=data, target=target, output_names=names, encoded=None, imputed=None)
 
     def group(self, groups: Mapping[str, Iterable[str | int]]) -> Explanation:
         """Add up features that belong together; the others stay as they are.
@@ -276,7 +296,7 @@ class Explanation:
             data = data.astype(object)
             data[:, merged] = ""
         values = np.stack([self.values[:, positions].sum(axis=1) for positions in added], axis=1)
-        return replace(self, values=values, data=data, feature_names=tuple(names))
+        return replace(self, values=values, data=data, feature_names=tuple(names), encoded=None, imputed=None)
 
     def conservation_error(self) -> float:
         """Return the largest |prediction − base − Σ values − Σ residuals|; equal infinities differ by 0."""

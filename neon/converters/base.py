@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from neon.converters.encoding import Encoding
 from neon.lrp.composites import Composite
 
 __all__ = ["Conversion"]
@@ -20,18 +21,18 @@ class Conversion:
     Attributes
     ----------
     layers : torch.nn.Sequential
-        (n_samples, n_features) -> (n_samples, n_outputs), in float64.
+        (n_samples, n_features) -> (n_samples, n_outputs), in float64; after the encoding, if there is one.
     explains : str
         The explained scalar, in words.
     output_names : tuple of str
     own : callable
-        The model's own function of an array (n_samples, n_features), computed by the model's own methods.
+        The model's own function of rows as the model takes them, computed by the model's own methods.
     link : callable, optional
         Takes the network's output to what ``own`` gives. Default: they are the same.
     composite : str or Composite
         The default composite.
     reference : ndarray, optional
-        Default reference rows in the model's input space.
+        Default reference rows, as the layers take them.
     takes_reference : bool
         Whether relevance is relative to a reference point.
     classes : ndarray, optional
@@ -40,7 +41,14 @@ class Conversion:
         Whether, where no output is above 0, the model's prediction may be another than the largest output: machines
         that decide between two classes each vote, and the votes may tie.
     inverse : callable, optional
-        For transformers: takes transformed rows back to input rows that transform to them.
+        For transformers: takes transformed rows back to rows that the layers transform to them.
+    encoding : Encoding, optional
+        What comes before the layers. Default: the model's columns are numbers and go into them as they are.
+    missing : bool
+        Whether NaN is a value that the model takes.
+    n_features : int, optional
+    feature_names : tuple of str, optional
+        What a model without scikit-learn's ``n_features_in_`` and ``feature_names_in_`` takes.
     """
 
     layers: torch.nn.Sequential
@@ -54,3 +62,7 @@ class Conversion:
     classes: np.ndarray | None = None
     votes: bool = False
     inverse: Callable[[np.ndarray], np.ndarray] | None = None
+    encoding: Encoding | None = None
+    missing: bool = False
+    n_features: int | None = None
+    feature_names: tuple[str, ...] | None = None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
 import torch
-from sklearn.utils.validation import check_array
+from scipy import sparse
 from torch import Tensor
 
+from neon.converters.intake import Intake
 from neon.converters.registry import convert
 
 __all__ = ["Network", "neuralize"]
@@ -24,6 +26,8 @@ class Network(torch.nn.Module):
         The explained scalar, in words.
     output_names, feature_names : tuple of str
         ``feature_names`` is None where the model was fitted without.
+    intake : Intake
+        Checks what callers hand in, and encodes it as the layers take it.
     form : str
         "fused", "layers" or "relu".
     """
@@ -42,9 +46,10 @@ class Network(torch.nn.Module):
         self.votes = conversion.votes
         self.form = form
         self._own, self._link = conversion.own, conversion.link
-        names = getattr(model, "feature_names_in_", None)
+        names = conversion.feature_names or getattr(model, "feature_names_in_", None)
         self.feature_names = None if names is None else tuple(map(str, names))
-        self.n_features_in = int(model.n_features_in_)
+        self.n_features_in = int(conversion.n_features or model.n_features_in_)
+        self.intake = Intake(self.n_features_in, self.feature_names, conversion.encoding, missing=conversion.missing)
         self.eval()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -57,47 +62,64 @@ class Network(torch.nn.Module):
         self._own, self._link = conversion.own, conversion.link
 
     def forward(self, x: Tensor) -> Tensor:
-        """Compute the explained scalars: (n_samples, n_features) -> (n_samples, n_outputs)."""
+        """Compute the explained scalars of encoded rows: (n_samples, n_encoded) -> (n_samples, n_outputs)."""
         return self.layers(x)
+
+    def encode(self, X: Any) -> Tensor:
+        """The caller's rows as the layers take them, (n_samples, n_encoded).
+
+        Raises
+        ------
+        ValueError
+            If the rows do not fit the model.
+        """
+        return self._tensor(self.intake.numbers(self.intake.rows(X)[0]))
 
     def verify(self, X: Any) -> float:
         """The largest ``|network(x) - model(x)|`` over the rows of X, against the model's own function."""
-        rows = X.to_numpy() if hasattr(X, "to_numpy") else X
-        rows = check_array(rows, accept_sparse="csr", dtype=np.float64, copy=True)
-        rows = rows.toarray() if hasattr(rows, "toarray") else rows
-        buffer = next(self.buffers(), torch.zeros((), dtype=torch.float64))
+        rows, _ = self.intake.rows(X)
         with torch.no_grad():
-            output = self(torch.as_tensor(rows).to(buffer)).cpu().double().numpy()
+            output = self(self._tensor(self.intake.numbers(rows))).cpu().double().numpy()
         if self._link is not None:
             output = self._link(output)
-        own = self._own(self._named(rows))
+        own = self._own(self.intake.named(rows.toarray() if sparse.issparse(rows) else rows))
         with np.errstate(invalid="ignore"):
             difference = np.where(output == own, 0.0, np.abs(output - own))  # both may be infinite
         return float(np.max(difference, initial=0.0))
 
-    def predicted(self, x: Tensor, output: Tensor) -> Tensor:
-        """The index of each row's predicted output: the largest, or where votes tie what the model says."""
+    def predicted(self, rows: Any, output: Tensor) -> Tensor:
+        """The index of each row's predicted output: the largest, or where votes tie what the model says.
+
+        Parameters
+        ----------
+        rows : as `Intake.rows` gives them
+        output : Tensor (n_samples, n_outputs)
+            What the network computes for them.
+        """
         best, index = output.max(1)
         tied = (best <= 0).nonzero()[:, 0] if self.votes else best[:0]
         if len(tied):
-            rows = x[tied].cpu().double().numpy()
             assert self.classes is not None
-            labels = self.model.predict(self._named(rows))
+            labels = self.model.predict(self.intake.named(take(rows, tied.cpu().numpy())))
             index[tied] = torch.as_tensor(np.searchsorted(self.classes, labels), device=index.device)
         return index
 
-    def _named(self, rows: np.ndarray) -> Any:
-        """Rows as the model was fitted: a model that knows column names wants to see them."""
-        if self.feature_names is None:
-            return rows
-        import pandas as pd
-
-        return pd.DataFrame(rows, columns=list(self.feature_names))
+    def _tensor(self, numbers: Any) -> Tensor:
+        weights = itertools.chain(self.buffers(), self.parameters())
+        like = next((w for w in weights if w.is_floating_point()), torch.zeros((), dtype=torch.float64))
+        return torch.tensor(numbers.toarray() if sparse.issparse(numbers) else numbers).to(like)
 
     def extra_repr(self) -> str:
         return f"explains: {self.explains}\nform: {self.form}, outputs: {', '.join(self.output_names[:6])}" + (
             ", ..." if len(self.output_names) > 6 else ""
         )
+
+
+def take(rows: Any, index: np.ndarray | slice) -> Any:
+    """Some rows of an array, CSR matrix or data frame."""
+    if hasattr(rows, "iloc"):
+        return rows.iloc[index]
+    return rows[index]
 
 
 def neuralize(model: Any, *, output: str | None = None, form: str = "fused") -> Network:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from sklearn.pipeline import Pipeline
 
 from neon.converters.base import Conversion
-from neon.converters.registry import convert, register
-from neon.nn import Linear, SquaredDistance
+from neon.converters.encoding import Encoding
+from neon.converters.registry import convert, register, within
+from neon.nn import Featurewise, Linear, SquaredDistance
 
-__all__ = ["convert_pipeline"]
+__all__ = ["chain", "convert_pipeline"]
 
 
 def convert_pipeline(model: Pipeline, *, output: str | None = None, form: str = "fused", path: str = "") -> Conversion:
@@ -19,40 +22,82 @@ def convert_pipeline(model: Pipeline, *, output: str | None = None, form: str = 
     if not steps:
         n = int(model.n_features_in_)
         return Conversion(torch.nn.Sequential(), "features", tuple(f"feature {i}" for i in range(n)), np.asarray)
-    parts = [
-        convert(step, output=output if i == len(steps) - 1 else None, form=form, path=f"{path}{name}")
-        if not isinstance(step, Pipeline)
-        else convert(step, output=output if i == len(steps) - 1 else None, form=form, path=f"{path}{name}/")
-        for i, (name, step) in enumerate(steps)
-    ]
-    head, transforms = parts[-1], parts[:-1]
+    last = len(steps) - 1
+    return chain(
+        [
+            convert(step, output=output if i == last else None, form=form, path=within(path, name))
+            for i, (name, step) in enumerate(steps)
+        ],
+        form=form,
+    )
 
-    def own(X: np.ndarray) -> np.ndarray:
-        for part in transforms:
-            X = part.own(X)
-        return head.own(X)
 
+convert_pipeline.nests = True  # type: ignore[attr-defined]
+
+
+def chain(parts: list[Conversion], *, form: str = "fused") -> Conversion:
+    """One conversion after the other: transformers, and at last a model or another transformer.
+
+    Encodings before the first layer compose into one; an encoding after the first layer becomes a layer itself.
+
+    Raises
+    ------
+    ValueError
+        If such a layer is asked for as Linear and ReLU.
+    """
+    encoding: Encoding | None = None
+    layers: list[torch.nn.Module] = []
+    inverses: list[Callable[[np.ndarray], np.ndarray] | None] = []
+    for part in parts:
+        if part.encoding is not None and layers:
+            if form == "relu":
+                raise ValueError(f"{part.explains} after other layers has no exact ReLU form")
+            layers.append(Featurewise(part.encoding, part.encoding.source, part.explains))
+            inverses.append(None)
+        elif part.encoding is not None:
+            encoding = part.encoding if encoding is None else encoding.then(part.encoding)
+        if len(part.layers):
+            layers.extend(part.layers)
+            inverses.append(part.inverse)
+    *transforms, head = parts
+    before = inverses[: len(inverses) - bool(len(head.layers))]
     reference = head.reference
-    invertible = all(part.inverse is not None for part in transforms)
-    if head.takes_reference and reference is None and invertible and transforms:
-        n_inner = int(getattr(steps[-1][1], "n_features_in_", len(transforms[-1].output_names)))
-        reference = np.zeros((1, n_inner))
-    if reference is not None:
-        for part in reversed(transforms):
-            reference = None if part.inverse is None or reference is None else part.inverse(reference)
-    layers = [layer for part in parts for layer in part.layers]
+    if head.takes_reference and reference is None and before:
+        reference = np.zeros((1, len(transforms[-1].output_names)))
     return Conversion(
         torch.nn.Sequential(*_merge(layers)),
         head.explains,
         head.output_names,
-        own,
+        _Steps([part.own for part in parts]),
         link=head.link,
         composite=head.composite,
-        reference=reference,
+        reference=_back(before, reference),
         takes_reference=head.takes_reference,
         classes=head.classes,
         votes=head.votes,
+        inverse=None if None in inverses else lambda Z: np.asarray(_back(inverses, Z)),
+        encoding=encoding,
+        missing=all(part.missing for part in parts if len(part.layers)),
     )
+
+
+class _Steps:
+    """The steps' own functions, one after the other."""
+
+    def __init__(self, functions: list[Callable[[np.ndarray], np.ndarray]]) -> None:
+        self.functions = functions
+
+    def __call__(self, X: np.ndarray) -> np.ndarray:
+        for function in self.functions:
+            X = function(X)
+        return X
+
+
+def _back(inverses: list[Callable[[np.ndarray], np.ndarray] | None], rows: np.ndarray | None) -> np.ndarray | None:
+    """Rows that the layers take to these ones; None where a layer has no inverse."""
+    for inverse in reversed(inverses):
+        rows = None if inverse is None or rows is None else inverse(rows)
+    return rows
 
 
 def _merge(layers: list[torch.nn.Module]) -> list[torch.nn.Module]:
@@ -65,9 +110,6 @@ def _merge(layers: list[torch.nn.Module]) -> list[torch.nn.Module]:
             layer = layer.after(linear.weight, linear.bias)
         merged.append(layer)
     return merged
-
-
-convert_pipeline.nests = True  # type: ignore[attr-defined]
 
 
 register("sklearn.pipeline.Pipeline", by=convert_pipeline)

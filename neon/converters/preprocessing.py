@@ -36,6 +36,7 @@ def convert_scaler(model: Any, *, output: str | None = None, form: str = "fused"
         names,
         model.transform,
         inverse=lambda Z: (Z - shift) / scale,
+        missing=True,
     )
 
 
@@ -52,7 +53,7 @@ def convert_function(model: Any, *, output: str | None = None, form: str = "fuse
     n = int(getattr(model, "n_features_in_", 0))
     names = tuple(f"feature {i}" for i in range(n))
     if function is None:
-        return Conversion(torch.nn.Sequential(), "features", names, model.transform, inverse=lambda Z: Z)
+        return Conversion(torch.nn.Sequential(), "features", names, model.transform, inverse=lambda Z: Z, missing=True)
     if form == "relu":
         raise ValueError(f"{name} is not piecewise linear: there is no exact ReLU form")
     forward, inverse = _ELEMENTWISE[name]

@@ -12,14 +12,18 @@ from sklearn.utils.validation import check_is_fitted
 from neon.converters.base import Conversion
 from neon.errors import UnsupportedModelError
 
-__all__ = ["choose", "convert", "public_name", "register", "supported"]
+__all__ = ["choose", "convert", "public_name", "register", "supported", "within"]
 
 Converter = Callable[..., Conversion]
 _REGISTRY: dict[str, Converter] = {}
 
 
 def register(*names: str | type, by: Converter) -> None:
-    """Register ``by(model, output=..., form=...)`` for classes, given as types or public dotted names."""
+    """Register ``by(model, output=..., form=...)`` for classes, given as types or public dotted names.
+
+    A converter of models that hold others has an attribute ``nests = True`` and is given ``path=`` as well, to be
+    handed on to `convert` as ``within(path, name)``.
+    """
     for name in names:
         _REGISTRY[name if isinstance(name, str) else public_name(name)] = by
 
@@ -49,7 +53,7 @@ def convert(model: Any, *, output: str | None = None, form: str = "fused", path:
     for cls in type(model).__mro__:
         converter = _REGISTRY.get(public_name(cls))
         if converter is not None:
-            if public_name(cls) != "sklearn.pipeline.Pipeline":  # its steps are checked one by one
+            if hasattr(model, "fit") and public_name(cls) != "sklearn.pipeline.Pipeline":  # its steps are checked
                 check_is_fitted(model)
             options = {"path": path} if getattr(converter, "nests", False) else {}
             return converter(model, output=output, form=form, **options)
@@ -77,6 +81,11 @@ def choose(output: str | None, choices: tuple[str, ...], model: Any) -> str:
     if output not in choices:
         raise ValueError(f"output={output!r} is unknown for {type(model).__name__}; choose from {list(choices)}")
     return output
+
+
+def within(path: str, name: str) -> str:
+    """Where a part of a nested model stands."""
+    return f"{path}/{name}" if path else name
 
 
 def public_name(cls: type) -> str:

@@ -4,6 +4,7 @@ from neon.nn.basic import Affine, Kernel, Linear, TwoClass, plain_linear
 from neon.nn.distance import SquaredDistance, squared_distance
 from neon.nn.effective import EffectiveDistance, effective_distance
 from neon.nn.evidence import Evidence, evidence
+from neon.nn.featurewise import Featurewise, featurewise
 from neon.nn.log_ratio import LogRatio, LogSumExp, log_ratio, log_ratio_layers, log_sum_exp
 from neon.nn.manhattan import ManhattanDistance, manhattan_distance
 from neon.nn.maximum import PooledMaximum, SoftMaximum, pooled_maximum, soft_maximum
@@ -21,6 +22,7 @@ from neon.nn.plain import (
     total,
 )
 from neon.nn.power import Power
+from neon.nn.side_by_side import SideBySide
 from neon.nn.softmin import SoftMin, softmin
 from neon.nn.step import Step, step
 
@@ -31,6 +33,7 @@ __all__ = [
     "DistanceLayers",
     "EffectiveDistance",
     "Evidence",
+    "Featurewise",
     "Kernel",
     "Linear",
     "LogRatio",
@@ -40,6 +43,7 @@ __all__ = [
     "PooledMaximum",
     "PooledMinimum",
     "Power",
+    "SideBySide",
     "SoftMaximum",
     "SoftMin",
     "Square",
@@ -51,6 +55,7 @@ __all__ = [
     "distance_layers",
     "effective_distance",
     "evidence",
+    "featurewise",
     "log_ratio",
     "log_ratio_layers",
     "log_sum_exp",

@@ -1,0 +1,152 @@
+"""What callers hand in, checked and turned into the numbers that a network reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from neon.converters.encoding import Encoding
+
+__all__ = ["Intake", "check_finite", "column_names", "numeric"]
+
+
+class Intake:
+    """The door of a fitted model: which rows fit it, and their numbers.
+
+    Parameters
+    ----------
+    n_features : int
+        Columns that the model takes.
+    feature_names : tuple of str, optional
+        Their names, where the model was fitted with names.
+    encoding : Encoding, optional
+        How scikit-learn turns them into numbers. Without one they are numbers.
+    missing : bool
+        Whether NaN is a value that the model takes.
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        feature_names: tuple[str, ...] | None = None,
+        encoding: Encoding | None = None,
+        *,
+        missing: bool = False,
+    ) -> None:
+        self.n_features, self.feature_names, self.encoding, self.missing = n_features, feature_names, encoding, missing
+
+    @property
+    def n_encoded(self) -> int:
+        """Columns that the network reads."""
+        return self.n_features if self.encoding is None else len(self.encoding.source)
+
+    def rows(self, X: Any) -> tuple[Any, list[str] | None]:
+        """Rows as the model itself takes them, and the caller's column names, if there are any.
+
+        Returns
+        -------
+        tuple
+            Without an encoding: a float64 array or CSR matrix. With one: an array, CSR matrix or data frame.
+
+        Raises
+        ------
+        ValueError
+            If the rows do not fit the model, or are no numbers where it takes numbers.
+        """
+        names = column_names(X)
+        if names is not None:
+            self._check_names(names)
+        if self.encoding is None:
+            rows = numeric(X)
+        elif sparse.issparse(X):
+            rows = X.tocsr()
+        elif names is None:
+            rows = self._frame(X.detach().cpu().numpy() if isinstance(X, Tensor) else np.asarray(X))
+        else:
+            rows = X
+        if len(rows.shape) != 2:
+            raise ValueError(f"X must have shape (n_samples, {self.n_features}), got {rows.shape}; one row is X[[0]]")
+        if rows.shape[1] != self.n_features:
+            raise ValueError(f"X has {rows.shape[1]} features, but the model was fitted with {self.n_features}")
+        return rows, names
+
+    def numbers(self, rows: Any) -> Any:
+        """What the network reads: a float64 array or CSR matrix (n_samples, n_encoded).
+
+        Raises
+        ------
+        ValueError
+            If they are not finite, or the model's own encoders refuse the rows.
+        """
+        if self.encoding is not None:
+            if not rows.shape[0]:
+                return np.zeros((0, self.n_encoded))
+            rows = self.encoding(rows)
+        check_finite(rows, missing=self.missing)
+        return rows
+
+    def named(self, rows: Any) -> Any:
+        """Rows as the model was fitted: a model that knows column names wants to see them."""
+        if self.feature_names is None or hasattr(rows, "columns") or sparse.issparse(rows):
+            return rows
+        return self._frame(rows)
+
+    def _frame(self, rows: np.ndarray) -> Any:
+        """An array as the frame that the model was fitted with."""
+        if self.feature_names is None or rows.ndim != 2 or rows.shape[1] != self.n_features:
+            return rows
+        import pandas as pd
+
+        frame = pd.DataFrame(rows, columns=list(self.feature_names))
+        return frame.infer_objects() if rows.dtype == object else frame
+
+    def _check_names(self, names: list[str]) -> None:
+        fitted = self.feature_names
+        if fitted is None or list(fitted) == names:
+            return
+        missing = [name for name in fitted if name not in names]
+        unknown = [name for name in names if name not in fitted]
+        if missing or unknown:
+            raise ValueError(
+                f"X's columns do not match those the model was fitted with; missing: {missing}, unknown: {unknown}"
+            )
+        raise ValueError(f"X's columns are in another order than at fit; use X[{list(fitted)}]")
+
+
+def numeric(X: Any) -> Any:
+    """Rows as a float64 array or CSR matrix.
+
+    Raises
+    ------
+    ValueError
+        If they are no numbers.
+    """
+    if column_names(X) is not None:
+        X = X.to_numpy()
+    elif isinstance(X, Tensor):
+        X = X.detach().cpu().numpy()
+    if sparse.issparse(X):
+        return X.tocsr().astype(np.float64)
+    try:
+        return np.asarray(X, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"X must be numeric; {error}. Encode strings inside the model's pipeline") from error
+
+
+def check_finite(rows: Any, *, missing: bool = False) -> None:
+    """Refuse NaN, unless the model takes missing values, and infinity."""
+    held = rows.data if sparse.issparse(rows) else rows
+    if np.isfinite(held).all() or (missing and not np.isinf(held).any()):
+        return
+    what = "infinity" if missing or not np.isnan(held).any() else "NaN"
+    raise ValueError(f"X contains {what}; this model takes finite values only: impute or drop such rows")
+
+
+def column_names(X: Any) -> list[str] | None:
+    """A data frame's column names; None for anything else."""
+    is_frame = hasattr(X, "columns") and hasattr(X, "to_numpy")
+    return [str(column) for column in X.columns] if is_frame else None
