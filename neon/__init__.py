@@ -1,6 +1,6 @@
 """neon: explain fitted models by rewriting them as equivalent networks and propagating relevance through them."""
 
-from neon import nn
+from neon import baselines, nn
 from neon.converters import neuralize
 from neon.errors import UnsupportedModelError, UnsupportedOperationError
 from neon.explainer import Explainer, explain
@@ -13,6 +13,7 @@ __all__ = [
     "Explanation",
     "UnsupportedModelError",
     "UnsupportedOperationError",
+    "baselines",
     "composites",
     "explain",
     "neuralize",

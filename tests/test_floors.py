@@ -17,6 +17,7 @@ FLOORS = {
     "neon.rules": 1,
     "neon.composites": 1,
     "neon.nn": 2,
+    "neon.baselines": 2,
     "neon.converters": 3,
     "neon.explainer": 4,
     "neon.explanation": 4,

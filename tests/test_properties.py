@@ -85,8 +85,11 @@ def test_equivalence_and_conservation(drawn: tuple[Any, np.ndarray]) -> None:
 def test_forms_agree(drawn: tuple[Any, np.ndarray]) -> None:
     model, rows = drawn
     fused, layers = neon.explain(model, rows), neon.Explainer(neon.neuralize(model, form="layers"))(rows)
+    # Behind a projection a row may be far from a center that its image is next to: shares R / D of terms that cancel.
+    total = np.abs(fused.values.sum(1, keepdims=True)) + 1e-300
+    condition = np.maximum(1.0, np.abs(fused.values).sum(1, keepdims=True) / total)
     scale = max(1.0, float(np.abs(fused.values).max()))
-    np.testing.assert_allclose(layers.values, fused.values, rtol=0, atol=1e-9 * scale)
+    assert (np.abs(layers.values - fused.values) <= 1e-9 * scale * condition).all()
     assert set(layers.residuals) == set(fused.residuals)
 
 

@@ -1,7 +1,7 @@
 """The engine: layer-wise relevance propagation through any eager torch model. Knows torch, nothing of scikit-learn."""
 
-from neon.lrp import composites, operations, rules, targets
+from neon.lrp import composites, deep_taylor, operations, rules, targets
 from neon.lrp.lrp import LRP, Recording
 from neon.lrp.plan import Plan
 
-__all__ = ["LRP", "Plan", "Recording", "composites", "operations", "rules", "targets"]
+__all__ = ["LRP", "Plan", "Recording", "composites", "deep_taylor", "operations", "rules", "targets"]

@@ -11,6 +11,7 @@ from torch import Tensor
 from neon.lrp.operations import treatment_of
 from neon.lrp.operations.elementwise import Identity
 from neon.lrp.operations.linear_functions import batch_norm_affine
+from neon.lrp.operations.pooling import WinnerTakesAll
 from neon.lrp.operations.shape import Movement
 from neon.lrp.operations.table import Call
 from neon.lrp.tape import Operation, Tape
@@ -57,11 +58,11 @@ def nonnegative_slots(tape: Tape) -> frozenset[int]:
 
 
 def gate_slots(tape: Tape) -> frozenset[int]:
-    """Slots that a sigmoid or softmax gave, moved, scaled or shifted by a constant (``1 - z``)."""
+    """Slots that a sigmoid or softmax gave, moved, picked out, scaled or shifted by a constant (``1 - z``)."""
     known: set[int] = set()
     for operation in tape.operations:
         treatment = treatment_of(operation.function)
-        carries = isinstance(treatment, (Movement, Identity)) or (
+        carries = isinstance(treatment, (Movement, Identity, WinnerTakesAll)) or (
             treatment is not None and len(operation.inputs) == 1 and treatment.kind_of(operation) == "affine"
         )
         if operation.function in _GATES or (carries and known.issuperset(operation.inputs)):
@@ -164,7 +165,6 @@ def _bound(norm: Operation) -> dict[str, Any]:
 
 
 def _group_count(linear: Operation) -> int:
-    position = 7 if _CHANNEL_AXIS[linear.function] == 1 else 6
     if linear.function is F.linear:
         return 1
-    return int(linear.kwargs.get("groups", linear.args[position] if len(linear.args) > position else 1))
+    return int(linear.kwargs.get("groups", linear.args[6] if len(linear.args) > 6 else 1))

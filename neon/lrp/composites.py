@@ -49,6 +49,7 @@ __all__ = [
     "named",
     "names",
     "neon",
+    "register",
     "zero",
 ]
 
@@ -60,7 +61,7 @@ class Node:
     Attributes
     ----------
     kind : str
-        dense, convolution, affine, pooling, sum, normalization, product (of two explained values) or distance.
+        dense, convolution, affine, pooling, sum, normalization, product (of two explained values), distance or tree.
     module : str
         The name of the module that ran it, as in ``model.named_modules()``.
     position, count : int
@@ -95,7 +96,7 @@ class _Named:
 
 
 def kind(*kinds: str) -> Selector:
-    """Select by kind: dense, convolution, affine, pooling, sum, normalization, product, distance."""
+    """Select by kind: dense, convolution, affine, pooling, sum, normalization, product, distance, tree."""
     unknown = set(kinds) - _KINDS
     if unknown or not kinds:
         raise ValueError(f"unknown kind {sorted(unknown)}; choose from {sorted(_KINDS)}")
@@ -152,7 +153,7 @@ def _is_any(node: Node) -> bool:
     return True
 
 
-_KINDS = {"dense", "convolution", "affine", "pooling", "sum", "normalization", "product", "distance"}
+_KINDS = {"dense", "convolution", "affine", "pooling", "sum", "normalization", "product", "distance", "tree"}
 
 
 @dataclass(frozen=True)
@@ -193,6 +194,16 @@ class Composite:
         raise ValueError(
             f"composite {self.name!r} has no rule for {node.kind} {node.module!r}; end it with (anything(), rule)"
         )
+
+    @property
+    def needs_names(self) -> bool:
+        """Whether a selector may ask for the name of a module: `named`, and any function of the caller's."""
+        return any(not isinstance(s, _Named) or s.text.startswith("named(") for s, _ in self.rules)
+
+    @property
+    def takes_reference(self) -> bool:
+        """Whether a rule is relative to a reference point."""
+        return any(rule.takes_reference for _, rule in self.rules)
 
     def override(self, selector: Selector, rule: Rule) -> Composite:
         """The same composite with one more (selector, rule) in front."""
@@ -254,15 +265,21 @@ def epsilon_gamma_box(
 
 
 def lrp_overview(
-    low: float | Tensor = -3.0, high: float | Tensor = 3.0, gamma: float = 0.25, epsilon: float = 1e-6
+    low: float | Tensor = -3.0, high: float | Tensor = 3.0, gamma: float = 0.25, epsilon: float = 0.25
 ) -> Composite:
-    """LRP-0 in the upper, ε in the middle, γ in the lower third, z^B in the first layer (Montavon et al. 2019)."""
+    """LRP-0 in the upper, ε in the middle, γ in the lower third, z^B in the first layer (Montavon et al. 2019).
+
+    Parameters
+    ----------
+    epsilon : float
+        Relative to the root mean square of each sample's z.
+    """
     rules = [
-        (first(), ZBox(low, high, epsilon)),
-        (between(0, 1 / 3), Gamma(gamma, epsilon)),
-        (between(1 / 3, 2 / 3), Epsilon(epsilon)),
+        (first(), ZBox(low, high)),
+        (between(0, 1 / 3), Gamma(gamma)),
+        (between(1 / 3, 2 / 3), Epsilon(epsilon, relative=True)),
         (between(2 / 3, 1), Zero()),
-        (anything(), Epsilon(epsilon)),
+        (anything(), Epsilon()),
     ]
     return Composite(rules, "lrp_overview")
 
@@ -316,6 +333,11 @@ _PRESETS: dict[str, Callable[..., Composite]] = {
         neon,
     )
 }
+
+
+def register(name: str, preset: Callable[..., Composite]) -> None:
+    """Add a preset: ``by_name(name, **options)`` then gives ``preset(**options)``."""
+    _PRESETS[name] = preset
 
 
 def names() -> list[str]:

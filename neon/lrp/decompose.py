@@ -110,6 +110,32 @@ def multi_head_attention_forward(
     return output, attention if need_weights else None
 
 
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    output = torch.einsum("...kj,...j->...k", torch.einsum("...i,kij->...kj", input1, weight), input2)
+    return output if bias is None else output + bias
+
+
+def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    return (F.normalize(x1, dim=dim, eps=eps) * F.normalize(x2, dim=dim, eps=eps)).sum(dim)
+
+
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    signal, gate = input.chunk(2, dim)
+    return signal * torch.sigmoid(gate)
+
+
+def grid_sample(
+    input: Tensor,
+    grid: Tensor,
+    mode: str = "bilinear",
+    padding_mode: str = "zeros",
+    align_corners: bool | None = None,
+) -> Tensor:
+    """Where to look is held constant: relevance goes to what is seen there."""
+    seen = _SAMPLING_MODES.index(mode), _PADDING_MODES.index(padding_mode), bool(align_corners)
+    return torch.grid_sampler(input, grid.detach(), *seen)
+
+
 def _merged_mask(
     attn_mask: Tensor | None,
     key_padding_mask: Tensor | None,
@@ -249,10 +275,15 @@ def _refuse_dropout(p: float, name: str) -> None:
         raise UnsupportedOperationError(f"dropout {p} inside {name} is random; call model.eval() first")
 
 
+_SAMPLING_MODES, _PADDING_MODES = ("bilinear", "nearest", "bicubic"), ("zeros", "border", "reflection")
 _tanh_step, _relu_step = _plain_step(torch.tanh), _plain_step(torch.relu)
 DECOMPOSITIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     F.scaled_dot_product_attention: scaled_dot_product_attention,
     F.multi_head_attention_forward: multi_head_attention_forward,
+    F.bilinear: bilinear,
+    F.cosine_similarity: cosine_similarity,
+    F.glu: glu,
+    F.grid_sample: grid_sample,
     torch.lstm: _recurrent(_lstm_step, 2),
     torch.gru: _recurrent(_gru_step, 1),
     torch.rnn_tanh: _recurrent(_tanh_step, 1),

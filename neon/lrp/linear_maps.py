@@ -21,6 +21,7 @@ __all__ = [
     "Dense",
     "Dot",
     "Fixed",
+    "Joint",
     "LeftMatmul",
     "LinearMap",
     "Signed",
@@ -202,10 +203,39 @@ class Fixed(LinearMap):
         return (transpose(self.function, self.like, s * self.weight),)
 
     def modified(self, transform: Transform) -> LinearMap:
-        one, two = transform(torch.ones_like(self.weight)), transform(2 * torch.ones_like(self.weight))
-        if not self.nonnegative or not torch.equal(two, 2 * one):
-            raise TypeError("the coefficients of this function cannot be modified; give it Epsilon() or Zero()")
+        _require_scaling(transform, self.weight, self.nonnegative)
         return super().modified(transform)
+
+
+@dataclass(frozen=True, eq=False)
+class Joint(LinearMap):
+    """A linear torch function of one or several inputs without weights of its own; weight : (), a factor.
+
+    nonnegative : whether all its coefficients are ≥ 0, so that a rule may scale or drop them by sign.
+    """
+
+    function: Callable[..., Tensor] = torch.add
+    likes: tuple[Tensor, ...] = ()
+    nonnegative: bool = True
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        return self.function(*inputs) * self.weight
+
+    def vjp(self, s: Tensor) -> tuple[Tensor, ...]:
+        with torch.enable_grad():
+            probes = [like.detach().requires_grad_() for like in self.likes]
+            output = self.function(*probes)
+        return torch.autograd.grad(output, probes, s * self.weight)
+
+    def modified(self, transform: Transform) -> LinearMap:
+        _require_scaling(transform, self.weight, self.nonnegative)
+        return super().modified(transform)
+
+
+def _require_scaling(transform: Transform, weight: Tensor, nonnegative: bool) -> None:
+    one, two = transform(torch.ones_like(weight)), transform(2 * torch.ones_like(weight))
+    if not nonnegative or not torch.equal(two, 2 * one):
+        raise TypeError("the coefficients of this function cannot be modified; give it Epsilon() or Zero()")
 
 
 def transpose(function: Callable[[Tensor], Tensor], like: Tensor, s: Tensor) -> Tensor:

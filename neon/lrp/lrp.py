@@ -127,7 +127,7 @@ class LRP:
         if isinstance(self.model, torch.nn.Module) and self.model.training and _acts_differently(self.model):
             raise ValueError("the model is in training mode; call model.eval() before explaining it")
         # Names cost a walk over the calling frames; composites that select by name need them as well.
-        wanted = names or any(repr(selector).startswith("named") for selector, _ in self.composite.rules)
+        wanted = names or self.composite.needs_names
         low = self.memory == "low"
         tape = record(
             self.model,
@@ -215,7 +215,7 @@ class Recording:
                 step.call.operation.name,
                 step.call.operation.module,
                 tuple(self.tape.specs[step.call.output].shape),
-                "" if step.rule is None else repr(step.rule),
+                "" if step.rule is None else str(step.rule),
             )
             for step in self.steps
         ]
@@ -228,16 +228,16 @@ class Recording:
             row.relevance_out, row.magnitude_out = _total(above)
             row.relevance_in, row.magnitude_in = _total(below)
 
-        message = self._start(target)
-        propagate(
+        walk = propagate(
             self.steps,
             self.tape.inputs,
             self.tape.output,
-            message,
-            ledger=Ledger(enabled=False),
+            self._start(target),
+            ledger=Ledger(n_samples=1),  # totals over the batch
             observe=observe,
         )
-        plan = Plan(rows, self.composite)
+        residuals = {name: float(total) for name, total in walk.ledger.absorbed.items()}
+        plan = Plan(rows, self.composite, residuals)
         plan.warn_of_explosions(stacklevel=4)
         return plan
 

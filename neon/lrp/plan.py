@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 __all__ = ["EXPLOSION", "Plan", "PlanRow"]
@@ -48,10 +48,14 @@ class PlanRow:
 
 @dataclass(frozen=True)
 class Plan:
-    """The operations from input to output; print it, or ``to_frame()``."""
+    """The operations from input to output; print it, or ``to_frame()``.
+
+    ``residuals``: what no input owns, by name, summed over the batch.
+    """
 
     rows: list[PlanRow]
     composite: str
+    residuals: dict[str, float] = field(default_factory=dict)
 
     def to_frame(self) -> Any:
         """The table as a pandas DataFrame."""
@@ -97,6 +101,8 @@ class Plan:
         lines = [
             "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in (header, *body)
         ]
-        return "\n".join([f"composite: {self.composite}", lines[0], "-" * len(lines[0]), *lines[1:]])
+        absorbed = ", ".join(f"{name} {total:.6g}" for name, total in self.residuals.items() if total)
+        end = [f"absorbed in all: {absorbed}"] if absorbed else []
+        return "\n".join([f"composite: {self.composite}", lines[0], "-" * len(lines[0]), *lines[1:], *end])
 
     __repr__ = __str__

@@ -126,7 +126,9 @@ def propagate(
                     step.call.tape.values.pop(slot, None)
     values = steps[-1].call.tape.values if steps else {}
     relevance = tuple(
-        _like(inbox[slot].relevance, values[slot]) if slot in inbox else torch.zeros_like(values[slot])
+        (_like(inbox[slot].relevance, values[slot]) if steps else inbox[slot].relevance)
+        if slot in inbox
+        else torch.zeros_like(values[slot])
         for slot in inputs
     )
     for slot, tensor in zip(inputs, relevance, strict=True):

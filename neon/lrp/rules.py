@@ -9,9 +9,10 @@ Every rule is the overview's four steps: a forward pass z with modified weights,
 from __future__ import annotations
 
 import abc
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -74,6 +75,7 @@ class Rule(abc.ABC):
 
     bias: Literal["absorb", "ignore"] = "absorb"
     needs_inputs: ClassVar[bool] = True
+    takes_reference: ClassVar[bool] = False  # whether relevance is relative to the engine's reference point
 
     def __post_init__(self) -> None:
         if self.bias not in ("absorb", "ignore"):
@@ -85,7 +87,18 @@ class Rule(abc.ABC):
 
     def fits(self, kind: str) -> bool:
         """Whether the rule can be applied to operations of this kind; a composite passes over rules that cannot."""
-        return kind != "product"
+        return kind not in ("product", "tree")
+
+    def __str__(self) -> str:
+        """Without what is as always: ``Gamma(0.25)``, ``Epsilon(1e-06, bias='ignore')``."""
+        fields = [field for field in dataclasses.fields(self) if field.name != "bias"]
+        shown = [field for field in fields if field.default is dataclasses.MISSING] or fields[:1]
+        parts = [_short(getattr(self, field.name)) for field in shown]
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field not in shown and not isinstance(value, Tensor) and value != field.default:
+                parts.append(f"{field.name}={_short(value)}")
+        return f"{type(self).__name__}({', '.join(parts)})"
 
     def _bias(self, linear: LinearMap) -> Tensor | None:
         return linear.bias if self.bias == "absorb" else None
@@ -97,9 +110,17 @@ class Rule(abc.ABC):
 
 @dataclass(frozen=True)
 class Epsilon(Rule):
-    """LRP-ε: ``R_i = Σ_k x_i w_ik R_k / st(z_k)`` (Bach et al. 2015, eq. 58)."""
+    """LRP-ε: ``R_i = Σ_k x_i w_ik R_k / st(z_k)`` (Bach et al. 2015, eq. 58).
+
+    Parameters
+    ----------
+    epsilon : float
+    relative : bool
+        Whether ε is in units of the root mean square of each sample's z, as in the overview's experiments (0.25).
+    """
 
     epsilon: float = 1e-6
+    relative: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -108,7 +129,11 @@ class Epsilon(Rule):
 
     def propagate(self, call: LinearCall, message: Message, ledger: Ledger) -> tuple[Message, ...]:
         z = self._output(call, message)
-        s = share(message.relevance, z, self.epsilon, self._bias(call.map), ledger)
+        epsilon: float | Tensor = self.epsilon
+        if self.relative:
+            size = z.square().mean(tuple(range(1, z.ndim)), keepdim=True).sqrt()
+            epsilon = self.epsilon * size.clamp(min=torch.finfo(z.dtype).tiny)
+        s = share(message.relevance, z, epsilon, self._bias(call.map), ledger)
         return _times(call.inputs, call.map.vjp(s))
 
 
@@ -151,7 +176,8 @@ class Gamma(Rule):
             raise ValueError(f"gamma must be >= 0, got {self.gamma}")
 
     def propagate(self, call: LinearCall, message: Message, ledger: Ledger) -> tuple[Message, ...]:
-        if call.nonnegative and call.rectified and message.vanishes:
+        whole = self.bias == "absorb" or call.map.bias is None  # or z without its bias may be < 0 at an active neuron
+        if call.nonnegative and call.rectified and message.vanishes and whole:
             favoured = call.map.modified(lambda w: torch.add(w, w.clamp(min=0), alpha=self.gamma))
             b = self._bias(favoured)
             s = share(message.relevance, add(favoured.forward(*call.inputs), b), self.epsilon, b, ledger)
@@ -284,6 +310,7 @@ class Reference(Rule):
     """
 
     reference: Tensor | None = None
+    takes_reference: ClassVar[bool] = True
 
     def propagate(self, call: LinearCall, message: Message, ledger: Ledger) -> tuple[Message, ...]:
         own = self.reference
@@ -358,12 +385,19 @@ class SignalTakesAll(_ProductRule):
     """
 
 
-def stabilize(z: Tensor, epsilon: float) -> Tensor:
+def stabilize(z: Tensor, epsilon: float | Tensor) -> Tensor:
     """``st(z) = z + ε sgn(z)`` with ``sgn(0) = 1``."""
-    return torch.where(z < 0, z.new_tensor(-epsilon), z.new_tensor(epsilon)).add_(z)
+    epsilon = torch.as_tensor(epsilon, dtype=z.dtype, device=z.device)
+    return torch.where(z < 0, -epsilon, epsilon).add_(z)
 
 
-def share(relevance: Tensor, z: Tensor, epsilon: float, bias: Tensor | None, ledger: Ledger) -> Tensor:
+def _short(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return f"tensor{tuple(value.shape)}"
+    return f"{value:g}" if isinstance(value, float) else repr(value)
+
+
+def share(relevance: Tensor, z: Tensor, epsilon: float | Tensor, bias: Tensor | None, ledger: Ledger) -> Tensor:
     """``s = R / st(z)``; what the bias and the stabiliser take goes into the ledger."""
     denominator = stabilize(z, epsilon)
     if not ledger.enabled:

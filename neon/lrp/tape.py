@@ -21,7 +21,7 @@ from torch.overrides import TorchFunctionMode
 from neon.errors import UnsupportedOperationError
 from neon.lrp.decompose import DECOMPOSITIONS
 
-__all__ = ["Operation", "Retention", "Slot", "Tape", "record"]
+__all__ = ["Operation", "Retention", "Slot", "Tape", "assigned", "record", "viewed", "written"]
 
 
 class Slot(NamedTuple):
@@ -153,7 +153,7 @@ def record(
     """
     recorder = _Recorder(names, retention, checkpoint_every)
     aliases = [tensor.detach() for tensor in inputs]
-    recorder.tape.inputs = tuple(recorder.track(alias, keep=True) for alias in aliases)
+    recorder.explain(aliases)
     with torch.no_grad(), recorder:
         output = model(*aliases)
     if not isinstance(output, Tensor):
@@ -183,16 +183,26 @@ class _Recorder(TorchFunctionMode):
         self._checkpoint_every = checkpoint_every
         self._tracked: dict[int, tuple[weakref.ref[Tensor], int]] = {}
         self._stale: dict[int, str] = {}
+        self._overwritten: list[Tensor] = []  # constants that were written into: what they held before
+        self._callers: dict[int, Tensor] = {}  # the explained inputs by their memory, which stays the caller's own
         self._kept_as_input: set[int] = set()
+
+    def explain(self, inputs: Sequence[Tensor]) -> None:
+        self.tape.inputs = tuple(self.track(x, keep=True) for x in inputs)
+        self._callers = {_memory(x): x for x in inputs}
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         args, kwargs = tuple(args), dict(kwargs or {})
+        self._refuse_overwritten(func, (args, kwargs))
         inputs = tuple(slot for leaf in _leaves((args, kwargs)) if (slot := self.slot(leaf)) is not None)
         if not inputs or func in _CONSTANT:
             return func(*args, **kwargs)
         if func in DECOMPOSITIONS:
             with self:
-                return DECOMPOSITIONS[func](*args, **kwargs)
+                result = DECOMPOSITIONS[func](*args, **kwargs)
+            if all(self.slot(leaf) is None for leaf in _leaves(result)):
+                raise UnsupportedOperationError(f"{function_name(func)}: only what it holds constant is explained")
+            return result
         name, module = function_name(func), self._module_name((args, kwargs))
         for slot in inputs:
             if slot in self._stale:
@@ -203,18 +213,20 @@ class _Recorder(TorchFunctionMode):
         func, args, kwargs, rebound = _out_of_place(func, args, kwargs)
         result = func(*args, **kwargs)
         outputs = carriers(result) or self._indices(result, inputs)
+        if rebound is not None and not outputs:
+            rebound.data = result
+            return rebound
         if not outputs or all(self.slot(output) is not None for output in outputs):
             return result  # a question (shape, comparison), or the very same tensor (dropout in eval, contiguous)
         frozen = functools.partial(_replace, leaf=lambda leaf: leaf if (s := self.slot(leaf)) is None else Slot(s))
         frozen_args, frozen_kwargs = frozen(args), frozen(kwargs)
         self._retain(self._retention(func), args, kwargs, inputs)
         keep = self._retention(func).output
-        if rebound is not None:
-            slots: tuple[int, ...] = (self._rebind(rebound, result, name, keep),)
-            result = rebound
-        else:
-            slots = tuple(self.track(output, keep=keep) for output in outputs)
+        slots = tuple(self.track(output, keep=keep) for output in outputs)
         self.tape.operations.append(Operation(func, frozen_args, frozen_kwargs, inputs, slots, module))
+        if rebound is not None:
+            self._rebind(rebound, result, name, module)
+            result = rebound
         if self._checkpoint_every is not None and len(self.tape.operations) % self._checkpoint_every == 0:
             for reference, slot in list(self._tracked.values()):
                 alive = reference()
@@ -251,15 +263,70 @@ class _Recorder(TorchFunctionMode):
                 if slot not in self._kept_as_input and slot not in self.tape.inputs:
                     self.tape.values.pop(slot, None)
 
-    def _rebind(self, target: Tensor, result: Tensor, name: str, keep: bool) -> int:
-        """Let the caller's tensor hold the new value; whoever still holds the old memory becomes stale."""
-        memory = target.untyped_storage().data_ptr()
-        for reference, slot in list(self._tracked.values()):
-            other = reference()
-            if other is not None and other is not target and other.untyped_storage().data_ptr() == memory:
-                self._stale[slot] = name
-        target.data = result
-        return self.track(target, keep)
+    def _rebind(self, target: Tensor, result: Tensor, name: str, module: str) -> None:
+        """Let the caller's tensor hold the new value, and whatever shares memory with it see the change.
+
+        The memory itself is left alone: the tensor that owns it (``root``) gets new memory, of which all tracked
+        views become views.
+        """
+        memory = _memory(target)
+        base = target._base
+        root = self._callers.get(memory, base if base is not None and _memory(base) == memory else target)
+        if not memory:  # of empty tensors
+            target.data = result
+            self._follow(target, result)
+            return
+        alive = [tensor for reference, _ in list(self._tracked.values()) if (tensor := reference()) is not None]
+        views = [
+            tensor for tensor in alive if tensor is not root and tensor is not target and _memory(tensor) == memory
+        ]
+        if target is not root:
+            views.append(target)
+        if views and not (root.is_contiguous() and (target is not root or result.is_contiguous())):
+            self._stale.update((slot, name) for view in views if (slot := self.slot(view)) is not None)
+            views = []
+        places = [(tuple(v.shape), v.stride(), int(v.storage_offset() - root.storage_offset())) for v in views]
+        before = root.detach()
+        if self.slot(root) is None:
+            self._overwritten.append(before)
+        if target is root:
+            root.data = result
+            self._follow(root, result)
+        elif views:
+            source = before if (slot := self.slot(root)) is None else Slot(slot)
+            root.data = written(before, result, *places[-1])
+            self._derive(written, (source, Slot(self._slot(result)), *places[-1]), root, module)
+        else:
+            target.data = result
+            self._follow(target, result)
+        for view, place in zip(views, places, strict=True):
+            view.data = viewed(root, *place)
+            self._derive(viewed, (Slot(self._slot(root)), *place), view, module)
+
+    def _slot(self, tensor: Tensor) -> int:
+        slot = self.slot(tensor)
+        assert slot is not None
+        return slot
+
+    def _follow(self, tensor: Tensor, result: Tensor) -> None:
+        """Let a tensor stand for the slot of a result."""
+        self._tracked[id(tensor)] = (weakref.ref(tensor), self._slot(result))
+
+    def _derive(self, function: Callable[..., Tensor], args: tuple[Any, ...], output: Tensor, module: str) -> None:
+        inputs = tuple(arg.index for arg in args if isinstance(arg, Slot))
+        slots = (self.track(output, keep=False),)
+        self.tape.operations.append(Operation(function, args, {}, inputs, slots, module))
+
+    def _refuse_overwritten(self, func: Any, arguments: Any) -> None:
+        """Views of a constant are not known: one that shows what was overwritten since must not be read."""
+        if not self._overwritten or func in _CONSTANT:
+            return
+        memories = {_memory(tensor) for tensor in self._overwritten}
+        for leaf in _leaves(arguments):
+            if type(leaf) is Tensor and self.slot(leaf) is None and _memory(leaf) in memories:
+                raise UnsupportedOperationError(
+                    f"{function_name(func)} reads a view of memory that was written in place since; take the view anew"
+                )
 
     def _module_name(self, arguments: Any) -> str:
         if self._names is None:
@@ -277,6 +344,29 @@ class _Recorder(TorchFunctionMode):
                     return self._names[id(owner)]
             frame = frame.f_back  # type: ignore[assignment]
         return ""
+
+
+def assigned(target: Tensor, index: Any, value: Any) -> Tensor:
+    """``target[index] = value``, out of place."""
+    result = target.clone()
+    result[index] = value
+    return result
+
+
+def written(root: Tensor, value: Tensor, shape: tuple[int, ...], stride: tuple[int, ...], offset: int) -> Tensor:
+    """A contiguous tensor with a value in place of one of its views."""
+    result = root.clone(memory_format=torch.contiguous_format)
+    result.as_strided(shape, stride, offset).copy_(value)
+    return result
+
+
+def viewed(root: Tensor, shape: tuple[int, ...], stride: tuple[int, ...], offset: int) -> Tensor:
+    """A view of a contiguous tensor."""
+    return root.as_strided(shape, stride, root.storage_offset() + offset)
+
+
+def _memory(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()
 
 
 def module_names(model: Any) -> dict[int, str]:
@@ -322,13 +412,15 @@ def _out_of_place(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> t
     name = getattr(func, "__name__", "")
     if kwargs.get("out") is not None:
         raise UnsupportedOperationError(f"{name}(..., out=...) writes into a given tensor; use its return value")
+    if name in ("copy_", "fill_", "zero_"):
+        return assigned, (args[0], ..., *(args[1:2] or (0.0,))), {}, args[0]
     if name.endswith("_") and not name.endswith("__"):
         for owner in (torch.Tensor, torch, torch.nn.functional):
             plain = getattr(owner, name[:-1], None)
             if plain is not None and args and isinstance(args[0], Tensor):
                 return plain, args, kwargs, args[0]
     if name == "__setitem__":
-        raise UnsupportedOperationError("item assignment into a tensor that depends on the explained input")
+        return assigned, args, {}, args[0]
     parameters = _parameters(func)
     if "inplace" in parameters:
         position = parameters.index("inplace")

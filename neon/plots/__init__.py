@@ -1,7 +1,7 @@
-"""Plots of explanations: bar, beeswarm, waterfall, heatmap. Red is positive relevance, blue is negative.
+"""Plots of explanations: bar, beeswarm, waterfall, heatmap, and of tokens. Red is positive relevance, blue is negative.
 
-Each takes an explanation (`heatmap` also an array) and `ax=None`, draws and returns the axes; none shows a
-window or changes matplotlib's settings. matplotlib is imported at first use.
+Each takes an explanation (`heatmap` also an array, `tokens` words and their relevance) and `ax=None`, draws and
+returns the axes; none shows a window or changes matplotlib's settings. matplotlib is imported at first use.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from neon.plots._bar import bar
     from neon.plots._beeswarm import beeswarm
     from neon.plots._heatmap import heatmap
+    from neon.plots._tokens import tokens
     from neon.plots._waterfall import waterfall
 
-__all__ = ["bar", "beeswarm", "heatmap", "waterfall"]
+__all__ = ["bar", "beeswarm", "heatmap", "tokens", "waterfall"]
 
 
 def __getattr__(name: str) -> Any:

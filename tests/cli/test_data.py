@@ -20,9 +20,10 @@ NAMES = ["breast_cancer.csv", "sensors.csv", "wine.csv", "wine_new.csv"]
 
 
 def test_the_script_writes_the_same_bytes(tmp_path: Path) -> None:
-    runpy.run_path(str(DATA / "make.py"))["main"](tmp_path)
-    assert sorted(file.name for file in tmp_path.iterdir()) == NAMES
-    for name in NAMES:
+    for script in ("make.py", "make_reviews.py"):
+        runpy.run_path(str(DATA / script))["main"](tmp_path)
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted([*NAMES, "reviews.csv"])
+    for name in [*NAMES, "reviews.csv"]:
         assert (tmp_path / name).read_bytes() == (DATA / name).read_bytes(), name
 
 

@@ -118,7 +118,7 @@ treat(
 )  # fmt: skip
 treat(
     F.gelu, F.silu, F.mish, F.elu, F.selu, F.celu, F.leaky_relu, F.hardswish, F.hardtanh, F.softsign, F.logsigmoid,
-    F.tanhshrink, F.softshrink, F.hardshrink, F.threshold, torch.selu, torch.celu,
+    F.prelu, torch.prelu, T.prelu, F.tanhshrink, F.softshrink, F.hardshrink, F.threshold, torch.selu, torch.celu,
     F.tanh, torch.tanh, T.tanh, torch.pow, T.pow, T.__pow__, torch.log, T.log, torch.log1p, T.log1p, torch.expm1,
     T.expm1, torch.sin, T.sin, torch.cos, T.cos, torch.clamp, T.clamp, torch.sign, T.sign, torch.reciprocal,
     T.reciprocal, T.__rtruediv__, torch.erf, T.erf, torch.atan, T.atan, torch.sinh, torch.cosh, torch.asinh,

@@ -18,6 +18,7 @@ from neon.lrp.linear_maps import (
     Dense,
     Dot,
     Fixed,
+    Joint,
     LeftMatmul,
     LinearMap,
     Signed,
@@ -90,6 +91,30 @@ def _interpolate(
 
 def _fixed(call: Call, input: Tensor, *args: Any, **kwargs: Any) -> LinearMap:
     return Fixed(input.new_ones(()), None, function_of_input(call), input)
+
+
+def _accumulated(call: Call, input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> LinearMap:
+    """``index_add`` and ``scatter_add``: values added up at the places that an index says."""
+
+    def function(*inputs: Tensor, constant: Callable[[Tensor], Tensor] = torch.zeros_like) -> Tensor:
+        queue = iter(inputs)
+        args, kwargs = call.arguments(
+            lambda _: next(queue),
+            lambda leaf: constant(leaf) if isinstance(leaf, Tensor) and leaf.is_floating_point() else leaf,
+        )
+        result: Tensor = call.operation.function(*args, **kwargs)
+        return result
+
+    likes = tuple(call.blank(slot) for slot in call.inputs)
+    # What a constant contributes stands where a bias does.
+    bias = function(torch.zeros_like(likes[0]), constant=torch.clone) if len(likes) == 1 else None
+    return Joint(likes[0].new_ones(()), bias, function, likes, nonnegative=alpha >= 0)
+
+
+def _grid_sampler(
+    call: Call, input: Tensor, grid: Tensor, interpolation_mode: int, padding_mode: int, align_corners: bool
+) -> LinearMap:
+    return Fixed(input.new_ones(()), None, function_of_input(call), input, nonnegative=interpolation_mode != _BICUBIC)
 
 
 def _addmm(call: Call, input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> LinearMap:
@@ -314,6 +339,7 @@ def _channels(vector: Tensor | None, axes: int) -> Any:
 
 
 T = torch.Tensor
+_BICUBIC = 2  # of torch.grid_sampler's interpolation modes
 treat(F.linear, by=Linear(_linear, "dense"))
 treat(
     torch.matmul, T.matmul, T.__matmul__, T.__rmatmul__, torch.mm, T.mm, torch.sparse.mm,
@@ -322,6 +348,11 @@ treat(
 treat(torch.bmm, T.bmm, by=LinearOrProduct(Linear(_bmm, "dense")))
 treat(torch.einsum, by=LinearOrProduct(Linear(_einsum, "dense")))
 treat(F.interpolate, F.upsample, by=Linear(_interpolate, "pooling"))
+treat(torch.grid_sampler, by=Linear(_grid_sampler, "pooling"))
+treat(
+    torch.index_add, T.index_add, torch.scatter_add, T.scatter_add,
+    by=Linear(_accumulated, "pooling"),
+)  # fmt: skip
 treat(torch.cumsum, T.cumsum, by=Linear(_fixed, "pooling"))
 treat(torch.addmm, T.addmm, by=Linear(_addmm, "dense"))
 treat(torch.conv1d, torch.conv2d, torch.conv3d, by=Linear(_convolution, "convolution"))

@@ -18,19 +18,21 @@ __all__ = ["LogSumExp", "WinnerTakesAll"]
 
 
 class WinnerTakesAll(Treatment):
-    """A maximum or minimum over elements: relevance goes to the element that was chosen.
+    """A maximum, minimum or the largest few of elements: relevance goes to those that were chosen.
 
-    The function's own subgradient picks the winner, ties as torch breaks them.
+    The function's own subgradient picks the winner, ties as torch breaks them. Where a constant wins it keeps the
+    relevance.
     """
 
     retention = Retention(inputs=True)
 
     def check(self, call: Call, rule: Rule | None) -> None:
-        if len(call.inputs) != 1:
-            raise UnsupportedOperationError(f"{call.operation.name} of two tensors that both depend on the input")
+        specs = call.tape.specs
+        if _against_constant(call) and specs[call.inputs[0]].shape != specs[call.output].shape:
+            raise UnsupportedOperationError(f"{call.operation.name} that broadcasts its input to a new shape")
 
     def nonnegative(self, call: Call) -> bool:
-        return call.inputs[0] in call.nonnegative
+        return not _against_constant(call) and all(slot in call.nonnegative for slot in call.inputs)
 
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
@@ -38,12 +40,22 @@ class WinnerTakesAll(Treatment):
         message = messages[0]
         assert message is not None
         with torch.enable_grad():
-            probe = call.value(call.inputs[0]).detach().requires_grad_()
-            args, kwargs = call.arguments(lambda _: probe)
+            probes = [call.value(slot).detach().requires_grad_() for slot in call.inputs]
+            queue = iter(probes)
+            args, kwargs = call.arguments(lambda _: next(queue))
             output = call.operation.function(*args, **kwargs)
             output = output if isinstance(output, torch.Tensor) else output[0]
-        (moved,) = torch.autograd.grad(output, probe, message.relevance)
-        return (Message.of_relevance(moved, vanishes=message.vanishes),)
+        moved = torch.autograd.grad(output, probes, message.relevance, retain_graph=ledger.enabled)
+        if ledger.enabled and _against_constant(call):
+            shares = torch.autograd.grad(output, probes, torch.ones_like(output))
+            ledger.absorb("constant", message.relevance * (1 - shares[0]))
+        return tuple(Message.of_relevance(part, vanishes=message.vanishes) for part in moved)
+
+
+def _against_constant(call: Call) -> bool:
+    """Whether an explained value competes with a constant, element by element."""
+    arguments = (*call.operation.args, *call.operation.kwargs.values())
+    return len(call.inputs) == 1 and any(isinstance(argument, Tensor) for argument in arguments)
 
 
 class LogSumExp(Treatment):
@@ -97,7 +109,9 @@ T = torch.Tensor
 treat(
     F.max_pool1d, F.max_pool2d, F.max_pool3d, torch.max_pool1d, torch.max_pool2d, torch.max_pool3d,
     F.adaptive_max_pool1d, F.adaptive_max_pool2d, F.adaptive_max_pool3d,
-    T.max, torch.max, T.min, torch.min,
+    T.max, torch.max, T.min, torch.min, torch.maximum, T.maximum, torch.minimum, T.minimum,
+    torch.topk, T.topk, torch.sort, T.sort, torch.kthvalue, T.kthvalue,
+    torch.amax, T.amax, torch.amin, T.amin,
     by=WinnerTakesAll(),
 )  # fmt: skip
 treat(torch.logsumexp, T.logsumexp, torch.special.logsumexp, by=LogSumExp())

@@ -6,10 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from neon.errors import UnsupportedOperationError
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations.table import Call, Treatment, treat
 from neon.lrp.rules import Rule
-from neon.lrp.tape import Retention, Slot, carriers
+from neon.lrp.tape import Retention, Slot, assigned, carriers, viewed, written
 
 __all__ = ["Embedding", "Movement"]
 
@@ -18,6 +19,12 @@ class Movement(Treatment):
     """A function whose output elements are input elements (or constants): its transpose moves relevance back."""
 
     retention = Retention(inputs=False)
+
+    def check(self, call: Call, rule: Rule | None) -> None:
+        kwargs, args = call.operation.kwargs, call.operation.args
+        accumulates = call.operation.function in _PUT and kwargs.get("accumulate", len(args) > 3 and args[3])
+        if accumulates or kwargs.get("reduce") is not None:
+            raise UnsupportedOperationError(f"{call.operation.name} that accumulates; use index_add or scatter_add")
 
     def nonnegative(self, call: Call) -> bool:
         return not _inserts(call) and all(slot in call.nonnegative for slot in call.inputs)
@@ -95,6 +102,7 @@ def _reference(call: Call, slot: int) -> Tensor:
 
 
 T = torch.Tensor
+_PUT = {torch.index_put, T.index_put}
 _JOIN = {torch.cat, torch.concat, torch.concatenate, torch.stack, torch.hstack, torch.vstack}
 _INSERT = {
     F.pad,
@@ -103,6 +111,14 @@ _INSERT = {
     torch.masked_fill,
     torch.where,
     T.where,
+    assigned,
+    written,
+    torch.index_put,
+    T.index_put,
+    torch.scatter,
+    T.scatter,
+    torch.index_copy,
+    T.index_copy,
     torch._C._VariableFunctions._pad_packed_sequence,
 }
 treat(
@@ -117,7 +133,9 @@ treat(
     T.__getitem__, T.narrow, torch.narrow, T.select, torch.select, T.index_select, torch.index_select, T.gather,
     torch.gather, torch.take_along_dim, T.roll, torch.roll, T.flip, torch.flip, T.diagonal, torch.diagonal,
     F.pad, torch.constant_pad_nd, T.masked_fill, torch.masked_fill, F.pixel_shuffle, F.pixel_unshuffle,
-    F.unfold, T.unfold, torch.channel_shuffle, torch.where, T.where, torch.tril, T.tril, torch.triu, T.triu,
+    F.unfold, T.unfold, torch.channel_shuffle, torch.where, T.where, assigned, written, viewed,
+    torch.index_put, T.index_put, torch.scatter, T.scatter, torch.index_copy, T.index_copy,
+    torch.tril, T.tril, torch.triu, T.triu,
     torch._C._VariableFunctions._pack_padded_sequence, torch._C._VariableFunctions._pad_packed_sequence,
     by=Movement(),
 )  # fmt: skip
