@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -16,10 +17,12 @@ from torch import Tensor
 from neon.converters import Encoding, Network, neuralize
 from neon.converters.intake import check_finite, column_names, numeric
 from neon.converters.network import take
+from neon.converters.registry import takes_data
 from neon.explanation import Explanation
 from neon.lrp import LRP
 from neon.lrp.composites import Composite
 from neon.lrp.rules import Rule
+from neon.lrp.targets import checked_index
 
 __all__ = ["Explainer", "explain"]
 
@@ -43,11 +46,12 @@ class Explainer:
         The LRP rules. Default: the network's own.
     reference : array-like (n_features,) or (n_rows, n_features), optional
         What "no evidence" looks like: a point or background rows. Default: stated by ``network.reference``, else the
-        origin of the model's linear map. Models with no use for one refuse it.
+        origin of the model's linear map. Models with no use for one refuse it. A clustering without ``predict``
+        (DBSCAN, ...): the rows that it was fitted on.
     device : str, optional
-        "cpu" (default), "cuda", ...
+        "cpu" (default for fitted models), "cuda", ... A torch module is explained where it is.
     dtype : torch.dtype, optional
-        Default float64 for fitted models, the module's own for torch modules.
+        Default float64 for fitted models; a torch module is explained in its own.
     batch_size : int, optional
         Rows at a time. Default: as many as fit a memory budget, measured on the first rows.
     progress : bool, optional
@@ -70,23 +74,18 @@ class Explainer:
         batch_size: int | None = None,
         progress: bool | None = None,
     ) -> None:
-        device = torch.device("cpu" if device is None else device)
-        if device.type == "cuda" and not torch.cuda.is_available():
-            raise ValueError(f"device={str(device)!r} was asked for, but torch finds no CUDA device; use device='cpu'")
         if batch_size is not None and batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
         is_torch = isinstance(model, torch.nn.Module)
         if is_torch and output is not None:
             raise ValueError("output= chooses among a fitted model's functions; a torch module has one")
-        network = model if is_torch else neuralize(model, output=output)
+        data = None if is_torch or not takes_data(model) else reference
+        network = model if is_torch else neuralize(model, output=output, reference=data)
+        reference = None if data is not None else reference
         self._fitted = isinstance(network, Network)
-        if dtype is None:
-            own = next((p.dtype for p in network.parameters() if p.is_floating_point()), torch.float32)
-            dtype = torch.float64 if self._fitted else own
-        if not is_torch:
-            network = network.to(device=device, dtype=dtype)
-        self.network = network
-        self.device, self.dtype, self.batch_size, self.progress = device, dtype, batch_size, progress
+        self.device, self.dtype = _placement(network, device, dtype, movable=not is_torch)
+        self.network = network if is_torch else network.to(device=self.device, dtype=self.dtype)
+        self.batch_size, self.progress = batch_size, progress
         takes_reference = self._fitted and network.takes_reference
         if reference is not None and not takes_reference:
             raise ValueError(
@@ -97,8 +96,13 @@ class Explainer:
             composite = "neon" if reference is not None else getattr(network, "composite", "epsilon")
         self._lrp = LRP(network, composite)
         self._reference: Tensor | None = None
-        if takes_reference and self._lrp.composite.name == "neon":
+        if takes_reference and self._lrp.composite.takes_reference:
             self._reference = self._tensor(self._reference_rows(reference))
+        elif reference is not None:
+            raise ValueError(
+                f"composite {self._lrp.composite.name!r} has no rule that is relative to a reference point; leave "
+                "reference=None, or use composite='neon' (rules.Reference in a composite of your own)"
+            )
         self._references: dict[int, Tensor] | None = None
         self._chunk_rows: int | None = None
         if self._fitted:
@@ -182,7 +186,11 @@ class Explainer:
         if every:
             columns = [torch.full((n,), c, device=x.device) for c in range(output.shape[1])]
         else:
-            columns = [self._predicted(rows, output) if target is None else torch.as_tensor(target, device=x.device)]
+            columns = [
+                self._predicted(rows, output)
+                if target is None
+                else checked_index(target, n, output.shape[1], output.device)
+            ]
         walks = [recording.propagate(column, account=True) for column in columns]
         base = torch.zeros_like(output[:1]) if recording.base is None else recording.base
         names = list(dict.fromkeys(name for walk in walks for name in walk.ledger.absorbed))
@@ -207,12 +215,17 @@ class Explainer:
         self, found: _Collected, rows: Any, numbers: Any, names: Sequence[str] | None, every: bool
     ) -> Explanation:
         values, prediction = found.parts["values"], found.parts["prediction"]
-        outside = len(np.unique(np.nonzero(~np.isfinite(prediction))[0]))
-        if outside:
+        outside = np.unique(np.nonzero(~np.isfinite(prediction))[0])
+        if len(outside) and getattr(self.network, "infinite", False):
             warnings.warn(
-                f"{outside} rows have an infinite {self._explains}: they lie outside the support of every kernel "
+                f"{len(outside)} rows have an infinite {self._explains}: they lie outside the support of every kernel "
                 "(log p = -inf) and their relevance is NaN. A gaussian kernel has no such rows.",
                 stacklevel=3,
+            )
+        elif len(outside):
+            raise ValueError(
+                f"the network gives NaN or infinity for {len(outside)} rows, the first of them {outside[0]}: a step "
+                "such as log or sqrt got a value outside its domain, or numbers grew too large"
             )
         outputs = ("target function",) if found.n_outputs is None else self._output_names(found.n_outputs)
         shape = values.shape[1:-1] if every else values.shape[1:]
@@ -231,6 +244,8 @@ class Explainer:
             target=None if every else found.parts["target"].astype(int),
             explains=self._explains,
         )
+        if not self._fitted:
+            _check_sums(explanation)
         return explanation if encoding is None else decoded(explanation, encoding, rows, names)
 
     @property
@@ -255,6 +270,8 @@ class Explainer:
             if self.network.reference is not None:
                 return np.asarray(self.network.reference, dtype=np.float64)
             return np.zeros((1, self.network.intake.n_encoded))
+        if hasattr(reference, "to_frame") and hasattr(reference, "index"):  # a Series: one row, with names
+            reference = reference.to_frame().T
         if not hasattr(reference, "columns") and not sparse.issparse(reference):
             reference = np.atleast_2d(np.asarray(reference))
         rows = self.network.intake.numbers(self.network.intake.rows(reference)[0])
@@ -272,11 +289,16 @@ class Explainer:
         return np.array([table[label] for label in labels.tolist()], dtype=int).reshape(n_rows)
 
     def _index(self, label: Any) -> int:
+        label = label.item() if isinstance(label, np.generic) else label
         classes = getattr(self.network, "classes", None)
         if classes is not None:
             found = np.flatnonzero(np.asarray(classes) == label)
             if len(found):
                 return int(found[0])
+            if np.asarray(classes).dtype.kind in "iufb" and not isinstance(label, str):
+                raise ValueError(
+                    f"unknown target {label!r}: no class label; choose from {np.asarray(classes).tolist()} or 'all'"
+                )
         outputs = getattr(self.network, "output_names", None)
         if isinstance(label, str) and outputs is not None and label in outputs:
             return list(outputs).index(label)
@@ -319,6 +341,45 @@ class _Collected:
         if name not in arrays:
             arrays[name] = np.zeros((self.n_rows, *tensor.shape[1:]))
         torch.from_numpy(arrays[name][start : start + len(tensor)]).copy_(tensor)
+
+
+def _placement(
+    network: torch.nn.Module, device: str | torch.device | None, dtype: torch.dtype | None, *, movable: bool
+) -> tuple[torch.device, torch.dtype]:
+    """Where to compute and in what precision; the caller's own module stays where and what it is."""
+    weights = [w for w in itertools.chain(network.parameters(), network.buffers()) if w.is_floating_point()]
+    own_device = weights[0].device if weights else torch.device("cpu")
+    own_dtype = weights[0].dtype if weights else torch.float64 if movable else torch.float32
+    if dtype is not None and dtype not in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
+        raise ValueError(f"dtype must be a floating torch dtype such as torch.float32, got {dtype!r}")
+    if movable and dtype in (torch.float16, torch.bfloat16):
+        raise ValueError(f"dtype={dtype}: fitted models are explained in torch.float32 or torch.float64")
+    try:
+        asked = own_device if device is None else torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(f"device={device!r} is unknown to torch; use 'cpu' or 'cuda'") from error
+    if asked.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device={str(device)!r} was asked for, but torch finds no CUDA device; use device='cpu'")
+    if not movable and weights and (asked.type != own_device.type or dtype not in (None, own_dtype)):
+        raise ValueError(
+            f"the module is on {own_device} in {own_dtype}; to explain it on {asked} in {dtype or own_dtype} move a "
+            "copy of it there yourself: module.to(device, dtype)"
+        )
+    return asked, dtype or own_dtype
+
+
+def _check_sums(explanation: Explanation) -> None:
+    """A torch module may pack its samples in ways that leave no telling which one a residual belongs to."""
+    size = np.abs(explanation.values).sum(tuple(range(1, 1 + len(explanation.feature_shape)))) + np.abs(
+        explanation.prediction
+    )
+    if explanation.conservation_error() > 1e-2 * float(size.max(initial=0.0)):
+        warnings.warn(
+            "relevance and residuals of single samples do not add up to their predictions: the module mixes its "
+            "samples (time-first sequences, packed batches, batch statistics). Explain one at a time: batch_size=1",
+            RuntimeWarning,
+            stacklevel=4,
+        )
 
 
 def decoded(explanation: Explanation, encoding: Encoding, rows: Any, names: Sequence[str]) -> Explanation:

@@ -46,6 +46,8 @@ class Conversion:
         What comes before the layers. Default: the model's columns are numbers and go into them as they are.
     missing : bool
         Whether NaN is a value that the model takes.
+    infinite : bool
+        Whether an output may be infinite: outside the support of a density.
     n_features : int, optional
     feature_names : tuple of str, optional
         What a model without scikit-learn's ``n_features_in_`` and ``feature_names_in_`` takes.
@@ -64,5 +66,6 @@ class Conversion:
     inverse: Callable[[np.ndarray], np.ndarray] | None = None
     encoding: Encoding | None = None
     missing: bool = False
+    infinite: bool = False
     n_features: int | None = None
     feature_names: tuple[str, ...] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +12,11 @@ import torch
 from scipy import sparse
 
 from neon.converters.base import Conversion
-from neon.converters.encoding import Encoding, names_of
+from neon.converters.encoding import Encoding, Text, Transform, names_of
 from neon.converters.registry import convert, register, within
 from neon.nn import Affine, Linear, SideBySide, plain_linear
 
-__all__ = ["convert_column_transformer", "convert_feature_union"]
+__all__ = ["convert_column_transformer", "convert_feature_union", "folded"]
 
 
 def convert_column_transformer(
@@ -29,27 +30,33 @@ def convert_column_transformer(
         if (isinstance(transformer, str) and transformer == "drop") or not len(chosen):
             continue
         picked = Encoding(_Pick(columns, chosen), chosen, tuple(given[i] for i in chosen))
-        if isinstance(transformer, str):  # "passthrough"
-            branches.append(Conversion(torch.nn.Sequential(), "columns", picked.names, picked, encoding=picked))
-            continue
-        part = convert(transformer, form=form, path=within(path, name))
+        part = (
+            None
+            if isinstance(transformer, str)
+            else convert(transformer, form=form, path=within(path, name), step=True)
+        )
         branches.append(_reading(picked, part))
     return _side_by_side(model, branches, form)
 
 
 def convert_feature_union(model: Any, *, output: str | None = None, form: str = "fused", path: str = "") -> Conversion:
     """Each branch reads all columns; weighted, where the union has weights."""
-    n = int(model.n_features_in_)
     weights = model.transformer_weights or {}
-    everything = Encoding(_identity, np.arange(n), _given(model))
+    parts = [
+        (
+            name,
+            None
+            if transformer == "passthrough"
+            else convert(transformer, form=form, path=within(path, name), step=True),
+        )
+        for name, transformer in model.transformer_list
+        if not (isinstance(transformer, str) and transformer == "drop")
+    ]
+    records = any(part is not None and part.encoding is not None and part.encoding.records for _, part in parts)
+    given = ("record",) if records else _given(model)
+    everything = Encoding(_identity, np.arange(len(given)), given, records=records)
     branches = []
-    for name, transformer in model.transformer_list:
-        if isinstance(transformer, str) and transformer == "drop":
-            continue
-        if isinstance(transformer, str):  # "passthrough"
-            part = Conversion(torch.nn.Sequential(), "columns", everything.names, everything)
-        else:
-            part = convert(transformer, form=form, path=within(path, name))
+    for name, part in parts:
         branch = _reading(everything, part)
         if name in weights:
             branch.layers.append(Affine(np.full(len(branch.output_names), float(weights[name]))))
@@ -61,52 +68,78 @@ convert_column_transformer.nests = True  # type: ignore[attr-defined]
 convert_feature_union.nests = True  # type: ignore[attr-defined]
 
 
-def _reading(picked: Encoding, part: Conversion) -> Conversion:
-    """A branch that reads picked columns."""
+def _reading(picked: Encoding, part: Conversion | None) -> Conversion:
+    """A branch that reads picked columns; None passes them through."""
+    if part is None:
+        return Conversion(torch.nn.Sequential(), "columns", picked.names, picked, encoding=picked)
     encoding = picked if part.encoding is None else picked.then(part.encoding)
-    return Conversion(
-        part.layers, part.explains, part.output_names, part.own, encoding=encoding, inverse=part.inverse,
-        missing=part.missing,
-    )  # fmt: skip
+    return dataclasses.replace(part, layers=torch.nn.Sequential(*part.layers), encoding=encoding)
 
 
 def _side_by_side(model: Any, branches: list[Conversion], form: str) -> Conversion:
     encodings = [branch.encoding for branch in branches if branch.encoding is not None]
-    n_outputs = sum(len(branch.output_names) for branch in branches)
-    names = names_of(model, None, n_outputs)
-    encoding = Encoding(
-        _Beside(tuple(e.function for e in encodings)),
-        np.concatenate([e.source for e in encodings]) if encodings else np.zeros(0, dtype=np.int64),
-        tuple(name for e in encodings for name in e.names),
-        _replaced(encodings),
-    )
+    names = names_of(model, None, sum(len(branch.output_names) for branch in branches))
+    layered = any(len(branch.layers) for branch in branches)
     sizes = [len(e.source) for e in encodings]
+    encoding = Encoding(
+        _Beside(tuple(encodings)) if layered else Transform(model),
+        np.concatenate([e.source for e in encodings]) if encodings else np.zeros(0, dtype=np.int64),
+        _distinct(model, branches, encodings) if layered else names,
+        _ReplacedInAny(tuple(encodings)) if any(e.replaced for e in encodings) else None,
+        any(e.records for e in encodings),
+        _TextsOfAll(tuple(encodings)) if any(e.texts for e in encodings) else None,
+        tuple(dict.fromkeys(state for e in encodings for state in e.states)),
+    )
     return Conversion(
-        _merged([branch.layers for branch in branches], sizes, form),
-        type(model).__name__,
+        _merged([branch.layers for branch in branches], sizes, form) if layered else torch.nn.Sequential(),
+        f"columns of {type(model).__name__}",
         names,
-        model.transform,
+        Transform(model),
         encoding=encoding,
         inverse=_inverse(branches, sizes),
         missing=all(branch.missing for branch in branches if len(branch.layers)),
     )
 
 
+def _distinct(model: Any, branches: list[Conversion], encodings: list[Encoding]) -> tuple[str, ...]:
+    """Names of the encoded columns: where branches share names, with the branch's own before them."""
+    names = [name for e in encodings for name in e.names]
+    if len(set(names)) == len(names):
+        return tuple(names)
+    kept = [
+        name
+        for name, transformer, *columns in getattr(model, "transformers_", getattr(model, "transformer_list", ()))
+        if not (isinstance(transformer, str) and transformer == "drop")
+        and not (columns and not len(_positions(columns[0], model)))
+    ]
+    return tuple(f"{branch}__{name}" for branch, e in zip(kept, encodings, strict=True) for name in e.names)
+
+
+MERGED = 10**7  # entries of a matrix, above which linear maps stand side by side
+
+
 def _merged(branches: Sequence[torch.nn.Sequential], sizes: Sequence[int], form: str) -> torch.nn.Sequential:
     """Branches of scalings become one scaling, branches of linear maps one linear map; else they run side by side."""
     kinds = {type(layer) for branch in branches for layer in branch}
-    if not kinds:
-        return torch.nn.Sequential()
-    if kinds <= {Affine, Linear, torch.nn.Linear}:
+    if kinds == {Affine}:
+        maps = [_scaling(branch, size) for branch, size in zip(branches, sizes, strict=True)]
+        return torch.nn.Sequential(Affine(torch.cat([s for s, _ in maps]), torch.cat([t for _, t in maps])))
+    if kinds <= {Affine, Linear, torch.nn.Linear} and (form == "relu" or sum(sizes) ** 2 <= MERGED):
         maps = [_linear(branch, size) for branch, size in zip(branches, sizes, strict=True)]
         weight, bias = torch.block_diag(*(weight for weight, _ in maps)), torch.cat([bias for _, bias in maps])
-        if form == "relu":
-            return torch.nn.Sequential(plain_linear(weight, bias))
-        elementwise = kinds == {Affine}
-        return torch.nn.Sequential(Affine(weight.diagonal(), bias) if elementwise else Linear(weight, bias))
+        return torch.nn.Sequential(plain_linear(weight, bias) if form == "relu" else Linear(weight, bias))
     if form == "relu":
         raise ValueError("networks side by side are no row of Linear and ReLU: there is no exact ReLU form")
     return torch.nn.Sequential(SideBySide(branches, sizes))
+
+
+def _scaling(layers: torch.nn.Sequential, size: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Scalings in a row as one: scale and shift."""
+    scale, shift = torch.ones(size, dtype=torch.float64), torch.zeros(size, dtype=torch.float64)
+    for layer in layers:
+        assert isinstance(layer, Affine)
+        scale, shift = scale * layer.scale, shift * layer.scale + (0.0 if layer.shift is None else layer.shift)
+    return scale, shift
 
 
 def _linear(layers: torch.nn.Sequential, size: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -114,30 +147,60 @@ def _linear(layers: torch.nn.Sequential, size: int) -> tuple[torch.Tensor, torch
     weight, bias = torch.eye(size, dtype=torch.float64), torch.zeros(size, dtype=torch.float64)
     for layer in layers:
         if isinstance(layer, Affine):
-            matrix, constant = torch.diag(layer.scale.expand(len(bias))), layer.shift
+            weight, bias = layer.scale.expand(len(bias))[:, None] * weight, layer.scale * bias
+            bias = bias if layer.shift is None else bias + layer.shift
         else:
             assert isinstance(layer, Linear | torch.nn.Linear)
-            matrix, constant = layer.weight, layer.bias
-        weight, bias = matrix @ weight, matrix @ bias + (0.0 if constant is None else constant)
+            weight, bias = layer.weight @ weight, layer.weight @ bias
+            bias = bias if layer.bias is None else bias + layer.bias
     return weight, bias
 
 
 def _inverse(branches: list[Conversion], sizes: list[int]) -> Any:
-    if not all(branch.inverse is not None or not len(branch.layers) for branch in branches):
+    """Back through every branch; where a branch has no way back, there is none."""
+    backs = [branch.inverse if len(branch.layers) else _identity for branch in branches]
+    if any(back is None for back in backs):
         return None
     bounds = np.cumsum([len(branch.output_names) for branch in branches])[:-1]
 
     def inverse(Z: np.ndarray) -> np.ndarray:
         parts = np.split(Z, bounds, axis=1)
-        return np.concatenate(
-            [
-                part if branch.inverse is None or not len(branch.layers) else branch.inverse(part)
-                for branch, part in zip(branches, parts, strict=True)
-            ],
-            axis=1,
-        )
+        return np.concatenate([back(part) for back, part in zip(backs, parts, strict=True) if back is not None], axis=1)
 
     return inverse
+
+
+def folded(parts: list[Conversion]) -> list[Conversion]:
+    """Scalings that stand before an encoding, as encodings themselves: they, too, make a column from a column.
+
+    So provenance, missing entries and strings pass through imputers, encoders and selections in whatever order.
+    """
+    last = 0
+    for index, part in enumerate(parts):
+        last = index if part.encoding is not None else last
+        if not _elementwise(part.layers):
+            break
+    return [*map(_encoded, parts[:last]), *parts[last:]]
+
+
+def _elementwise(layers: torch.nn.Sequential) -> bool:
+    """Whether every output of these layers depends on the input in its own place alone."""
+    return all(
+        isinstance(layer, Affine)
+        or (isinstance(layer, torch.nn.Linear) and torch.equal(layer.weight, torch.diag(layer.weight.diagonal())))
+        for layer in layers
+    )
+
+
+def _encoded(part: Conversion) -> Conversion:
+    """A transformer with elementwise layers as an encoding."""
+    if not len(part.layers):
+        return part
+    source = np.arange(len(part.output_names)) if part.encoding is None else part.encoding.source
+    encoding = Encoding(part.own, source, part.output_names)
+    if part.encoding is not None:
+        encoding = dataclasses.replace(part.encoding, function=part.own, names=part.output_names)
+    return dataclasses.replace(part, layers=torch.nn.Sequential(), encoding=encoding, inverse=None)
 
 
 def _given(model: Any) -> tuple[str, ...]:
@@ -187,21 +250,58 @@ class _Pick:
 
 @dataclass(frozen=True, eq=False)
 class _Beside:
-    """The columns of several functions of the same rows."""
+    """The columns of several encodings of the same rows."""
 
-    functions: tuple[Any, ...]
+    encodings: tuple[Encoding, ...]
 
     def __call__(self, rows: Any) -> Any:
-        parts = [function(rows) for function in self.functions]
+        parts = [encoding(rows) for encoding in self.encodings]
         if any(sparse.issparse(part) for part in parts):
-            return sparse.hstack([sparse.csr_matrix(np.asarray(p)) if not sparse.issparse(p) else p for p in parts])
-        return np.concatenate([np.asarray(part, dtype=np.float64) for part in parts], axis=1)
+            return sparse.hstack([sparse.csr_matrix(part) for part in parts], format="csr")
+        return np.concatenate(parts, axis=1)
 
 
-def _replaced(encodings: list[Encoding]) -> Any:
+@dataclass(frozen=True, eq=False)
+class _ReplacedInAny:
     """Entries that the imputer of any branch replaces."""
-    found = [e.replaced for e in encodings if e.replaced is not None]
-    return (lambda rows: np.any([f(rows) for f in found], axis=0)) if found else None
+
+    encodings: tuple[Encoding, ...]
+
+    def __call__(self, rows: Any) -> np.ndarray:
+        return np.any([e.replaced(rows) for e in self.encodings if e.replaced is not None], axis=0)
+
+
+@dataclass(frozen=True, eq=False)
+class _TextsOfAll:
+    """The texts of all branches, one after the other; branches that read the same text share its pieces."""
+
+    encodings: tuple[Encoding, ...]
+
+    def __call__(self, rows: Any) -> list[Text]:
+        sizes = np.cumsum([0] + [len(e.source) for e in self.encodings])
+        merged: list[dict[tuple[int, tuple[str, ...]], Any]] = [{} for _ in range(rows.shape[0])]
+        for e, start in zip(self.encodings, sizes, strict=False):
+            if e.texts is None:
+                continue
+            column = int(e.source.max(initial=-1))
+            for found, text in zip(merged, e.texts(rows), strict=True):
+                shares = sparse.hstack(
+                    [
+                        sparse.csr_matrix((len(text.pieces), start)),
+                        text.shares,
+                        sparse.csr_matrix((len(text.pieces), sizes[-1] - start - text.shares.shape[1])),
+                    ],
+                    format="csr",
+                )
+                key = column, text.pieces
+                found[key] = found[key] + shares if key in found else shares
+        return [
+            Text(
+                tuple(piece for _, pieces in found for piece in pieces),
+                sparse.vstack(list(found.values()), format="csr") if found else sparse.csr_matrix((0, sizes[-1])),
+            )
+            for found in merged
+        ]
 
 
 register("sklearn.compose.ColumnTransformer", by=convert_column_transformer)

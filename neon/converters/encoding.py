@@ -10,7 +10,23 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-__all__ = ["Encoding"]
+__all__ = ["Encoding", "Text", "Transform", "names_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class Text:
+    """A document in pieces, and who owns the relevance of its tokens.
+
+    Attributes
+    ----------
+    pieces : tuple of str
+        In the document's order; what no token covers (punctuation, words that the model does not know) as well.
+    shares : sparse matrix (n_pieces, n_encoded)
+        The share of each encoded column's relevance that a piece owns; a token's shares add up to one.
+    """
+
+    pieces: tuple[str, ...]
+    shares: sparse.csr_matrix
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,18 +39,28 @@ class Encoding:
     Attributes
     ----------
     function : callable
-        Rows, as the transformer takes them, -> ndarray or sparse matrix (n_samples, n_encoded).
+        Rows, as the transformer takes them, -> ndarray, sparse matrix or frame (n_samples, n_encoded).
     source : ndarray of int (n_encoded,)
         The column that each encoded column depends on; -1 for none.
     names : tuple of str
     replaced : callable, optional
         Rows -> ndarray of bool (n_samples, n_columns): entries for which an imputer puts in a value.
+    records : bool
+        Whether a row is one thing, such as a document or a dict, and no row of columns: then the encoded columns are
+        the features.
+    texts : callable, optional
+        Rows -> list of `Text`, one for each row.
+    states : tuple of str
+        What is held fixed where a column does not depend on one column alone, in words.
     """
 
     function: Callable[[Any], Any]
     source: np.ndarray
     names: tuple[str, ...]
     replaced: Callable[[Any], np.ndarray] | None = None
+    records: bool = False
+    texts: Callable[[Any], list[Text]] | None = None
+    states: tuple[str, ...] = ()
 
     def __call__(self, rows: Any) -> Any:
         encoded = self.function(rows)
@@ -44,9 +70,14 @@ class Encoding:
 
     def then(self, after: Encoding) -> Encoding:
         """The encoding of encoded columns."""
-        source = np.where(after.source >= 0, np.append(self.source, -1)[after.source], -1)
         return dataclasses.replace(
-            self, function=_Composed(self.function, after.function), source=source, names=after.names
+            self,
+            function=_Composed(self.function, after.function),
+            source=np.where(after.source >= 0, np.append(self.source, -1)[after.source], -1),
+            names=after.names,
+            replaced=_ReplacedAfter(self, after) if self.replaced or after.replaced else None,
+            texts=_TextsAfter(self, after) if self.texts or after.texts else None,
+            states=tuple(dict.fromkeys((*self.states, *after.states))),
         )
 
     def total(self, relevance: np.ndarray, n_columns: int) -> tuple[np.ndarray, np.ndarray]:
@@ -61,6 +92,21 @@ class Encoding:
 
 
 @dataclass(frozen=True, eq=False)
+class Transform:
+    """A transformer's own ``transform``, on frames with the names that it was fitted with."""
+
+    model: Any
+
+    def __call__(self, rows: Any) -> Any:
+        names = getattr(self.model, "feature_names_in_", None)
+        if names is not None and isinstance(rows, np.ndarray) and rows.ndim == 2 and rows.shape[1] == len(names):
+            import pandas as pd
+
+            rows = pd.DataFrame(rows, columns=names)
+        return self.model.transform(rows)
+
+
+@dataclass(frozen=True, eq=False)
 class _Composed:
     """``second(first(rows))``, for pickle's sake not a lambda."""
 
@@ -71,9 +117,45 @@ class _Composed:
         return self.second(self.first(rows))
 
 
+@dataclass(frozen=True, eq=False)
+class _ReplacedAfter:
+    """The caller's entries that either of two encodings replaces."""
+
+    first: Encoding
+    second: Encoding
+
+    def __call__(self, rows: Any) -> np.ndarray:
+        found = np.zeros(rows.shape, dtype=bool) if self.first.replaced is None else self.first.replaced(rows)
+        if self.second.replaced is None or not len(found):
+            return found
+        inner = self.second.replaced(self.first.function(rows))
+        for column, source in enumerate(self.first.source):
+            if source >= 0:
+                found[:, source] |= inner[:, column]
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class _TextsAfter:
+    """Texts in the columns of the second encoding."""
+
+    first: Encoding
+    second: Encoding
+
+    def __call__(self, rows: Any) -> list[Text]:
+        if self.second.texts is not None:
+            return self.second.texts(self.first.function(rows))
+        assert self.first.texts is not None
+        owned = np.flatnonzero(self.second.source >= 0)
+        shape = (len(self.first.source), len(self.second.source))
+        routes = sparse.csr_matrix((np.ones(len(owned)), (self.second.source[owned], owned)), shape=shape)
+        return [Text(text.pieces, text.shares @ routes) for text in self.first.texts(rows)]
+
+
 def names_of(model: Any, given: Sequence[str] | None, n_outputs: int) -> tuple[str, ...]:
     """What a transformer calls its columns."""
     try:
-        return tuple(map(str, model.get_feature_names_out(given)))
+        names = tuple(map(str, model.get_feature_names_out(given)))
     except (AttributeError, ValueError, NotImplementedError, TypeError):
-        return tuple(f"column {i}" for i in range(n_outputs))
+        names = ()
+    return names if len(names) == n_outputs else tuple(f"column {i}" for i in range(n_outputs))

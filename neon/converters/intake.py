@@ -11,7 +11,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from neon.converters.encoding import Encoding
 
-__all__ = ["Intake", "check_finite", "column_names", "numeric"]
+__all__ = ["Intake", "as_records", "check_finite", "column_names", "numeric"]
 
 
 class Intake:
@@ -37,12 +37,18 @@ class Intake:
         *,
         missing: bool = False,
     ) -> None:
-        self.n_features, self.feature_names, self.encoding, self.missing = n_features, feature_names, encoding, missing
+        self.n_features, self.feature_names, self.encoder, self.missing = n_features, feature_names, encoding, missing
+        self.records = encoding is not None and encoding.records
+
+    @property
+    def encoding(self) -> Encoding | None:
+        """The encoding, where its columns belong to columns of the caller's: not the tokens of documents."""
+        return None if self.records else self.encoder
 
     @property
     def n_encoded(self) -> int:
         """Columns that the network reads."""
-        return self.n_features if self.encoding is None else len(self.encoding.source)
+        return self.n_features if self.encoder is None else len(self.encoder.source)
 
     def rows(self, X: Any) -> tuple[Any, list[str] | None]:
         """Rows as the model itself takes them, and the caller's column names, if there are any.
@@ -50,17 +56,20 @@ class Intake:
         Returns
         -------
         tuple
-            Without an encoding: a float64 array or CSR matrix. With one: an array, CSR matrix or data frame.
+            Without an encoding: a float64 array or CSR matrix. With one: an array, CSR matrix or data frame. Documents
+            and other records: an array of objects (n_samples,).
 
         Raises
         ------
         ValueError
             If the rows do not fit the model, or are no numbers where it takes numbers.
         """
+        if self.records:
+            return as_records(X), None
         names = column_names(X)
         if names is not None:
             self._check_names(names)
-        if self.encoding is None:
+        if self.encoder is None:
             rows = numeric(X)
         elif sparse.issparse(X):
             rows = X.tocsr()
@@ -82,16 +91,16 @@ class Intake:
         ValueError
             If they are not finite, or the model's own encoders refuse the rows.
         """
-        if self.encoding is not None:
+        if self.encoder is not None:
             if not rows.shape[0]:
                 return np.zeros((0, self.n_encoded))
-            rows = self.encoding(rows)
+            rows = self.encoder(rows)
         check_finite(rows, missing=self.missing)
         return rows
 
     def named(self, rows: Any) -> Any:
         """Rows as the model was fitted: a model that knows column names wants to see them."""
-        if self.feature_names is None or hasattr(rows, "columns") or sparse.issparse(rows):
+        if self.feature_names is None or self.records or hasattr(rows, "columns") or sparse.issparse(rows):
             return rows
         return self._frame(rows)
 
@@ -135,6 +144,28 @@ def numeric(X: Any) -> Any:
         return np.asarray(X, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"X must be numeric; {error}. Encode strings inside the model's pipeline") from error
+
+
+def as_records(rows: Any) -> np.ndarray:
+    """Records as an array of objects (n_samples,), from a sequence of them or a single column.
+
+    Raises
+    ------
+    ValueError
+        If they are a single string, or several columns.
+    """
+    if isinstance(rows, (str, bytes, dict)):
+        raise ValueError(f"expected a list of documents or records, got a single {type(rows).__name__}: use [it]")
+    if hasattr(rows, "to_numpy"):
+        rows = rows.to_numpy()
+    if isinstance(rows, np.ndarray) and rows.ndim > 1:
+        if min(rows.shape) > 1 or rows.ndim > 2:
+            raise ValueError(f"expected documents or records, shape (n_samples,), got shape {rows.shape}")
+        rows = rows.ravel()
+    rows = list(rows)
+    found = np.empty(len(rows), dtype=object)
+    found[:] = rows
+    return found
 
 
 def check_finite(rows: Any, *, missing: bool = False) -> None:

@@ -20,6 +20,7 @@ from scipy.special import logsumexp
 
 from neon.converters.base import Conversion
 from neon.converters.registry import choose, register
+from neon.errors import UnsupportedModelError
 from neon.lrp import composites
 from neon.lrp.rules import Hybrid
 from neon.nn import (
@@ -64,8 +65,7 @@ def convert_svc(model: Any, *, output: str | None = None, form: str = "fused") -
     else:
         layers += _competition(len(classes), form)
         explains = "margin of a class over its closest rival"
-    ovo = copy.copy(model)  # a view of the same fitted model whose decision_function gives the pairs
-    ovo.decision_function_shape = "ovo"
+    ovo = _one_vs_one(model)
 
     def own(X: np.ndarray) -> np.ndarray:
         return _margins(ovo.decision_function(X), len(classes))
@@ -95,14 +95,17 @@ def _log_ratio(model: Any, form: str) -> Conversion:
     machine = LogRatio(weight, bias, gamma)
     machines = [machine] if form == "fused" else log_ratio_layers(machine.coefficients, machine.bias, gamma)
 
+    ovo = _one_vs_one(model)
+
     def own(X: np.ndarray) -> np.ndarray:
+        """``log A - log B``: the smaller of the two from its definition, the larger as that plus the model's |f|."""
+        scores = ovo.decision_function(X).reshape(len(X), -1)
         exponents = np.column_stack([-gamma * cdist(X, vectors, "sqeuclidean"), np.zeros(len(X))])
-        scores = [
-            logsumexp(exponents[:, alpha > 0], b=alpha[alpha > 0], axis=1)
-            - logsumexp(exponents[:, alpha < 0], b=-alpha[alpha < 0], axis=1)
-            for alpha in terms
-        ]
-        return _margins(np.stack(scores, axis=1), len(classes))
+        for alpha, f in zip(terms, scores.T, strict=True):
+            sides = [logsumexp(exponents[:, s * alpha > 0], b=s * alpha[s * alpha > 0], axis=1) for s in (1, -1)]
+            with np.errstate(divide="ignore"):
+                f[:] = np.sign(f) * np.logaddexp(0.0, np.log(np.abs(f)) - np.minimum(*sides))
+        return _margins(scores, len(classes))
 
     composite = composites.neon().override(composites.kind("distance"), Hybrid(eta=_eta(vectors, gamma)))
     explains = "for and against a class" if len(classes) == 2 else "for a class and for its closest rival"
@@ -160,10 +163,12 @@ def convert_one_class(model: Any, *, output: str | None = None, form: str = "fus
 
 def _kernel_layers(model: Any, form: str) -> list[torch.nn.Module]:
     kernel = model.kernel
-    if form == "relu" and kernel != "linear":
+    if form == "relu" and kernel in ("rbf", "poly", "sigmoid"):
         raise ValueError(f"a {kernel} kernel is not piecewise linear: there is no exact ReLU form")
     if kernel not in ("linear", "rbf", "poly", "sigmoid"):
-        raise ValueError(f"kernel {kernel!r} is unknown to the converter; expected linear, rbf, poly or sigmoid")
+        raise UnsupportedModelError(
+            f"{type(model).__name__} with kernel={kernel!r}; supported are linear, rbf, poly and sigmoid"
+        )
     vectors = _dense(model.support_vectors_)
     gamma, coef0 = float(model._gamma), float(model.coef0)
     if kernel == "linear":
@@ -228,6 +233,13 @@ def _machines(model: Any) -> tuple[np.ndarray, np.ndarray]:
         row[starts[j] : starts[j + 1]] = dual[i, starts[j] : starts[j + 1]]
         rows.append(row)
     return np.stack(rows), np.asarray(model.intercept_)
+
+
+def _one_vs_one(model: Any) -> Any:
+    """A view of the same fitted model whose decision_function gives the pairs."""
+    view = copy.copy(model)
+    view.decision_function_shape = "ovo"
+    return view
 
 
 def _pair_layout(n_classes: int) -> tuple[np.ndarray, np.ndarray]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.special import expit
 
 from neon.converters.base import Conversion
 from neon.converters.registry import choose, convert, register
@@ -56,21 +57,19 @@ def convert_logistic(model: Any, *, output: str | None = None, form: str = "fuse
     output = choose(output, ("log_odds", "decision_function"), model)
     if len(model.classes_) == 2:
         return _scores(model, "log-odds of a class", form)
+    if getattr(model, "multi_class", "auto") == "ovr" or model.solver == "liblinear":  # before scikit-learn 1.8
+        return _scores(model, "log-odds of a class against the rest, one machine a class", form)
     if output == "decision_function":
         return _scores(model, "score of a class", form)
     if form == "relu":
         raise ValueError("log-odds of more than two classes are no piecewise linear function: no exact ReLU form")
 
-    def own(X: np.ndarray) -> np.ndarray:
-        z = model.decision_function(X)
-        others = [np.logaddexp.reduce(np.delete(z, c, axis=1), axis=1) for c in range(z.shape[1])]
-        return z - np.stack(others, axis=1)
-
     return Conversion(
         torch.nn.Sequential(Linear(model.coef_, model.intercept_), Affine(-1.0), Evidence(soft=True)),
         "log-odds of a class",
         tuple(map(str, model.classes_)),
-        own,
+        model.predict_proba,
+        link=expit,
         takes_reference=True,
         classes=model.classes_,
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.special import expit
 
 from neon.converters.base import Conversion
 from neon.converters.registry import choose, register
@@ -51,9 +52,6 @@ def convert_mlp(model: Any, *, output: str | None = None, form: str = "fused") -
             return np.asarray(model.predict(X), dtype=np.float64).reshape(len(X), -1)
         return np.asarray(model.predict_proba(X))
 
-    def probability(o: np.ndarray) -> np.ndarray:
-        return 0.5 * (1 + np.tanh(0.5 * o))  # log-odds back to what predict_proba gives
-
     names = tuple(map(str, classes)) if classes is not None else ("prediction",)
     if classes is None and model.n_outputs_ > 1:
         names = tuple(f"target {i}" for i in range(model.n_outputs_))
@@ -62,7 +60,7 @@ def convert_mlp(model: Any, *, output: str | None = None, form: str = "fused") -
         "predicted value" if classes is None else "log-odds of a class",
         names,
         own,
-        link=None if classes is None else probability,
+        link=None if classes is None else expit,
         composite="epsilon",
         takes_reference=True,
         classes=None if classes is None else np.asarray(classes),

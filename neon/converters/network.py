@@ -11,7 +11,7 @@ from scipy import sparse
 from torch import Tensor
 
 from neon.converters.intake import Intake
-from neon.converters.registry import convert
+from neon.converters.registry import convert, takes_data
 
 __all__ = ["Network", "neuralize"]
 
@@ -32,10 +32,10 @@ class Network(torch.nn.Module):
         "fused", "layers" or "relu".
     """
 
-    def __init__(self, model: Any, *, output: str | None, form: str) -> None:
+    def __init__(self, model: Any, *, output: str | None, form: str, data: Any = None) -> None:
         super().__init__()
-        conversion = convert(model, output=output, form=form)
-        self.model, self.output = model, output
+        conversion = convert(model, output=output, form=form, data=data)
+        self.model, self.output, self.data = model, output, data
         self.layers = conversion.layers
         self.explains = conversion.explains
         self.output_names = conversion.output_names
@@ -43,12 +43,16 @@ class Network(torch.nn.Module):
         self.composite = conversion.composite
         self.reference = conversion.reference
         self.takes_reference = conversion.takes_reference
-        self.votes = conversion.votes
+        self.votes, self.infinite = conversion.votes, conversion.infinite
         self.form = form
         self._own, self._link = conversion.own, conversion.link
         names = conversion.feature_names or getattr(model, "feature_names_in_", None)
+        if conversion.encoding is not None and conversion.encoding.records:  # documents: their tokens are the features
+            names = conversion.encoding.names
         self.feature_names = None if names is None else tuple(map(str, names))
-        self.n_features_in = int(conversion.n_features or model.n_features_in_)
+        known = len(self.feature_names or ())
+        known = len(self.feature_names or ())
+        self.n_features_in = int(conversion.n_features or getattr(model, "n_features_in_", known))
         self.intake = Intake(self.n_features_in, self.feature_names, conversion.encoding, missing=conversion.missing)
         self.eval()
 
@@ -58,7 +62,7 @@ class Network(torch.nn.Module):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        conversion = convert(self.model, output=self.output, form=self.form)
+        conversion = convert(self.model, output=self.output, form=self.form, data=self.data)
         self._own, self._link = conversion.own, conversion.link
 
     def forward(self, x: Tensor) -> Tensor:
@@ -82,7 +86,8 @@ class Network(torch.nn.Module):
             output = self(self._tensor(self.intake.numbers(rows))).cpu().double().numpy()
         if self._link is not None:
             output = self._link(output)
-        own = self._own(self.intake.named(rows.toarray() if sparse.issparse(rows) else rows))
+        own: Any = self._own(self.intake.named(rows.toarray() if sparse.issparse(rows) else rows))
+        own = own.toarray() if sparse.issparse(own) else np.asarray(own)
         with np.errstate(invalid="ignore"):
             difference = np.where(output == own, 0.0, np.abs(output - own))  # both may be infinite
         return float(np.max(difference, initial=0.0))
@@ -122,7 +127,7 @@ def take(rows: Any, index: np.ndarray | slice) -> Any:
     return rows[index]
 
 
-def neuralize(model: Any, *, output: str | None = None, form: str = "fused") -> Network:
+def neuralize(model: Any, *, output: str | None = None, form: str = "fused", reference: Any = None) -> Network:
     """Rewrite a fitted model as an equivalent network.
 
     Parameters
@@ -134,5 +139,12 @@ def neuralize(model: Any, *, output: str | None = None, form: str = "fused") -> 
     form : str
         "fused" (fast), "layers" (every layer spelled out) or "relu" (`torch.nn.Linear` and `torch.nn.ReLU` only, for
         piecewise-linear models).
+    reference : array-like (n_rows, n_features), optional
+        The rows that a clustering without ``predict`` (DBSCAN, ...) was fitted on; no other model takes any here.
     """
-    return Network(model, output=output, form=form)
+    if reference is not None and not takes_data(model):
+        raise ValueError(
+            f"{type(model).__name__} is converted from what it holds; leave reference=None (a reference point of the "
+            "explanation goes to neon.Explainer)"
+        )
+    return Network(model, output=output, form=form, data=reference)

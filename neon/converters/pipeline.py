@@ -3,36 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
+from scipy import sparse
 from sklearn.pipeline import Pipeline
 
 from neon.converters.base import Conversion
-from neon.converters.encoding import Encoding
+from neon.converters.compose import folded
+from neon.converters.encoding import Encoding, Transform
 from neon.converters.registry import convert, register, within
 from neon.nn import Featurewise, Linear, SquaredDistance
 
 __all__ = ["chain", "convert_pipeline"]
 
 
-def convert_pipeline(model: Pipeline, *, output: str | None = None, form: str = "fused", path: str = "") -> Conversion:
-    """Compose the converters of the steps; nested pipelines and "passthrough" included."""
+def convert_pipeline(
+    model: Pipeline, *, output: str | None = None, form: str = "fused", path: str = "", data: Any = None
+) -> Conversion:
+    """Compose the converters of the steps; nested pipelines and "passthrough" included.
+
+    data : rows for a last step without ``predict``, as the pipeline takes them.
+    """
     steps = [(name, step) for name, step in model.steps if step is not None and step != "passthrough"]
     if not steps:
         n = int(model.n_features_in_)
         return Conversion(torch.nn.Sequential(), "features", tuple(f"feature {i}" for i in range(n)), np.asarray)
-    last = len(steps) - 1
-    return chain(
-        [
-            convert(step, output=output if i == last else None, form=form, path=within(path, name))
-            for i, (name, step) in enumerate(steps)
-        ],
-        form=form,
-    )
+    parts = []
+    for name, step in steps[:-1]:
+        parts.append(convert(step, form=form, path=within(path, name), step=True))
+        data = None if data is None else Transform(step)(data)
+    name, step = steps[-1]
+    parts.append(convert(step, output=output, form=form, path=within(path, name), data=data))
+    return chain(parts, form=form)
 
 
 convert_pipeline.nests = True  # type: ignore[attr-defined]
+convert_pipeline.takes_data = True  # type: ignore[attr-defined]
 
 
 def chain(parts: list[Conversion], *, form: str = "fused") -> Conversion:
@@ -48,7 +56,7 @@ def chain(parts: list[Conversion], *, form: str = "fused") -> Conversion:
     encoding: Encoding | None = None
     layers: list[torch.nn.Module] = []
     inverses: list[Callable[[np.ndarray], np.ndarray] | None] = []
-    for part in parts:
+    for part in folded(parts):
         if part.encoding is not None and layers:
             if form == "relu":
                 raise ValueError(f"{part.explains} after other layers has no exact ReLU form")
@@ -75,6 +83,7 @@ def chain(parts: list[Conversion], *, form: str = "fused") -> Conversion:
         takes_reference=head.takes_reference,
         classes=head.classes,
         votes=head.votes,
+        infinite=head.infinite,
         inverse=None if None in inverses else lambda Z: np.asarray(_back(inverses, Z)),
         encoding=encoding,
         missing=all(part.missing for part in parts if len(part.layers)),
@@ -87,10 +96,11 @@ class _Steps:
     def __init__(self, functions: list[Callable[[np.ndarray], np.ndarray]]) -> None:
         self.functions = functions
 
-    def __call__(self, X: np.ndarray) -> np.ndarray:
-        for function in self.functions:
-            X = function(X)
-        return X
+    def __call__(self, X: Any) -> np.ndarray:
+        *transforms, head = self.functions
+        for transform in transforms:
+            X = transform(X)
+        return head(X.toarray() if sparse.issparse(X) else X)
 
 
 def _back(inverses: list[Callable[[np.ndarray], np.ndarray] | None], rows: np.ndarray | None) -> np.ndarray | None:

@@ -1,4 +1,4 @@
-"""Scalers and elementwise functions: one feature in, one feature out."""
+"""Scalers, centering of kernels, and elementwise functions."""
 
 from __future__ import annotations
 
@@ -8,18 +8,23 @@ import numpy as np
 import torch
 
 from neon.converters.base import Conversion
+from neon.converters.encoders import FUNCTIONS, convert_encoder, one_to_one
+from neon.converters.encoding import Transform, names_of
 from neon.converters.registry import register
 from neon.errors import UnsupportedModelError
-from neon.nn import Affine, Kernel, plain_linear
+from neon.nn import Affine, Linear, plain_linear
 
-__all__ = ["convert_function", "convert_scaler"]
+__all__ = ["convert_function", "convert_kernel_centerer", "convert_scaler"]
 
 
 def convert_scaler(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
-    """StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler: ``x * scale + shift``."""
+    """StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler: ``x * scale + shift``.
+
+    With ``clip=True`` they are elementwise, but not affine: an encoding.
+    """
     n = int(model.n_features_in_)
     if getattr(model, "clip", False):
-        raise UnsupportedModelError(f"{type(model).__name__}(clip=True) is not affine; fit it with clip=False")
+        return convert_encoder(model, one_to_one(model))
     if hasattr(model, "data_min_"):  # MinMaxScaler
         scale, shift = model.scale_, model.min_
     else:
@@ -29,54 +34,60 @@ def convert_scaler(model: Any, *, output: str | None = None, form: str = "fused"
         centered = getattr(model, "with_mean", getattr(model, "with_centering", False))
         shift = -center * scale if centered and center is not None else np.zeros(n)
     layer = plain_linear(np.diag(scale), shift) if form == "relu" else Affine(scale, shift)
-    names = tuple(f"feature {i}" for i in range(n))
     return Conversion(
         torch.nn.Sequential(layer),
         "scaled features",
-        names,
-        model.transform,
+        names_of(model, getattr(model, "feature_names_in_", None), n),
+        Transform(model),
         inverse=lambda Z: (Z - shift) / scale,
         missing=True,
     )
 
 
+def convert_kernel_centerer(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """KernelCenterer: ``k - mean of the row - mean of the columns + mean of all``, linear in the row."""
+    n = len(model.K_fit_rows_)
+    weight, bias = np.eye(n) - 1 / n, model.K_fit_all_ - model.K_fit_rows_
+    layer = plain_linear(weight, bias) if form == "relu" else Linear(weight, bias)
+    names = names_of(model, getattr(model, "feature_names_in_", None), n)
+    return Conversion(torch.nn.Sequential(layer), "centered kernel values", names, Transform(model))
+
+
 def convert_function(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
-    """FunctionTransformer with a NumPy function that is known to act on each element alone."""
+    """FunctionTransformer with a function that is known to act on each element alone, or was declared.
+
+    Known are NumPy's and SciPy's universal functions of one argument: each computes every entry by itself.
+    """
     function = model.func
-    name = "identity" if function is None else getattr(function, "__name__", "")
-    known = function is None or (name in _ELEMENTWISE and function is getattr(np, name))
-    if not known or model.kw_args:
-        raise UnsupportedModelError(
-            f"FunctionTransformer({name or function!r}) cannot be proven elementwise; proven are no function and "
-            f"numpy's {', '.join(sorted(_ELEMENTWISE))}"
-        )
-    n = int(getattr(model, "n_features_in_", 0))
-    names = tuple(f"feature {i}" for i in range(n))
     if function is None:
-        return Conversion(torch.nn.Sequential(), "features", names, model.transform, inverse=lambda Z: Z, missing=True)
-    if form == "relu":
-        raise ValueError(f"{name} is not piecewise linear: there is no exact ReLU form")
-    forward, inverse = _ELEMENTWISE[name]
-    return Conversion(torch.nn.Sequential(Kernel(forward, name)), "features", names, model.transform, inverse=inverse)
+        names = names_of(model, None, int(model.n_features_in_))
+        return Conversion(torch.nn.Sequential(), "features", names, Transform(model), inverse=_same, missing=True)
+    if _in(FUNCTIONS, function):
+        return FUNCTIONS[function](model, output=output, form=form)
+    if isinstance(function, np.ufunc) and (function.nin, function.nout) == (1, 1) and not model.kw_args:
+        return convert_encoder(model, one_to_one(model))
+    name = getattr(function, "__name__", repr(function))
+    raise UnsupportedModelError(
+        f"FunctionTransformer({name}) is not known to act on each element alone; known are NumPy's universal functions "
+        "of one argument (np.log1p, np.sqrt, ...) without kw_args. Declare yours, if it is elementwise or linear: "
+        f"neon.converters.register_encoder({name}) or neon.converters.register_linear({name})"
+    )
 
 
-_ELEMENTWISE: dict[str, tuple[Any, Any]] = {
-    "log": (torch.log, np.exp),
-    "log1p": (torch.log1p, np.expm1),
-    "exp": (torch.exp, None),
-    "expm1": (torch.expm1, None),
-    "sqrt": (torch.sqrt, None),
-    "square": (torch.square, None),
-    "tanh": (torch.tanh, None),
-    "arcsinh": (torch.asinh, np.sinh),
-    "abs": (torch.abs, None),
-    "absolute": (torch.abs, None),
-    "sin": (torch.sin, None),
-    "cos": (torch.cos, None),
-}
+def _in(table: dict[Any, Any], key: Any) -> bool:
+    try:
+        return key in table
+    except TypeError:  # not hashable
+        return False
+
+
+def _same(rows: np.ndarray) -> np.ndarray:
+    return rows
+
 
 register(
     *(f"sklearn.preprocessing.{name}" for name in ("StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler")),
     by=convert_scaler,
 )
+register("sklearn.preprocessing.KernelCenterer", by=convert_kernel_centerer)
 register("sklearn.preprocessing.FunctionTransformer", by=convert_function)

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from neon.converters.base import Conversion
 from neon.errors import UnsupportedModelError
 
-__all__ = ["choose", "convert", "public_name", "register", "supported", "within"]
+__all__ = ["choose", "convert", "public_name", "register", "supported", "takes_data", "within"]
 
 Converter = Callable[..., Conversion]
 _REGISTRY: dict[str, Converter] = {}
@@ -22,7 +22,9 @@ def register(*names: str | type, by: Converter) -> None:
     """Register ``by(model, output=..., form=...)`` for classes, given as types or public dotted names.
 
     A converter of models that hold others has an attribute ``nests = True`` and is given ``path=`` as well, to be
-    handed on to `convert` as ``within(path, name)``.
+    handed on to `convert` as ``within(path, name)``. One with ``takes_data = True`` is given ``data=``: the rows that a
+    model without ``predict`` was fitted on, or None. One with ``transforms = True`` knows ``output="transform"``, which
+    it is asked for where the model is a step before the last.
     """
     for name in names:
         _REGISTRY[name if isinstance(name, str) else public_name(name)] = by
@@ -33,13 +35,25 @@ def supported() -> list[str]:
     return sorted(_REGISTRY)
 
 
-def convert(model: Any, *, output: str | None = None, form: str = "fused", path: str = "") -> Conversion:
+def convert(
+    model: Any,
+    *,
+    output: str | None = None,
+    form: str = "fused",
+    path: str = "",
+    data: Any = None,
+    step: bool = False,
+) -> Conversion:
     """Rewrite a fitted model.
 
     Parameters
     ----------
     path : str
         Where in a pipeline the model stands, for error messages.
+    data : array-like, optional
+        Rows that the model was fitted on, for a model without ``predict``.
+    step : bool
+        Whether other models take what this one's ``transform`` gives.
 
     Raises
     ------
@@ -55,8 +69,19 @@ def convert(model: Any, *, output: str | None = None, form: str = "fused", path:
         if converter is not None:
             if hasattr(model, "fit") and public_name(cls) != "sklearn.pipeline.Pipeline":  # its steps are checked
                 check_is_fitted(model)
-            options = {"path": path} if getattr(converter, "nests", False) else {}
-            return converter(model, output=output, form=form, **options)
+            options: dict[str, Any] = {"path": path} if getattr(converter, "nests", False) else {}
+            if getattr(converter, "takes_data", False):
+                options["data"] = data
+            if step and getattr(converter, "transforms", False):
+                output = "transform"
+            try:
+                return converter(model, output=output, form=form, **options)
+            except UnsupportedModelError as error:
+                if not path or "at step '" in str(error):
+                    raise
+                raise UnsupportedModelError(f"{error} (at step {path!r})") from error
+    if isinstance(model, type):
+        raise TypeError(f"expected a fitted model, got the class {model.__name__}")
     where = f" at step {path!r}" if path else ""
     name = public_name(type(model))
     short = {full.rsplit(".", 1)[1]: full for full in supported()}
@@ -66,6 +91,14 @@ def convert(model: Any, *, output: str | None = None, form: str = "fused", path:
         f"no converter for {name}{where}.{alternatives} Register one with "
         f"neon.converters.register({name!r}, by=converter)"
     )
+
+
+def takes_data(model: Any) -> bool:
+    """Whether a model, or the last step of a pipeline, is converted by means of the rows that it was fitted on."""
+    while hasattr(model, "steps"):
+        model = model.steps[-1][1]
+    found = (_REGISTRY[name] for name in map(public_name, type(model).__mro__) if name in _REGISTRY)
+    return bool(getattr(next(found, None), "takes_data", False))
 
 
 def choose(output: str | None, choices: tuple[str, ...], model: Any) -> str:

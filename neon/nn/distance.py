@@ -100,8 +100,10 @@ class SquaredDistance(torch.nn.Module):
 class _SquaredDistance(Treatment):
     """``R_i = Σ_j s_j (x_i - u_ji) (Λ (x - u_j))_i`` with slopes ``s_j = R_j / D_j`` and ``Λ = VᵀV``.
 
-    Without a factor these are the shares ``(x_i - u_ji)²``, computed by two matrix products. Relative to reference
-    rows b the same at b is subtracted in the mean: the log-mean rule's ``δ_ij² - ρ_ij``.
+    Slopes of opposite sign are differences of distances, linear in x, and shared as such: by the midpoint rule
+    (`_between_centers`), which without a factor is the same. There the shares are ``(x_i - u_ji)²``, computed by two
+    matrix products. Relative to reference rows b the same at b is subtracted in the mean: the log-mean rule's
+    ``δ_ij² - ρ_ij``.
     """
 
     kind = "distance"
@@ -156,6 +158,8 @@ class _SquaredDistance(Treatment):
         shares.addmm_(s, u * metric_u)
         if close is not None:
             shares += close
+        if factor is not None and message.slope is not None:
+            shares += _between_centers(s, z, u, factor)
         if ledger.enabled and offset is not None:
             ledger.absorb("off_subspace", s * offset)
         if eta == 1.0:
@@ -187,6 +191,19 @@ def _without_near(s: Tensor, d: Tensor, z: Tensor, u: Tensor, factor: Tensor | N
     delta = z[rows] - u[columns]
     close = torch.zeros_like(z).index_add_(0, rows, s[rows, columns, None] * delta * _metric(delta, factor))
     return s.index_put((rows, columns), s.new_zeros(())), close
+
+
+def _between_centers(s: Tensor, z: Tensor, u: Tensor, factor: Tensor) -> Tensor:
+    """From shares of single distances to the midpoint rule for differences ``D_a - D_b = w (x - m)``; adds up to 0.
+
+    ``w_i (x - m)_i = (Λ (δ_a - δ_b))_i (δ_a + δ_b)_i``, bilinear in δ: of all pairs of a center with a positive and one
+    with a negative slope only the mean δ of either side is needed. (In a metric that is not diagonal the shares
+    ``δ_i (Λδ)_i`` of two distances do not cancel where their difference does not depend on a feature.)
+    """
+    up, down = s.clamp(min=0), (-s).clamp(min=0)
+    p, q = up.sum(1, keepdim=True), down.sum(1, keepdim=True)
+    a, b = z - divide(up @ u, p), z - divide(down @ u, q)
+    return torch.minimum(p, q) * (b * _metric(a, factor) - a * _metric(b, factor))
 
 
 def _metric(x: Tensor, factor: Tensor | None) -> Tensor:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
+from scipy import sparse
 from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function
 
@@ -23,7 +25,8 @@ def featurewise(x: Tensor, function: Callable[[np.ndarray], np.ndarray], source:
     ----------
     x : (n_samples, n_features)
     function : callable
-        ndarray (n_samples, n_features) -> ndarray (n_samples, n_outputs), such as a transformer's ``transform``.
+        ndarray (n_samples, n_features) -> ndarray or sparse matrix (n_samples, n_outputs), such as a transformer's
+        ``transform``.
     source : Tensor of int (n_outputs,)
 
     Returns
@@ -35,7 +38,9 @@ def featurewise(x: Tensor, function: Callable[[np.ndarray], np.ndarray], source:
         return handle_torch_function(featurewise, (x,), x, function, source)
     if not len(x):
         return x.new_zeros(0, len(source))
-    return torch.as_tensor(np.array(function(x.detach().cpu().double().numpy()), dtype=np.float64)).to(x)
+    computed: Any = function(x.detach().cpu().double().numpy())
+    dense = computed.toarray() if sparse.issparse(computed) else np.array(computed, dtype=np.float64)
+    return torch.as_tensor(dense).to(x)
 
 
 class Featurewise(torch.nn.Module):

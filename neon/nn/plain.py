@@ -187,7 +187,21 @@ class _SquaredLength(Treatment):
             parts -= (rows * (rows @ factor.T @ factor)).mean(0)
         elif ledger.enabled and offset is not None:
             ledger.absorb("off_subspace", s * offset)
-        return (Message.of_relevance(s[..., None] * parts),)
+        shares = s[..., None] * parts
+        if message.slope is not None and call.references is None:
+            shares = shares + _between_centers(s, delta, factor)
+        return (Message.of_relevance(shares),)
+
+
+def _between_centers(s: Tensor, delta: Tensor, factor: Tensor) -> Tensor:
+    """The midpoint rule for differences of distances, one pair of centers at a time; see `neon.nn.squared_distance`."""
+    up, down = s.clamp(min=0), (-s).clamp(min=0)
+    p, q = up.sum(1, keepdim=True), down.sum(1, keepdim=True)
+    up_share, down_share = divide(up, p), divide(down, q)
+    metric = delta @ factor.T @ factor
+    # Σ_ab p_a q_b (δ_b Λδ_a - δ_a Λδ_b): what a positive center a owes to all negative ones b, and the other way round.
+    other = (down_share[..., None] * delta).sum(1, keepdim=True), (down_share[..., None] * metric).sum(1, keepdim=True)
+    return (torch.minimum(p, q) * up_share)[..., None] * (other[0] * metric - delta * other[1])
 
 
 def _bind(difference: Tensor, factor: Tensor, offset: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor | None]:

@@ -1,0 +1,44 @@
+"""Feature selection: the other columns have no relevance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from neon.converters.base import Conversion
+from neon.converters.encoders import convert_encoder, register_encoder
+from neon.converters.pipeline import chain
+from neon.converters.registry import convert, register, within
+
+__all__ = ["convert_elimination"]
+
+
+def chosen(model: Any) -> Any:
+    """The columns that a selector keeps."""
+    return model.get_support(indices=True)
+
+
+def convert_elimination(model: Any, *, output: str | None = None, form: str = "fused", path: str = "") -> Conversion:
+    """RFE, RFECV: by itself, or where an ``output`` is asked for, the model on the columns that are left.
+
+    As a step of a pipeline, the selection of these columns.
+    """
+    selection = convert_encoder(model, chosen(model))
+    if path and output is None:
+        return selection
+    inner = convert(model.estimator_, output=output, form=form, path=within(path, "estimator_"))
+    return chain([selection, inner], form=form)
+
+
+convert_elimination.nests = True  # type: ignore[attr-defined]
+
+register_encoder(
+    *(
+        f"sklearn.feature_selection.{name}"
+        for name in (
+            "VarianceThreshold", "SelectKBest", "SelectPercentile", "SelectFpr", "SelectFdr", "SelectFwe",
+            "GenericUnivariateSelect", "SelectFromModel", "SequentialFeatureSelector",
+        )
+    ),
+    source=chosen,
+)  # fmt: skip
+register("sklearn.feature_selection.RFE", "sklearn.feature_selection.RFECV", by=convert_elimination)
