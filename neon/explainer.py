@@ -114,6 +114,10 @@ class Explainer:
             per_row = probe.tape.bytes_per_sample()
             self._chunk_rows = max(1, min(max(_CACHE // per_row, _SOME_ROWS), _MEMORY // per_row))
 
+    def __repr__(self) -> str:
+        name = type(getattr(self.network, "model", self.network)).__name__
+        return f"Explainer({name}, composite={self._lrp.composite.name!r}, explains={self._explains!r})"
+
     def __call__(self, X: Any, target: Any = None) -> Explanation:
         """Explain the rows of X.
 
@@ -138,8 +142,9 @@ class Explainer:
             rows, names = self.network.intake.rows(X)
             numbers = self.network.intake.numbers(rows)
         else:
-            rows, names = numeric(X), column_names(X)
-            check_finite(rows)
+            names = column_names(X)
+            rows = X.detach() if isinstance(X, Tensor) else numeric(X)
+            check_finite(rows.cpu().numpy() if isinstance(rows, Tensor) else rows)
             numbers = rows
         every = isinstance(target, str) and target == "all"
         index = None if target is None or every or callable(target) else self._indices(target, rows.shape[0])
@@ -238,7 +243,7 @@ class Explainer:
             base_values=found.parts["base"],
             prediction=prediction,
             residuals={name: amount for name, amount in found.residuals.items() if np.any(amount != 0)},
-            data=numbers.toarray() if sparse.issparse(numbers) else np.asarray(numbers),
+            data=_array(numbers),
             feature_names=tuple(names if encoding is None else encoding.names),
             output_names=outputs,
             target=None if every else found.parts["target"].astype(int),
@@ -259,8 +264,8 @@ class Explainer:
 
     def _tensor(self, rows: Any) -> Tensor:
         rows = rows.toarray() if sparse.issparse(rows) else rows
-        if isinstance(rows, Tensor):
-            return rows.to(device=self.device, dtype=self.dtype)
+        if isinstance(rows, Tensor):  # token ids stay integers
+            return rows.to(device=self.device, dtype=self.dtype if rows.is_floating_point() else None)
         # torch wants memory that it could write to, in ascending order; it is only read.
         rows = rows if rows.flags.writeable and min(rows.strides, default=0) >= 0 else rows.copy()
         return torch.as_tensor(rows).to(device=self.device, dtype=self.dtype)
@@ -373,7 +378,7 @@ def _check_sums(explanation: Explanation) -> None:
     size = np.abs(explanation.values).sum(tuple(range(1, 1 + len(explanation.feature_shape)))) + np.abs(
         explanation.prediction
     )
-    if explanation.conservation_error() > 1e-2 * float(size.max(initial=0.0)):
+    if explanation.conservation_error() > 1e-3 * float(size.max(initial=0.0)):
         warnings.warn(
             "relevance and residuals of single samples do not add up to their predictions: the module mixes its "
             "samples (time-first sequences, packed batches, batch statistics). Explain one at a time: batch_size=1",
@@ -388,16 +393,21 @@ def decoded(explanation: Explanation, encoding: Encoding, rows: Any, names: Sequ
     residuals = dict(explanation.residuals)
     if np.any(unowned != 0):
         residuals["constant"] = unowned + residuals.get("constant", 0.0)
-    data = rows.toarray() if sparse.issparse(rows) else rows.to_numpy() if hasattr(rows, "to_numpy") else rows
     return replace(
         explanation,
         values=values,
         residuals=residuals,
-        data=np.asarray(data),
+        data=_array(rows),
         feature_names=tuple(names),
         encoded=explanation,
         imputed=None if encoding.replaced is None else encoding.replaced(rows),
     )
+
+
+def _array(rows: Any) -> np.ndarray:
+    if isinstance(rows, Tensor):
+        return rows.cpu().float().numpy() if rows.dtype == torch.bfloat16 else rows.cpu().numpy()
+    return np.asarray(rows.toarray() if sparse.issparse(rows) else rows)
 
 
 def explain(model: Any, X: Any, target: Any | Callable[[Tensor], Tensor] = None, **options: Any) -> Explanation:

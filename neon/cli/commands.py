@@ -14,6 +14,7 @@ from neon.cli.files import check_writable, load_model, read_table, write_whole
 from neon.converters import Network, neuralize
 from neon.explainer import Explainer
 from neon.explanation import Explanation
+from neon.lrp import LRP
 
 __all__ = ["demo", "explain", "show"]
 
@@ -29,16 +30,16 @@ def demo(options: Namespace) -> None:
 
     mpl.use("Agg")
     wine, cancer = load_wine(as_frame=True), load_breast_cancer(as_frame=True)
-    healthy = cancer.data[cancer.target == 1]
+    benign, malignant = cancer.data[cancer.target == 1], cancer.data[cancer.target == 0]
     kmeans = make_pipeline(StandardScaler(), KMeans(3, n_init=10, random_state=0)).fit(wine.data)
     svm = make_pipeline(StandardScaler(), SVC()).fit(cancer.data, cancer.target)
-    one_class = make_pipeline(StandardScaler(), OneClassSVM(nu=0.05)).fit(healthy)
+    one_class = make_pipeline(StandardScaler(), OneClassSVM(nu=0.05)).fit(benign)
     folder = Path(options.out)
     folder.mkdir(parents=True, exist_ok=True)
     for title, name, model, data in (
         ("k-means: why is a wine in its cluster?", "kmeans", kmeans, wine.data),
         ("SVM: why is a tumour called benign or malignant?", "svm", svm, cancer.data),
-        ("one-class SVM: why is a tumour unlike the benign ones?", "one_class_svm", one_class, cancer.data),
+        ("one-class SVM: why are malignant tumours unlike the benign?", "one_class_svm", one_class, malignant),
     ):
         explainer = Explainer(model)
         explanation = explainer(data)
@@ -79,7 +80,8 @@ def show(options: Namespace) -> None:
     network = neuralize(model, output=options.output)
     data = None if options.data is None else read_table(options.data, drop=options.drop)
     print(network)
-    print(f"composite: {network.composite}")
+    one_row = torch.zeros(1, network.intake.n_encoded, dtype=torch.float64)
+    print(LRP(network, network.composite).plan(one_row))
     if data is not None:
         print(f"largest |network - model|: {network.verify(data):.1e}")
 

@@ -33,10 +33,8 @@ def convert_kde(model: Any, *, output: str | None = None, form: str = "fused") -
         raise UnsupportedModelError(f"KernelDensity with metric={model.metric!r}; the converter takes 'euclidean'")
     points = np.asarray(model.tree_.data)
     weights = model.tree_.sample_weight
-    if weights is None:
-        weights = np.ones(len(points))
-    else:
-        points, weights = points[np.asarray(weights) > 0], np.asarray(weights)[np.asarray(weights) > 0]
+    weights = np.ones(len(points)) if weights is None else np.asarray(weights)
+    points, weights = points[weights > 0], weights[weights > 0]
     dimension, bandwidth = points.shape[1], float(model.bandwidth_)
     constant = _log_integral(model.kernel, dimension) + dimension * math.log(bandwidth)
     return Conversion(

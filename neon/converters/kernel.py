@@ -137,7 +137,9 @@ def _eta(vectors: np.ndarray, gamma: float) -> float:
 def convert_one_class(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
     """Outlierness. For the rbf kernel ``o = -(1/γ) log(Σ_j α_j exp(-γ ‖x - u_j‖²) / ρ)``, a soft squared distance.
 
-    o > 0 exactly where the model says outlier (Kauffmann et al. 2020, "Towards Explaining Anomalies"). For the other
+    o > 0 exactly where the model says outlier (Kauffmann et al. 2020, "Towards Explaining Anomalies"): its relevance
+    is shared among the features in full. For inliers, o < 0, features own the distances to the support vectors, and
+    what makes up for them are the residuals ``entropy`` and ``log_weight``: relevance jumps at o = 0. For the other
     kernels, and as ``output="decision_function"`` for rbf: the negative, respectively the plain decision function.
     """
     choices = ("outlierness", "decision_function")

@@ -93,7 +93,7 @@ class Rule(abc.ABC):
         """Without what is as always: ``Gamma(0.25)``, ``Epsilon(1e-06, bias='ignore')``."""
         fields = [field for field in dataclasses.fields(self) if field.name != "bias"]
         shown = [field for field in fields if field.default is dataclasses.MISSING] or fields[:1]
-        parts = [_short(getattr(self, field.name)) for field in shown]
+        parts = [_short(value) for field in shown if (value := getattr(self, field.name)) is not None]
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if field not in shown and not isinstance(value, Tensor) and value != field.default:

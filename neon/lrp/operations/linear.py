@@ -12,7 +12,7 @@ from torch import Tensor
 from neon.lrp.linear_maps import Affine, LinearMap
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations.table import Call, Treatment, widened
-from neon.lrp.rules import LinearCall, Pass, Rule
+from neon.lrp.rules import LinearCall, Pass, Reference, Rule
 from neon.lrp.tape import Operation, Retention
 
 __all__ = ["RELU", "Linear"]
@@ -54,7 +54,11 @@ class Linear(Treatment):
         if self.kind_of(call.operation) not in ("affine", "normalization"):
             return rule
         linear = self.map(call)
-        return Pass() if isinstance(linear, Affine) and linear.bias is None else rule
+        if not isinstance(linear, Affine):
+            return rule
+        # A difference from the reference has no share in the bias.
+        is_difference = isinstance(rule, Reference) and rule.reference is None and call.references is not None
+        return Pass() if linear.bias is None or is_difference else rule
 
     def check(self, call: Call, rule: Rule | None) -> None:
         if isinstance(rule, Pass) and not isinstance(self.map(call), Affine):

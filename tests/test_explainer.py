@@ -1,0 +1,192 @@
+"""What an Explainer is asked for reaches the engine, or is refused in words."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.cluster import KMeans
+from sklearn.datasets import load_wine
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.neighbors import KernelDensity
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
+from sklearn.svm import SVC
+
+import neon
+from neon import composites, rules
+
+X, Y = load_wine(return_X_y=True, as_frame=True)
+
+
+@pytest.fixture(scope="module")
+def svc() -> Any:
+    return make_pipeline(StandardScaler(), SVC()).fit(X, Y)
+
+
+@pytest.fixture(scope="module")
+def logistic() -> Any:
+    return make_pipeline(StandardScaler(), LogisticRegression()).fit(X, Y)
+
+
+# References.
+
+
+@pytest.mark.parametrize(
+    "composite", [composites.neon().override(composites.named("nothing"), rules.Zero()), rules.Reference(), "neon"]
+)
+def test_a_reference_reaches_every_composite_with_a_rule_for_it(svc: Any, composite: Any) -> None:
+    own, given = neon.Explainer(svc)(X), neon.Explainer(svc, composite=composite, reference=X[:5])(X)
+    assert np.abs(given.base_values - own.base_values).max() > 1e-3
+    assert given.conservation_error() <= 1e-9
+
+
+def test_a_reference_that_no_rule_uses_is_refused(svc: Any) -> None:
+    with pytest.raises(ValueError, match="'epsilon' has no rule that is relative to a reference"):
+        neon.Explainer(svc, composite="epsilon", reference=X[:5])
+    with pytest.raises(ValueError, match="not relative to a reference point"):
+        neon.Explainer(KMeans(3, n_init=1).fit(X), reference=X[:5])
+
+
+def test_a_series_is_one_reference_row_with_names(logistic: Any) -> None:
+    expected = neon.Explainer(logistic, reference=X.mean().to_numpy())(X)
+    np.testing.assert_array_equal(neon.Explainer(logistic, reference=X.mean())(X).values, expected.values)
+    with pytest.raises(ValueError, match="another order"):
+        neon.Explainer(logistic, reference=X.mean()[::-1])
+
+
+# Selectors that ask for names.
+
+
+def test_any_selector_sees_module_names() -> None:
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2)).double()
+    composite = composites.Composite(
+        [(lambda node: node.module == "0", rules.WSquare()), (composites.anything(), rules.Epsilon())]
+    )
+    x = torch.randn(6, 4, dtype=torch.float64)
+    expected = neon.LRP(model, composite)(x, model(x).argmax(1))
+    np.testing.assert_allclose(neon.explain(model, x, composite=composite).values, expected, rtol=0, atol=1e-12)
+    plain = neon.explain(model, x, composite="epsilon").values
+    assert np.abs(plain - expected.numpy()).max() > 1e-3
+
+
+# Torch modules.
+
+
+def test_a_module_is_explained_where_it_is() -> None:
+    torch.manual_seed(0)
+    model = torch.nn.Linear(4, 3).double()
+    x = torch.randn(5, 4)
+    explainer = neon.Explainer(model)
+    assert explainer.dtype == torch.float64
+    np.testing.assert_array_equal(explainer(x, -1).values, explainer(x, 2).values)
+    with pytest.raises(ValueError, match="out of range for 3 outputs"):
+        explainer(x, 5)
+    with pytest.raises(ValueError, match="move a copy of it there yourself"):
+        neon.Explainer(model, dtype=torch.float32)
+    for dtype in ("float32", np.float32, torch.int64):
+        with pytest.raises(ValueError, match="floating torch dtype"):
+            neon.Explainer(model, dtype=dtype)
+    with pytest.raises(ValueError, match="unknown to torch"):
+        neon.Explainer(model, device="gpu")
+
+
+def test_token_ids_stay_integers() -> None:
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Embedding(20, 6), torch.nn.Flatten(), torch.nn.Linear(24, 2))
+    ids = torch.randint(0, 20, (5, 4))
+    explanation = neon.explain(model, ids)
+    assert explanation.values.shape == (5, 4)
+    np.testing.assert_array_equal(explanation.data, ids)
+    assert explanation.conservation_error() < 1e-5
+
+
+def test_samples_that_are_mixed_are_told() -> None:
+    """A time-first model with as many steps as samples: which rows of a residual belong to whom cannot be told."""
+    torch.manual_seed(0)
+
+    class TimeFirst(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = torch.nn.TransformerEncoderLayer(4, 2, 8, dropout=0.0)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.layer(x.transpose(0, 1))[-1]
+
+    model, x = TimeFirst().eval(), torch.randn(4, 4, 4)
+    with pytest.warns(RuntimeWarning, match="batch_size=1"):
+        neon.explain(model, x, 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert neon.explain(model, x, 0, batch_size=1).conservation_error() < 1e-4
+
+
+# Values that a network cannot take.
+
+
+@pytest.mark.parametrize("model", [Ridge(), SVC()])
+def test_a_step_outside_its_domain_is_an_error(model: Any) -> None:
+    rows = np.abs(np.random.default_rng(0).normal(size=(40, 3))) + 0.1
+    fitted = make_pipeline(FunctionTransformer(np.log), model).fit(rows, np.arange(40) % 2)
+    rows[7] = 0.0
+    with np.errstate(divide="ignore"), pytest.raises(ValueError, match="infinity"):
+        neon.explain(fitted, rows)
+
+
+def test_points_without_weight_are_no_part_of_a_density() -> None:
+    rows, weight = X.to_numpy()[:40] / X.to_numpy().std(0), np.ones(40)
+    weight[::3] = 0
+    model = KernelDensity().fit(rows[weight > 0])
+    expected = neon.explain(model, rows)
+    model = KernelDensity().fit(rows, sample_weight=weight)
+    explanation = neon.explain(model, rows)
+    with np.errstate(divide="ignore"):  # scikit-learn takes the logarithm of the weights
+        difference = neon.neuralize(model).verify(rows)
+    assert difference <= 1e-9 * np.abs(explanation.prediction).max()
+    assert explanation.conservation_error() <= 1e-9 * np.abs(explanation.prediction).max()
+    np.testing.assert_allclose(explanation.values, expected.values, rtol=0, atol=1e-9)
+
+
+# Targets.
+
+
+def test_numbers_are_labels_where_classes_are_numbers() -> None:
+    model = LogisticRegression(max_iter=1000).fit(X / X.std(), 10 * (Y + 1))
+    explainer = neon.Explainer(model)
+    np.testing.assert_array_equal(explainer(X / X.std(), 20).target, 1)
+    for label in (1, -1, np.int64(0), 40):
+        with pytest.raises(ValueError, match=r"unknown target -?\d+: no class label; choose from \[10, 20, 30\]"):
+            explainer(X / X.std(), label)
+
+
+# Errors say where.
+
+
+def test_errors_name_the_step() -> None:
+    inner = make_pipeline(MinMaxScaler(), SVC(kernel="precomputed"))
+    model = make_pipeline(StandardScaler(), inner)
+    square = X.to_numpy()[:13] @ X.to_numpy()[:13].T
+    model.fit(square[:, :13], [0, 1] * 6 + [0])
+    with pytest.raises(neon.UnsupportedModelError, match=r"precomputed.*at step 'pipeline/svc'"):
+        neon.Explainer(model)
+    with pytest.raises(NotFittedError):
+        neon.Explainer(make_pipeline(StandardScaler(), SVC()))
+    with pytest.raises(TypeError, match="a fitted model, got the class KMeans"):
+        neon.Explainer(KMeans)
+
+
+def test_repr_says_what_is_explained(logistic: Any) -> None:
+    assert repr(neon.Explainer(logistic)) == "Explainer(Pipeline, composite='neon', explains='log-odds of a class')"
+
+
+def test_single_precision_is_close(logistic: Any, svc: Any) -> None:
+    for model in (logistic, svc):
+        single, double = (neon.explain(model, pd.DataFrame(X), dtype=d) for d in (torch.float32, torch.float64))
+        error = np.linalg.norm(single.values - double.values) / np.linalg.norm(double.values)
+        assert error < 1e-4
