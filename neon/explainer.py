@@ -94,7 +94,7 @@ class Explainer:
             )
         if composite is None:
             composite = "neon" if reference is not None else getattr(network, "composite", "epsilon")
-        self._lrp = LRP(network, composite)
+        self._lrp = LRP(network, composite, memory="high" if self._fitted else "normal")
         self._reference: Tensor | None = None
         if takes_reference and self._lrp.composite.takes_reference:
             self._reference = self._tensor(self._reference_rows(reference))

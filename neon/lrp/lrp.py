@@ -12,7 +12,7 @@ from torch import Tensor
 from neon.lrp.canonize import merge_batch_norm, relevant_operations
 from neon.lrp.composites import Composite, by_name
 from neon.lrp.message import Ledger, Message
-from neon.lrp.operations.table import retention_of, widened
+from neon.lrp.operations.table import is_cheap, retention_of, widened
 from neon.lrp.peephole import merge_spelled_out
 from neon.lrp.plan import Plan, PlanRow
 from neon.lrp.propagate import Step, Walk, assign, propagate, replay
@@ -36,8 +36,9 @@ class LRP:
     composite : str, Rule or Composite
         A preset's name (`neon.composites.names`), one rule for every map, or a `Composite`.
     memory : str
-        "normal", or "low": keep the values of every twelfth operation only and compute the others again, segment by
-        segment, on the way back.
+        "normal": values that are cheap to compute (activations, normalizations, attention weights) are computed again
+        on the way back. "high": every value that a rule reads is kept. "low": the values of every twelfth operation
+        only are kept, and the others computed again, segment by segment.
 
     Examples
     --------
@@ -49,12 +50,12 @@ class LRP:
         model: Callable[..., Any],
         composite: str | Rule | Composite = "epsilon",
         *,
-        memory: Literal["normal", "low"] = "normal",
+        memory: Literal["high", "normal", "low"] = "normal",
     ) -> None:
         if not callable(model):
             raise TypeError(f"model must be a torch module or a callable, got {type(model).__name__}")
-        if memory not in ("normal", "low"):
-            raise ValueError(f'memory must be "normal" or "low", got {memory!r}')
+        if memory not in ("high", "normal", "low"):
+            raise ValueError(f'memory must be "high", "normal" or "low", got {memory!r}')
         self.model = model
         self.composite = by_name(composite)
         self.memory = memory
@@ -135,10 +136,12 @@ class LRP:
             names=module_names(self.model) if wanted else None,
             retention=(lambda _: Retention(inputs=False)) if low else retention_of,
             checkpoint_every=_SEGMENT if low else None,
+            **({"is_cheap": is_cheap} if self.memory == "normal" else {}),
         )
         tape = Tape(relevant_operations(tape), tape.inputs, tape.output, tape.specs, tape.values)
         tape = merge_spelled_out(merge_batch_norm(tape))
         tape.operations = relevant_operations(tape)
+        tape.forget_unused()
         if reference is not None and references is None:
             rows = reference if isinstance(reference, tuple) else (reference,)
             references = replay(tape, tuple(row.to(x_) for row, x_ in zip(rows, inputs, strict=True)))

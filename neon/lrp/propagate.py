@@ -101,6 +101,7 @@ def propagate(
     wanted: dict[int, list[str]] = {}
     for name, slot in (at or {}).items():
         wanted.setdefault(slot, []).append(name)
+    done: list[int] = []
     for step in reversed(steps):
         above = tuple(inbox.pop(slot, None) for slot in step.call.operation.outputs)
         for slot, arrived in zip(step.call.operation.outputs, above, strict=True):
@@ -121,9 +122,10 @@ def propagate(
             if part is not None:
                 inbox[slot] = inbox[slot] + part if slot in inbox else part
         if free:
-            for slot in step.call.operation.outputs:
-                if slot != output:
-                    step.call.tape.values.pop(slot, None)
+            # One step late: a linear map may read its output behind the ReLU that comes after it.
+            for slot in done:
+                step.call.tape.values.pop(slot, None)
+            done = [slot for slot in step.call.operation.outputs if slot != output]
     values = steps[-1].call.tape.values if steps else {}
     relevance = tuple(
         (_like(inbox[slot].relevance, values[slot]) if steps else inbox[slot].relevance)

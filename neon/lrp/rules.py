@@ -50,8 +50,8 @@ class LinearCall:
     inputs : tuple of Tensor
         The explained inputs ``x``.
     output : callable
-        ``output(vanishes)`` gives ``z``, bias included; with ``vanishes=True`` it may give ``max(z, 0)`` instead,
-        which is the same wherever the relevance is not zero.
+        ``output(vanishes)`` gives ``z``, bias included; with ``vanishes=True``, where it is rectified, ``max(z, 0)``
+        instead, which is the same wherever the relevance is not zero.
     nonnegative : bool
         Whether all inputs are known to be ≥ 0.
     rectified : bool
@@ -103,6 +103,10 @@ class Rule(abc.ABC):
     def _bias(self, linear: LinearMap) -> Tensor | None:
         return linear.bias if self.bias == "absorb" else None
 
+    def _sees_rectified(self, call: LinearCall, message: Message) -> bool:
+        """Whether ``_output`` is ≥ 0: it is read behind a ReLU, and with it no relevance is lost."""
+        return call.rectified and message.vanishes and (self.bias == "absorb" or call.map.bias is None)
+
     def _output(self, call: LinearCall, message: Message) -> Tensor:
         z = call.output(message.vanishes)
         return z - call.map.bias if self.bias == "ignore" and call.map.bias is not None else z
@@ -133,7 +137,8 @@ class Epsilon(Rule):
         if self.relative:
             size = z.square().mean(tuple(range(1, z.ndim)), keepdim=True).sqrt()
             epsilon = self.epsilon * size.clamp(min=torch.finfo(z.dtype).tiny)
-        s = share(message.relevance, z, epsilon, self._bias(call.map), ledger)
+        nonnegative = self._sees_rectified(call, message)
+        s = share(message.relevance, z, epsilon, self._bias(call.map), ledger, nonnegative=nonnegative)
         return _times(call.inputs, call.map.vjp(s))
 
 
@@ -176,11 +181,11 @@ class Gamma(Rule):
             raise ValueError(f"gamma must be >= 0, got {self.gamma}")
 
     def propagate(self, call: LinearCall, message: Message, ledger: Ledger) -> tuple[Message, ...]:
-        whole = self.bias == "absorb" or call.map.bias is None  # or z without its bias may be < 0 at an active neuron
-        if call.nonnegative and call.rectified and message.vanishes and whole:
+        if call.nonnegative and self._sees_rectified(call, message):
             favoured = call.map.modified(lambda w: torch.add(w, w.clamp(min=0), alpha=self.gamma))
             b = self._bias(favoured)
-            s = share(message.relevance, add(favoured.forward(*call.inputs), b), self.epsilon, b, ledger)
+            z = add(favoured.forward(*call.inputs), b).clamp_(min=0)  # ≥ 0 wherever there is relevance
+            s = share(message.relevance, z, self.epsilon, b, ledger, nonnegative=True, own=True)
             return _times(call.inputs, favoured.vjp(s))
         gamma, z = self.gamma, self._output(call, message)
         p, n = positive_and_negative(call, z, self._bias(call.map))
@@ -219,21 +224,42 @@ class AlphaBeta(Rule):
         b = self._bias(call.map)
         b_pos, b_neg = (None, None) if b is None else (b.clamp(min=0), b.clamp(max=0))
         excite, inhibit = call.map.modified(lambda w: w.clamp(min=0)), call.map.modified(lambda w: w.clamp(max=0))
-        # (xw)⁺ = x⁺w⁺ + x⁻w⁻ and (xw)⁻ = x⁺w⁻ + x⁻w⁺. The difference z - p would be cheaper, but where a sum is empty
-        # it leaves rounding in place of 0, which in float32 is as large as the stabiliser.
-        parts = [(tuple(x.clamp(min=0) for x in call.inputs), excite, inhibit)]
+        # (xw)⁺ = x⁺w⁺ + x⁻w⁻ and (xw)⁻ = x⁺w⁻ + x⁻w⁺. Two passes with |w| would do, but their differences leave
+        # rounding of what cancels, which slopes R / ε of empty sums would blow up.
+        parts = [(call.inputs, excite, inhibit)]
         if not call.nonnegative:
-            parts.append((tuple(x.clamp(max=0) for x in call.inputs), inhibit, excite))
-        p = add(sum_of([same.forward(*x) for x, same, _ in parts]), b_pos)
-        s_pos = share(self.alpha * message.relevance, p, self.epsilon, b_pos, ledger)
-        slopes = [same.vjp(s_pos) for _, same, _ in parts]
+            parts = [
+                (tuple(x.clamp(min=0) for x in call.inputs), excite, inhibit),
+                (tuple(x.clamp(max=0) for x in call.inputs), inhibit, excite),
+            ]
+        relevance, p = message.relevance, add(_accumulate([same.forward(*x) for x, same, _ in parts]), b_pos)
+        n = p
+        if self.beta and call.nonnegative:
+            n = self._output(call, message) - p  # where z < 0 behind a ReLU there is no relevance
+            # Rounding leaves something of an empty sum: it has nothing to share, the stabiliser keeps the relevance.
+            n.masked_fill_(n >= p * (-ROUNDING * torch.finfo(p.dtype).eps), -torch.inf)
+        elif self.beta:
+            n = add(_accumulate([opposite.forward(*x) for x, _, opposite in parts]), b_neg)
+        # In place, and scaled last: memory costs more than arithmetic.
+        s_pos = torch.div(relevance, p.add_(self.epsilon), out=p)
+        if ledger.enabled:
+            ledger.absorb("stabilizer", self.alpha * self.epsilon * s_pos)
+            _absorb_bias(ledger, s_pos, b_pos, self.alpha)
+        slopes = [_scaled(same.vjp(s_pos), self.alpha) for _, same, _ in parts]
+        del p, s_pos
         if self.beta:
-            n = add(sum_of([opposite.forward(*x) for x, _, opposite in parts]), b_neg)
-            s_neg = share(-self.beta * message.relevance, n, self.epsilon, b_neg, ledger)
-            negative = [opposite.vjp(s_neg) for _, _, opposite in parts]
-            slopes = [tuple(c + d for c, d in zip(*pair, strict=True)) for pair in zip(slopes, negative, strict=True)]
-        shares = [[x * c for x, c in zip(xs, cs, strict=True)] for (xs, _, _), cs in zip(parts, slopes, strict=True)]
-        return tuple(Message.of_relevance(sum_of(terms), vanishes=True) for terms in zip(*shares, strict=True))
+            empty = n == -torch.inf if ledger.enabled else None
+            s_neg = torch.div(relevance, n.sub_(self.epsilon), out=n)
+            if empty is not None:
+                ledger.absorb("stabilizer", self.beta * (self.epsilon * s_neg - relevance * empty))
+                _absorb_bias(ledger, s_neg, b_neg, -self.beta)
+            for cs, (_, _, opposite) in zip(slopes, parts, strict=True):
+                for c, d in zip(cs, opposite.vjp(s_neg), strict=True):
+                    c.sub_(d, alpha=self.beta)
+        shares = [
+            [c.mul_(x) for x, c in zip(xs, cs, strict=True)] for (xs, _, _), cs in zip(parts, slopes, strict=True)
+        ]
+        return tuple(Message.of_relevance(_accumulate(terms), vanishes=True) for terms in zip(*shares, strict=True))
 
 
 class ZPlus(AlphaBeta):
@@ -263,6 +289,8 @@ class ZBox(Rule):
     epsilon: float = 1e-6
 
     def propagate(self, call: LinearCall, message: Message, ledger: Ledger) -> tuple[Message, ...]:
+        if not isinstance(self.low, Tensor) and not isinstance(self.high, Tensor):
+            return self._of_one_box(self.low, self.high, call, message, ledger)
         positive = call.map.modified(lambda w: w.clamp(min=0))
         negative = call.map.modified(lambda w: w.clamp(max=0))
         # The box is the same for all samples: a batch of one is enough for its forward passes.
@@ -272,6 +300,17 @@ class ZBox(Rule):
         s = share(message.relevance, z, self.epsilon, None, ledger)
         parts = zip(call.inputs, low, high, call.map.vjp(s), positive.vjp(s), negative.vjp(s), strict=True)
         return tuple(Message.of_relevance(x * c - lo * p - hi * n) for x, lo, hi, c, p, n in parts)
+
+    def _of_one_box(
+        self, low: float, high: float, call: LinearCall, message: Message, ledger: Ledger
+    ) -> tuple[Message, ...]:
+        """The same bounds for every input: ``l w⁺ + h w⁻`` is one set of weights, on inputs that are all 1."""
+        box = call.map.modified(lambda w: low * w.clamp(min=0) + high * w.clamp(max=0))
+        corner = box.forward(*(x.new_ones(1, *x.shape[1:]) for x in call.inputs))
+        z = call.output(message.vanishes) - add(corner, call.map.bias)
+        s = share(message.relevance, z, self.epsilon, None, ledger)
+        parts = zip(call.inputs, call.map.vjp(s), box.vjp(s), strict=True)
+        return tuple(Message.of_relevance(x * c - corner_slope) for x, c, corner_slope in parts)
 
 
 @dataclass(frozen=True)
@@ -385,6 +424,9 @@ class SignalTakesAll(_ProductRule):
     """
 
 
+ROUNDING = 32  # times the machine's epsilon: what a difference of sums may leave of zero
+
+
 def stabilize(z: Tensor, epsilon: float | Tensor) -> Tensor:
     """``st(z) = z + ε sgn(z)`` with ``sgn(0) = 1``."""
     epsilon = torch.as_tensor(epsilon, dtype=z.dtype, device=z.device)
@@ -397,13 +439,26 @@ def _short(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else repr(value)
 
 
-def share(relevance: Tensor, z: Tensor, epsilon: float | Tensor, bias: Tensor | None, ledger: Ledger) -> Tensor:
-    """``s = R / st(z)``; what the bias and the stabiliser take goes into the ledger."""
-    denominator = stabilize(z, epsilon)
+def share(
+    relevance: Tensor,
+    z: Tensor,
+    epsilon: float | Tensor,
+    bias: Tensor | None,
+    ledger: Ledger,
+    *,
+    nonnegative: bool = False,
+    own: bool = False,
+) -> Tensor:
+    """``s = R / st(z)``; what the bias and the stabiliser take goes into the ledger.
+
+    nonnegative : whether z ≥ 0 everywhere, which spares looking at signs.
+    own : whether z may be overwritten.
+    """
+    denominator = (z.add_(epsilon) if own else z + epsilon) if nonnegative else stabilize(z, epsilon)
     if not ledger.enabled:
         return torch.div(relevance, denominator, out=denominator)
     s = relevance / denominator
-    ledger.absorb("stabilizer", s * torch.where(z < 0, -1.0, 1.0) * epsilon)
+    ledger.absorb("stabilizer", s * epsilon if nonnegative else s * torch.where(z < 0, -1.0, 1.0) * epsilon)
     if bias is not None:
         ledger.absorb("bias", s * bias)
     return s
@@ -428,16 +483,27 @@ def positive_and_negative(call: LinearCall, z: Tensor, bias: Tensor | None) -> t
     return p, z - p
 
 
-def sum_of(terms: Sequence[Tensor]) -> Tensor:
+def _accumulate(terms: Sequence[Tensor]) -> Tensor:
+    """The sum, in the memory of the first term."""
     first, *others = terms
     for other in others:
-        first = first + other
+        first.add_(other)
     return first
+
+
+def _scaled(slopes: tuple[Tensor, ...], factor: float) -> tuple[Tensor, ...]:
+    """Slopes times a factor, in memory of their own."""
+    return tuple(c.mul_(factor) if c.is_contiguous() else c * factor for c in slopes)
 
 
 def add(z: Tensor, bias: Tensor | None) -> Tensor:
     """``z + b`` in the memory of z, which must be the caller's own."""
     return z if bias is None else z.add_(bias)
+
+
+def _absorb_bias(ledger: Ledger, s: Tensor, bias: Tensor | None, factor: float) -> None:
+    if bias is not None:
+        ledger.absorb("bias", factor * s * bias)
 
 
 def _times(inputs: tuple[Tensor, ...], slopes: tuple[Tensor, ...]) -> tuple[Message, ...]:

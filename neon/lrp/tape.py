@@ -111,6 +111,12 @@ class Tape:
             self.values.update(zip(producer.outputs, producer.run(self.value), strict=True))
         return self.values[slot]
 
+    def forget_unused(self) -> None:
+        """Let go of values that no operation reads or writes any more."""
+        used = {*self.inputs, self.output, *(slot for op in self.operations for slot in (*op.inputs, *op.outputs))}
+        for slot in self.values.keys() - used:
+            del self.values[slot]
+
     def replay(
         self, inputs: Sequence[Tensor], run: Callable[[Operation, dict[int, Tensor]], None]
     ) -> dict[int, Tensor]:
@@ -128,6 +134,7 @@ def record(
     names: Mapping[int, str] | None = None,
     retention: Callable[[Callable[..., Any]], Retention] = lambda _: Retention(),
     checkpoint_every: int | None = None,
+    is_cheap: Callable[[Callable[..., Any], int], bool] = lambda function, n_inputs: False,
 ) -> Tape:
     """Run ``model(*inputs)`` and write down what happened.
 
@@ -143,6 +150,8 @@ def record(
         What to keep for a function.
     checkpoint_every : int, optional
         Keep all values that are alive after every so many operations: enough to compute again what follows them.
+    is_cheap : callable
+        Whether a function of so many explained inputs is soon computed again: then its output is not kept.
 
     Raises
     ------
@@ -151,7 +160,7 @@ def record(
     TypeError
         If the model does not return one tensor.
     """
-    recorder = _Recorder(names, retention, checkpoint_every)
+    recorder = _Recorder(names, retention, checkpoint_every, is_cheap)
     aliases = [tensor.detach() for tensor in inputs]
     recorder.explain(aliases)
     with torch.no_grad(), recorder:
@@ -175,12 +184,15 @@ class _Recorder(TorchFunctionMode):
         names: Mapping[int, str] | None,
         retention: Callable[[Callable[..., Any]], Retention],
         checkpoint_every: int | None = None,
+        is_cheap: Callable[[Callable[..., Any], int], bool] = lambda function, n_inputs: False,
     ) -> None:
         super().__init__()
         self.tape = Tape()
         self._names = names
         self._retention = retention
         self._checkpoint_every = checkpoint_every
+        self._is_cheap = is_cheap
+        self._cheap: set[int] = set()  # slots not kept, because what they are computed from is
         self._tracked: dict[int, tuple[weakref.ref[Tensor], int]] = {}
         self._stale: dict[int, str] = {}
         self._overwritten: list[Tensor] = []  # constants that were written into: what they held before
@@ -220,9 +232,12 @@ class _Recorder(TorchFunctionMode):
             return result  # a question (shape, comparison), or the very same tensor (dropout in eval, contiguous)
         frozen = functools.partial(_replace, leaf=lambda leaf: leaf if (s := self.slot(leaf)) is None else Slot(s))
         frozen_args, frozen_kwargs = frozen(args), frozen(kwargs)
-        self._retain(self._retention(func), args, kwargs, inputs)
-        keep = self._retention(func).output
-        slots = tuple(self.track(output, keep=keep) for output in outputs)
+        retention = self._retention(func)
+        self._retain(retention, args, kwargs, inputs)
+        cheap = rebound is None and self._is_cheap(func, len(inputs))
+        cheap = cheap and all(slot in self.tape.values or slot in self._cheap for slot in inputs)
+        slots = tuple(self.track(output, keep=retention.output and not cheap) for output in outputs)
+        self._cheap.update(slots if cheap else ())
         self.tape.operations.append(Operation(func, frozen_args, frozen_kwargs, inputs, slots, module))
         if rebound is not None:
             self._rebind(rebound, result, name, module)
@@ -255,7 +270,7 @@ class _Recorder(TorchFunctionMode):
         if retention.inputs:
             for leaf in _leaves((args, kwargs)):
                 slot = self.slot(leaf)
-                if slot is not None:
+                if slot is not None and slot not in self._cheap:
                     self.tape.values[slot] = leaf.detach()
                     self._kept_as_input.add(slot)
         elif retention.forget_inputs:

@@ -43,6 +43,9 @@ class Elementwise(Treatment):
         if call.tape.specs[call.inputs[0]].shape != call.tape.specs[call.output].shape:
             raise UnsupportedOperationError(f"{call.operation.name} that broadcasts its input to a new shape")
 
+    def is_cheap(self, n_inputs: int) -> bool:
+        return not self.retention.forget_inputs
+
     def nonnegative(self, call: Call) -> bool:
         return self._nonnegative
 

@@ -30,12 +30,18 @@ class Linear(Treatment):
         are handed over as blanks: only their shape, strides and dtype may be read.
     kind : str
         What composites select it by: dense, convolution, affine, pooling or sum.
+    cheap : bool
+        Whether its output is computed again rather than kept.
+    merges : bool
+        Whether it will be merged with the map before it (batch normalization): nobody asks then for what it has read.
     """
 
-    def __init__(self, build: Callable[..., LinearMap], kind: str) -> None:
+    def __init__(
+        self, build: Callable[..., LinearMap], kind: str, *, cheap: bool = False, merges: bool = False
+    ) -> None:
         self._build = build
-        self.kind = kind
-        self.retention = Retention(inputs=True, output=kind in ("dense", "convolution"))
+        self.kind, self._cheap = kind, cheap
+        self.retention = Retention(not merges, merges or kind in ("dense", "convolution"), forget_inputs=merges)
 
     def kind_of(self, operation: Operation) -> str:
         # A sum with a constant has one input to one output: a shift.
@@ -48,6 +54,9 @@ class Linear(Treatment):
         if extra is not None:
             linear = dataclasses.replace(linear, bias=extra if linear.bias is None else linear.bias + extra)
         return linear
+
+    def is_cheap(self, n_inputs: int) -> bool:
+        return self._cheap
 
     def effective_rule(self, call: Call, rule: Rule | None) -> Rule | None:
         # Scaling by a constant has one input to each output: there is nothing to share, nor to stabilise.
@@ -89,7 +98,7 @@ def _view(call: Call, linear: LinearMap) -> LinearCall:
     after = consumers[0].outputs[0] if rectified else call.output
 
     def output(vanishes: bool) -> Tensor:
-        return call.value(after if vanishes and after in call.tape.values else call.output)
+        return call.value(after if vanishes else call.output)
 
     references = [call.reference(slot) for slot in call.inputs]
     known = tuple(reference for reference in references if reference is not None)

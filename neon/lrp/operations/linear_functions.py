@@ -362,16 +362,16 @@ treat(
     torch.conv_transpose3d,
     by=Linear(_conv_transpose, "convolution"),
 )
-treat(F.batch_norm, torch.batch_norm, by=Linear(_batch_norm, "affine"))
+treat(F.batch_norm, torch.batch_norm, by=Linear(_batch_norm, "affine", merges=True))
 treat(torch.add, T.add, T.__add__, T.__radd__, by=Linear(_add, "sum"))
 treat(torch.sub, T.sub, T.__sub__, by=Linear(_sub, "sum"))
 treat(torch.rsub, T.__rsub__, by=Linear(_rsub, "sum"))
-treat(torch.mul, T.mul, T.__mul__, T.__rmul__, by=LinearOrProduct(Linear(_mul, "affine")))
+treat(torch.mul, T.mul, T.__mul__, T.__rmul__, by=LinearOrProduct(Linear(_mul, "affine", cheap=True)))
 treat(
     torch.div, T.div, T.__truediv__, torch.true_divide, T.true_divide,
-    by=LinearOrProduct(Linear(_div, "affine")),
+    by=LinearOrProduct(Linear(_div, "affine", cheap=True)),
 )  # fmt: skip
-treat(torch.neg, T.neg, T.__neg__, by=Linear(_neg, "affine"))
+treat(torch.neg, T.neg, T.__neg__, by=Linear(_neg, "affine", cheap=True))
 treat(torch.mean, T.mean, by=Linear(_mean, "pooling"))
 treat(torch.sum, T.sum, by=Linear(_sum, "pooling"))
 treat(F.avg_pool1d, by=Linear(_avg_pool(1), "pooling"))

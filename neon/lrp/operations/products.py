@@ -75,6 +75,9 @@ class LinearOrProduct(Treatment):
         self.linear, self.product = linear, Product()
         self.retention = Retention(inputs=True, output=linear.kind == "dense")
 
+    def is_cheap(self, n_inputs: int) -> bool:
+        return n_inputs > 1 or self.linear.is_cheap(n_inputs)
+
     def _of(self, operation: Operation) -> Treatment:
         return self.linear if len(operation.inputs) == 1 else self.product
 

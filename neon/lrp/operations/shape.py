@@ -20,6 +20,9 @@ class Movement(Treatment):
 
     retention = Retention(inputs=False)
 
+    def is_cheap(self, n_inputs: int) -> bool:
+        return True
+
     def check(self, call: Call, rule: Rule | None) -> None:
         kwargs, args = call.operation.kwargs, call.operation.args
         accumulates = call.operation.function in _PUT and kwargs.get("accumulate", len(args) > 3 and args[3])
@@ -56,6 +59,12 @@ class Movement(Treatment):
                     ledger.absorb("constant", message.relevance * (1 - indicator))
         vanishes = all(message.vanishes for _, message in pairs)
         return tuple(Message.of_relevance(relevance, vanishes=vanishes) for relevance in moved)
+
+    def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
+        """Beside several rows, what was averaged over them stands once for each."""
+        n = max(len(values[slot]) for slot in call.inputs)
+        few = {slot for slot in call.inputs if call.operation.function in _JOIN and len(values[slot]) == 1}
+        return call.operation.run(lambda k: values[k].expand(n, *values[k].shape[1:]) if k in few else values[k])
 
 
 def _inserts(call: Call) -> bool:

@@ -109,6 +109,10 @@ class Treatment(abc.ABC):
     def check(self, call: Call, rule: Rule | None) -> None:
         """Raise, before anything is propagated, where these arguments or this rule make the treatment invalid."""
 
+    def is_cheap(self, n_inputs: int) -> bool:
+        """Whether the output of so many explained inputs is computed again in much less time than a linear map."""
+        return False
+
     def nonnegative(self, call: Call) -> bool:
         """Whether the output is ≥ 0 for certain."""
         return False
@@ -133,6 +137,11 @@ def treatment_of(function: Callable[..., Any]) -> Treatment | None:
 
 def supported_functions() -> list[Callable[..., Any]]:
     return list(_TABLE)
+
+
+def is_cheap(function: Callable[..., Any], n_inputs: int) -> bool:
+    treatment = treatment_of(function)
+    return treatment is not None and treatment.is_cheap(n_inputs)
 
 
 def retention_of(function: Callable[..., Any]) -> Retention:
