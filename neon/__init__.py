@@ -1,7 +1,8 @@
 """neon: explain fitted models by rewriting them as equivalent networks and propagating relevance through them."""
 
 from neon import baselines, nn
-from neon.converters import neuralize
+from neon.clusters import explain_clusters
+from neon.converters import neuralize, supported
 from neon.errors import UnsupportedModelError, UnsupportedOperationError
 from neon.explainer import Explainer, explain
 from neon.explanation import Explanation
@@ -16,9 +17,11 @@ __all__ = [
     "baselines",
     "composites",
     "explain",
+    "explain_clusters",
     "neuralize",
     "nn",
     "rules",
+    "supported",
     "targets",
 ]
 __version__ = "0.1.0"

@@ -15,8 +15,7 @@ from scipy import sparse
 from torch import Tensor
 
 from neon.converters import Encoding, Network, neuralize
-from neon.converters.intake import check_finite, column_names, numeric
-from neon.converters.network import take
+from neon.converters.intake import check_finite, column_names, numeric, take
 from neon.converters.registry import takes_data
 from neon.explanation import Explanation
 from neon.lrp import LRP
@@ -248,6 +247,7 @@ class Explainer:
             output_names=outputs,
             target=None if every else found.parts["target"].astype(int),
             explains=self._explains,
+            texts=self.network.intake.texts(rows) if self._fitted else None,
         )
         if not self._fitted:
             _check_sums(explanation)
@@ -400,6 +400,7 @@ def decoded(explanation: Explanation, encoding: Encoding, rows: Any, names: Sequ
         data=_array(rows),
         feature_names=tuple(names),
         encoded=explanation,
+        texts=None,
         imputed=None if encoding.replaced is None else encoding.replaced(rows),
     )
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas
     import shap
 
+    from neon.converters.intake import Texts
     from neon.plots._accessor import PlotAccessor
 
 OTHER_FEATURES = "other features"
@@ -56,6 +57,8 @@ class Explanation:
         The same for the columns that the model's own encoders made (one-hot, binned, tokens): the finer view.
     imputed : ndarray of bool of shape (n_samples, n_features), optional
         Which entries of `data` were missing and had a value put in by the model's imputer.
+    texts : Texts, optional
+        Where the features are tokens: the documents that they are in; see `text`.
 
     Raises
     ------
@@ -80,6 +83,7 @@ class Explanation:
     explains: str
     encoded: Explanation | None = None
     imputed: np.ndarray | None = None
+    texts: Texts | None = None
 
     def __post_init__(self) -> None:
         """Freeze every field, then check that they fit together."""
@@ -129,7 +133,15 @@ class Explanation:
         """Pickle through the constructor: a mapping proxy has no pickle, arrays would come back writeable."""
         return type(self), (
             *(self.values, self.base_values, self.prediction, dict(self.residuals), self.data),
-            *(self.feature_names, self.output_names, self.target, self.explains, self.encoded, self.imputed),
+            *(
+                self.feature_names,
+                self.output_names,
+                self.target,
+                self.explains,
+                self.encoded,
+                self.imputed,
+                self.texts,
+            ),
         )
 
     def __len__(self) -> int:
@@ -179,6 +191,7 @@ class Explanation:
             target=target,
             encoded=None if self.encoded is None else self.encoded._rows(rows),
             imputed=None if self.imputed is None else self.imputed[rows],
+            texts=None if self.texts is None else self.texts[rows],
         )
 
     def _features(self, features: Any) -> Explanation:
@@ -198,6 +211,7 @@ class Explanation:
             residuals=residuals,
             encoded=None,
             imputed=None if self.imputed is None else self.imputed[:, keep],
+            texts=None,
         )
 
     def select(self, output: str | int) -> Explanation:
@@ -256,7 +270,9 @@ class Explanation:
         parts = self._each(lambda array: array.mean(axis=0, keepdims=True, dtype=np.float64))
         target = None if target is None else target[:1]
         data = column_means(self.data)
-        return replace(self, **parts, data=data, target=target, output_names=names, encoded=None, imputed=None)
+        return replace(
+            self, **parts, data=data, target=target, output_names=names, encoded=None, imputed=None, texts=None
+        )
 
     def group(self, groups: Mapping[str, Iterable[str | int]]) -> Explanation:
         """Add up features that belong together; the others stay as they are.
@@ -296,7 +312,26 @@ class Explanation:
             data = data.astype(object)
             data[:, merged] = ""
         values = np.stack([self.values[:, positions].sum(axis=1) for positions in added], axis=1)
-        return replace(self, values=values, data=data, feature_names=tuple(names), encoded=None, imputed=None)
+        return replace(
+            self, values=values, data=data, feature_names=tuple(names), encoded=None, imputed=None, texts=None
+        )
+
+    def text(self, row: int = 0) -> tuple[tuple[str, ...], np.ndarray]:
+        """A document word by word, and the relevance of each word, (n_pieces[, n_outputs]).
+
+        A token's relevance is divided evenly among the places where it stands, that of several words or of a run of
+        characters among the words that it covers. What the model does not read has none.
+
+        Raises
+        ------
+        ValueError
+            If the model read no text, or features were picked or grouped.
+        """
+        tokens = self if self.texts is not None or self.encoded is None else self.encoded
+        if tokens.texts is None:
+            raise ValueError("no text to show: the features are no tokens of documents, or were picked or grouped")
+        text = tokens.texts.of(operator.index(row) % len(self))
+        return text.pieces, np.asarray(text.shares @ tokens.values[row])
 
     def conservation_error(self) -> float:
         """Return the largest |prediction − base − Σ values − Σ residuals|; equal infinities differ by 0."""
@@ -359,7 +394,7 @@ class Explanation:
 
     @property
     def plot(self) -> PlotAccessor:
-        """Plots: `.plot.bar()`, `.plot.beeswarm()`, `.plot.waterfall(row)`, `.plot.heatmap()`."""
+        """Plots: `.plot.bar()`, `.plot.beeswarm()`, `.plot.waterfall(row)`, `.plot.heatmap()`, `.plot.text(row)`."""
         from neon.plots._accessor import PlotAccessor
 
         return PlotAccessor(self)

@@ -19,6 +19,7 @@ FLOORS = {
     "neon.nn": 2,
     "neon.baselines": 2,
     "neon.converters": 3,
+    "neon.clusters": 4,
     "neon.explainer": 4,
     "neon.explanation": 4,
     "neon.plots": 4,

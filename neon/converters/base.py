@@ -40,6 +40,10 @@ class Conversion:
     votes : bool
         Whether, where no output is above 0, the model's prediction may be another than the largest output: machines
         that decide between two classes each vote, and the votes may tie.
+    asks : bool
+        Whether that may be so anywhere, and the model is asked for its prediction.
+    thresholds : bool
+        Whether inputs are compared with thresholds: scalings before run in scikit-learn, rounding and all.
     inverse : callable, optional
         For transformers: takes transformed rows back to rows that the layers transform to them.
     encoding : Encoding, optional
@@ -48,6 +52,8 @@ class Conversion:
         Whether NaN is a value that the model takes.
     infinite : bool
         Whether an output may be infinite: outside the support of a density.
+    agreement : float, optional
+        The share of given labels that a stated function reproduces, where it explains those.
     n_features : int, optional
     feature_names : tuple of str, optional
         What a model without scikit-learn's ``n_features_in_`` and ``feature_names_in_`` takes.
@@ -63,9 +69,12 @@ class Conversion:
     takes_reference: bool = False
     classes: np.ndarray | None = None
     votes: bool = False
+    asks: bool = False
+    thresholds: bool = False
     inverse: Callable[[np.ndarray], np.ndarray] | None = None
     encoding: Encoding | None = None
     missing: bool = False
     infinite: bool = False
+    agreement: float | None = None
     n_features: int | None = None
     feature_names: tuple[str, ...] | None = None

@@ -1,88 +1,163 @@
-"""K-means: evidence for a cluster against its nearest competitor.
+"""Clusters around centers: evidence for a cluster against its nearest competitor.
 
 Kauffmann et al. 2022, "From Clustering to Cluster Explanations via Neural Networks".
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from sklearn.metrics import euclidean_distances, pairwise_distances
 
 from neon.converters.base import Conversion
 from neon.converters.registry import choose, register
+from neon.errors import UnsupportedModelError
 from neon.nn import (
     DistanceLayers,
     Evidence,
+    Kernel,
+    ManhattanDistance,
     PairwiseDifference,
     PooledMinimum,
     SquaredDistance,
+    manhattan_layers,
     plain_linear,
     relu_minimum,
 )
+from neon.nn.groups import group_minimum, relu_group_minimum
 
-__all__ = ["convert_kmeans"]
+__all__ = ["contrast", "convert_centers", "distance_to", "distances", "nearest_layers", "refuse_single"]
 
 
-def convert_kmeans(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+def convert_centers(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
     """``f_c = min_{k≠c} ‖x - μ_k‖² - ‖x - μ_c‖²``: positive exactly for the assigned cluster.
 
-    The pooling weights of the backward pass have stiffness ``β = 1 / E[f_c]``. A fitted k-means does not hold its
-    training data; the mean is taken over points that stand for it (see `_expected_evidence`).
+    KMeans, MiniBatchKMeans, MeanShift, AffinityPropagation. The pooling weights of the backward pass have stiffness
+    ``β = 1 / E[f_c]``. The fitted models do not hold their training data; the mean is taken over the centers, weighted
+    by cluster size: for x in cluster c with mean μ_c, ``E[‖x - μ_k‖² - ‖x - μ_c‖²] = ‖μ_k - μ_c‖²``.
     """
-    choose(output, ("evidence",), model)
+    if not hasattr(model, "cluster_centers_"):
+        raise UnsupportedModelError(
+            f"{type(model).__name__} with affinity={model.affinity!r} has no centers; supported is 'euclidean'"
+        )
     centers = np.asarray(model.cluster_centers_, dtype=np.float64)
-    n_clusters = len(centers)
-    if n_clusters < 2:
-        raise ValueError("k-means with one cluster has no competitor: there is no evidence to explain")
-    stiffness = 1 / _expected_evidence(model, centers)
-
-    def own(X: np.ndarray) -> np.ndarray:
-        d = np.asarray(model.transform(X), dtype=np.float64) ** 2
-        return np.stack([np.delete(d, c, axis=1).min(1) - d[:, c] for c in range(n_clusters)], axis=1)
-
-    layers: list[torch.nn.Module]
-    if form == "fused":
-        layers = [SquaredDistance(centers), Evidence(stiffness)]
-    elif form == "layers":
-        layers = [
-            DistanceLayers(centers),
-            PairwiseDifference(n_clusters),
-            PooledMinimum(n_clusters, stiffness),
-        ]
-    else:
-        layers = _relu_layers(centers)
+    if choose(output, ("evidence", "transform") if hasattr(model, "transform") else ("evidence",), model) != "evidence":
+        return distances(model, centers, form)
+    if not len(centers):
+        raise ValueError(f"this {type(model).__name__} did not converge: it has no cluster to explain")
+    refuse_single(model, len(centers))
+    labels = np.asarray(model.labels_)
+    sizes = np.bincount(labels[labels >= 0], minlength=len(centers))
     return Conversion(
-        torch.nn.Sequential(*layers),
+        torch.nn.Sequential(*nearest_layers(centers, [1] * len(centers), form, sizes)),
         "evidence for a cluster: how much closer it is than the nearest other, in squared distance",
-        tuple(f"cluster {c}" for c in range(n_clusters)),
-        own,
-        classes=np.arange(n_clusters),
+        tuple(f"cluster {c}" for c in range(len(centers))),
+        lambda X: contrast(_squared_distances(model, X)),
+        classes=np.arange(len(centers)),
     )
 
 
-def _expected_evidence(model: Any, centers: np.ndarray) -> float:
-    """``E[f_c]`` over the training data, estimated from what the model holds.
+convert_centers.transforms = True  # type: ignore[attr-defined]
 
-    For x in cluster c with mean μ_c, ``E[‖x - μ_k‖² - ‖x - μ_c‖²] = ‖μ_k - μ_c‖²``: the expected evidence against the
-    nearest competitor is at most the squared distance of the two centers. Weighted by cluster size.
+
+def distances(model: Any, centers: np.ndarray, form: str) -> Conversion:
+    """What ``transform`` gives: the distance to every center."""
+    if form == "relu":
+        raise ValueError("a distance is not piecewise linear: there is no exact ReLU form")
+    return Conversion(
+        torch.nn.Sequential(*distance_to(centers, form), Kernel(torch.sqrt, "sqrt")),
+        "distances to the centers",
+        tuple(f"distance to center {c}" for c in range(len(centers))),
+        model.transform,
+    )
+
+
+def nearest_layers(
+    points: np.ndarray,
+    sizes: Sequence[int],
+    form: str,
+    weights: np.ndarray | None = None,
+    *,
+    metric: str = "sqeuclidean",
+) -> list[torch.nn.Module]:
+    """``f_c = min_{j∉c} ‖x - u_j‖² - min_{i∈c} ‖x - u_i‖²`` for clusters of points.
+
+    Parameters
+    ----------
+    points : (n_points, n_features)
+        The ``u_j``, cluster by cluster.
+    sizes : sequence of int
+        How many points each cluster has.
+    weights : (n_points,), optional
+        How many data stand behind a point, for the mean ``E[f_c]``.
+    metric : str
+        "sqeuclidean", or "manhattan" for ``|x - u_j|₁`` instead.
     """
-    d = ((centers[:, None] - centers[None]) ** 2).sum(-1)
-    np.fill_diagonal(d, np.inf)
-    sizes = np.bincount(model.labels_, minlength=len(centers)) if hasattr(model, "labels_") else None
-    expected = float(np.average(d.min(1), weights=sizes))
+    n = len(sizes)
+    if form == "relu":
+        if metric == "manhattan":
+            raise ValueError("there is no exact ReLU form here of differences of Manhattan distances")
+        return _relu_layers(points, sizes)
+    stiffness = 1 / _expected_evidence(points, np.repeat(np.arange(n), sizes), weights, metric)
+    layers = [*distance_to(points, form, metric), *group_minimum(sizes, stiffness)]
+    if form == "fused":
+        return [*layers, Evidence(stiffness)]
+    return [*layers, PairwiseDifference(n), PooledMinimum(n, stiffness)]
+
+
+def contrast(d: np.ndarray) -> np.ndarray:
+    """``min_{k≠c} d_k - d_c``; d : (n_samples, n_clusters)."""
+    return np.stack([np.delete(d, c, axis=1).min(1) - d[:, c] for c in range(d.shape[1])], axis=1)
+
+
+def refuse_single(model: Any, n_clusters: int, instead: str = "") -> None:
+    """One cluster is everything: there is nothing to tell it from."""
+    if n_clusters < 2:
+        raise ValueError(
+            f"{type(model).__name__} with {n_clusters or 'no'} cluster{'' if n_clusters else 's'} has no competitor: "
+            f"there is no evidence to explain{instead and '; '}{instead}"
+        )
+
+
+def distance_to(points: np.ndarray, form: str, metric: str = "sqeuclidean") -> list[torch.nn.Module]:
+    """Layers from rows to their distances to points."""
+    if metric == "manhattan":
+        return manhattan_layers(points) if form == "layers" else [ManhattanDistance(points)]
+    return [DistanceLayers(points) if form == "layers" else SquaredDistance(points)]
+
+
+def _squared_distances(model: Any, X: np.ndarray) -> np.ndarray:
+    if hasattr(model, "transform"):
+        return np.asarray(model.transform(X), dtype=np.float64) ** 2
+    return np.asarray(euclidean_distances(X, model.cluster_centers_, squared=True), dtype=np.float64)
+
+
+SOME = 1000  # points, from which a mean over all of them is estimated
+
+
+def _expected_evidence(points: np.ndarray, groups: np.ndarray, weights: np.ndarray | None, metric: str) -> float:
+    """``E[f_c]``, estimated at the points themselves: there it is the distance to the next cluster's nearest point."""
+    some = slice(None, None, max(1, len(points) // SOME))
+    d = pairwise_distances(points[some], points, metric=metric)
+    d[groups[some, None] == groups] = np.inf
+    expected = float(np.average(d.min(1), weights=None if weights is None or not weights.any() else weights[some]))
     return expected if expected > 0 else 1.0
 
 
-def _relu_layers(centers: np.ndarray) -> list[torch.nn.Module]:
-    """``h_k = 2 (μ_c - μ_k) x + ‖μ_k‖² - ‖μ_c‖²`` for every pair, then minima as ``min(a, b) = a - ReLU(a - b)``."""
-    n = len(centers)
-    pairs = [(c, k) for c in range(n) for k in range(n) if k != c]
-    weight = np.stack([2 * (centers[c] - centers[k]) for c, k in pairs])
-    squares = (centers**2).sum(1)
-    bias = np.array([squares[k] - squares[c] for c, k in pairs])
-    return [plain_linear(weight, bias), *relu_minimum(n, n - 1)]
+def _relu_layers(points: np.ndarray, sizes: Sequence[int]) -> list[torch.nn.Module]:
+    """Minima of ``‖x - u_j‖² - ‖x - ū‖² = -2 (u_j - ū) x + ‖u_j‖² - ‖ū‖²`` over each cluster, then over the others."""
+    n, middle = len(sizes), points.mean(0)
+    weight, bias = -2 * (points - middle), ((points - middle) * (points + middle)).sum(1)
+    versus = PairwiseDifference(n).weight.numpy()
+    if max(sizes) == 1:
+        return [plain_linear(versus @ weight, versus @ bias), *relu_minimum(n, n - 1)]
+    return [plain_linear(weight, bias), *relu_group_minimum(sizes), plain_linear(versus), *relu_minimum(n, n - 1)]
 
 
-register("sklearn.cluster.KMeans", "sklearn.cluster.MiniBatchKMeans", by=convert_kmeans)
+register(
+    *(f"sklearn.cluster.{name}" for name in ("AffinityPropagation", "KMeans", "MeanShift", "MiniBatchKMeans")),
+    by=convert_centers,
+)

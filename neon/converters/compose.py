@@ -61,7 +61,8 @@ def convert_feature_union(model: Any, *, output: str | None = None, form: str = 
         if name in weights:
             branch.layers.append(Affine(np.full(len(branch.output_names), float(weights[name]))))
         branches.append(branch)
-    return _side_by_side(model, branches, form)
+    merged = _side_by_side(model, branches, form)
+    return merged if records else dataclasses.replace(merged, n_features=len(given))
 
 
 convert_column_transformer.nests = True  # type: ignore[attr-defined]
@@ -173,11 +174,12 @@ def _inverse(branches: list[Conversion], sizes: list[int]) -> Any:
 def folded(parts: list[Conversion]) -> list[Conversion]:
     """Scalings that stand before an encoding, as encodings themselves: they, too, make a column from a column.
 
-    So provenance, missing entries and strings pass through imputers, encoders and selections in whatever order.
+    So provenance, missing entries and strings pass through imputers, encoders and selections in whatever order; and so
+    do values that are compared with thresholds, to the last bit.
     """
     last = 0
     for index, part in enumerate(parts):
-        last = index if part.encoding is not None else last
+        last = index if part.encoding is not None or part.thresholds else last
         if not _elementwise(part.layers):
             break
     return [*map(_encoded, parts[:last]), *parts[last:]]
@@ -206,7 +208,11 @@ def _encoded(part: Conversion) -> Conversion:
 def _given(model: Any) -> tuple[str, ...]:
     """The names of the caller's columns."""
     names = getattr(model, "feature_names_in_", None)
-    return tuple(map(str, names)) if names is not None else tuple(f"feature {i}" for i in range(model.n_features_in_))
+    if names is not None:
+        return tuple(map(str, names))
+    parts = (part for _, part in getattr(model, "transformer_list", ()))  # a union whose first part is "drop"
+    holders = (part for part in (*parts, model) if hasattr(part, "n_features_in_"))
+    return tuple(f"feature {i}" for i in range(int(next(holders).n_features_in_)))
 
 
 def _positions(columns: Any, model: Any) -> np.ndarray:
@@ -279,12 +285,11 @@ class _TextsOfAll:
 
     def __call__(self, rows: Any) -> list[Text]:
         sizes = np.cumsum([0] + [len(e.source) for e in self.encodings])
-        merged: list[dict[tuple[int, tuple[str, ...]], Any]] = [{} for _ in range(rows.shape[0])]
-        for e, start in zip(self.encodings, sizes, strict=False):
-            if e.texts is None:
-                continue
+        read = [(e, start, e.texts(rows)) for e, start in zip(self.encodings, sizes, strict=False) if e.texts]
+        merged: list[dict[tuple[int, tuple[str, ...]], Any]] = [{} for _ in read[0][2]]
+        for e, start, texts in read:
             column = int(e.source.max(initial=-1))
-            for found, text in zip(merged, e.texts(rows), strict=True):
+            for found, text in zip(merged, texts, strict=True):
                 shares = sparse.hstack(
                     [
                         sparse.csr_matrix((len(text.pieces), start)),

@@ -34,7 +34,8 @@ def register_encoder(*targets: str | type | Callable[..., Any], source: Source =
     Parameters
     ----------
     targets : type, str or function
-        A transformer's class or its public dotted name; or a function, for use in a FunctionTransformer.
+        A transformer's class or its public dotted name; or a function, for use in a FunctionTransformer. A class sets
+        ``n_features_in_`` when it is fitted, as scikit-learn asks of every estimator.
     source : callable
         Fitted transformer -> ndarray of int (n_outputs,): the input column that each output column is made from, -1
         for none. Default: the i-th from the i-th.

@@ -50,6 +50,8 @@ class Encoding:
         the features.
     texts : callable, optional
         Rows -> list of `Text`, one for each row.
+    takes_sparse : bool
+        Whether sparse rows mean something else than dense ones: what they do not hold is missing, not 0.
     states : tuple of str
         What is held fixed where a column does not depend on one column alone, in words.
     """
@@ -61,12 +63,13 @@ class Encoding:
     records: bool = False
     texts: Callable[[Any], list[Text]] | None = None
     states: tuple[str, ...] = ()
+    takes_sparse: bool = False
 
     def __call__(self, rows: Any) -> Any:
         encoded = self.function(rows)
         if sparse.issparse(encoded):
             return encoded.tocsr().astype(np.float64)
-        return np.asarray(encoded, dtype=np.float64)
+        return np.ascontiguousarray(encoded, dtype=np.float64)
 
     def then(self, after: Encoding) -> Encoding:
         """The encoding of encoded columns."""
@@ -74,10 +77,11 @@ class Encoding:
             self,
             function=_Composed(self.function, after.function),
             source=np.where(after.source >= 0, np.append(self.source, -1)[after.source], -1),
-            names=after.names,
+            names=_names_after(after, self.names),
             replaced=_ReplacedAfter(self, after) if self.replaced or after.replaced else None,
             texts=_TextsAfter(self, after) if self.texts or after.texts else None,
             states=tuple(dict.fromkeys((*self.states, *after.states))),
+            takes_sparse=after.takes_sparse,
         )
 
     def total(self, relevance: np.ndarray, n_columns: int) -> tuple[np.ndarray, np.ndarray]:
@@ -87,7 +91,8 @@ class Encoding:
             (np.ones(len(owned)), (self.source[owned], owned)), shape=(n_columns, len(self.source))
         )
         first = np.moveaxis(relevance, 1, 0)  # (n_encoded, ...)
-        found = (members @ first.reshape(len(first), -1)).reshape(n_columns, *first.shape[1:])
+        flat = first.reshape(len(first), int(np.prod(first.shape[1:])))  # -1 would not do for no samples
+        found = (members @ flat).reshape(n_columns, *first.shape[1:])
         return np.moveaxis(found, 0, 1), relevance[:, self.source < 0].sum(axis=1)
 
 
@@ -115,6 +120,23 @@ class _Composed:
 
     def __call__(self, rows: Any) -> Any:
         return self.second(self.first(rows))
+
+
+def _names_after(after: Encoding, given: tuple[str, ...]) -> tuple[str, ...]:
+    """What an encoding calls its columns when its input's columns have these names."""
+    function, names = after.function, given
+    steps: list[Any] = []
+    while isinstance(function, _Composed):
+        steps, function = [function.second, *steps], function.first
+    for step in [function, *steps]:
+        model = getattr(step, "model", None)
+        if model is None or hasattr(model, "feature_names_in_"):
+            return after.names
+        try:
+            names = tuple(map(str, model.get_feature_names_out(np.asarray(names, dtype=object))))
+        except (AttributeError, ValueError, NotImplementedError, TypeError):
+            return given if np.array_equal(after.source, np.arange(len(given))) else after.names
+    return names if len(names) == len(after.source) else after.names
 
 
 @dataclass(frozen=True, eq=False)

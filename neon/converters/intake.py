@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,9 +11,9 @@ from scipy import sparse
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from neon.converters.encoding import Encoding
+    from neon.converters.encoding import Encoding, Text
 
-__all__ = ["Intake", "as_records", "check_finite", "column_names", "numeric"]
+__all__ = ["Intake", "Texts", "as_records", "check_finite", "column_names", "numeric", "take"]
 
 
 class Intake:
@@ -56,7 +58,7 @@ class Intake:
         Returns
         -------
         tuple
-            Without an encoding: a float64 array or CSR matrix. With one: an array, CSR matrix or data frame. Documents
+            Without an encoding: a float64 array or CSR matrix. With one: an array or data frame. Documents
             and other records: an array of objects (n_samples,).
 
         Raises
@@ -71,10 +73,14 @@ class Intake:
             self._check_names(names)
         if self.encoder is None:
             rows = numeric(X)
-        elif sparse.issparse(X):
+        elif sparse.issparse(X) and self.encoder.takes_sparse:
             rows = X.tocsr()
+        elif sparse.issparse(X):
+            rows = self._frame(X.toarray())  # as wide as the explanation, and not all encoders take sparse rows
         elif names is None:
             rows = self._frame(X.detach().cpu().numpy() if isinstance(X, Tensor) else np.asarray(X))
+        elif self.feature_names is None:
+            rows = np.ascontiguousarray(X.to_numpy())  # fitted without names; the order of memory is seen in rounding
         else:
             rows = X
         if len(rows.shape) != 2:
@@ -98,8 +104,15 @@ class Intake:
         check_finite(rows, missing=self.missing)
         return rows
 
+    def texts(self, rows: Any) -> Texts | None:
+        """The documents in the rows, where there are any."""
+        read = None if self.encoder is None else self.encoder.texts
+        return None if read is None else Texts(read, rows)
+
     def named(self, rows: Any) -> Any:
         """Rows as the model was fitted: a model that knows column names wants to see them."""
+        if sparse.issparse(rows) and not (self.encoder is not None and self.encoder.takes_sparse):
+            rows = rows.toarray()
         if self.feature_names is None or self.records or hasattr(rows, "columns") or sparse.issparse(rows):
             return rows
         return self._frame(rows)
@@ -124,6 +137,28 @@ class Intake:
                 f"X's columns do not match those the model was fitted with; missing: {missing}, unknown: {unknown}"
             )
         raise ValueError(f"X's columns are in another order than at fit; use X[{list(fitted)}]")
+
+
+@dataclass(frozen=True, eq=False)
+class Texts:
+    """The documents of some rows, taken to pieces when asked."""
+
+    read: Callable[[Any], list[Text]]
+    rows: Any
+
+    def __getitem__(self, index: Any) -> Texts:
+        return Texts(self.read, take(self.rows, index))
+
+    def of(self, row: int) -> Text:
+        """One row's document."""
+        return self.read(take(self.rows, np.array([row])))[0]
+
+
+def take(rows: Any, index: np.ndarray | slice) -> Any:
+    """Some rows of an array, CSR matrix or data frame."""
+    if hasattr(rows, "iloc"):
+        return rows.iloc[index]
+    return rows[index]
 
 
 def numeric(X: Any) -> Any:

@@ -10,7 +10,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from neon.converters.intake import Intake
+from neon.converters.intake import Intake, take
 from neon.converters.registry import convert, takes_data
 
 __all__ = ["Network", "neuralize"]
@@ -30,6 +30,8 @@ class Network(torch.nn.Module):
         Checks what callers hand in, and encodes it as the layers take it.
     form : str
         "fused", "layers" or "relu".
+    agreement : float or None
+        The share of given labels that the explained function reproduces, where it explains those.
     """
 
     def __init__(self, model: Any, *, output: str | None, form: str, data: Any = None) -> None:
@@ -43,16 +45,18 @@ class Network(torch.nn.Module):
         self.composite = conversion.composite
         self.reference = conversion.reference
         self.takes_reference = conversion.takes_reference
-        self.votes, self.infinite = conversion.votes, conversion.infinite
+        self.votes, self.asks, self.infinite = conversion.votes, conversion.asks, conversion.infinite
+        self.agreement = conversion.agreement
         self.form = form
         self._own, self._link = conversion.own, conversion.link
-        names = conversion.feature_names or getattr(model, "feature_names_in_", None)
+        names: Any = conversion.feature_names
+        if names is None:
+            names = getattr(model, "feature_names_in_", None)
         if conversion.encoding is not None and conversion.encoding.records:  # documents: their tokens are the features
             names = conversion.encoding.names
-        self.feature_names = None if names is None else tuple(map(str, names))
-        known = len(self.feature_names or ())
-        known = len(self.feature_names or ())
-        self.n_features_in = int(conversion.n_features or getattr(model, "n_features_in_", known))
+        self.feature_names = None if names is None or not len(names) else tuple(map(str, names))
+        n_features: Any = conversion.n_features or getattr(model, "n_features_in_", len(self.feature_names or ()))
+        self.n_features_in = int(n_features)
         self.intake = Intake(self.n_features_in, self.feature_names, conversion.encoding, missing=conversion.missing)
         self.eval()
 
@@ -86,7 +90,7 @@ class Network(torch.nn.Module):
             output = self(self._tensor(self.intake.numbers(rows))).cpu().double().numpy()
         if self._link is not None:
             output = self._link(output)
-        own: Any = self._own(self.intake.named(rows.toarray() if sparse.issparse(rows) else rows))
+        own: Any = self._own(self.intake.named(rows))
         own = own.toarray() if sparse.issparse(own) else np.asarray(own)
         with np.errstate(invalid="ignore"):
             difference = np.where(output == own, 0.0, np.abs(output - own))  # both may be infinite
@@ -102,7 +106,8 @@ class Network(torch.nn.Module):
             What the network computes for them.
         """
         best, index = output.max(1)
-        tied = (best <= 0).nonzero()[:, 0] if self.votes else best[:0]
+        doubtful = torch.ones_like(best, dtype=torch.bool) if self.asks else (best <= 0) & self.votes
+        tied = doubtful.nonzero()[:, 0]
         if len(tied):
             assert self.classes is not None
             labels = self.model.predict(self.intake.named(take(rows, tied.cpu().numpy())))
@@ -118,13 +123,6 @@ class Network(torch.nn.Module):
         return f"explains: {self.explains}\nform: {self.form}, outputs: {', '.join(self.output_names[:6])}" + (
             ", ..." if len(self.output_names) > 6 else ""
         )
-
-
-def take(rows: Any, index: np.ndarray | slice) -> Any:
-    """Some rows of an array, CSR matrix or data frame."""
-    if hasattr(rows, "iloc"):
-        return rows.iloc[index]
-    return rows[index]
 
 
 def neuralize(model: Any, *, output: str | None = None, form: str = "fused", reference: Any = None) -> Network:

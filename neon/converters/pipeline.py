@@ -14,7 +14,7 @@ from neon.converters.base import Conversion
 from neon.converters.compose import folded
 from neon.converters.encoding import Encoding, Transform
 from neon.converters.registry import convert, register, within
-from neon.nn import Featurewise, Linear, SquaredDistance
+from neon.nn import Featurewise, GaussianEnergy, Linear, LinearEnergy, SquaredDistance
 
 __all__ = ["chain", "convert_pipeline"]
 
@@ -35,12 +35,15 @@ def convert_pipeline(
         parts.append(convert(step, form=form, path=within(path, name), step=True))
         data = None if data is None else Transform(step)(data)
     name, step = steps[-1]
-    parts.append(convert(step, output=output, form=form, path=within(path, name), data=data))
+    inner = output == "transform"
+    output = None if inner else output
+    parts.append(convert(step, output=output, form=form, path=within(path, name), data=data, step=inner))
     return chain(parts, form=form)
 
 
 convert_pipeline.nests = True  # type: ignore[attr-defined]
 convert_pipeline.takes_data = True  # type: ignore[attr-defined]
+convert_pipeline.transforms = True  # type: ignore[attr-defined]
 
 
 def chain(parts: list[Conversion], *, form: str = "fused") -> Conversion:
@@ -76,14 +79,19 @@ def chain(parts: list[Conversion], *, form: str = "fused") -> Conversion:
         torch.nn.Sequential(*_merge(layers)),
         head.explains,
         head.output_names,
-        _Steps([part.own for part in parts]),
+        _Steps([part.own for part in parts], dense=head.encoding is None or not head.encoding.takes_sparse),
         link=head.link,
         composite=head.composite,
         reference=_back(before, reference),
         takes_reference=head.takes_reference,
         classes=head.classes,
         votes=head.votes,
+        asks=head.asks,
+        thresholds=head.thresholds,
         infinite=head.infinite,
+        agreement=head.agreement,
+        n_features=parts[0].n_features,
+        feature_names=parts[0].feature_names,
         inverse=None if None in inverses else lambda Z: np.asarray(_back(inverses, Z)),
         encoding=encoding,
         missing=all(part.missing for part in parts if len(part.layers)),
@@ -93,14 +101,14 @@ def chain(parts: list[Conversion], *, form: str = "fused") -> Conversion:
 class _Steps:
     """The steps' own functions, one after the other."""
 
-    def __init__(self, functions: list[Callable[[np.ndarray], np.ndarray]]) -> None:
-        self.functions = functions
+    def __init__(self, functions: list[Callable[[np.ndarray], np.ndarray]], *, dense: bool) -> None:
+        self.functions, self.dense = functions, dense
 
     def __call__(self, X: Any) -> np.ndarray:
         *transforms, head = self.functions
         for transform in transforms:
             X = transform(X)
-        return head(X.toarray() if sparse.issparse(X) else X)
+        return head(X.toarray() if self.dense and sparse.issparse(X) else X)
 
 
 def _back(inverses: list[Callable[[np.ndarray], np.ndarray] | None], rows: np.ndarray | None) -> np.ndarray | None:
@@ -114,7 +122,12 @@ def _merge(layers: list[torch.nn.Module]) -> list[torch.nn.Module]:
     """A linear map before a distance becomes the distance's metric: each center then has its own root in the input."""
     merged: list[torch.nn.Module] = []
     for layer in layers:
-        if isinstance(layer, SquaredDistance) and layer.factor is None and merged and isinstance(merged[-1], Linear):
+        if (
+            isinstance(layer, SquaredDistance | GaussianEnergy | LinearEnergy)
+            and getattr(layer, "factor", None) is None
+            and merged
+            and isinstance(merged[-1], Linear)
+        ):
             linear = merged.pop()
             assert isinstance(linear, Linear)
             layer = layer.after(linear.weight, linear.bias)

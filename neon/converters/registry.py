@@ -12,10 +12,13 @@ from sklearn.utils.validation import check_is_fitted
 from neon.converters.base import Conversion
 from neon.errors import UnsupportedModelError
 
-__all__ = ["choose", "convert", "public_name", "register", "supported", "takes_data", "within"]
+__all__ = [
+    "choose", "convert", "decline", "declined", "public_name", "register", "registered", "takes_data", "within",
+]  # fmt: skip
 
 Converter = Callable[..., Conversion]
 _REGISTRY: dict[str, Converter] = {}
+_DECLINED: dict[str, str] = {}
 
 
 def register(*names: str | type, by: Converter) -> None:
@@ -30,7 +33,17 @@ def register(*names: str | type, by: Converter) -> None:
         _REGISTRY[name if isinstance(name, str) else public_name(name)] = by
 
 
-def supported() -> list[str]:
+def decline(*names: str, because: str) -> None:
+    """State why classes, given as public dotted names, have no converter."""
+    _DECLINED.update(dict.fromkeys(names, because))
+
+
+def declined() -> dict[str, str]:
+    """The public dotted names of estimators that cannot have a converter, and why not."""
+    return dict(sorted(_DECLINED.items()))
+
+
+def registered() -> list[str]:
     """The public dotted names of all estimators that have a converter."""
     return sorted(_REGISTRY)
 
@@ -84,7 +97,9 @@ def convert(
         raise TypeError(f"expected a fitted model, got the class {model.__name__}")
     where = f" at step {path!r}" if path else ""
     name = public_name(type(model))
-    short = {full.rsplit(".", 1)[1]: full for full in supported()}
+    if name in _DECLINED:
+        raise UnsupportedModelError(f"{name}{where} has no converter: {_DECLINED[name]}")
+    short = {full.rsplit(".", 1)[1]: full for full in registered()}
     near = [short[match] for match in difflib.get_close_matches(name.rsplit(".", 1)[-1], short, 3, 0.4)]
     alternatives = f" Nearest supported: {', '.join(near)}." if near else ""
     raise UnsupportedModelError(

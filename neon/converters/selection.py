@@ -18,18 +18,16 @@ def chosen(model: Any) -> Any:
 
 
 def convert_elimination(model: Any, *, output: str | None = None, form: str = "fused", path: str = "") -> Conversion:
-    """RFE, RFECV: by itself, or where an ``output`` is asked for, the model on the columns that are left.
-
-    As a step of a pipeline, the selection of these columns.
-    """
+    """RFE, RFECV: the model on the columns that are left; before other models, the selection of these columns."""
     selection = convert_encoder(model, chosen(model))
-    if path and output is None:
+    if output == "transform":
         return selection
     inner = convert(model.estimator_, output=output, form=form, path=within(path, "estimator_"))
     return chain([selection, inner], form=form)
 
 
 convert_elimination.nests = True  # type: ignore[attr-defined]
+convert_elimination.transforms = True  # type: ignore[attr-defined]
 
 register_encoder(
     *(

@@ -133,10 +133,8 @@ class _SquaredDistance(Treatment):
         if message.slope is None and d_ref is None:
             if factor is not None:
                 # What lies outside the factor's range cancels from D only to rounding: a row this close is a hit.
-                d = d * (
-                    d
-                    > ROUNDING * torch.finfo(d.dtype).eps * (z.square().sum(1, keepdim=True) + u.square().sum(1).max())
-                )
+                size = factor.square().sum(1).mean() * (z.square().sum(1, keepdim=True) + u.square().sum(1).max())
+                d = d * (d > ROUNDING * torch.finfo(d.dtype).eps * size)
                 s = s * (d > 0)
             if ledger.enabled:
                 ledger.absorb("exact_hit", message.relevance * (d == 0))

@@ -34,5 +34,12 @@ class PlotAccessor:
         """Relevance of the pixels of one image, or of a whole table. See `neon.plots.heatmap`."""
         return plots.heatmap(self._explanation, row, **options)
 
+    def text(self, row: int = 0, **options: Any) -> Axes:
+        """Relevance of the words of one document, in place. See `neon.plots.tokens`."""
+        pieces, relevance = self._explanation.text(row)
+        if relevance.ndim > 1:
+            raise ValueError("explanation of all outputs: pick one by explanation.select(output).plot.text(row)")
+        return plots.tokens(pieces, relevance, **options)
+
     def __repr__(self) -> str:
-        return f"<plots of {self._explanation!r}: .bar(), .beeswarm(), .waterfall(row), .heatmap()>"
+        return f"<plots of {self._explanation!r}: .bar(), .beeswarm(), .waterfall(row), .heatmap(), .text(row)>"

@@ -26,6 +26,8 @@ class Case:
         Whether it has these forms; without one, asking for it is a ValueError that says why.
     options : mapping
         For `neon.Explainer` and `neon.neuralize`: ``output``, ``composite``, ``reference``.
+    labelled : bool
+        Whether it is a clustering without ``predict``, which is explained by the rows X that it was fitted on.
     tolerance : float
         Of equivalence, relative to the largest output; above 1e-9 only with a reason beside it.
     """
@@ -36,6 +38,7 @@ class Case:
     relu: bool = False
     layers: bool = True
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    labelled: bool = False
     tolerance: float = 1e-9
 
 
@@ -44,6 +47,8 @@ def unseen(X: Any) -> Any:
     random = np.random.default_rng(0)
     if isinstance(X, np.ndarray):
         return X + 0.1 * np.nanstd(X, axis=0) * np.abs(random.normal(size=X.shape))
+    if not hasattr(X, "columns"):  # documents, dictionaries
+        return X.iloc[::-1]
     moved = X.copy()
     for name in X.columns:
         column = X[name]

@@ -1,0 +1,59 @@
+"""Clusters from anywhere: explain labels by the rows that bear them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from neon.converters.clusterings import Clusters
+from neon.converters.intake import column_names, numeric
+from neon.explainer import Explainer
+from neon.explanation import Explanation
+
+__all__ = ["explain_clusters"]
+
+
+def explain_clusters(
+    labels: Any, X: Any, X_new: Any = None, target: Any = None, *, gamma: float | None = None, **options: Any
+) -> Explanation:
+    """Explain what makes rows belong to their clusters, whatever made the clusters.
+
+    The evidence for a cluster is how much closer its rows are than those of the nearest other one, in soft squared
+    distance ``-(1/γ) log mean_j exp(-γ ‖x - u_j‖²)``. ``explanation.explains`` states the share of labels that it
+    reproduces.
+
+    Parameters
+    ----------
+    labels : array-like (n_rows,)
+        Numbers or strings; negative numbers are noise, and stand for no cluster.
+    X : array-like (n_rows, n_features) or DataFrame
+        The rows that bear them.
+    X_new : array-like (n_samples, n_features), optional
+        Rows to explain. Default: X.
+    target : optional
+        As for `Explainer`. Default: each row's own label; for noise and for new rows the cluster with most evidence.
+    gamma : float, optional
+        Large: the nearest rows of each cluster count; small: their mean. Default: of ``2^k / mean ‖u_i - u_j‖²``,
+        k = 0...12, the one that gives most rows their own label while they are left out themselves.
+    **options
+        For `Explainer`.
+    """
+    labels = np.asarray(labels)
+    names = column_names(X)
+    rows = numeric(X)
+    if labels.shape != (rows.shape[0],):
+        raise ValueError(f"labels must be one per row ({rows.shape[0]}), got shape {labels.shape}")
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        raise ValueError("labels contain NaN or infinity; mark noise by -1")
+    clusters = Clusters(labels, rows.shape[1], gamma, None if names is None else np.array(names, dtype=object))
+    explainer = Explainer(clusters, reference=X, **options)
+    if X_new is None and target is None:
+        classes = np.asarray(explainer.network.classes)
+        noise = ~np.isin(labels, classes)
+        target = labels
+        if noise.any():
+            target = labels.copy()
+            found = explainer(rows[noise]).target
+            target[noise] = classes[found]
+    return explainer(X if X_new is None else X_new, target)

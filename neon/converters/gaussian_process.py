@@ -1,0 +1,129 @@
+"""Gaussian processes: the mean of a regressor, the latent function of a classifier.
+
+``f = Σ_j α_j k(x, u_j) + b`` over the training points, for any kernel that scikit-learn's kernel algebra makes;
+relative to the training points' distribution unless a reference is given (the log-mean rule).
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import torch
+
+from neon.converters.base import Conversion
+from neon.converters.kernel_algebra import has_distance, kernel_layers, parse
+from neon.converters.registry import choose, register
+from neon.nn import Linear, PooledMinimum, TwoClass
+
+__all__ = ["convert_classifier", "convert_regressor"]
+
+
+def convert_regressor(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """GaussianProcessRegressor: the predicted mean, of every target."""
+    choose(output, ("predict",), model)
+    scale, mean = np.atleast_1d(model._y_train_std), np.atleast_1d(model._y_train_mean)
+    weight = np.asarray(model.alpha_, dtype=np.float64).reshape(len(model.X_train_), -1).T  # (n_targets, n_points)
+    bias = np.broadcast_to(np.asarray(mean, dtype=np.float64), len(weight))
+    expression, points = parse(model.kernel_), np.asarray(model.X_train_, dtype=np.float64)
+    _refuse_relu(form)
+    n = len(weight)
+    return Conversion(
+        torch.nn.Sequential(*kernel_layers(expression, points, form), Linear(scale[:, None] * weight, bias)),
+        "predicted value: the mean of the Gaussian process",
+        ("prediction",) if n == 1 else tuple(f"target {i}" for i in range(n)),
+        lambda X: model.predict(X).reshape(len(X), n),
+        reference=points if has_distance(expression) else None,
+        takes_reference=True,
+    )
+
+
+def convert_classifier(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """GaussianProcessClassifier: the mean of the latent function.
+
+    Two classes: ``±f``, its sign the prediction. More, one against the rest: the latent function of each class's own
+    classifier. One against one: the smallest of a class over its rivals.
+    """
+    choose(output, ("latent",), model)
+    _refuse_relu(form)
+    classes, base = model.classes_, model.base_estimator_
+    if len(classes) == 2:
+        machines, explains = [base], "latent function in favour of a class"
+        pool: list[torch.nn.Module] = [TwoClass()]
+    elif model.multi_class == "one_vs_rest":
+        machines, pool = list(base.estimators_), []
+        explains = "latent function of a class against the rest"
+    else:
+        machines, pool = list(base.estimators_), _margins(len(classes))
+        explains = "latent function of a class against its closest rival"
+    layers, reference = _latent_layers(machines, form)
+
+    def own(X: np.ndarray) -> np.ndarray:
+        f = np.stack([machine.latent_mean_and_variance(X)[0] for machine in machines], axis=1)
+        if len(classes) == 2:
+            return f * [-1.0, 1.0]
+        if model.multi_class == "one_vs_rest":
+            return f
+        return np.asarray((f @ _versus(len(classes)).T).reshape(len(f), len(classes), -1).min(2))
+
+    return Conversion(
+        torch.nn.Sequential(*layers, *pool),
+        explains,
+        tuple(map(str, classes)),
+        own,
+        reference=reference,
+        takes_reference=True,
+        classes=classes,
+        votes=len(classes) > 2,
+        asks=model.multi_class == "one_vs_rest",  # the prediction is by probabilities, averaged over the variance
+    )
+
+
+def _latent_layers(machines: list[Any], form: str) -> tuple[list[torch.nn.Module], np.ndarray | None]:
+    """The latent functions of binary machines side by side, and the rows that they are relative to."""
+    branches, points = [], []
+    for machine in machines:
+        rows, expression = np.asarray(machine.X_train_, dtype=np.float64), parse(machine.kernel_)
+        weight = np.asarray(machine.y_train_ - machine.pi_, dtype=np.float64)
+        branches.append([*kernel_layers(expression, rows, form), Linear(weight[None])])
+        if has_distance(expression):
+            points.append(rows)
+    reference = np.unique(np.concatenate(points), axis=0) if points else None
+    if len(branches) == 1:
+        return branches[0], points[0] if points else None
+    return [Latents([torch.nn.Sequential(*branch) for branch in branches])], reference
+
+
+class Latents(torch.nn.Module):
+    """Latent functions of the same rows, side by side."""
+
+    def __init__(self, branches: list[torch.nn.Sequential]) -> None:
+        super().__init__()
+        self.branches = torch.nn.ModuleList(branches)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([branch(x) for branch in self.branches], dim=1)
+
+
+def _versus(n_classes: int) -> np.ndarray:
+    """Signs (n_classes (n_classes - 1), n_pairs): the machine of (i, j), i < j, is positive where j wins."""
+    index = {pair: i for i, pair in enumerate(itertools.combinations(range(n_classes), 2))}
+    pairs = [(c, k) for c in range(n_classes) for k in range(n_classes) if k != c]
+    signs = np.zeros((len(pairs), len(index)))
+    for row, (c, k) in enumerate(pairs):
+        signs[row, index[min(c, k), max(c, k)]] = 1.0 if c > k else -1.0
+    return signs
+
+
+def _margins(n_classes: int) -> list[torch.nn.Module]:
+    return [Linear(_versus(n_classes)), PooledMinimum(n_classes, np.inf)]
+
+
+def _refuse_relu(form: str) -> None:
+    if form == "relu":
+        raise ValueError("a Gaussian process is not piecewise linear: there is no exact ReLU form")
+
+
+register("sklearn.gaussian_process.GaussianProcessRegressor", by=convert_regressor)
+register("sklearn.gaussian_process.GaussianProcessClassifier", by=convert_classifier)

@@ -1,0 +1,111 @@
+"""Approximate kernel maps and random projections."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+
+from neon.converters.base import Conversion
+from neon.converters.encoding import Transform, names_of
+from neon.converters.registry import register
+from neon.errors import UnsupportedModelError
+from neon.nn import (
+    Affine,
+    CountSketch,
+    DistanceLayers,
+    Kernel,
+    Linear,
+    ManhattanDistance,
+    Power,
+    SquaredDistance,
+    plain_linear,
+)
+
+__all__ = ["convert_count_sketch", "convert_fourier", "convert_nystroem", "convert_random_projection"]
+
+
+def convert_fourier(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """RBFSampler, SkewedChi2Sampler: ``√(2/n) cos(W x + b)``, for the latter of ``log(x + c)``."""
+    if form == "relu":
+        raise ValueError("a cosine is not piecewise linear: there is no exact ReLU form")
+    n = int(model.n_components)
+    skewed = hasattr(model, "skewedness")
+    layers: list[torch.nn.Module] = []
+    if skewed:
+        layers = [Affine(1.0, float(model.skewedness)), Kernel(torch.log, "log")]
+    layers += [
+        Linear(model.random_weights_.T, model.random_offset_), Kernel(torch.cos, "cos"), Affine(math.sqrt(2.0 / n)),
+    ]  # fmt: skip
+    return _conversion(model, layers, "random Fourier features")
+
+
+def convert_nystroem(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """Nystroem: kernel values at some training points, then a linear map."""
+    kernel, points = model.kernel, np.asarray(_dense(model.components_), dtype=np.float64)
+    if form == "relu" and kernel != "linear":
+        raise ValueError(f"a {kernel} kernel is not piecewise linear: there is no exact ReLU form")
+    given = {name: getattr(model, name) for name in ("gamma", "coef0", "degree")} | (model.kernel_params or {})
+    gamma = 1.0 / points.shape[1] if given["gamma"] is None else float(given["gamma"])
+    coef0 = 1.0 if given["coef0"] is None else float(given["coef0"])
+    degree = 3.0 if given["degree"] is None else float(given["degree"])
+    product = Linear(gamma * points, np.full(len(points), coef0))
+    if kernel == "rbf":
+        distance = DistanceLayers(points) if form == "layers" else SquaredDistance(points)
+        layers: list[torch.nn.Module] = [distance, Affine(-gamma), Kernel(torch.exp, "exp")]
+    elif kernel == "laplacian":
+        layers = [ManhattanDistance(points), Affine(-gamma), Kernel(torch.exp, "exp")]
+    elif kernel in ("poly", "polynomial"):
+        layers = [product, Power(degree)]
+    elif kernel == "sigmoid":
+        layers = [product, Kernel(torch.tanh, "tanh")]
+    elif kernel == "linear":
+        weight = np.asarray(model.normalization_) @ points
+        return _conversion(model, [plain_linear(weight) if form == "relu" else Linear(weight)], "kernel features")
+    else:
+        raise UnsupportedModelError(
+            f"Nystroem with kernel={kernel!r}; supported are rbf, laplacian, poly, sigmoid and linear"
+        )
+    return _conversion(model, [*layers, Linear(model.normalization_)], "kernel features")
+
+
+def convert_count_sketch(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """PolynomialCountSketch: a random polynomial map, explained by integrated gradients, which are exact on it."""
+    if form == "relu":
+        raise ValueError("products of features are not piecewise linear: there is no exact ReLU form")
+    sketch = CountSketch(model.indexHash_, model.bitHash_, int(model.n_components), float(model.gamma), model.coef0)
+    return _conversion(model, [sketch], "polynomial features")
+
+
+def convert_random_projection(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """GaussianRandomProjection, SparseRandomProjection: ``W x``."""
+    weight = np.asarray(_dense(model.components_), dtype=np.float64)
+    back = np.linalg.pinv(weight)
+    layer = plain_linear(weight) if form == "relu" else Linear(weight)
+    return _conversion(model, [layer], "projected features", inverse=lambda Z: Z @ back.T)
+
+
+def _conversion(model: Any, layers: list[torch.nn.Module], explains: str, inverse: Any = None) -> Conversion:
+    n = int(getattr(model, "n_components_", None) or getattr(model, "n_components", 0) or 0)
+    if hasattr(model, "components_"):
+        n = len(model.normalization_) if hasattr(model, "normalization_") else model.components_.shape[0]
+    names = names_of(model, None, n)
+    return Conversion(torch.nn.Sequential(*layers), explains, names, Transform(model), inverse=inverse)
+
+
+def _dense(matrix: Any) -> Any:
+    return matrix.toarray() if sparse.issparse(matrix) else matrix
+
+
+register(
+    "sklearn.kernel_approximation.RBFSampler", "sklearn.kernel_approximation.SkewedChi2Sampler", by=convert_fourier
+)
+register("sklearn.kernel_approximation.Nystroem", by=convert_nystroem)
+register("sklearn.kernel_approximation.PolynomialCountSketch", by=convert_count_sketch)
+register(
+    "sklearn.random_projection.GaussianRandomProjection", "sklearn.random_projection.SparseRandomProjection",
+    by=convert_random_projection,
+)  # fmt: skip

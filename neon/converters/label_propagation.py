@@ -1,0 +1,73 @@
+"""Label propagation and label spreading: labels that spread over a kernel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.special import logsumexp
+from sklearn.metrics.pairwise import euclidean_distances
+
+from neon.converters.base import Conversion
+from neon.converters.neighbors import margins, share_margin, untouched
+from neon.converters.registry import choose, register
+from neon.errors import UnsupportedModelError
+from neon.nn import Affine, ClassSums, DistanceLayers, Evidence, Linear, LogSumExp, NeighborMean, SquaredDistance
+
+__all__ = ["convert_label_propagation"]
+
+
+def convert_label_propagation(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """The log-odds ``log P_c / (1 - P_c)`` of ``P_c ∝ Σ_j F_jc exp(-γ ‖x - u_j‖²)``, F the labels after spreading.
+
+    With ``kernel="knn"`` P is the mean label of the nearest points: the margin over the closest rival is explained,
+    the neighbours taken as given.
+    """
+    knn = model.kernel == "knn"
+    choose(output, ("margin" if knn else "log_odds",), model)
+    if form == "relu":
+        raise ValueError(f"a {model.kernel} kernel is not piecewise linear: there is no exact ReLU form")
+    if model.kernel not in ("rbf", "knn"):
+        raise UnsupportedModelError(f"{type(model).__name__} with a callable kernel; supported are 'rbf' and 'knn'")
+    points, classes = np.asarray(model.X_, dtype=np.float64), model.classes_
+    labels = np.asarray(model.label_distributions_, dtype=np.float64)
+    if len(classes) < 2:
+        raise ValueError(f"{type(model).__name__} of one class has no competitor: there is no evidence to explain")
+    distance = DistanceLayers(points) if form == "layers" else SquaredDistance(points)
+    if knn:
+        layers = [distance, NeighborMean(labels, n_neighbors=model.n_neighbors), *share_margin(len(classes))]
+        words = (
+            "how much larger a class's share of the labels of the nearest points is than its closest rival's; the "
+            "neighbour set is taken as given"
+        )
+
+        def own(X: np.ndarray) -> np.ndarray:
+            return margins(labels[untouched(model)._get_kernel(model.X_, X)].mean(1))
+    else:
+        gamma, words = float(model.gamma), "log-odds of a class"
+        layers = [distance, *_log_sums(labels.T, gamma, form), Affine(-1.0), Evidence(soft=True)]
+
+        def own(X: np.ndarray) -> np.ndarray:
+            h = -gamma * euclidean_distances(X, model.X_, squared=True)
+            z = np.stack([logsumexp(h, b=column, axis=1) for column in labels.T], axis=1)
+            return z - np.stack([logsumexp(np.delete(z, c, 1), axis=1) for c in range(len(classes))], axis=1)
+
+    return Conversion(torch.nn.Sequential(*layers), words, tuple(map(str, classes)), own, classes=classes, votes=knn)
+
+
+def _log_sums(weights: np.ndarray, gamma: float, form: str) -> list[torch.nn.Module]:
+    """``log Σ_j a_cj exp(-γ d_j)`` for every class c; weights ``a`` : (n_classes, n_points)."""
+    if form != "layers":
+        return [Affine(-gamma), ClassSums(weights)]
+    members = [np.flatnonzero(row) for row in weights]
+    select = -gamma * np.eye(weights.shape[1])[np.concatenate(members)]
+    log_weights = np.concatenate([np.log(row[found]) for row, found in zip(weights, members, strict=True)])
+    return [Linear(select), LogSumExp(log_weights, [len(found) for found in members])]
+
+
+register(
+    "sklearn.semi_supervised.LabelPropagation",
+    "sklearn.semi_supervised.LabelSpreading",
+    by=convert_label_propagation,
+)

@@ -1,0 +1,157 @@
+"""Several targets: one estimator for each, side by side or in a chain."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.special import expit
+
+from neon.converters.base import Conversion
+from neon.converters.meta import beside, column_names, common, shared_reference
+from neon.converters.registry import choose, convert, register, within
+from neon.converters.responses import decision, extended, predicted, probability, relu_refusal, second, vote
+from neon.errors import UnsupportedModelError
+from neon.nn import Linear, plain_linear
+from neon.nn.in_parallel import Append, Columns, InParallel
+
+__all__ = ["convert_chain", "convert_multi_output_classifier", "convert_multi_output_regressor"]
+
+
+def convert_multi_output_regressor(
+    model: Any, *, output: str | None = None, form: str = "fused", path: str = ""
+) -> Conversion:
+    """The predicted value of each target."""
+    choose(output, ("predict",), model)
+    parts = [
+        predicted(member, form=form, path=within(path, f"estimators_[{i}]"))
+        for i, member in enumerate(model.estimators_)
+    ]
+    together = beside(parts, form=form, given=column_names(model))
+    names = tuple(f"target {i}" for i in range(len(parts)))
+    own = lambda X: np.asarray(model.predict(X), dtype=np.float64)  # noqa: E731
+    return extended(together, explains="predicted value", output_names=names, own=own, link=None)
+
+
+def convert_multi_output_classifier(
+    model: Any, *, output: str | None = None, form: str = "fused", path: str = ""
+) -> Conversion:
+    """What each target's classifier is explained by, for each of its classes."""
+    parts = [
+        convert(member, output=output, form=form, path=within(path, f"estimators_[{i}]"))
+        for i, member in enumerate(model.estimators_)
+    ]
+    together = beside(parts, form=form, given=column_names(model))
+    words = list(dict.fromkeys(part.explains for part in parts))
+    return extended(
+        together,
+        explains=f"for each target: {', or '.join(words)}",
+        output_names=tuple(f"target {i}: {name}" for i, part in enumerate(parts) for name in part.output_names),
+        own=_Each(parts, 0),
+        link=_Each(parts, 1) if any(part.link is not None for part in parts) else None,
+        classes=None,
+        votes=False,
+    )
+
+
+class _Each:
+    """The members' own functions of rows (which 0), or links of their columns (1)."""
+
+    def __init__(self, parts: list[Conversion], which: int) -> None:
+        self.parts, self.which = parts, which
+
+    def __call__(self, X: Any) -> np.ndarray:
+        if self.which == 0:
+            return np.concatenate([part.own(X) for part in self.parts], axis=1)
+        ends = np.cumsum([len(part.output_names) for part in self.parts])[:-1]
+        columns = zip(self.parts, np.split(X, ends, axis=1), strict=True)
+        return np.concatenate([held if part.link is None else part.link(held) for part, held in columns], axis=1)
+
+
+def convert_chain(model: Any, *, output: str | None = None, form: str = "fused", path: str = "") -> Conversion:
+    """Each member reads the features and what the members before it gave; relevance goes back through all of them.
+
+    Classifiers: the decision function in favour of a label, or its log-odds; a label is predicted where it is above 0.
+    Members hand on what ``chain_method`` says: labels, whose votes are hard, or scores.
+    """
+    regresses = not hasattr(model, "classes_")
+    choose(output, ("predict",) if regresses else ("score",), model)
+    if form == "relu":
+        raise relu_refusal("a chain")
+    members, n = model.estimators_, int(model.n_features_in_)
+    method = getattr(model, "chain_method_", "predict")
+    scores, hands = [], []
+    kinds = set()
+    for i, member in enumerate(members):
+        where = within(path, f"estimators_[{i}]")
+        if regresses:
+            part, kind = predicted(member, form=form, path=where), "predict"
+            handed = part
+        else:
+            part, kind = _label_score(member, form, where)
+            handed = _handed(member, method, form, where)
+        if part.encoding is not None:
+            raise UnsupportedModelError(
+                f"{type(model).__name__} of a pipeline that encodes columns (at step {where!r}); put the encoder "
+                "before the chain"
+            )
+        kinds.add(kind)
+        scores.append(part)
+        hands.append(handed)
+    if len(kinds) > 1:
+        raise UnsupportedModelError(f"{type(model).__name__} of members with different scores: {sorted(kinds)}")
+    kind = kinds.pop()
+    layers: list[torch.nn.Module] = []
+    for i, (part, handed) in enumerate(zip(scores, hands, strict=True)):
+        # Columns so far: features, then a score and what is handed on of each member before.
+        read = Columns([*range(n), *(n + 2 * k + 1 for k in range(i))])
+        layers.append(Append(torch.nn.Sequential(read, InParallel([part.layers, handed.layers]))))
+    places = [n + 2 * int(np.flatnonzero(np.asarray(model.order_) == t)[0]) for t in range(len(members))]
+    layers.append(Columns(places))
+    parts = [*scores, *hands]
+    traits = common(parts)
+    references = [None if part.reference is None else np.atleast_2d(part.reference)[:, :n] for part in parts]
+    method_of = {"predict": "predict", "decision": "decision_function"}.get(kind, "predict_proba")
+    own = lambda X: np.asarray(getattr(model, method_of)(X), dtype=np.float64)  # noqa: E731
+    words = {"decision": "decision function", "log-odds": "log-odds", "probability": "probability"}
+    return Conversion(
+        torch.nn.Sequential(*layers),
+        "predicted value" if regresses else f"{words[kind]} of a label",
+        tuple(f"target {i}" for i in range(len(members))),
+        own,
+        link=expit if kind == "log-odds" else None,
+        reference=shared_reference(references) if traits["takes_reference"] else None,
+        **traits,
+    )
+
+
+def _label_score(member: Any, form: str, path: str) -> tuple[Conversion, str]:
+    if len(member.classes_) != 2:
+        raise UnsupportedModelError(f"a chain of {len(member.classes_)}-class members; the converter takes two labels")
+    if hasattr(member, "decision_function"):
+        return dataclasses.replace(decision(member, form=form, path=path), link=None), "decision"
+    part, odds = probability(member, form=form, path=path)
+    return dataclasses.replace(second(part), link=None), "log-odds" if odds else "probability"
+
+
+def _handed(member: Any, method: str, form: str, path: str) -> Conversion:
+    """What a member gives to those after it."""
+    if method == "decision_function":
+        return decision(member, form=form, path=path)
+    if method == "predict_proba":
+        return second(probability(member, form=form, path=path, odds=False)[0])
+    if method != "predict":
+        raise UnsupportedModelError(
+            f"chain_method={method!r}; supported are 'predict', 'predict_proba' and 'decision_function'"
+        )
+    labels = np.asarray(member.classes_, dtype=np.float64)
+    return extended(vote(member, form=form, path=path), (plain_linear if form == "relu" else Linear)(labels[None]))
+
+
+register("sklearn.multioutput.MultiOutputRegressor", by=convert_multi_output_regressor)
+register("sklearn.multioutput.MultiOutputClassifier", by=convert_multi_output_classifier)
+register("sklearn.multioutput.ClassifierChain", "sklearn.multioutput.RegressorChain", by=convert_chain)
+for _converter in (convert_multi_output_regressor, convert_multi_output_classifier, convert_chain):
+    _converter.nests = True  # type: ignore[attr-defined]

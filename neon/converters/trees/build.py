@@ -1,0 +1,148 @@
+"""From one library's trees to `Trees`, and from there to a network: what every reader shares."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from neon.converters.base import Conversion
+from neon.nn import TwoClass, plain_linear
+from neon.nn.trees import TreeEnsemble, Trees, relu_layers, tree_layers
+
+__all__ = ["Tree", "columns_of", "convert_trees", "join"]
+
+
+@dataclass(frozen=True, eq=False)
+class Tree:
+    """One tree as its library numbers the nodes; fields as in `Trees`, node 0 is the root."""
+
+    left: np.ndarray
+    right: np.ndarray
+    feature: np.ndarray
+    threshold: np.ndarray
+    missing_left: np.ndarray
+    cover: np.ndarray
+    value: np.ndarray
+    categories: Mapping[int, np.ndarray] = dataclasses.field(default_factory=dict)
+    path_value: np.ndarray | None = None
+
+    @staticmethod
+    def leaf(value: np.ndarray) -> Tree:
+        """A tree without a split."""
+        none, nan = np.array([-1]), np.array([np.nan])
+        return Tree(none, none, none, nan, np.array([False]), np.ones(1), np.reshape(value, (1, -1)))
+
+    def tidy(self) -> Tree:
+        """Without nodes that cannot be reached, every parent before its children."""
+        inner = np.flatnonzero(self.left >= 0)
+        if len(self.left) == 2 * len(inner) + 1 and (np.minimum(self.left, self.right)[inner] > inner).all():
+            return self
+        levels = [np.array([0])]
+        while len(levels[-1]):
+            parents = levels[-1][self.left[levels[-1]] >= 0]
+            levels.append(np.stack([self.left[parents], self.right[parents]], axis=1).reshape(-1))
+        order = np.concatenate(levels)
+        number = np.full(len(self.left) + 1, -1)  # the last entry answers for -1
+        number[order] = np.arange(len(order))
+        return Tree(
+            number[self.left[order]],
+            number[self.right[order]],
+            self.feature[order],
+            self.threshold[order],
+            self.missing_left[order],
+            self.cover[order],
+            self.value[order],
+            {int(number[node]): kept for node, kept in self.categories.items() if number[node] >= 0},
+            None if self.path_value is None else self.path_value[order],
+        )
+
+
+def join(
+    trees: Sequence[Tree],
+    *,
+    n_features: int,
+    base: np.ndarray,
+    output: np.ndarray | None = None,
+    strict: bool = False,
+    precision: Literal["float32", "float64"] = "float64",
+) -> Trees:
+    """One `Trees` of many; an ensemble without trees gets one leaf of value 0."""
+    base = np.asarray(base, dtype=np.float64).reshape(-1)
+    if not trees:
+        trees, output = [Tree.leaf(np.zeros(len(base)))], None
+    trees = [tree.tidy() for tree in trees]
+    sizes = [len(tree.left) for tree in trees]
+    roots = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
+    shift = np.repeat(roots, sizes)
+
+    def stack(field: str) -> np.ndarray:
+        return np.concatenate([getattr(tree, field) for tree in trees])
+
+    left, right = stack("left"), stack("right")
+    inner = left >= 0
+    path_value = None if trees[0].path_value is None else stack("path_value")
+    return Trees.make(
+        n_features=n_features,
+        roots=roots,
+        left=np.where(inner, left + shift, -1),
+        right=np.where(inner, right + shift, -1),
+        feature=np.where(inner, stack("feature"), -1),
+        threshold=np.where(inner, stack("threshold"), np.nan),
+        missing_left=inner & stack("missing_left").astype(bool),
+        cover=stack("cover").astype(np.float64),
+        value=stack("value").astype(np.float64),
+        base=base,
+        output=output,
+        strict=strict,
+        precision=precision,
+        categories={
+            int(root) + node: kept
+            for root, tree in zip(roots, trees, strict=True)
+            for node, kept in tree.categories.items()
+        },
+        path_value=path_value,
+    )
+
+
+def convert_trees(
+    trees: Trees,
+    explains: str,
+    names: Sequence[Any],
+    own: Callable[[np.ndarray], np.ndarray],
+    *,
+    form: str,
+    link: Callable[[np.ndarray], np.ndarray] | None = None,
+    classes: np.ndarray | None = None,
+    missing: bool = False,
+    **options: Any,
+) -> Conversion:
+    """The network of trees; a single score with two names is the second's, and minus it the first's."""
+    layers: list[torch.nn.Module] = [TreeEnsemble(trees)]
+    if form != "fused":
+        layers = list(relu_layers(trees) if form == "relu" else tree_layers(trees))
+    if trees.n_outputs == 1 and len(names) == 2:
+        layers.append(plain_linear(np.array([[-1.0], [1.0]])) if form == "relu" else TwoClass())
+    return Conversion(
+        torch.nn.Sequential(*layers),
+        explains,
+        tuple(map(str, names)),
+        lambda X: columns_of(own(X), trees.n_outputs, len(names)),
+        link=link,
+        composite="shapley",
+        takes_reference=True,
+        classes=classes,
+        thresholds=True,
+        missing=missing and form != "relu",  # where NaN would spread, instead of going one way
+        **options,
+    )
+
+
+def columns_of(scores: Any, n_scores: int, n_names: int) -> np.ndarray:
+    """A library's scores as (n_samples, n_names), a single score of two classes as ``[-f, f]``."""
+    scores = np.asarray(scores, dtype=np.float64).reshape(-1, n_scores)
+    return scores * np.array([-1.0, 1.0]) if n_scores == 1 and n_names == 2 else scores

@@ -1,0 +1,101 @@
+"""scikit-learn's trees and forests: DecisionTree*, ExtraTree*, RandomForest*, ExtraTrees*.
+
+Rows are compared in float32, thresholds in float64; missing values go where training sent them, or with the majority.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from neon.converters.base import Conversion
+from neon.converters.registry import choose, register
+from neon.converters.trees.build import Tree, convert_trees, join
+from neon.errors import UnsupportedModelError
+
+__all__ = ["convert_embedding", "convert_forest", "convert_tree", "node_values", "read_tree", "takes_missing"]
+
+
+def convert_tree(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """The predicted value, or the probability of each class: what the leaf holds."""
+    return _convert([model], model, output, form)
+
+
+def convert_forest(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """The trees' mean."""
+    return _convert(model.estimators_, model, output, form)
+
+
+def convert_embedding(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """Refuse: leaf indicators are no score."""
+    raise UnsupportedModelError(
+        "RandomTreesEmbedding transforms rows to indicators of leaves and predicts nothing; explain a forest that was "
+        "fitted to the target (ExtraTreesRegressor, RandomForestClassifier, ...), or IsolationForest for anomalies"
+    )
+
+
+def read_tree(tree: Any, value: np.ndarray, features: np.ndarray | None = None) -> Tree:
+    """A fitted ``sklearn.tree._tree.Tree`` with leaf values (n_nodes, n_values), on these columns of the input."""
+    feature = tree.feature if features is None else np.asarray(features)[np.maximum(tree.feature, 0)]
+    return Tree(
+        tree.children_left,
+        tree.children_right,
+        feature,
+        tree.threshold,
+        tree.missing_go_to_left.astype(bool),
+        tree.weighted_n_node_samples,
+        value,
+    )
+
+
+def node_values(model: Any) -> np.ndarray:
+    """What a tree estimator predicts at each node: (n_nodes, n_values), classes of several targets side by side."""
+    held = model.tree_.value  # (n_nodes, n_targets, most classes of any target)
+    if not hasattr(model, "classes_"):
+        return held[:, :, 0]
+    return np.concatenate([held[:, i, :n] for i, n in enumerate(np.atleast_1d(model.n_classes_))], axis=1)
+
+
+def takes_missing(model: Any) -> bool:
+    """Whether a tree estimator accepts NaN, whatever it was fitted on."""
+    return bool(model.__sklearn_tags__().input_tags.allow_nan) and getattr(model, "monotonic_cst", None) is None
+
+
+def _convert(members: Any, model: Any, output: str | None, form: str) -> Conversion:
+    classifies = hasattr(model, "classes_")
+    choose(output, ("probability",) if classifies else ("predict",), model)
+    values = [node_values(member) / len(members) for member in members]
+    trees = join(
+        [read_tree(member.tree_, value) for member, value in zip(members, values, strict=True)],
+        n_features=model.n_features_in_,
+        base=np.zeros(values[0].shape[1]),
+        precision="float32",
+    )
+    missing = takes_missing(members[0])
+    several = model.n_outputs_ > 1
+    if not classifies:
+        names = [f"target {i}" for i in range(model.n_outputs_)] if several else ["prediction"]
+        return convert_trees(trees, "predicted value", names, model.predict, form=form, missing=missing)
+    if several:
+        names = [f"target {i}: {label}" for i, labels in enumerate(model.classes_) for label in labels]
+        own = lambda X: np.concatenate(model.predict_proba(X), axis=1)  # noqa: E731
+        return convert_trees(trees, "probability of a class", names, own, form=form, missing=missing)
+    return convert_trees(
+        trees,
+        "probability of a class",
+        model.classes_,
+        model.predict_proba,
+        form=form,
+        classes=model.classes_,
+        missing=missing,
+    )
+
+
+_KINDS = ("Classifier", "Regressor")
+register(*(f"sklearn.tree.{name}{kind}" for name in ("DecisionTree", "ExtraTree") for kind in _KINDS), by=convert_tree)
+register(
+    *(f"sklearn.ensemble.{name}{kind}" for name in ("RandomForest", "ExtraTrees") for kind in _KINDS),
+    by=convert_forest,
+)
+register("sklearn.ensemble.RandomTreesEmbedding", by=convert_embedding)

@@ -1,0 +1,59 @@
+"""scikit-learn's gradient boosting on float32 rows: GradientBoostingClassifier, GradientBoostingRegressor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from neon.converters.base import Conversion
+from neon.converters.registry import choose, register
+from neon.converters.trees.build import convert_trees, join
+from neon.converters.trees.decision_trees import read_tree
+from neon.errors import UnsupportedModelError
+
+__all__ = ["convert_boosting"]
+
+
+def convert_boosting(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """The raw decision function ``init + learning_rate Σ_t tree_t(x)``, one for each of more than two classes."""
+    classifies = hasattr(model, "classes_")
+    choose(output, ("decision_function",) if classifies else ("predict",), model)
+    stages, n_scores = model.estimators_.shape
+    trees = join(
+        [read_tree(m.tree_, model.learning_rate * m.tree_.value[:, 0]) for m in model.estimators_.reshape(-1)],
+        n_features=model.n_features_in_,
+        base=_start(model),
+        output=np.tile(np.arange(n_scores), stages),
+        precision="float32",
+    )
+    if not classifies:
+        return convert_trees(trees, "predicted value", ["prediction"], model.predict, form=form)
+    if n_scores > 1:
+        words = "raw score of a class, before the softmax"
+    elif model.loss == "log_loss":
+        words = "log-odds of a class"
+    else:
+        words = "raw score of a class, half its log-odds"
+    options: dict[str, Any] = {"classes": model.classes_, "votes": n_scores == 1}  # at 0, the second class wins
+    return convert_trees(trees, words, model.classes_, model.decision_function, form=form, **options)
+
+
+def _start(model: Any) -> np.ndarray:
+    """What boosting starts from, (n_scores,)."""
+    first = model.init_
+    if not isinstance(first, str):
+        constant = getattr(first, "strategy", None) not in (None, "stratified", "uniform")
+        if not type(first).__name__.startswith("Dummy") or not constant:
+            raise UnsupportedModelError(
+                f"{type(model).__name__} that starts from init={first!r}; the converter takes init=None, init='zero' "
+                "and constant dummies. Boost the residuals of the first model instead, and explain both"
+            )
+    return model._raw_predict_init(np.zeros((1, model.n_features_in_), dtype=np.float32))[0]
+
+
+register(
+    "sklearn.ensemble.GradientBoostingClassifier",
+    "sklearn.ensemble.GradientBoostingRegressor",
+    by=convert_boosting,
+)

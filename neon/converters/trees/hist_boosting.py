@@ -1,0 +1,74 @@
+"""scikit-learn's histogram gradient boosting: missing values, categories by the model's own encoder, float64 rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from neon.converters.base import Conversion
+from neon.converters.encoding import Encoding
+from neon.converters.registry import choose, register
+from neon.converters.trees.build import Tree, convert_trees, join
+
+__all__ = ["convert_hist_boosting"]
+
+
+def convert_hist_boosting(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """The raw prediction ``baseline + Σ_t tree_t(x)``: of a regressor with a log link, log of the prediction."""
+    classifies = hasattr(model, "classes_")
+    choose(output, ("decision_function",) if classifies else ("raw_prediction",), model)
+    n_scores = model.n_trees_per_iteration_
+    trees = join(
+        [_read(tree) for stage in model._predictors for tree in stage],
+        n_features=model.n_features_in_,
+        base=np.broadcast_to(np.asarray(model._baseline_prediction, dtype=np.float64).reshape(-1), (n_scores,)),
+        output=np.tile(np.arange(n_scores), len(model._predictors)),
+    )
+    options: dict[str, Any] = {"form": form, "missing": True, "encoding": _encoding(model)}
+    if not classifies:
+        link = model._loss.link
+        logarithmic = type(link).__name__ == "LogLink"
+        words = "log of the predicted mean" if logarithmic else "predicted value"
+        inverse = link.inverse if logarithmic else None
+        return convert_trees(trees, words, ["prediction"], model.predict, link=inverse, **options)
+    words = "log-odds of a class" if n_scores == 1 else "raw score of a class, before the softmax"
+    options |= {"classes": model.classes_, "votes": n_scores == 1}  # at 0, the second class wins
+    return convert_trees(trees, words, model.classes_, model.decision_function, **options)
+
+
+def _read(tree: Any) -> Tree:
+    """A ``TreePredictor``; categories are the encoder's codes."""
+    nodes = tree.nodes
+    leaf = nodes["is_leaf"].astype(bool)
+    categories = {}
+    for node in np.flatnonzero(nodes["is_categorical"] & ~leaf):
+        words = tree.raw_left_cat_bitsets[nodes["bitset_idx"][node]]  # 256 bits
+        categories[int(node)] = np.flatnonzero(words[:, None] >> np.arange(32, dtype=np.uint32) & 1)
+    return Tree(
+        np.where(leaf, -1, nodes["left"].astype(np.int64)),
+        np.where(leaf, -1, nodes["right"].astype(np.int64)),
+        nodes["feature_idx"],
+        nodes["num_threshold"],
+        nodes["missing_go_to_left"].astype(bool),
+        nodes["count"],
+        nodes["value"][:, None],
+        categories,
+    )
+
+
+def _encoding(model: Any) -> Encoding | None:
+    """The model's own encoder, which puts categorical columns first and makes unknown categories NaN."""
+    if model.is_categorical_ is None:
+        return None
+    categorical = np.asarray(model.is_categorical_)
+    source = np.concatenate([np.flatnonzero(categorical), np.flatnonzero(~categorical)])
+    names = getattr(model, "feature_names_in_", [f"feature {i}" for i in range(model.n_features_in_)])
+    return Encoding(model._preprocessor.transform, source, tuple(str(names[i]) for i in source))
+
+
+register(
+    "sklearn.ensemble.HistGradientBoostingClassifier",
+    "sklearn.ensemble.HistGradientBoostingRegressor",
+    by=convert_hist_boosting,
+)

@@ -1,0 +1,155 @@
+"""LightGBM: gbdt, dart, rf and goss, from the text that a booster writes itself.
+
+Rows are compared in float64, where what lies within 1e-35 of 0 counts as 0. A feature's missing values are NaN, zeros,
+or none at all: then NaN counts as 0 too.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from neon.converters.base import Conversion
+from neon.converters.registry import choose, register
+from neon.converters.trees.build import Tree, convert_trees, join
+from neon.converters.trees.columns import Columns, has_labels
+from neon.errors import UnsupportedModelError
+
+__all__ = ["convert_booster", "convert_model"]
+
+_ZERO = float(np.float32(1e-35))  # up to here LightGBM calls a number zero
+_NONE_MISSING, _ZERO_MISSING = 0, 1
+_LOG = ("poisson", "gamma", "tweedie")
+
+
+def convert_booster(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """The raw score: log-odds, log of the prediction, ranking score or predicted value, by the objective."""
+    choose(output, ("raw_score",), model)
+    return _convert(model, None, form)
+
+
+def convert_model(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """The raw score of the scikit-learn interface, up to the best iteration where training stopped early."""
+    choose(output, ("raw_score",), model)
+    return _convert(model.booster_, getattr(model, "classes_", None), form)
+
+
+def _convert(booster: Any, classes: np.ndarray | None, form: str) -> Conversion:
+    header, *blocks = booster.model_to_string().split("end of trees")[0].split("\nTree=")
+    about = _fields(header)
+    n_outputs, n_features = int(about["num_tree_per_iteration"]), booster.num_feature()
+    found = [_fields(block) for block in blocks]
+    n_rounds = len(found) // n_outputs
+    zero_missing = np.full(n_features, -1)
+    scale = 1 / max(n_rounds, 1) if "average_output" in about else 1.0  # of a forest: its raw score is the sum
+    trees = join(
+        [_tree(fields, scale, zero_missing) for fields in found],
+        n_features=n_features,
+        base=np.zeros(n_outputs),
+        output=np.tile(np.arange(n_outputs), n_rounds),
+    )
+    names = tuple(booster.feature_name())
+    labels = booster.pandas_categorical or []
+    options: dict[str, Any] = {}
+    zeros = zero_missing == 1
+    if labels or zeros.any():
+        columns = Columns(labels, closed=False, low=-_ZERO, high=_ZERO, missing=zeros)
+        options["encoding"] = columns.encoding(names)
+
+    def own(X: Any) -> np.ndarray:
+        return scale * booster.predict(
+            X.to_numpy() if hasattr(X, "columns") and not has_labels(X) else X, raw_score=True
+        )
+
+    words, outputs, targets = _outputs(about.get("objective", "custom").split(" "), n_outputs, classes)
+    return convert_trees(
+        trees,
+        words,
+        outputs,
+        own,
+        form=form,
+        classes=targets,
+        missing=True,
+        n_features=n_features,
+        feature_names=() if names == tuple(f"Column_{i}" for i in range(n_features)) else names,
+        **options,
+    )
+
+
+def _fields(block: str) -> dict[str, str]:
+    """``key=value`` lines."""
+    return {key: value for key, _, value in (line.partition("=") for line in block.splitlines())}
+
+
+def _tree(fields: dict[str, str], scale: float, zero_missing: np.ndarray) -> Tree:
+    """One tree, its leaves numbered after its splits.
+
+    Parameters
+    ----------
+    zero_missing : ndarray of int (n_features,)
+        Whether a feature's zeros are missing: -1 where no split has said yet; written to.
+    """
+    if fields.get("is_linear", "0") != "0":
+        raise UnsupportedModelError("LightGBM with linear_tree=True: leaves hold linear models; fit linear_tree=False")
+    value = scale * _array(fields, "leaf_value", np.float64)
+    if len(value) == 1:
+        return Tree.leaf(value)
+    n_splits, leaves = len(value) - 1, np.full(len(value), -1)
+    feature, threshold = _array(fields, "split_feature"), _array(fields, "threshold", np.float64)
+    kind = _array(fields, "decision_type")
+    categorical, default_left, missing = (kind & 1).astype(bool), (kind & 2).astype(bool), kind >> 2 & 3
+    for f, zero in zip(feature[~categorical], missing[~categorical] == _ZERO_MISSING, strict=True):
+        if zero_missing[f] == 1 - zero:
+            raise UnsupportedModelError(f"zeros of feature {f} are missing in some trees only; train them all alike")
+        zero_missing[f] = zero
+    # Where no value is missing, NaN is 0.
+    missing_left = np.where(missing == _NONE_MISSING, threshold >= 0, default_left) & ~categorical
+    words, bounds = _array(fields, "cat_threshold"), _array(fields, "cat_boundaries")
+    categories = {}
+    for node in np.flatnonzero(categorical):
+        run = words[bounds[int(threshold[node])] : bounds[int(threshold[node]) + 1]]
+        categories[int(node)] = np.flatnonzero(run[:, None] >> np.arange(32) & 1)
+    tiny = np.abs(threshold) <= _ZERO
+    threshold[tiny] = np.where(threshold[tiny] < 0, np.nextafter(-_ZERO, -1), _ZERO)
+    left, right = _array(fields, "left_child"), _array(fields, "right_child")
+    return Tree(
+        np.append(np.where(left < 0, n_splits + ~left, left), leaves),
+        np.append(np.where(right < 0, n_splits + ~right, right), leaves),
+        np.append(feature, leaves),
+        np.append(threshold, np.full(len(value), np.nan)),
+        np.append(missing_left, np.full(len(value), False)),
+        np.append(_array(fields, "internal_count", np.float64), _array(fields, "leaf_count", np.float64)),
+        np.append(np.zeros(n_splits), value)[:, None],
+        categories,
+    )
+
+
+def _array(fields: dict[str, str], name: str, kind: type = np.int64) -> np.ndarray:
+    return np.array(fields.get(name, "").split(), dtype=kind)
+
+
+def _outputs(objective: list[str], n_outputs: int, classes: np.ndarray | None) -> tuple[str, Any, np.ndarray | None]:
+    """What the raw score is, the outputs' names, and labels for targets."""
+    name = objective[0]
+    if n_outputs > 1:
+        labels = np.arange(n_outputs) if classes is None else classes
+        known = {"multiclassova": "log-odds of a class against the rest", "multiclass": "raw score, before the softmax"}
+        return known.get(name, "raw score of a class"), labels, labels
+    if name == "binary" or classes is not None:
+        labels = np.arange(2) if classes is None else classes
+        return "log-odds of a class" if "sigmoid:1" in objective else "raw score of a class", labels, labels
+    if name in _LOG:
+        words = "log of the prediction"
+    elif name.startswith("cross_entropy"):
+        words = "log-odds of the prediction" if name == "cross_entropy" else "raw score"
+    elif name in ("lambdarank", "rank_xendcg"):
+        words = "ranking score"
+    else:
+        words = "signed square root of the predicted value" if "sqrt" in objective else "predicted value"
+    return words, ["prediction"], None
+
+
+_MODELS = ("LGBMClassifier", "LGBMRegressor", "LGBMRanker")
+register("lightgbm.basic.Booster", by=convert_booster)
+register(*(f"lightgbm.sklearn.{name}" for name in _MODELS), by=convert_model)

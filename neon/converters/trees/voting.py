@@ -1,0 +1,86 @@
+"""Ensembles over trees: BaggingClassifier, BaggingRegressor, AdaBoostClassifier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from neon.converters.base import Conversion
+from neon.converters.registry import choose, register
+from neon.converters.trees.build import Tree, convert_trees, join
+from neon.converters.trees.decision_trees import node_values, read_tree
+from neon.errors import UnsupportedModelError
+
+__all__ = ["convert_adaboost", "convert_adaboost_regressor", "convert_bagging"]
+
+
+def convert_bagging(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """The mean of what trees, or forests, predict from their columns."""
+    classifies = hasattr(model, "classes_")
+    choose(output, ("probability",) if classifies else ("predict",), model)
+    trees = list(_members(model, np.arange(model.n_features_in_), 1.0, len(model.classes_) if classifies else None))
+    n_values = trees[0].value.shape[1]
+    joined = join(trees, n_features=model.n_features_in_, base=np.zeros(n_values), precision="float32")
+    missing = bool(model.__sklearn_tags__().input_tags.allow_nan)
+    if classifies:
+        names, words, own = model.classes_, "probability of a class", model.predict_proba
+        return convert_trees(joined, words, names, own, form=form, classes=model.classes_, missing=missing)
+    names = ["prediction"] if n_values == 1 else [f"target {i}" for i in range(n_values)]
+    return convert_trees(joined, "predicted value", names, model.predict, form=form, missing=missing)
+
+
+def convert_adaboost(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """The decision function: each tree votes for one class with its weight, and against each other with a share of it.
+
+    ``f_c = Σ_t w_t (1 if t votes c else -1 / (K - 1)) / Σ_t w_t`` for K classes; of two classes ``f_1 - f_0``.
+    """
+    choose(output, ("decision_function",), model)
+    n_classes = len(model.classes_)
+    weights = model.estimator_weights_ / model.estimator_weights_.sum()
+    trees = []
+    for member, weight in zip(model.estimators_, weights, strict=False):
+        if not hasattr(member, "tree_"):
+            raise _refusal(model, member)
+        labels = member.classes_[node_values(member).argmax(axis=1)]
+        votes = np.where(labels[:, None] == model.classes_, weight, -weight / (n_classes - 1))
+        trees.append(read_tree(member.tree_, votes[:, 1:] - votes[:, :1] if n_classes == 2 else votes))
+    joined = join(trees, n_features=model.n_features_in_, base=np.zeros(trees[0].value.shape[1]), precision="float32")
+    words = "decision function: weighted votes for a class"
+    return convert_trees(joined, words, model.classes_, model.decision_function, form=form, classes=model.classes_)
+
+
+def convert_adaboost_regressor(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """Refuse: a weighted median is no sum."""
+    raise UnsupportedModelError(
+        "AdaBoostRegressor predicts the weighted median of its trees: one tree's value, picked by the order of all, "
+        "and no sum over trees that leaf values could add up to. Nearest supported: GradientBoostingRegressor, "
+        "RandomForestRegressor, BaggingRegressor"
+    )
+
+
+def _members(model: Any, columns: np.ndarray, scale: float, n_classes: int | None) -> Iterator[Tree]:
+    """The trees of trees, forests and bags, on columns of the input, their values times ``scale``."""
+    if hasattr(model, "tree_"):
+        value = scale * node_values(model)
+        if n_classes is not None:  # a bag's member may know only some classes, by their place among all
+            held, value = value, np.zeros((len(value), n_classes))
+            value[:, np.asarray(model.classes_, dtype=np.int64)] = held
+        yield read_tree(model.tree_, value, columns)
+        return
+    name = type(model).__name__
+    if not name.startswith(("Bagging", "RandomForest", "ExtraTrees")):
+        raise UnsupportedModelError(f"a bag of {name}; the converter takes bags of trees, of forests and of such bags")
+    chosen = getattr(model, "estimators_features_", [slice(None)] * len(model.estimators_))
+    for member, features in zip(model.estimators_, chosen, strict=True):
+        yield from _members(member, columns[features], scale / len(model.estimators_), n_classes)
+
+
+def _refusal(model: Any, member: Any) -> UnsupportedModelError:
+    return UnsupportedModelError(f"{type(model).__name__} over {type(member).__name__}; the converter takes trees")
+
+
+register("sklearn.ensemble.BaggingClassifier", "sklearn.ensemble.BaggingRegressor", by=convert_bagging)
+register("sklearn.ensemble.AdaBoostClassifier", by=convert_adaboost)
+register("sklearn.ensemble.AdaBoostRegressor", by=convert_adaboost_regressor)

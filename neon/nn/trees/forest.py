@@ -1,0 +1,135 @@
+"""A tree ensemble made ready to run: its edges, its codes, and what else is derived from it once."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from neon.nn.trees.blocks import has_numba, in_threads
+from neon.nn.trees.codes import Codes
+from neon.nn.trees.ensemble import Trees
+from neon.nn.trees.paths import Paths
+from neon.nn.trees.tables import Groups, Tables
+
+__all__ = ["Forest"]
+
+
+class Forest:
+    """What is derived from `Trees` once. Pickles and copies as the trees alone."""
+
+    def __init__(self, trees: Trees) -> None:
+        self.trees = trees
+        self.lock = threading.Lock()
+        self.tables: dict[Any, Tables] = {}  # those that were built, and the seconds that
+        self.spent: dict[Any, float] = {}  # explaining without them has cost, see `neon.nn.trees.engine`
+        self._codes: dict[torch.device, Codes] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"trees": self.trees}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["trees"])  # type: ignore[misc]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Forest:
+        return Forest(self.trees)
+
+    @functools.cached_property
+    def paths(self) -> Paths:
+        return Paths.of(self.trees)
+
+    @functools.cached_property
+    def outputs(self) -> np.ndarray:
+        """The output of each tree with a single value, int64 (n_trees,)."""
+        trees = self.trees
+        return np.zeros(trees.n_trees, dtype=np.int64) if trees.output is None else trees.output
+
+    @functools.cached_property
+    def nodes(self) -> np.ndarray:
+        """What a walk reads at a node: used feature, low, high, offset, left, right; int32 (n_nodes, 6).
+
+        Leaves are their own children.
+        """
+        trees, codes = self.trees, self.paths.codes
+        low, high, offset, _ = codes.left_sets(trees)
+        feature = np.searchsorted(codes.used, np.maximum(trees.feature, 0)).clip(max=max(len(codes.used) - 1, 0))
+        own = np.arange(trees.n_nodes)
+        children = (np.where(child < 0, own, child) for child in (trees.left, trees.right))
+        return np.stack([feature, low, high, offset, *children], axis=1).astype(np.int32)
+
+    @functools.cached_property
+    def heights(self) -> np.ndarray:
+        """The depth of each tree's deepest leaf, (n_trees,)."""
+        heights = np.zeros(self.trees.n_trees, dtype=np.int64)
+        np.maximum.at(heights, self.paths.tree(np.arange(self.paths.n_edges)), self.paths.depth)
+        return heights
+
+    @functools.cached_property
+    def edge_values(self) -> np.ndarray:
+        """The value at the lower end of each edge, (n_edges, n_values)."""
+        return np.ascontiguousarray(self.trees.value[self.paths.node])
+
+    @functools.cached_property
+    def steps(self) -> np.ndarray:
+        """What the value of each node adds to its parent's, by the values of the path rule, (n_nodes, n_values)."""
+        trees = self.trees
+        values = trees.value if trees.path_value is None else trees.path_value
+        steps = np.zeros_like(values)
+        inner = np.flatnonzero(trees.left >= 0)
+        for children in (trees.left[inner], trees.right[inner]):
+            steps[children] = values[children] - values[inner]
+        return steps
+
+    @functools.cached_property
+    def shares(self) -> tuple[np.ndarray, np.ndarray]:
+        """For the equal rule: each leaf's share (n_nodes, n_values), and which nodes start a literal (n_nodes,)."""
+        trees, paths = self.trees, self.paths
+        is_first = np.zeros(trees.n_nodes, dtype=bool)
+        is_first[paths.node] = paths.above == 0
+        n_literals, root = np.zeros(trees.n_nodes), np.arange(trees.n_nodes)
+        for level in trees.levels():
+            inner = level[trees.left[level] >= 0]
+            for children in (trees.left[inner], trees.right[inner]):
+                n_literals[children] = n_literals[inner] + is_first[children]
+                root[children] = root[inner]
+        return (trees.value - trees.value[root]) / np.maximum(n_literals, 1)[:, None], is_first
+
+    @functools.cached_property
+    def groups(self) -> Groups:
+        return Groups.of(self.trees, self.paths)
+
+    @functools.cached_property
+    def asked(self) -> np.ndarray:
+        return self.groups.asked(self.paths)
+
+    def codes(self, x: Tensor) -> Tensor:
+        """Codes of rows, on their device, int32 (n_used, n_samples)."""
+        if x.device.type == "cpu" and has_numba():
+            return self._compiled_codes(x)
+        if x.device not in self._codes:
+            self._codes[x.device] = self.paths.codes.to(x.device)
+        return self._codes[x.device](x)
+
+    def _compiled_codes(self, x: Tensor) -> Tensor:
+        from neon.nn.trees.compiled import encode
+
+        codes, n, workers = self.paths.codes, len(x), torch.get_num_threads()
+        rows = np.ascontiguousarray(x.detach().numpy(), dtype=np.float64)
+        kind = np.dtype(np.float32 if codes.single else np.float64)
+        with np.errstate(over="ignore"):
+            bits = rows.astype(kind, copy=False).view(np.int32 if codes.single else np.int64)
+        lowest = -(2 ** (8 * bits.itemsize - 1))
+        infinity = int(np.array(np.inf, dtype=kind).view(bits.dtype))
+        out = np.empty((len(codes.used), n), dtype=np.int32)
+        tables = codes.cuts.numpy(), codes.n_codes - 2, codes.categorical.numpy(), codes.closed.numpy()
+
+        def task(i: int, j: int) -> None:
+            encode(rows, bits, i, j, codes.used, *tables, codes.strict, lowest, infinity, out)
+
+        size = max(256, -(-n // workers))
+        in_threads([functools.partial(task, i, min(i + size, n)) for i in range(0, n, size)], workers)
+        return torch.from_numpy(out)

@@ -1,0 +1,119 @@
+"""A tree ensemble as one operation of the tape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import handle_torch_function, has_torch_function
+
+from neon.lrp.message import Ledger, Message
+from neon.lrp.operations import Call, Treatment, treat
+from neon.lrp.rules import Rule
+from neon.lrp.tape import Retention
+from neon.nn.trees import engine
+from neon.nn.trees.ensemble import Trees
+from neon.nn.trees.forest import Forest
+from neon.nn.trees.rules import TreeRule
+
+__all__ = ["TreeEnsemble", "tree_ensemble"]
+
+
+def tree_ensemble(x: Tensor, forest: Forest) -> Tensor:
+    """``f_k(x) = base_k + Σ_t value[leaf of t that x reaches]``.
+
+    Parameters
+    ----------
+    x : (n_samples, n_features)
+        NaN where a value is missing.
+
+    Returns
+    -------
+    Tensor
+        (n_samples, n_outputs)
+    """
+    if has_torch_function((x,)):
+        return handle_torch_function(tree_ensemble, (x,), x, forest)
+    if x.ndim != 2 or x.shape[1] != forest.trees.n_features:
+        raise ValueError(f"x must have shape (n_samples, {forest.trees.n_features}), got {tuple(x.shape)}")
+    return engine.evaluate(forest, forest.codes(x), x.dtype)
+
+
+class TreeEnsemble(torch.nn.Module):
+    """`tree_ensemble` of given trees."""
+
+    def __init__(self, trees: Trees) -> None:
+        super().__init__()
+        self.forest = Forest(trees)
+
+    @property
+    def trees(self) -> Trees:
+        return self.forest.trees
+
+    def forward(self, x: Tensor) -> Tensor:
+        return tree_ensemble(x, self.forest)
+
+    def extra_repr(self) -> str:
+        trees = self.trees
+        leaves = int((trees.left < 0).sum())
+        return (
+            f"{trees.n_trees} trees of depth ≤ {len(trees.levels()) - 1}, {leaves} leaves, "
+            f"{trees.n_features} features, {trees.n_outputs} outputs"
+        )
+
+
+class _TreeEnsemble(Treatment):
+    """``Σ_k slope_k φ_k`` with φ from the rule, ``slope_k = R_k / f_k``, or ``R_k / (f_k - f_k(reference))``.
+
+    φ adds up to f minus the rule's own base; what that holds more than the engine's reference is ``expectation``.
+    """
+
+    kind = "tree"
+    retention = Retention(inputs=True, output=True)
+
+    def propagate(
+        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
+    ) -> tuple[Message | None, ...]:
+        (message,) = messages
+        assert message is not None
+        assert isinstance(rule, TreeRule)
+        forest = self._forest(call)
+        x, f = call.value(call.inputs[0]), call.value(call.output)
+        rows = None if call.references is None else call.references[call.inputs[0]]
+        base = engine.base_of(forest, rule, rows, f.dtype).to(f)
+        known = call.reference(call.output)
+        difference = f if known is None else f - known
+        slope = message.slope_over(difference)
+        if ledger.enabled:
+            if message.slope is None:
+                ledger.absorb("stabilizer", message.relevance * (difference == 0))
+            # The part of f that the rule's own base holds, unless the engine's reference counts it already.
+            ledger.absorb("expectation", slope * (base if known is None else base - known))
+        reference = forest.codes(rows.to(x)) if rows is not None and rule.takes_reference else None
+        phi = engine.relevance(forest, rule, forest.codes(x), slope, reference)
+        relevance, used = phi.t(), forest.paths.codes.used
+        if len(used) < x.shape[1]:
+            relevance = x.new_zeros(x.shape).index_copy_(1, torch.as_tensor(used, device=x.device), phi.t())
+        return (Message.of_relevance(relevance),)
+
+    def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
+        """The mean of f over the reference rows, (1, n_outputs)."""
+        return self.relative_to(call, values, None)
+
+    def relative_to(self, call: Call, values: dict[int, Tensor], rule: Rule | None) -> tuple[Tensor, ...]:
+        """What relevance by this rule is relative to, (1, n_outputs)."""
+        rows = values[call.inputs[0]]
+        rule = rule if isinstance(rule, TreeRule) else None
+        return (engine.base_of(self._forest(call), rule, rows, rows.dtype).to(rows.device),)
+
+    @staticmethod
+    def _forest(call: Call) -> Forest:
+        return _bind(*call.operation.args, **call.operation.kwargs)
+
+
+def _bind(x: Any, forest: Forest) -> Forest:
+    return forest
+
+
+treat(tree_ensemble, by=_TreeEnsemble())

@@ -1,0 +1,270 @@
+"""Estimators around others: the formulas of their heads, against slow textbook forms, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import expit, logit
+from sklearn import ensemble, multiclass, multioutput
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LogisticRegression, Perceptron, Ridge
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, LinearSVC
+from sklearn.tree import DecisionTreeClassifier
+
+import neon
+from neon.errors import UnsupportedModelError
+from neon.nn.anchored import anchored
+from neon.nn.mean_log_odds import mean_log_odds
+from neon.nn.normalized import normalized
+from neon.nn.weighted_median import weighted_median
+from neon.nn.winner import winner
+
+random = np.random.default_rng(0)
+
+
+def tensor(values: Any) -> torch.Tensor:
+    return torch.as_tensor(np.asarray(values, dtype=np.float64))
+
+
+def scaled(estimator: Any) -> Any:
+    return make_pipeline(StandardScaler(), estimator)
+
+
+def close(found: Any, wanted: Any, tolerance: float = 1e-9) -> None:
+    found, wanted = np.asarray(found), np.asarray(wanted)
+    assert np.linalg.norm(found - wanted) <= tolerance * max(np.linalg.norm(wanted), 1e-12)
+
+
+def relevance(function: Any, x: np.ndarray, target: int, reference: np.ndarray | None = None) -> tuple[Any, Any]:
+    """Relevance of the columns of x, and what the ledger holds."""
+    lrp = neon.LRP(function, "neon")
+    rows = None if reference is None else tensor(reference)
+    walk = lrp.record(tensor(x), reference=rows).propagate(torch.full((len(x),), target), account=True)
+    return walk.relevance[0].numpy(), {name: part.numpy() for name, part in walk.ledger.absorbed.items()}
+
+
+def test_mean_log_odds_of_members() -> None:
+    h, w = random.normal(size=(20, 3, 4)) * 3, np.array([0.2, 0.5, 0.3])
+    p = np.einsum("m,nmc->nc", w, expit(h))
+    close(mean_log_odds(tensor(h.reshape(20, 12)), tensor(np.log(w))), logit(p))
+
+
+@pytest.mark.parametrize("with_reference", [False, True])
+def test_members_share_by_what_they_add_to_the_mean_probability(with_reference: bool) -> None:
+    h, w, c = random.normal(size=(20, 3, 4)) * 3, np.array([0.2, 0.5, 0.3]), 2
+    r = random.normal(size=(1, 3, 4)) if with_reference else np.zeros((1, 3, 4))
+    module = lambda x: mean_log_odds(x, tensor(np.log(w)))  # noqa: E731
+    found, _ = relevance(module, h.reshape(20, 12), c, r.reshape(1, 12) if with_reference else None)
+    added = w[:, None] * (expit(h) - expit(r))
+    g, g_ref = logit((w @ expit(h))[:, c]), logit((w @ expit(r))[:, c])
+    wanted = np.zeros((20, 3, 4))
+    wanted[:, :, c] = added[:, :, c] * ((g - g_ref) / added[:, :, c].sum(1))[:, None]
+    close(found, wanted.reshape(20, 12))
+
+
+def test_certain_members_keep_their_relevance() -> None:
+    """Where σ(h) is 1 to rounding, its derivative is 0; the members' shares are not."""
+    h = np.array([[50.0, 40.0], [700.0, 700.0], [30.0, -30.0]])
+    module = lambda x: mean_log_odds(x, tensor(np.log([0.5, 0.5])))  # noqa: E731
+    found, _ = relevance(module, h, 0)
+    close(found.sum(1)[:2], [-np.log((np.exp(-50) + np.exp(-40)) / 2), 700.0])
+    assert (found[:2] > 10).all()
+    close(found[2], [1.0, -1.0])  # even odds: what one adds the other takes
+
+
+def test_a_vote_is_shared_by_the_lead_of_the_winner() -> None:
+    h, r = np.array([[3.0, 1.0, 0.0], [0.0, 2.0, 1.5]]), np.array([[1.0, 0.5, -1.0]])
+    assert winner(tensor(h)).tolist() == [[1, 0, 0], [0, 1, 0]]
+    assert winner(tensor([[1.0, 1.0]])).tolist() == [[1, 0]]  # of equals the first
+    matrix = tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    votes = lambda x: torch.nn.functional.linear(winner(x), matrix)  # noqa: E731
+    found, ledger = relevance(votes, h, 0, r)
+    lead, lead_ref = 3.0 - 1.0, 1.0 - 0.5  # the same winner: the lead against that of the reference
+    close(found[0].sum(), (lead - lead_ref) / (lead + lead_ref))
+    close(ledger["margin"][0], -(lead - lead_ref) / (lead + lead_ref))
+    close(found[1].sum(), -1.0)  # the vote of the reference was for class 0
+    assert abs(ledger["margin"][1]) < 1e-12
+    found, ledger = relevance(votes, h, 0)
+    close(found[0], [3 / (2 + 1), -1 / (2 + 1), 0])
+    close(ledger["margin"][0], 1 - 2 / 3)
+
+
+def test_weighted_median() -> None:
+    h, w = random.normal(size=(50, 7)), random.random(7)
+    wanted = []
+    for row in h:
+        order = np.argsort(row)
+        wanted.append(row[order][np.searchsorted(np.cumsum(w[order]), 0.5 * w.sum())])
+    close(weighted_median(tensor(h), tensor(w))[:, 0], wanted)
+    found, _ = relevance(lambda x: weighted_median(x, tensor(w)), h, 0)
+    close(found.sum(1), wanted)
+    assert (np.count_nonzero(found, axis=1) == 1).all()
+
+
+def test_normalized_shares() -> None:
+    p, r = random.random((10, 3)), random.random((1, 3))
+    close(normalized(tensor(p)), p / p.sum(1, keepdims=True))
+    close(normalized(tensor([[0.0, 0.0]])), [[0.5, 0.5]])
+    found, _ = relevance(normalized, p, 1, r)
+    S, S_r = p.sum(1), r.sum()
+    numerator = (p[:, 1] - r[:, 1]) * (1 / S + 1 / S_r) / 2  # Shapley value of the score, the other player is 1 / S
+    divisor = (1 / S - 1 / S_r) * (p[:, 1] + r[:, 1]) / 2
+    wanted = divisor[:, None] * (p - r) / (S - S_r)[:, None]
+    wanted[:, 1] += numerator
+    close(found, wanted)
+
+
+def test_anchored_is_relative_to_the_anchor() -> None:
+    x, weight = random.normal(size=(10, 3)), tensor([[1.0, -2.0, 0.5]])
+    found, ledger = relevance(lambda t: torch.nn.functional.linear(anchored(t, torch.sigmoid), weight), x, 0)
+    close(found, (expit(x) - 0.5) * weight.numpy())
+    close(ledger["offset"], np.full(10, 0.5 * float(weight.sum())))
+
+
+def test_soft_vote_of_svm_and_logistic_regression() -> None:
+    """The brief's case: an SVM with probabilities and a logistic regression, mean of their predict_proba."""
+    X, y = load_breast_cancer(return_X_y=True)
+    svm = CalibratedClassifierCV(scaled(SVC()), ensemble=False, cv=2)
+    model = ensemble.VotingClassifier([("a", scaled(LogisticRegression())), ("b", svm)], voting="soft").fit(X, y)
+    explanation = neon.explain(model, X, "all")
+    p = sum(member.predict_proba(X) for member in model.estimators_) / 2
+    close(expit(explanation.prediction), p)
+    assert explanation.explains == "log-odds of a class, of the members' mean probability"
+    sure = p.max(1) > 0.999
+    assert sure.sum() > 50
+    size = np.abs(explanation.values).sum(1).max(1)
+    assert (size[sure] > 1).all()  # it does not vanish where probabilities saturate
+
+
+def test_sigmoid_calibration_is_linear_in_the_score() -> None:
+    X, y = load_breast_cancer(return_X_y=True)
+    model = CalibratedClassifierCV(scaled(LinearSVC()), ensemble=False, cv=2).fit(X, y)
+    (fold,) = model.calibrated_classifiers_
+    a, b = fold.calibrators[0].a_, fold.calibrators[0].b_
+    explanation = neon.explain(model, X, 1)
+    scaler, machine = fold.estimator
+    wanted = -a * machine.coef_[0] * (X - scaler.mean_) / scaler.scale_
+    close(explanation.values, wanted)
+    close(explanation.base_values, np.full(len(X), -a * machine.intercept_[0] - b))
+
+
+def test_threshold_of_probabilities_is_one_of_log_odds() -> None:
+    X, y = load_breast_cancer(return_X_y=True)
+    inner = scaled(LogisticRegression())
+    model = FixedThresholdClassifier(inner, threshold=0.9).fit(X, y)
+    explanation = neon.explain(model, X, 1)
+    close(explanation.prediction, model.estimator_.decision_function(X) - logit(0.9))
+    np.testing.assert_array_equal(explanation.prediction > 0, model.predict(X) == 1)
+
+
+def test_a_bag_of_columns_leaves_the_others_without_relevance() -> None:
+    X, y = load_wine(return_X_y=True)
+    model = ensemble.BaggingClassifier(LinearSVC(), n_estimators=2, max_features=3, random_state=0).fit(X, y)
+    used = np.unique(np.concatenate(model.estimators_features_))
+    values = neon.explain(model, X).values
+    assert not np.delete(values, used, axis=1).any()
+    assert values[:, used].any()
+
+
+def test_members_that_have_not_seen_a_class() -> None:
+    X, y = load_wine(return_X_y=True)
+    bag = {"n_estimators": 5, "max_samples": 4, "random_state": 0}
+    model = ensemble.BaggingClassifier(scaled(LogisticRegression()), **bag).fit(X, y)
+    assert {len(member.classes_) for member in model.estimators_} == {2, 3}  # else nothing is tested
+    network = neon.neuralize(model)
+    assert network.verify(X) <= 1e-12
+    assert neon.explain(model, X, "all").conservation_error() <= 1e-9 * 20
+
+
+def test_output_codes_of_trees() -> None:
+    X, y = load_wine(return_X_y=True)
+    model = multiclass.OutputCodeClassifier(DecisionTreeClassifier(max_depth=2, random_state=0), random_state=1)
+    explanation = neon.explain(model.fit(X, y), X)
+    np.testing.assert_array_equal(model.classes_[explanation.target], model.predict(X))
+    assert explanation.conservation_error() <= 1e-9
+    bits = np.stack([member.predict_proba(X)[:, 1] for member in model.estimators_], axis=1)
+    d = ((bits[:, None] - model.code_book_) ** 2).sum(2)
+    close(explanation.prediction, np.sort(d, axis=1)[:, 1] - d.min(1))
+
+
+def test_a_linear_chain_is_one_linear_map() -> None:
+    X, y = load_diabetes(return_X_y=True)
+    Y = np.stack([y, y * X[:, 2], -y], axis=1)
+    model = multioutput.RegressorChain(Ridge(0.1), order=[1, 2, 0]).fit(X, Y)
+    n, total = X.shape[1], []
+    for member in model.estimators_:  # in the chain's order
+        own, before = member.coef_[:n].copy(), member.coef_[n:]
+        total.append(own + sum(c * w for c, w in zip(before, total, strict=True)))
+    explanation = neon.explain(model, X, "all")
+    for place, target in enumerate(model.order_):
+        close(explanation.values[:, :, target], X * total[place])
+    close(explanation.prediction, model.predict(X))
+
+
+def test_scores_of_several_targets_say_what_is_predicted() -> None:
+    X, y = load_diabetes(return_X_y=True)
+    L = (np.stack([y, y * X[:, 2], -y], axis=1) > 0.0).astype(int)
+    L[:, 0], L[:, 2] = y > 140, y < 100
+    for make in (multioutput.ClassifierChain, multiclass.OneVsRestClassifier):
+        model = make(scaled(LogisticRegression())).fit(X, L)
+        np.testing.assert_array_equal(neon.explain(model, X, "all").prediction > 0, model.predict(X))
+    model = multioutput.MultiOutputClassifier(scaled(LogisticRegression())).fit(X, L)
+    scores = neon.explain(model, X, "all").prediction.reshape(len(X), 3, 2)
+    np.testing.assert_array_equal(scores.argmax(2), model.predict(X))
+
+
+def test_tied_votes_of_pairs() -> None:
+    X = random.normal(size=(60, 2))
+    y = np.array(list("abcde"))[random.integers(5, size=60)]
+    model = multiclass.OneVsOneClassifier(SVC(gamma=3.0, C=100.0)).fit(X, y)
+    rows = random.normal(size=(400, 2))
+    explanation = neon.explain(model, rows)
+    assert (explanation.prediction <= 0).any()  # otherwise this test would test nothing
+    np.testing.assert_array_equal(model.classes_[explanation.target], model.predict(rows))
+
+
+def test_target_transformers() -> None:
+    X, y = load_diabetes(return_X_y=True)
+    log = TransformedTargetRegressor(Ridge(), func=np.log, inverse_func=np.exp).fit(X, y)
+    close(neon.explain(log, X).prediction, log.regressor_.predict(X).ravel())
+    close(neon.explain(log, X, output="predict").prediction, log.predict(X))
+    scaler = TransformedTargetRegressor(Ridge(), transformer=StandardScaler()).fit(X, y)
+    close(neon.explain(scaler, X).values, X * scaler.regressor_.coef_ * scaler.transformer_.scale_)
+
+
+@pytest.mark.parametrize(
+    ("model", "error", "words"),
+    [
+        (DummyClassifier(strategy="uniform"), UnsupportedModelError, "at random"),
+        (GridSearchCV(LogisticRegression(), {"C": [1.0]}, refit=False, cv=2), ValueError, "refit=False"),
+        (multiclass.OneVsOneClassifier(Ridge()), UnsupportedModelError, "regressors"),
+        (FixedThresholdClassifier(LogisticRegression(), threshold=1.5), ValueError, "always predicts"),
+        (CalibratedClassifierCV(Perceptron(), cv=2), None, ""),
+    ],
+)
+def test_refusals(model: Any, error: type[Exception] | None, words: str) -> None:
+    X, y = load_breast_cancer(return_X_y=True)
+    model.fit(StandardScaler().fit_transform(X), y)
+    if error is None:
+        neon.neuralize(model)
+        return
+    with pytest.raises(error, match=words):
+        neon.neuralize(model)
+
+
+@pytest.mark.filterwarnings("ignore:The `probability`:FutureWarning")
+def test_probabilities_that_libsvm_couples_are_refused() -> None:
+    X, y = load_breast_cancer(return_X_y=True)
+    members = [("a", LogisticRegression(max_iter=5000)), ("b", SVC(probability=True, random_state=0))]
+    model = ensemble.VotingClassifier(members, voting="soft").fit(StandardScaler().fit_transform(X), y)
+    with pytest.raises(UnsupportedModelError, match=r"CalibratedClassifierCV\(SVC\(\), ensemble=False\)"):
+        neon.neuralize(model)

@@ -1,0 +1,197 @@
+"""LightGBM's models as `Trees`: leaves, raw scores and covers against the library's own functions."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+import neon
+from neon.converters import Conversion, convert
+from neon.errors import UnsupportedModelError
+from neon.nn.trees import Trees
+from tests.trees import reading
+
+lightgbm = pytest.importorskip("lightgbm")
+pytestmark = pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+
+RNG = np.random.default_rng(0)
+N = 400
+X = RNG.normal(size=(N, 6))
+X[:, 1] = np.round(X[:, 1], 1)
+X[:, 2] = RNG.integers(0, 9, N)
+HOLES = np.where(RNG.random(X.shape) < 0.15, np.nan, X)
+ZEROS = np.where(RNG.random(X.shape) < 0.4, 0, HOLES)
+VALUE = 2 * X[:, 0] + 3 * np.isin(X[:, 2], [1, 4, 7]) + 0.1 * RNG.normal(size=N)
+TWO, THREE = (VALUE > 1).astype(int), np.digitize(VALUE, [0, 2])
+LABELS = np.array(["low", "middle", "high"])[THREE]
+
+
+def model_of(kind: str, y: Any, rows: np.ndarray = HOLES, fit: dict[str, Any] | None = None, **options: Any) -> Any:
+    options = {"n_estimators": 8, "num_leaves": 12, "min_child_samples": 5, "verbose": -1, "n_jobs": 2} | options
+    return getattr(lightgbm, f"LGBM{kind}")(**options).fit(rows, y, **(fit or {}))
+
+
+CATEGORIES = {"fit": {"categorical_feature": [2]}, "min_data_per_group": 5}
+FOREST = {"boosting_type": "rf", "bagging_freq": 1, "bagging_fraction": 0.5}
+MODELS: dict[str, Any] = {
+    "regressor": lambda: model_of("Regressor", VALUE),
+    "never-missing": lambda: model_of("Regressor", VALUE, X),
+    "missing-unused": lambda: model_of("Regressor", VALUE, use_missing=False),
+    "zero-missing": lambda: model_of("Regressor", VALUE, ZEROS, zero_as_missing=True),
+    "categories": lambda: model_of("Regressor", VALUE, max_cat_to_onehot=2, **CATEGORIES),
+    "categories-one-hot": lambda: model_of("Classifier", THREE, max_cat_to_onehot=99, **CATEGORIES),
+    "categories-zero-missing": lambda: model_of("Regressor", VALUE, ZEROS, zero_as_missing=True, **CATEGORIES),
+    "binary": lambda: model_of("Classifier", TWO),
+    "binary-sigmoid": lambda: model_of("Classifier", TWO, sigmoid=0.5, is_unbalance=True),
+    "classes": lambda: model_of("Classifier", LABELS),
+    "classes-one-against-rest": lambda: model_of("Classifier", THREE, objective="multiclassova"),
+    "forest": lambda: model_of("Classifier", THREE, **FOREST),
+    "forest-regressor": lambda: model_of("Regressor", VALUE, **FOREST),
+    "dart": lambda: model_of("Regressor", VALUE, boosting_type="dart", drop_rate=0.5),
+    "goss": lambda: model_of("Regressor", VALUE, data_sample_strategy="goss"),
+    "poisson": lambda: model_of("Regressor", np.abs(VALUE), objective="poisson"),
+    "gamma": lambda: model_of("Regressor", np.abs(VALUE) + 0.1, objective="gamma"),
+    "quantile": lambda: model_of("Regressor", VALUE, objective="quantile", alpha=0.3),
+    "cross-entropy": lambda: model_of("Regressor", TWO, objective="cross_entropy"),
+    "square-root": lambda: model_of("Regressor", VALUE, reg_sqrt=True),
+    "ranker": lambda: model_of("Ranker", THREE, fit={"group": [20] * (N // 20)}),
+    "stumps": lambda: model_of("Regressor", VALUE, min_child_samples=N),
+}
+FITTED: dict[str, Any] = {}
+
+
+def fitted(name: str) -> Any:
+    if name not in FITTED:
+        FITTED[name] = MODELS[name]()
+    return FITTED[name]
+
+
+def read(conversion: Conversion) -> Trees:
+    return conversion.layers[0].trees
+
+
+def numbers(conversion: Conversion, rows: Any) -> Any:
+    return rows if conversion.encoding is None else conversion.encoding(rows)
+
+
+def walked(conversion: Conversion, rows: Any) -> np.ndarray:
+    scores = reading.predict(read(conversion), numbers(conversion, rows))
+    return np.concatenate([-scores, scores], axis=1) if len(conversion.layers) == 2 else scores
+
+
+def edges(conversion: Conversion, name: str) -> np.ndarray:
+    rows = reading.edge_rows(read(conversion), HOLES, np.random.default_rng(1), missing=True)
+    rng = np.random.default_rng(2)
+    if "categor" in name:
+        rows[:, 2] = rng.choice([0, 1, 4, 8, 2.5, 7.99, 9, 55, 1e6, -1, -7, -0.5, np.nan, 1e12], len(rows))
+    single = float(np.float32(1e-35))  # the largest zero
+    tiny = [0, -0.0, 1e-35, -1e-35, single, -single, np.nextafter(single, 1), -np.nextafter(single, 1), 1e-300]
+    some = rng.random(rows.shape) < 0.2
+    rows[some] = rng.choice(tiny, int(some.sum()))
+    return rows
+
+
+every_model = pytest.mark.parametrize("name", MODELS)
+
+
+@every_model
+def test_walk_equals_the_raw_score(name: str) -> None:
+    model = fitted(name)
+    conversion = convert(model)
+    for rows in (HOLES, edges(conversion, name)):
+        raw = model.predict(rows, raw_score=True).reshape(len(rows), -1)
+        raw = raw / 8 if "forest" in name else raw  # of a forest, LightGBM's raw score is the sum of the trees
+        found = walked(conversion, rows)
+        assert reading.relative(found[:, -raw.shape[1] :], raw) <= 1e-12
+        assert reading.relative(found, conversion.own(rows)) <= 1e-12
+
+
+def test_a_forest_is_the_mean_that_it_predicts() -> None:
+    model = fitted("forest-regressor")
+    np.testing.assert_allclose(walked(convert(model), HOLES)[:, 0], model.predict(HOLES), rtol=1e-12)
+
+
+@every_model
+def test_leaves_are_the_librarys_own(name: str) -> None:
+    model = fitted(name)
+    conversion = convert(model)
+    trees, rows = read(conversion), edges(conversion, name)
+    ends = [*trees.roots[1:], trees.n_nodes]
+    splits = [int((trees.left[a:b] >= 0).sum()) for a, b in zip(trees.roots, ends, strict=True)]
+    reached = reading.leaves(trees, numbers(conversion, rows)) - splits  # leaves are numbered by themselves
+    np.testing.assert_array_equal(reached, model.predict(rows, pred_leaf=True).reshape(len(rows), -1))
+
+
+@pytest.mark.parametrize("name", ["regressor", "zero-missing", "categories", "categories-one-hot", "classes", "forest"])
+def test_shapley_is_pred_contrib(name: str) -> None:
+    """Covers and directions: LightGBM's own path-dependent Shapley values."""
+    model = fitted(name)
+    expected = model.predict(HOLES, pred_contrib=True).reshape(N, -1, X.shape[1] + 1)
+    expected = expected / 8 if "forest" in name else expected
+    explanation = neon.Explainer(model)(HOLES, "all")
+    assert reading.relative(np.moveaxis(explanation.values, 2, 1), expected[:, :, :-1]) <= 1e-12
+
+
+@every_model
+def test_network_and_conservation(name: str) -> None:
+    model = fitted(name)
+    explanation = neon.Explainer(model)(HOLES, "all")
+    total = explanation.base_values + explanation.values.sum(1) + sum(explanation.residuals.values())
+    scale = max(1.0, float(np.abs(explanation.prediction).max()))
+    np.testing.assert_allclose(total, explanation.prediction, rtol=0, atol=1e-12 * scale)
+    assert neon.neuralize(model).verify(HOLES) <= 1e-12 * scale
+
+
+def test_early_stopping() -> None:
+    noise = np.random.default_rng(5).permutation(THREE[200:])
+    stop = lightgbm.early_stopping(3, verbose=False)
+    data = lightgbm.Dataset(HOLES[:200], THREE[:200])
+    options = {"objective": "multiclass", "num_class": 3, "verbose": -1, "min_data_in_leaf": 5, "num_threads": 2}
+    check = [lightgbm.Dataset(HOLES[200:], noise, data)]
+    booster = lightgbm.train(options, data, 60, check, callbacks=[stop], keep_training_booster=True)
+    assert 0 < booster.best_iteration < booster.current_iteration()
+    assert read(convert(booster)).n_trees == 3 * booster.best_iteration
+    assert neon.neuralize(booster).verify(HOLES) <= 1e-12
+
+
+def test_booster() -> None:
+    booster = lightgbm.train({"objective": "binary", "verbose": -1}, lightgbm.Dataset(HOLES, TWO), 5)
+    loaded = lightgbm.Booster(model_str=booster.model_to_string())
+    for one in (booster, loaded):
+        network = neon.neuralize(one)
+        assert network.n_features_in == 6
+        assert network.verify(HOLES) <= 1e-12
+        assert network.verify(sparse.csr_matrix(ZEROS)) <= 1e-12  # zeros, not missing
+    explanation = neon.Explainer(booster)(HOLES)
+    np.testing.assert_array_equal(explanation.target, booster.predict(HOLES) > 0.5)
+    again = pickle.loads(pickle.dumps(neon.Explainer(booster)))(HOLES)
+    np.testing.assert_array_equal(again.values, explanation.values)
+
+
+def test_labels_of_categories() -> None:
+    """A frame's categories count by their labels; unknown ones are missing."""
+    frame = pd.DataFrame(X[:, [0, 1]], columns=["x", "y"])
+    frame["letter"] = pd.Categorical(np.array(list("abcdefghi"))[X[:, 2].astype(int)])
+    frame["number"] = pd.Categorical(np.random.default_rng(7).choice([10, 20, 35], N))
+    model = model_of("Regressor", VALUE + 2 * (frame["number"] == 20), frame, min_data_per_group=5)
+    other = frame.assign(letter=frame["letter"].cat.set_categories(list("zihgfedcbay")))
+    other.loc[:9, "letter"], other.loc[10:19, "letter"] = np.nan, "z"
+    conversion = convert(model)
+    assert len(read(conversion).categories) > 10
+    codes = np.stack([frame[c].cat.codes if frame[c].dtype == "category" else frame[c] for c in frame], axis=1)
+    for rows in (frame, other, codes):
+        assert reading.relative(walked(conversion, rows)[:, 0], model.predict(rows, raw_score=True)) <= 1e-12
+        assert neon.neuralize(model).verify(rows) <= 1e-12
+    assert neon.Explainer(model)(other).feature_names == ("x", "y", "letter", "number")
+    with pytest.raises(ValueError, match="X has 1 columns of categories, but the model was fitted with 2"):
+        neon.Explainer(model)(frame.assign(letter=1.0))
+
+
+def test_linear_leaves_are_refused() -> None:
+    with pytest.raises(UnsupportedModelError, match="leaves hold linear models"):
+        neon.neuralize(model_of("Regressor", VALUE, X, linear_tree=True))
