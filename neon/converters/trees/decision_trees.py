@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from neon.converters.base import Conversion
-from neon.converters.registry import choose, register
+from neon.converters.registry import choose, decline, register
 from neon.converters.trees.build import Tree, convert_trees, join
 from neon.errors import UnsupportedModelError
 
-__all__ = ["convert_embedding", "convert_forest", "convert_tree", "node_values", "read_tree", "takes_missing"]
+__all__ = ["convert_forest", "convert_tree", "node_values", "read_tree", "takes_missing"]
 
 
 def convert_tree(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
@@ -25,14 +25,6 @@ def convert_tree(model: Any, *, output: str | None = None, form: str = "fused") 
 def convert_forest(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
     """The trees' mean."""
     return _convert(model.estimators_, model, output, form)
-
-
-def convert_embedding(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
-    """Refuse: leaf indicators are no score."""
-    raise UnsupportedModelError(
-        "RandomTreesEmbedding transforms rows to indicators of leaves and predicts nothing; explain a forest that was "
-        "fitted to the target (ExtraTreesRegressor, RandomForestClassifier, ...), or IsolationForest for anomalies"
-    )
 
 
 def read_tree(tree: Any, value: np.ndarray, features: np.ndarray | None = None) -> Tree:
@@ -98,4 +90,8 @@ register(
     *(f"sklearn.ensemble.{name}{kind}" for name in ("RandomForest", "ExtraTrees") for kind in _KINDS),
     by=convert_forest,
 )
-register("sklearn.ensemble.RandomTreesEmbedding", by=convert_embedding)
+decline(
+    "sklearn.ensemble.RandomTreesEmbedding",
+    because="it transforms rows to indicators of leaves and predicts nothing; explain a forest that was fitted to the "
+    "target (ExtraTreesRegressor, RandomForestClassifier, ...), or IsolationForest for anomalies",
+)
