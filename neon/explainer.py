@@ -92,9 +92,12 @@ class Explainer:
                 + (f" ({network.explains})" if self._fitted else "")
             )
         if composite is None:
-            composite = "neon" if reference is not None else getattr(network, "composite", "epsilon")
+            kind = "composite" if reference is None else "reference_composite"
+            composite = getattr(network, kind, "epsilon")
         self._lrp = LRP(network, composite, memory="high" if self._fitted else "normal")
         self._reference: Tensor | None = None
+        if reference is None and any(rule.needs_reference for _, rule in self._lrp.composite.rules):
+            raise ValueError(f"composite {self._lrp.composite.name!r} compares with reference rows: give reference=")
         if takes_reference and self._lrp.composite.takes_reference:
             self._reference = self._tensor(self._reference_rows(reference))
         elif reference is not None:
@@ -109,6 +112,11 @@ class Explainer:
             # reference rows go through it once.
             one_row = self._tensor(np.zeros((1, network.intake.n_encoded)))
             probe = self._lrp.record(one_row, reference=self._reference)
+            if reference is not None and not any(s.rule is not None and s.rule.takes_reference for s in probe.steps):
+                raise ValueError(
+                    f"composite {self._lrp.composite.name!r} has no rule for this model that is relative to reference "
+                    f"rows; leave reference=None, or use composite={network.reference_composite!r}"
+                )
             self._references = probe.references
             per_row = probe.tape.bytes_per_sample()
             self._chunk_rows = max(1, min(max(_CACHE // per_row, _SOME_ROWS), _MEMORY // per_row))

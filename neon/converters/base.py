@@ -31,6 +31,8 @@ class Conversion:
         Takes the network's output to what ``own`` gives. Default: they are the same.
     composite : str or Composite
         The default composite.
+    reference_composite : str or Composite
+        The default composite where the caller gives reference rows.
     reference : ndarray, optional
         Default reference rows, as the layers take them.
     takes_reference : bool
@@ -65,6 +67,7 @@ class Conversion:
     own: Callable[[np.ndarray], np.ndarray]
     link: Callable[[np.ndarray], np.ndarray] | None = None
     composite: str | Composite = "neon"
+    reference_composite: str | Composite = "neon"
     reference: np.ndarray | None = None
     takes_reference: bool = False
     classes: np.ndarray | None = None

@@ -1,4 +1,4 @@
-"""What neon explains: every estimator with a converter, and those with nothing to explain."""
+"""What neon explains: every estimator with a converter, and those of scikit-learn that have none, and why."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from collections import Counter
 from importlib import resources
 from typing import NamedTuple
 
-from neon.converters.reasons import NOTHING_TO_EXPLAIN
-from neon.converters.registry import registered
+from neon.converters.registry import declined, registered
 
 __all__ = ["Coverage", "Support", "supported"]
 
@@ -25,8 +24,8 @@ class Support(NamedTuple):
     status : str
         "exact": the network computes the model's own function. "surrogate": it computes another, stated function, whose
         agreement with the model is measured. "encoding": scikit-learn runs the transformer, relevance goes back by
-        provenance. "layers": a transformer, computed by the network. "nothing to explain": `explains` says why not.
-        "registered": by the user.
+        provenance. "layers": a transformer, computed by the network. "not explained": `explains` says why.
+        "registered": there is a converter, which no case of neon's own measures.
     explains : str
         The explained scalar, in words: ``network.explains`` of a typical model.
     """
@@ -51,13 +50,14 @@ class Coverage(list[Support]):
 
 
 def supported() -> Coverage:
-    """List what neon explains: the estimators that have a converter, and scikit-learn's with nothing to explain.
+    """List what neon explains: the estimators that have a converter, and scikit-learn's without one, with the reason.
 
     Sorted by name. Which options of an estimator are not supported its `UnsupportedModelError` says.
     """
-    nothing = {name: Support(name, "nothing to explain", why) for name, why in NOTHING_TO_EXPLAIN.items()}
-    found = {name: Support(name, "registered", "") for name in registered()} | measured() | nothing
-    return Coverage(found[name] for name in sorted({*registered(), *nothing}))
+    found = measured()
+    given = {name: found.get(name, Support(name, "registered", "")) for name in registered()}
+    without = {name: Support(name, "not explained", why) for name, why in declined().items()}
+    return Coverage(record for _, record in sorted({**given, **without}.items()))
 
 
 def measured() -> dict[str, Support]:

@@ -48,9 +48,13 @@ def convert_sparse_pca(model: Any, *, output: str | None = None, form: str = "fu
 
 
 def _linear(model: Any, weight: np.ndarray, mean: Any, explains: str, inverse: Any, form: str) -> Conversion:
-    bias = None if mean is None else -weight @ mean
+    # Around the mean, which the map takes to 0: what comes after is then explained the same wherever the data lie.
+    layers: list[torch.nn.Module] = [] if mean is None else [Affine(1.0, -np.asarray(mean))]
+    layers.append(Linear(weight))
+    if form == "relu":
+        layers = [plain_linear(weight, None if mean is None else -weight @ mean)]
     return Conversion(
-        torch.nn.Sequential(plain_linear(weight, bias) if form == "relu" else Linear(weight, bias)),
+        torch.nn.Sequential(*layers),
         explains,
         tuple(f"component {i}" for i in range(len(weight))),
         model.transform,

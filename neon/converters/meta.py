@@ -68,6 +68,7 @@ def common(parts: Sequence[Conversion]) -> dict[str, Any]:
         "takes_reference": all(part.takes_reference for part in parts),
         "missing": any(part.missing for part in parts),
         "infinite": any(part.infinite for part in parts),
+        "n_features": next((part.n_features for part in parts if part.n_features is not None), None),
     }
 
 
@@ -161,7 +162,9 @@ def _same(rows: Any) -> Any:
 
 def _joined(encodings: Sequence[Encoding]) -> Encoding:
     held = tuple(encodings)
-    names = [f"{i}__{name}" for i, e in enumerate(held) for name in e.names]
+    names = [name for e in held for name in e.names]
+    if len(set(names)) < len(names):
+        names = [f"{i}__{name}" for i, e in enumerate(held) for name in e.names]
     return Encoding(
         _Beside(held),
         np.concatenate([e.source for e in held]),
@@ -187,6 +190,8 @@ class _Array:
 def on_arrays(part: Conversion, given: Sequence[str], columns: np.ndarray | None = None) -> Conversion:
     """A member that was fitted on an array of the caller's columns, or of some of them."""
     chosen = np.arange(len(given)) if columns is None else np.arange(len(given))[columns]
+    if part.encoding is not None and part.encoding.records:
+        return part
     if part.encoding is not None:
         picked = Encoding(
             _Array(chosen), chosen, tuple(given[i] for i in chosen.tolist()), records=part.encoding.records
@@ -203,6 +208,8 @@ def on_arrays(part: Conversion, given: Sequence[str], columns: np.ndarray | None
 
 
 def column_names(model: Any) -> tuple[str, ...]:
-    """The caller's columns."""
+    """The caller's columns; of documents, the one thing that a row is."""
     names = getattr(model, "feature_names_in_", None)
-    return tuple(map(str, names)) if names is not None else tuple(f"feature {i}" for i in range(model.n_features_in_))
+    if names is not None:
+        return tuple(map(str, names))
+    return tuple(f"feature {i}" for i in range(getattr(model, "n_features_in_", 0))) or ("record",)

@@ -17,6 +17,7 @@ from neon.converters.meta import beside, column_names, on_arrays
 from neon.converters.registry import choose, register, within
 from neon.converters.responses import (
     NEVER,
+    certain,
     decision,
     extended,
     predicted,
@@ -48,10 +49,10 @@ def convert_one_vs_rest(model: Any, *, output: str | None = None, form: str = "f
     Of machines that may be certain (trees) the probability. Of two classes ``±f``. As ``output="log_odds"`` those of
     ``predict_proba``: for more than two classes, the machines' probabilities divided by their sum.
     """
-    output = choose(output, ("decision_function", "log_odds"), model)
+    output = choose(output, ("decision_function", "log_odds", "probability"), model)
     binary = len(model.estimators_) == 1 and not model.multilabel_
-    if output == "log_odds":
-        return _of_probabilities(model, binary, form, path)
+    if output != "decision_function":
+        return _of_probabilities(model, output, binary, form, path)
     parts, kind = _scores(model, form, path)
     together = beside(parts, form=form, given=column_names(model))
     shift = 0.5 if kind == "regression" else 0.0  # of two classes, a regressor predicts the second from there on
@@ -83,19 +84,22 @@ def convert_one_vs_rest(model: Any, *, output: str | None = None, form: str = "f
     )
 
 
-def _of_probabilities(model: Any, binary: bool, form: str, path: str) -> Conversion:
+def _of_probabilities(model: Any, output: str, binary: bool, form: str, path: str) -> Conversion:
+    """``predict_proba`` or its log-odds."""
     if model.multilabel_ or any(map(_constant, model.estimators_)):
         raise UnsupportedModelError(
-            "OneVsRestClassifier: output='log_odds' takes classes that exclude each other, with a machine for each"
+            f"OneVsRestClassifier: output={output!r} takes classes that exclude each other, with a machine for each"
         )
     if form == "relu" and not binary:
         raise relu_refusal("the log-odds of normalized probabilities")
+    odds = output == "log_odds"
     found = [
-        probability(member, form=form, path=within(path, f"estimators_[{i}]"))
+        probability(member, form=form, path=within(path, f"estimators_[{i}]"), odds=odds)
         for i, member in enumerate(model.estimators_)
     ]
     parts = [dataclasses.replace(second(part), link=None) for part, _ in found]
-    odds = all(is_odds for _, is_odds in found)
+    if odds and not all(is_odds for _, is_odds in found):
+        raise certain(model)
     together = beside(parts, form=form, given=column_names(model))
     head: list[torch.nn.Module]
     if binary and odds:

@@ -15,7 +15,7 @@ from neon.converters.registry import choose, convert, register, within
 from neon.converters.responses import decision, extended, predicted, probability, relu_refusal, second, vote
 from neon.errors import UnsupportedModelError
 from neon.nn import Linear, plain_linear
-from neon.nn.in_parallel import Append, Columns, InParallel
+from neon.nn.in_parallel import Chain
 
 __all__ = ["convert_chain", "convert_multi_output_classifier", "convert_multi_output_regressor"]
 
@@ -103,13 +103,8 @@ def convert_chain(model: Any, *, output: str | None = None, form: str = "fused",
     if len(kinds) > 1:
         raise UnsupportedModelError(f"{type(model).__name__} of members with different scores: {sorted(kinds)}")
     kind = kinds.pop()
-    layers: list[torch.nn.Module] = []
-    for i, (part, handed) in enumerate(zip(scores, hands, strict=True)):
-        # Columns so far: features, then a score and what is handed on of each member before.
-        read = Columns([*range(n), *(n + 2 * k + 1 for k in range(i))])
-        layers.append(Append(torch.nn.Sequential(read, InParallel([part.layers, handed.layers]))))
-    places = [n + 2 * int(np.flatnonzero(np.asarray(model.order_) == t)[0]) for t in range(len(members))]
-    layers.append(Columns(places))
+    places = [int(np.flatnonzero(np.asarray(model.order_) == target)[0]) for target in range(len(members))]
+    layers = [Chain([part.layers for part in scores], [part.layers for part in hands], places)]
     parts = [*scores, *hands]
     traits = common(parts)
     references = [None if part.reference is None else np.atleast_2d(part.reference)[:, :n] for part in parts]

@@ -42,7 +42,7 @@ class Network(torch.nn.Module):
         self.explains = conversion.explains
         self.output_names = conversion.output_names
         self.classes = conversion.classes
-        self.composite = conversion.composite
+        self.composite, self.reference_composite = conversion.composite, conversion.reference_composite
         self.reference = conversion.reference
         self.takes_reference = conversion.takes_reference
         self.votes, self.asks, self.infinite = conversion.votes, conversion.asks, conversion.infinite

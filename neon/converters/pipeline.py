@@ -82,6 +82,7 @@ def chain(parts: list[Conversion], *, form: str = "fused") -> Conversion:
         _Steps([part.own for part in parts], dense=head.encoding is None or not head.encoding.takes_sparse),
         link=head.link,
         composite=head.composite,
+        reference_composite=head.reference_composite,
         reference=_back(before, reference),
         takes_reference=head.takes_reference,
         classes=head.classes,

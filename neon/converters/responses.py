@@ -15,11 +15,13 @@ from neon.errors import UnsupportedModelError
 from neon.nn import Affine, Evidence, Kernel, Linear, TwoClass, plain_linear
 from neon.nn.anchored import Anchored
 from neon.nn.in_parallel import Columns, InParallel
+from neon.nn.normalized import Normalized
 from neon.nn.step import Step
 from neon.nn.winner import Winner
 
 __all__ = [
     "NEVER",
+    "certain",
     "decision",
     "extended",
     "log_odds",
@@ -119,6 +121,8 @@ def probability(model: Any, *, form: str, path: str, odds: bool = True) -> tuple
 def log_odds(model: Any, part: Conversion, path: str) -> Conversion:
     """The log-odds whose sigmoid is ``predict_proba``, from what a converter explains; probabilities as they are."""
     words, n = part.explains, len(part.output_names)
+    if words.startswith("probability of a class against the rest") and n > 2:
+        return extended(part, Normalized(), explains="probability of a class")
     if words.startswith("probability of a class"):
         return part
     if words.startswith("log-odds of a class against the rest") and n > 2:  # p_c / Σ_k p_k
@@ -200,6 +204,14 @@ def vote(model: Any, *, form: str, path: str) -> Conversion:
             part, layers=torch.nn.Sequential(*layers, Affine(-1.0), Step(0.0, strict=True), count, Winner())
         )
     return extended(part, Winner())
+
+
+def certain(model: Any) -> ValueError:
+    """What to raise where log-odds are asked for that may be infinite."""
+    return ValueError(
+        f"output='log_odds' is unknown for {type(model).__name__} of members that may be certain, such as trees; "
+        "choose output='probability'"
+    )
 
 
 def relu_refusal(what: str) -> ValueError:

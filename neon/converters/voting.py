@@ -16,7 +16,7 @@ from scipy.special import expit
 from neon.converters.base import Conversion
 from neon.converters.meta import beside, column_names, on_arrays
 from neon.converters.registry import choose, register, within
-from neon.converters.responses import NEVER, extended, predicted, probability, relu_refusal, vote
+from neon.converters.responses import NEVER, certain, extended, predicted, probability, relu_refusal, vote
 from neon.converters.trees import voting as trees
 from neon.converters.trees.build import convert_trees, join
 from neon.converters.trees.decision_trees import node_values, read_tree
@@ -46,8 +46,7 @@ def convert_voting_classifier(
     given = column_names(model)
     if model.voting == "soft":
         choose(output, ("log_odds", "probability"), model)
-        odds = output != "probability"
-        return mean_probability(model, members, weights, model.classes_, form=form, given=given, odds=odds)
+        return mean_probability(model, members, weights, model.classes_, form=form, given=given, output=output)
     choose(output, ("votes",), model)
 
     def own(X: Any) -> np.ndarray:
@@ -87,9 +86,8 @@ def convert_bagging(model: Any, *, output: str | None = None, form: str = "fused
     weights = np.ones(len(members))
     if hasattr(model.estimators_[0], "predict_proba"):
         choose(output, ("log_odds", "probability"), model)
-        odds = output != "probability"
         return mean_probability(
-            model, dict(members), weights, model.classes_, form=form, given=given, odds=odds, read=read
+            model, dict(members), weights, model.classes_, form=form, given=given, output=output, read=read
         )
     choose(output, ("votes",), model)
     own = lambda X: model.predict_proba(X) * len(members)  # noqa: E731
@@ -166,15 +164,18 @@ def mean_probability(
     *,
     form: str,
     given: Sequence[str],
-    odds: bool = True,
+    output: str | None = None,
     read: Read = lambda part, _: part,
 ) -> Conversion:
     """The log-odds of the mean probability, or where a member has none (a tree may be certain) the mean itself."""
     kept = {where: member for (where, member), w in zip(members.items(), weights, strict=True) if w != 0}
     places = [i for i, w in enumerate(weights) if w != 0]
     weights = weights[weights != 0] / weights.sum()
+    odds = output != "probability"
     found = [probability(member, form=form, path=where, odds=odds) for where, member in kept.items()]
     odds = odds and bool((weights > 0).all()) and all(is_odds for _, is_odds in found)
+    if not odds and output == "log_odds":
+        raise certain(model)
     if not odds:
         found = [probability(member, form=form, path=where, odds=False) for where, member in kept.items()]
     parts = [

@@ -144,7 +144,8 @@ class LRP:
         tape.forget_unused()
         if reference is not None and references is None:
             rows = reference if isinstance(reference, tuple) else (reference,)
-            references = replay(tape, tuple(row.to(x_) for row, x_ in zip(rows, inputs, strict=True)))
+            placed = (row.to(x_) for row, x_ in zip(rows, inputs, strict=True))
+            references = replay(assign(tape, self.composite), dict(zip(tape.inputs, placed, strict=True)))
         return Recording(tape, assign(tape, self.composite, references), references, self.composite.name)
 
     def plan(self, x: Tensor | tuple[Tensor, ...], target: Target = None) -> Plan:

@@ -43,10 +43,15 @@ class Message:
         assert self.displacement is not None
         return self.slope * self.displacement
 
-    def slope_over(self, displacement: Tensor) -> Tensor:
-        """``R / displacement``, without dividing where the slope is known; 0 where both are 0."""
+    def slope_over(self, displacement: Tensor, ledger: Ledger) -> Tensor:
+        """``R / displacement``, without dividing where the slope is known.
+
+        Where the displacement is 0 the slope is 0, and relevance stays with the ledger's ``stabilizer``.
+        """
         if self.slope is not None:
             return self.slope
+        if ledger.enabled:
+            ledger.absorb("stabilizer", self.relevance * (displacement == 0))
         return divide(self.relevance, displacement)
 
     def __add__(self, other: Message) -> Message:

@@ -156,12 +156,12 @@ def _only(message: Message, channels: list[int], ledger: Ledger) -> Message:
     return Message.of_relevance(kept, vanishes=message.vanishes)
 
 
-def replay(tape: Tape, inputs: tuple[Tensor, ...]) -> dict[int, Tensor]:
-    """Values of every slot at reference rows, each operation treating several rows as it sees fit."""
-    values = dict(zip(tape.inputs, inputs, strict=True))
-    for operation in tape.operations:
-        call = Call(operation, tape)
-        values.update(zip(operation.outputs, _treatment(operation).at_reference(call, values), strict=True))
+def replay(steps: list[Step], inputs: dict[int, Tensor]) -> dict[int, Tensor]:
+    """Values of every slot at reference rows, each operation treating several rows as it and its rule see fit."""
+    values = dict(inputs)
+    for step in steps:
+        outputs = step.treatment.relative_to(step.call, values, step.rule)
+        values.update(zip(step.call.operation.outputs, outputs, strict=True))
     return values
 
 

@@ -75,7 +75,8 @@ class Rule(abc.ABC):
 
     bias: Literal["absorb", "ignore"] = "absorb"
     needs_inputs: ClassVar[bool] = True
-    takes_reference: ClassVar[bool] = False  # whether relevance is relative to the engine's reference point
+    takes_reference: ClassVar[bool] = False  # whether relevance is relative to the engine's reference rows
+    needs_reference: ClassVar[bool] = False  # whether it means nothing without rows that the caller chose
 
     def __post_init__(self) -> None:
         if self.bias not in ("absorb", "ignore"):

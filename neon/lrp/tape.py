@@ -117,15 +117,6 @@ class Tape:
         for slot in self.values.keys() - used:
             del self.values[slot]
 
-    def replay(
-        self, inputs: Sequence[Tensor], run: Callable[[Operation, dict[int, Tensor]], None]
-    ) -> dict[int, Tensor]:
-        """Send other inputs through the recorded operations: ``run`` writes each operation's outputs."""
-        values = dict(zip(self.inputs, inputs, strict=True))
-        for operation in self.operations:
-            run(operation, values)
-        return values
-
 
 def record(
     model: Callable[..., Any],

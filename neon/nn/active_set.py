@@ -107,7 +107,7 @@ class _ActiveSet(Treatment):
         x, dictionary, ridge, penalty = _bind(*args, **kwargs)
         w, w_ref, x_ref = call.value(call.output), call.reference(call.output), call.reference(call.inputs[0])
         signs = w.sign()
-        c = message.slope_over(w if w_ref is None else w - w_ref)
+        c = message.slope_over(w if w_ref is None else w - w_ref, ledger)
         inner = _solve(dictionary, ridge, c * (w != 0), w != 0)
         slope = inner @ dictionary
         lost = -penalty * inner * signs

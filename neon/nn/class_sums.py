@@ -68,7 +68,7 @@ class _ClassSums(Treatment):
         assert message is not None
         args, kwargs = call.arguments()
         h, weights = _bind(*args, **kwargs)
-        s = message.slope_over(call.value(call.output))
+        s = message.slope_over(call.value(call.output), ledger)
         slope, entropy, log_weight = torch.zeros_like(h), s.new_zeros(len(s)), s.new_zeros(len(s))
         for c, log_a in enumerate(weights.log()):
             rows, units = s[:, c].nonzero()[:, 0], (weights[c] > 0).nonzero()[:, 0]

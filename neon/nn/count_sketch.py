@@ -93,11 +93,9 @@ class _CountSketch(Treatment):
         origin = torch.zeros_like(x[:1]) if r is None else r
         y_origin = count_sketch(origin, maps, constants)
         y_reference = call.reference(call.output)
-        slope = message.slope_over(y - (y_origin if y_reference is None else y_reference))
-        if ledger.enabled:
-            ledger.absorb("stabilizer", message.relevance * (slope == 0))
-            if y_reference is not None:  # of several reference rows, the map's mean is not the map of their mean
-                ledger.absorb("spread", slope * (y_origin - y_reference))
+        slope = message.slope_over(y - (y_origin if y_reference is None else y_reference), ledger)
+        if ledger.enabled and y_reference is not None:  # of several rows, the map's mean is not the map of their mean
+            ledger.absorb("spread", slope * (y_origin - y_reference))
         nodes, weights = np.polynomial.legendre.leggauss((len(maps) + 1) // 2)
         total = torch.zeros_like(x)
         for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):

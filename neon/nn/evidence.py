@@ -79,7 +79,7 @@ class _Evidence(Treatment):
         d, stiffness, soft = _bind(*args, **kwargs)
         e, e_ref = call.value(call.output), call.reference(call.output)
         d_ref = call.reference(call.inputs[0])
-        s = message.slope_over(e if e_ref is None else e - e_ref)
+        s = message.slope_over(e if e_ref is None else e - e_ref, ledger)
         slope, lost = torch.zeros_like(d), e.new_zeros(len(e))
         # One alternative of each row at a time; explaining one alternative per row takes a single round.
         for _ in range(int((s != 0).sum(1).max()) if len(s) else 0):

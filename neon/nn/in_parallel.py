@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["Append", "Columns", "InParallel"]
+__all__ = ["Chain", "Columns", "InParallel"]
 
 
 class InParallel(torch.nn.Module):
@@ -21,15 +21,34 @@ class InParallel(torch.nn.Module):
         return torch.cat([branch(x) for branch in self.branches], dim=1)
 
 
-class Append(torch.nn.Module):
-    """The columns, and behind them what a network makes of them."""
+class Chain(torch.nn.Module):
+    """Networks that each read the columns and what the networks before them hand on.
 
-    def __init__(self, branch: torch.nn.Module) -> None:
+    Parameters
+    ----------
+    scores : sequence of Module
+        What each gives: (n_samples, 1).
+    hands : sequence of Module
+        What each hands on to those after it: (n_samples, 1).
+    places : sequence of int
+        Which of them stands at each place of the output.
+    """
+
+    def __init__(
+        self, scores: Sequence[torch.nn.Module], hands: Sequence[torch.nn.Module], places: Sequence[int]
+    ) -> None:
         super().__init__()
-        self.branch = branch
+        self.scores, self.hands = torch.nn.ModuleList(scores), torch.nn.ModuleList(hands)
+        self.places = list(places)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([x, self.branch(x)], dim=1)
+        given, handed = [], [x]
+        for i, (score, hand) in enumerate(zip(self.scores, self.hands, strict=True)):
+            read = torch.cat(handed, dim=1) if i else x
+            given.append(score(read))
+            if i < len(self.scores) - 1:
+                handed.append(given[-1] if hand is score else hand(read))
+        return torch.cat([given[place] for place in self.places], dim=1)
 
 
 class Columns(torch.nn.Module):

@@ -109,7 +109,7 @@ class _LinearEnergy(Treatment):
         assert message is not None
         args, kwargs = call.arguments()
         x, weight, bias, shares, means, residual = _bind(*args, **kwargs)
-        s = message.slope_over(call.value(call.output))
+        s = message.slope_over(call.value(call.output), ledger)
         if means is None:
             ledger.absorb(residual, -s * bias)
             if shares is None:

@@ -139,7 +139,7 @@ class _LogRatio(Treatment):
         assert message is not None
         args, kwargs = call.arguments()
         d, coefficients, bias, gamma = _bind(*args, **kwargs)
-        s = message.slope_over(call.value(call.output))
+        s = message.slope_over(call.value(call.output), ledger)
         h, terms = _with_virtual(d, coefficients, bias, gamma)
         slope = torch.zeros_like(h)
         entropy, log_weight = s.new_zeros(len(s)), s.new_zeros(len(s))
@@ -172,7 +172,7 @@ class _LogSumExp(Treatment):
         h, log_weights, sizes = _bind_groups(*args, **kwargs)
         slopes = []
         parts = zip(h.split(sizes, 1), log_weights.split(sizes), strict=True)
-        for s, (part, log_a) in zip(message.slope_over(call.value(call.output)).T, parts, strict=True):
+        for s, (part, log_a) in zip(message.slope_over(call.value(call.output), ledger).T, parts, strict=True):
             p, entropy, mean_log_a = _gate(part, log_a)
             slopes.append(p.mul_(s[:, None]))
             if ledger.enabled:

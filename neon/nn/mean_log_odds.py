@@ -77,7 +77,7 @@ class _MeanLogOdds(Treatment):
         g, h_ref, g_ref = call.value(call.output), call.reference(call.inputs[0]), call.reference(call.output)
         if h_ref is None or g_ref is None:
             h_ref, g_ref = torch.zeros_like(h[:1]), torch.zeros_like(g[:1])
-        s = message.slope_over(g - g_ref)
+        s = message.slope_over(g - g_ref, ledger)
         members = (len(log_weights), -1)
         log_k = _log_secant(h, h_ref).unflatten(1, members) + log_weights[:, None]
         slope = (log_k - _log_secant(g, g_ref)[:, None]).exp() * s[:, None]

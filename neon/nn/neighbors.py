@@ -102,7 +102,7 @@ class _NeighborMean(Treatment):
         args, kwargs = call.arguments()
         d, values, n_neighbors, radius, root = _bind(*args, **kwargs)
         weights = neighbor_weights(d, n_neighbors, radius, root)
-        s, mean = message.slope_over(weights @ values), values.mean(0)
+        s, mean = message.slope_over(weights @ values, ledger), values.mean(0)
         pull = weights * (s @ (values - mean).T)
         outside = d > torch.where(weights > 0, d, -torch.inf).amax(1, keepdim=True)
         n_outside = outside.sum(1, keepdim=True)

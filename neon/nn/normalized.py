@@ -47,11 +47,11 @@ class _Normalized(Treatment):
         r, P_ref = call.reference(call.inputs[0]), call.reference(call.output)
         S = p.sum(1, keepdim=True)
         if r is None or P_ref is None:
-            s = message.slope_over(P)
+            s = message.slope_over(P, ledger)
             slope, none, amount = s / S, S == 0, s * P
             r = torch.zeros_like(p[:1])
         else:
-            s, S_ref = message.slope_over(P - P_ref), r.sum(1, keepdim=True)
+            s, S_ref = message.slope_over(P - P_ref, ledger), r.sum(1, keepdim=True)
             crossed = (s * (p + r)).sum(1, keepdim=True) / (2 * S * S_ref)
             slope, none, amount = s * (1 / S + 1 / S_ref) / 2 - crossed, (S == 0) | (S_ref == 0), s * (P - P_ref)
         if ledger.enabled:

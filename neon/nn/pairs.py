@@ -71,7 +71,7 @@ class _PooledMinimum(Treatment):
             units, take_most = h.unflatten(1, (groups, -1)), torch.zeros_like(e, dtype=torch.bool)
         else:
             take_most = e >= 0
-        s = message.slope_over(e[..., 0])[..., None]
+        s = message.slope_over(e[..., 0], ledger)[..., None]
         share = torch.where(units == e, 1.0, e / units).masked_fill(p == 0, 0.0)
         if ledger.enabled:
             residual = torch.where(take_most, 0.0, e - (p * units).sum(2, keepdim=True))

@@ -82,7 +82,7 @@ class _LocalOutlierFactor(Treatment):
         assert message is not None
         args, kwargs = call.arguments()
         d, radii, densities, k, root, threshold = _bind(*args, **kwargs)
-        s = message.slope_over(call.value(call.output))
+        s = message.slope_over(call.value(call.output), ledger)
         nearest, index = d.topk(k, 1, largest=False)
         distance, radius = nearest**root, radii[index]
         weight = s * densities[index].mean(1, keepdim=True)

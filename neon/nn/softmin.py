@@ -63,7 +63,7 @@ class _SoftMin(Treatment):
         args, kwargs = call.arguments()
         h, log_weights, stiffness = _bind(*args, **kwargs)
         o = call.value(call.output)
-        s = message.slope_over(o)
+        s = message.slope_over(o, ledger)
         log_p = torch.log_softmax(log_weights - stiffness * h, 1)
         p = log_p.exp()
         take_most = o >= 0

@@ -122,7 +122,7 @@ class _MajorityEvidence(Treatment):
         args, kwargs = call.arguments()
         d, sizes, k = _bind(*args, **kwargs)
         e = call.value(call.output)
-        s = message.slope_over(e)
+        s = message.slope_over(e, ledger)
         near = _nearest(d, sizes, 2 * k - 1)
         needed = _needed(near.labels[:, :k], len(sizes))
         slope, lost = torch.zeros_like(d), s.new_zeros(len(s))
@@ -219,7 +219,7 @@ class _VoteOdds(Treatment):
         args, kwargs = call.arguments()
         d, sizes, k, root, floor = _bind_odds(*args, **kwargs)
         e = call.value(call.output)
-        s = message.slope_over(e)
+        s = message.slope_over(e, ledger)
         near = _nearest(d, sizes, k)
         relevance, lost = torch.zeros_like(d), s.new_zeros(len(s))
         for c in range(len(sizes)):

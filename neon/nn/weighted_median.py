@@ -68,9 +68,9 @@ class _WeightedMedian(Treatment):
         o, h_ref, o_ref = call.value(call.output), call.reference(call.inputs[0]), call.reference(call.output)
         index = _median(h, weights)
         if h_ref is None or o_ref is None:
-            s = message.slope_over(o)
+            s = message.slope_over(o, ledger)
             return (Message.of_slope(torch.zeros_like(h).scatter_(1, index, s), h),)
-        s = message.slope_over(o - o_ref)
+        s = message.slope_over(o - o_ref, ledger)
         if ledger.enabled:
             ledger.absorb("pooling", s * (h_ref.expand_as(h).gather(1, index) - o_ref))
         return (Message.of_slope(torch.zeros_like(h).scatter_(1, index, s), h - h_ref),)

@@ -69,7 +69,11 @@ class _Winner(Treatment):
         scores = h.unflatten(1, shape)
         first = scores.argmax(2, keepdim=True)
         rival = scores.scatter(2, first, -torch.inf).argmax(2, keepdim=True)
-        t = message.slope_over(v if v_ref is None else v - v_ref).unflatten(1, shape)
+        moved_votes = v if v_ref is None else v - v_ref
+        t = message.slope_over(moved_votes, ledger)
+        if ledger.enabled:
+            ledger.absorb("margin", t * moved_votes)
+        t = t.unflatten(1, shape)
         moved, scale = scores, 1.0
         if h_ref is None or v_ref is None:
             t = t.gather(2, first)
@@ -83,7 +87,6 @@ class _Winner(Treatment):
             t = t.gather(2, first) - t.gather(2, rival)
         s = divide(t, scores.gather(2, first) - scores.gather(2, rival) + scale)
         if ledger.enabled:
-            ledger.absorb("margin", message.relevance)
             ledger.absorb("margin", -s * (moved.gather(2, first) - moved.gather(2, rival)))
         slope = torch.zeros_like(scores).scatter_add_(2, first, s).scatter_add_(2, rival, -s)
         return (Message.of_slope(slope.flatten(1), moved.flatten(1)),)

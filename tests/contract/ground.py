@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 from sklearn import linear_model, svm
 from sklearn.cluster import KMeans, MiniBatchKMeans
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
 from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.neighbors import KernelDensity
-from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.neural_network import BernoulliRBM, MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
 from tests.contract.case import Case
 
 NOT_PIECEWISE_LINEAR = (
-    "rbf", "poly", "sigmoid", "KernelDensity", "LogisticRegression-multi", "LogisticRegressionCV", "MLPClassifier-relu",
+    "rbf", "poly", "sigmoid", "BernoulliRBM", "KernelDensity", "LogisticRegression-multi", "LogisticRegressionCV", "MLPClassifier-relu",
     "MLPClassifier-tanh", "MLPClassifier-logistic", "MLPClassifier-identity", "MLPRegressor-tanh",
     "MLPRegressor-logistic", "PCA-OneClassSVM", "SVD-SVR", "PCA-Logistic", "log-MinMax-SVC",
 )  # fmt: skip
@@ -91,6 +91,10 @@ def cases() -> dict[str, Case]:
             two,
         )
     found["MLPClassifier-binary"] = (scaled(MLPClassifier(hidden_layer_sizes=(8,), max_iter=30)), cancer)
+    digits = tuple(part[:120] for part in load_digits(return_X_y=True))
+    hidden = make_pipeline(MinMaxScaler(), BernoulliRBM(5, n_iter=3, random_state=0))
+    found["BernoulliRBM"] = (hidden, digits)
+    found["BernoulliRBM-Ridge"] = (make_pipeline(hidden, linear_model.Ridge()), digits)
     found["PCA-KMeans"] = (make_pipeline(StandardScaler(), PCA(4), seeded(KMeans(3, n_init=1))), wine)
     found["PCA-OneClassSVM"] = (make_pipeline(StandardScaler(), PCA(4, whiten=True), svm.OneClassSVM()), wine)
     found["SVD-SVR"] = (make_pipeline(MaxAbsScaler(), TruncatedSVD(3, random_state=0), svm.SVR()), diabetes)

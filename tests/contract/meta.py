@@ -187,6 +187,9 @@ def split(two: Data, three: Data) -> dict[str, Case]:
     found["OneVsRestClassifier-log-odds"] = Case(
         multiclass.OneVsRestClassifier(logistic()), *three, options={"output": "log_odds"}
     )
+    found["OneVsRestClassifier-probability"] = Case(
+        multiclass.OneVsRestClassifier(tree), *three, options={"output": "probability"}
+    )
     found["OneVsRestClassifier-labels"] = Case(multiclass.OneVsRestClassifier(logistic()), X, several, relu=True)
     code: dict[str, Any] = {"code_size": 2, "random_state": 1}
     found["OutputCodeClassifier"] = Case(multiclass.OutputCodeClassifier(logistic(), **code), *three)
@@ -199,7 +202,8 @@ def split(two: Data, three: Data) -> dict[str, Case]:
     for method in ("predict", "predict_proba", "decision_function"):
         chain = multioutput.ClassifierChain(logistic(), chain_method=method, **order)
         found[f"ClassifierChain-{method}"] = Case(chain, X, several)
-    found["ClassifierChain-tree"] = Case(multioutput.ClassifierChain(tree, **order), X, several)
+    deeper = DecisionTreeClassifier(max_depth=3, min_samples_leaf=7, random_state=0)  # no leaf of even odds
+    found["ClassifierChain-tree"] = Case(multioutput.ClassifierChain(deeper, **order), X, several)
     return found
 
 

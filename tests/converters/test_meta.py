@@ -13,8 +13,10 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.dummy import DummyClassifier
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Perceptron, Ridge
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
+from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
@@ -164,6 +166,10 @@ def test_threshold_of_probabilities_is_one_of_log_odds() -> None:
     explanation = neon.explain(model, X, 1)
     close(explanation.prediction, model.estimator_.decision_function(X) - logit(0.9))
     np.testing.assert_array_equal(explanation.prediction > 0, model.predict(X) == 1)
+    first = FixedThresholdClassifier(inner, threshold=0.9, pos_label=0).fit(X, y)
+    explanation = neon.explain(first, X, 0)
+    close(explanation.prediction, -first.estimator_.decision_function(X) - logit(0.9))
+    np.testing.assert_array_equal(explanation.prediction > 0, first.predict(X) == 0)
 
 
 def test_a_bag_of_columns_leaves_the_others_without_relevance() -> None:
@@ -268,3 +274,29 @@ def test_probabilities_that_libsvm_couples_are_refused() -> None:
     model = ensemble.VotingClassifier(members, voting="soft").fit(StandardScaler().fit_transform(X), y)
     with pytest.raises(UnsupportedModelError, match=r"CalibratedClassifierCV\(SVC\(\), ensemble=False\)"):
         neon.neuralize(model)
+
+
+@pytest.mark.parametrize("output", [None, "probability"])
+def test_soft_vote_of_trees_against_the_rest(output: str | None) -> None:
+    X, y = load_wine(return_X_y=True)
+    members = [
+        ("a", multiclass.OneVsRestClassifier(DecisionTreeClassifier(max_depth=2, random_state=0))),
+        ("b", scaled(LogisticRegression())),
+    ]
+    model = ensemble.VotingClassifier(members, voting="soft").fit(X, y)
+    close(neon.explain(model, X, "all", output=output).prediction, model.predict_proba(X))
+    with pytest.raises(ValueError, match="may be certain"):
+        neon.neuralize(model, output="log_odds")
+
+
+def test_documents() -> None:
+    texts = ["good film", "bad film", "great fun", "awful mess", "good fun film", "bad awful mess"] * 5
+    y = np.array([1, 0, 1, 0, 1, 0] * 5)
+    members = [
+        ("a", make_pipeline(TfidfVectorizer(), LogisticRegression())),
+        ("b", make_pipeline(CountVectorizer(), MultinomialNB())),
+    ]
+    model = ensemble.VotingClassifier(members, voting="soft").fit(texts, y)
+    explanation = neon.explain(model, texts, "all")
+    close(expit(explanation.prediction), model.predict_proba(texts))
+    assert explanation.conservation_error() <= 1e-9

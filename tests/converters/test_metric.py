@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_wine
 from sklearn.decomposition import PCA
+from sklearn.neighbors import KernelDensity
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -57,3 +61,11 @@ def test_a_feature_without_effect_has_no_relevance(form: str) -> None:
     explanation = neon.Explainer(neon.neuralize(make_pipeline(pca, kmeans), form=form))(rows, 0)
     assert np.abs(explanation.values[:, 1]).min() > 1e-3
     np.testing.assert_allclose(explanation.values[:, 0], 0, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("model", [KMeans(2, n_init=1, random_state=0), KernelDensity(bandwidth=2.0)])
+def test_relevance_does_not_depend_on_where_the_data_lie(model: Any) -> None:
+    scaled = StandardScaler().fit_transform(X)
+    here = neon.explain(make_pipeline(PCA(4), clone(model)).fit(scaled), scaled)
+    there = neon.explain(make_pipeline(PCA(4), clone(model)).fit(scaled + 10), scaled + 10)
+    np.testing.assert_allclose(there.values, here.values, rtol=0, atol=1e-9 * np.abs(here.values).max())

@@ -121,3 +121,11 @@ def test_reference_rule_is_exact_between_two_points(x: Tensor) -> None:
     r = torch.randn(1, 6, dtype=torch.float64)
     relevance = LRP(model, rules.Reference()).record(x, reference=r).propagate(1).relevance[0]
     torch.testing.assert_close(relevance.sum(1), (model(x) - model(r))[:, 1].detach(), rtol=1e-12, atol=1e-12)
+
+
+def test_relevance_of_a_value_that_is_zero_stays_on_the_books() -> None:
+    """A minimum of 0 with a shift behind it: relevance arrives where there is nothing to share."""
+    model = torch.nn.Sequential(neon.nn.PooledMinimum(1, 1.0), neon.nn.Affine(1.0, [-2.0]))
+    walk = LRP(model, "neon").record(torch.tensor([[0.0, 3.0]], dtype=torch.float64)).propagate(account=True)
+    total = walk.relevance[0].sum() + sum(walk.ledger.absorbed.values())
+    assert float(total) == pytest.approx(-2.0, rel=1e-12)

@@ -12,7 +12,6 @@ import pytest
 from sklearn.datasets import load_diabetes, load_wine
 from sklearn.ensemble import (
     AdaBoostClassifier,
-    AdaBoostRegressor,
     BaggingClassifier,
     BaggingRegressor,
     ExtraTreesClassifier,
@@ -26,7 +25,7 @@ from sklearn.ensemble import (
     RandomForestRegressor,
     RandomTreesEmbedding,
 )
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import Ridge
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
 
 import neon
@@ -303,11 +302,8 @@ def test_only_probability_is_linear_in_a_forest() -> None:
 @pytest.mark.parametrize(
     ("model", "words"),
     [
-        (AdaBoostRegressor(n_estimators=3), "weighted median"),
         (RandomTreesEmbedding(n_estimators=3), "predicts nothing"),
         (GradientBoostingRegressor(init=Ridge(), n_estimators=2), "starts from init=Ridge"),
-        (AdaBoostClassifier(LogisticRegression(), n_estimators=2), "over LogisticRegression"),
-        (BaggingRegressor(Ridge(), n_estimators=2), "a bag of Ridge"),
     ],
 )
 def test_refusals_say_why(model: Any, words: str) -> None:

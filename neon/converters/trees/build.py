@@ -134,6 +134,7 @@ def convert_trees(
         lambda X: columns_of(own(X), trees.n_outputs, len(names)),
         link=link,
         composite="shapley",
+        reference_composite="interventional",
         takes_reference=True,
         classes=classes,
         thresholds=True,

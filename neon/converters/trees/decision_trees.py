@@ -12,7 +12,6 @@ import numpy as np
 from neon.converters.base import Conversion
 from neon.converters.registry import choose, decline, register
 from neon.converters.trees.build import Tree, convert_trees, join
-from neon.errors import UnsupportedModelError
 
 __all__ = ["convert_forest", "convert_tree", "node_values", "read_tree", "takes_missing"]
 

@@ -79,9 +79,7 @@ class LogSumExp(Treatment):
         x, axes, keepdim = self._of(call)
         y, y_ref, x_ref = call.value(call.output), call.reference(call.output), call.reference(call.inputs[0])
         dy, dx = (y, x) if y_ref is None or x_ref is None else (y - y_ref, x - x_ref)
-        s = message.slope_over(dy)
-        if ledger.enabled and message.slope is None:
-            ledger.absorb("stabilizer", message.relevance * (dy == 0))
+        s = message.slope_over(dy, ledger)
         dx = dx.masked_fill(x == -torch.inf, 0.0)  # a masked term has p = 0
         whole, slope, difference = (v if keepdim else _unsqueeze(v, axes) for v in (y, s, dy))
         p = (x - whole).exp()

@@ -121,6 +121,10 @@ class Treatment(abc.ABC):
         """The outputs at the reference rows, from the inputs there."""
         return call.operation.run(values.__getitem__)
 
+    def relative_to(self, call: Call, values: dict[int, Tensor], rule: Rule | None) -> tuple[Tensor, ...]:
+        """What relevance by this rule is relative to: the outputs at the reference rows, by default."""
+        return self.at_reference(call, values)
+
 
 _TABLE: dict[Callable[..., Any], Treatment] = {}
 

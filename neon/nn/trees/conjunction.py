@@ -217,10 +217,8 @@ class _AndUnits(Treatment):
         base = self._base(units, rule, rows, active)
         known = call.reference(call.output)
         difference = active if known is None else active - known
-        slope = message.slope_over(difference)
+        slope = message.slope_over(difference, ledger)
         if ledger.enabled:
-            if message.slope is None:
-                ledger.absorb("stabilizer", message.relevance * (difference == 0))
             ledger.absorb("expectation", slope * (base if known is None else base - known))
         held = units.literals(s)
         if isinstance(rule, Path):

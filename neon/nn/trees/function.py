@@ -84,10 +84,8 @@ class _TreeEnsemble(Treatment):
         base = engine.base_of(forest, rule, rows, f.dtype).to(f)
         known = call.reference(call.output)
         difference = f if known is None else f - known
-        slope = message.slope_over(difference)
+        slope = message.slope_over(difference, ledger)
         if ledger.enabled:
-            if message.slope is None:
-                ledger.absorb("stabilizer", message.relevance * (difference == 0))
             # The part of f that the rule's own base holds, unless the engine's reference counts it already.
             ledger.absorb("expectation", slope * (base if known is None else base - known))
         reference = forest.codes(rows.to(x)) if rows is not None and rule.takes_reference else None

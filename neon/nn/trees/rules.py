@@ -71,6 +71,7 @@ class Interventional(_Engined):
     """
 
     takes_reference: ClassVar[bool] = True
+    needs_reference: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,32 @@
+"""Restricted Boltzmann machines: the hidden units' probabilities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from neon.converters.base import Conversion
+from neon.converters.encoding import Transform, names_of
+from neon.converters.registry import register
+from neon.nn import Linear
+
+__all__ = ["convert_boltzmann"]
+
+
+def convert_boltzmann(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """BernoulliRBM: ``P(h = 1 | x) = σ(W x + b)``."""
+    if form == "relu":
+        raise ValueError("a sigmoid is not piecewise linear: there is no exact ReLU form")
+    weight, bias = np.asarray(model.components_, dtype=np.float64), np.asarray(model.intercept_hidden_)
+    return Conversion(
+        torch.nn.Sequential(Linear(weight, bias), torch.nn.Sigmoid()),
+        "probability of a hidden unit",
+        names_of(model, None, len(bias)),
+        Transform(model),
+        takes_reference=True,
+    )
+
+
+register("sklearn.neural_network.BernoulliRBM", by=convert_boltzmann)
