@@ -125,7 +125,7 @@ def test_every_module_has_a_floor() -> None:
         floor("neon.attic.trunk")
 
 
-OPTIONAL = ["xgboost", "lightgbm", "catboost", "shap", "captum", "polars", "skops", "matplotlib"]
+OPTIONAL = ["xgboost", "lightgbm", "catboost", "shap", "captum", "numba", "polars", "skops", "matplotlib"]
 
 
 @pytest.mark.parametrize("statement", ["import neon", "import neon.cli"])
