@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy import sparse
 
 from neon.converters.base import Conversion
-from neon.converters.encoding import Encoding, Text, Transform, names_of
+from neon.converters.encoding import Encoding, Transform, names_of
 from neon.converters.registry import convert, register, within
 from neon.nn import Affine, Linear, SideBySide, plain_linear
 
-__all__ = ["convert_column_transformer", "convert_feature_union", "folded"]
+__all__ = ["as_linear", "convert_column_transformer", "convert_feature_union", "folded"]
 
 
 def convert_column_transformer(
@@ -82,15 +81,9 @@ def _side_by_side(model: Any, branches: list[Conversion], form: str) -> Conversi
     names = names_of(model, None, sum(len(branch.output_names) for branch in branches))
     layered = any(len(branch.layers) for branch in branches)
     sizes = [len(e.source) for e in encodings]
-    encoding = Encoding(
-        _Beside(tuple(encodings)) if layered else Transform(model),
-        np.concatenate([e.source for e in encodings]) if encodings else np.zeros(0, dtype=np.int64),
-        _distinct(model, branches, encodings) if layered else names,
-        _ReplacedInAny(tuple(encodings)) if any(e.replaced for e in encodings) else None,
-        any(e.records for e in encodings),
-        _TextsOfAll(tuple(encodings)) if any(e.texts for e in encodings) else None,
-        tuple(dict.fromkeys(state for e in encodings for state in e.states)),
-    )
+    encoding = Encoding.beside(encodings, _distinct(model, branches, encodings) if layered else names)
+    if not layered:
+        encoding = dataclasses.replace(encoding, function=Transform(model))
     return Conversion(
         _merged([branch.layers for branch in branches], sizes, form) if layered else torch.nn.Sequential(),
         f"columns of {type(model).__name__}",
@@ -126,7 +119,7 @@ def _merged(branches: Sequence[torch.nn.Sequential], sizes: Sequence[int], form:
         maps = [_scaling(branch, size) for branch, size in zip(branches, sizes, strict=True)]
         return torch.nn.Sequential(Affine(torch.cat([s for s, _ in maps]), torch.cat([t for _, t in maps])))
     if kinds <= {Affine, Linear, torch.nn.Linear} and (form == "relu" or sum(sizes) ** 2 <= MERGED):
-        maps = [_linear(branch, size) for branch, size in zip(branches, sizes, strict=True)]
+        maps = [as_linear(branch, size) for branch, size in zip(branches, sizes, strict=True)]
         weight, bias = torch.block_diag(*(weight for weight, _ in maps)), torch.cat([bias for _, bias in maps])
         return torch.nn.Sequential(plain_linear(weight, bias) if form == "relu" else Linear(weight, bias))
     if form == "relu":
@@ -143,7 +136,7 @@ def _scaling(layers: torch.nn.Sequential, size: int) -> tuple[torch.Tensor, torc
     return scale, shift
 
 
-def _linear(layers: torch.nn.Sequential, size: int) -> tuple[torch.Tensor, torch.Tensor]:
+def as_linear(layers: torch.nn.Sequential, size: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Scalings and linear maps in a row as one linear map: weight and bias."""
     weight, bias = torch.eye(size, dtype=torch.float64), torch.zeros(size, dtype=torch.float64)
     for layer in layers:
@@ -252,61 +245,6 @@ class _Pick:
             names = [rows.columns[i] for i in self.positions]
             return rows[names[0]] if flat else rows[names]
         return rows[:, self.positions[0]] if flat else rows[:, self.positions]
-
-
-@dataclass(frozen=True, eq=False)
-class _Beside:
-    """The columns of several encodings of the same rows."""
-
-    encodings: tuple[Encoding, ...]
-
-    def __call__(self, rows: Any) -> Any:
-        parts = [encoding(rows) for encoding in self.encodings]
-        if any(sparse.issparse(part) for part in parts):
-            return sparse.hstack([sparse.csr_matrix(part) for part in parts], format="csr")
-        return np.concatenate(parts, axis=1)
-
-
-@dataclass(frozen=True, eq=False)
-class _ReplacedInAny:
-    """Entries that the imputer of any branch replaces."""
-
-    encodings: tuple[Encoding, ...]
-
-    def __call__(self, rows: Any) -> np.ndarray:
-        return np.any([e.replaced(rows) for e in self.encodings if e.replaced is not None], axis=0)
-
-
-@dataclass(frozen=True, eq=False)
-class _TextsOfAll:
-    """The texts of all branches, one after the other; branches that read the same text share its pieces."""
-
-    encodings: tuple[Encoding, ...]
-
-    def __call__(self, rows: Any) -> list[Text]:
-        sizes = np.cumsum([0] + [len(e.source) for e in self.encodings])
-        read = [(e, start, e.texts(rows)) for e, start in zip(self.encodings, sizes, strict=False) if e.texts]
-        merged: list[dict[tuple[int, tuple[str, ...]], Any]] = [{} for _ in read[0][2]]
-        for e, start, texts in read:
-            column = int(e.source.max(initial=-1))
-            for found, text in zip(merged, texts, strict=True):
-                shares = sparse.hstack(
-                    [
-                        sparse.csr_matrix((len(text.pieces), start)),
-                        text.shares,
-                        sparse.csr_matrix((len(text.pieces), sizes[-1] - start - text.shares.shape[1])),
-                    ],
-                    format="csr",
-                )
-                key = column, text.pieces
-                found[key] = found[key] + shares if key in found else shares
-        return [
-            Text(
-                tuple(piece for _, pieces in found for piece in pieces),
-                sparse.vstack(list(found.values()), format="csr") if found else sparse.csr_matrix((0, sizes[-1])),
-            )
-            for found in merged
-        ]
 
 
 register("sklearn.compose.ColumnTransformer", by=convert_column_transformer)

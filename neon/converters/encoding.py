@@ -84,6 +84,20 @@ class Encoding:
             takes_sparse=after.takes_sparse,
         )
 
+    @classmethod
+    def beside(cls, encodings: Sequence[Encoding], names: tuple[str, ...]) -> Encoding:
+        """The columns of several encodings of the same rows, one after the other, under these names."""
+        parts = tuple(encodings)
+        return cls(
+            _Beside(parts),
+            np.concatenate([part.source for part in parts]) if parts else np.zeros(0, dtype=np.int64),
+            names,
+            _ReplacedInAny(parts) if any(part.replaced for part in parts) else None,
+            any(part.records for part in parts),
+            _TextsOfAll(parts) if any(part.texts for part in parts) else None,
+            tuple(dict.fromkeys(state for part in parts for state in part.states)),
+        )
+
     def total(self, relevance: np.ndarray, n_columns: int) -> tuple[np.ndarray, np.ndarray]:
         """Add up relevance (n_samples, n_encoded[, n_outputs]) by column; also the part that no column owns."""
         owned = np.flatnonzero(self.source >= 0)
@@ -120,6 +134,61 @@ class _Composed:
 
     def __call__(self, rows: Any) -> Any:
         return self.second(self.first(rows))
+
+
+@dataclass(frozen=True, eq=False)
+class _Beside:
+    """The columns of several encodings of the same rows."""
+
+    encodings: tuple[Encoding, ...]
+
+    def __call__(self, rows: Any) -> Any:
+        parts = [encoding(rows) for encoding in self.encodings]
+        if any(sparse.issparse(part) for part in parts):
+            return sparse.hstack([sparse.csr_matrix(part) for part in parts], format="csr")
+        return np.concatenate(parts, axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class _ReplacedInAny:
+    """Entries that the imputer of any branch replaces."""
+
+    encodings: tuple[Encoding, ...]
+
+    def __call__(self, rows: Any) -> np.ndarray:
+        return np.any([e.replaced(rows) for e in self.encodings if e.replaced is not None], axis=0)
+
+
+@dataclass(frozen=True, eq=False)
+class _TextsOfAll:
+    """The texts of all branches, one after the other; branches that read the same text share its pieces."""
+
+    encodings: tuple[Encoding, ...]
+
+    def __call__(self, rows: Any) -> list[Text]:
+        sizes = np.cumsum([0] + [len(e.source) for e in self.encodings])
+        read = [(e, start, e.texts(rows)) for e, start in zip(self.encodings, sizes, strict=False) if e.texts]
+        merged: list[dict[tuple[int, tuple[str, ...]], Any]] = [{} for _ in read[0][2]]
+        for e, start, texts in read:
+            column = int(e.source.max(initial=-1))
+            for found, text in zip(merged, texts, strict=True):
+                shares = sparse.hstack(
+                    [
+                        sparse.csr_matrix((len(text.pieces), start)),
+                        text.shares,
+                        sparse.csr_matrix((len(text.pieces), sizes[-1] - start - text.shares.shape[1])),
+                    ],
+                    format="csr",
+                )
+                key = column, text.pieces
+                found[key] = found[key] + shares if key in found else shares
+        return [
+            Text(
+                tuple(piece for _, pieces in found for piece in pieces),
+                sparse.vstack(list(found.values()), format="csr") if found else sparse.csr_matrix((0, sizes[-1])),
+            )
+            for found in merged
+        ]
 
 
 def _names_after(after: Encoding, given: tuple[str, ...]) -> tuple[str, ...]:

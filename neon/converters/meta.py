@@ -12,7 +12,7 @@ import torch
 from scipy import sparse
 
 from neon.converters.base import Conversion
-from neon.converters.compose import _Beside, _linear, _ReplacedInAny, _TextsOfAll
+from neon.converters.compose import as_linear
 from neon.converters.encoding import Encoding
 from neon.converters.responses import relu_refusal
 from neon.lrp.composites import Composite
@@ -111,9 +111,9 @@ def _linear_start(branch: torch.nn.Sequential) -> int:
 def _folded(layers: list[torch.nn.Module], n_columns: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Layers as one linear map of all columns: weight and bias."""
     if not isinstance(layers[0], Columns):
-        return _linear(torch.nn.Sequential(*layers), n_columns)
+        return as_linear(torch.nn.Sequential(*layers), n_columns)
     index = layers[0].index
-    weight, bias = _linear(torch.nn.Sequential(*layers[1:]), len(index))
+    weight, bias = as_linear(torch.nn.Sequential(*layers[1:]), len(index))
     return torch.zeros(len(weight), n_columns, dtype=weight.dtype).index_copy_(1, index, weight), bias
 
 
@@ -161,19 +161,10 @@ def _same(rows: Any) -> Any:
 
 
 def _joined(encodings: Sequence[Encoding]) -> Encoding:
-    held = tuple(encodings)
-    names = [name for e in held for name in e.names]
+    names = [name for encoding in encodings for name in encoding.names]
     if len(set(names)) < len(names):
-        names = [f"{i}__{name}" for i, e in enumerate(held) for name in e.names]
-    return Encoding(
-        _Beside(held),
-        np.concatenate([e.source for e in held]),
-        tuple(names),
-        _ReplacedInAny(held) if any(e.replaced for e in held) else None,
-        any(e.records for e in held),
-        _TextsOfAll(held) if any(e.texts for e in held) else None,
-        tuple(dict.fromkeys(state for e in held for state in e.states)),
-    )
+        names = [f"{i}__{name}" for i, encoding in enumerate(encodings) for name in encoding.names]
+    return Encoding.beside(encodings, tuple(names))
 
 
 @dataclass(frozen=True, eq=False)

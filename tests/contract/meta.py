@@ -202,7 +202,7 @@ def split(two: Data, three: Data) -> dict[str, Case]:
     for method in ("predict", "predict_proba", "decision_function"):
         chain = multioutput.ClassifierChain(logistic(), chain_method=method, **order)
         found[f"ClassifierChain-{method}"] = Case(chain, X, several)
-    deeper = DecisionTreeClassifier(max_depth=3, min_samples_leaf=7, random_state=0)  # no leaf of even odds
+    deeper = DecisionTreeClassifier(max_depth=3, min_samples_leaf=7, random_state=0)
     found["ClassifierChain-tree"] = Case(multioutput.ClassifierChain(deeper, **order), X, several)
     return found
 

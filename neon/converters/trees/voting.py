@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from neon.converters.base import Conversion
-from neon.converters.registry import choose, register
+from neon.converters.registry import choose
 from neon.converters.trees.build import Tree, convert_trees, join
 from neon.converters.trees.decision_trees import node_values, read_tree
 from neon.errors import UnsupportedModelError
 
-__all__ = ["convert_adaboost", "convert_adaboost_regressor", "convert_bagging"]
+__all__ = ["convert_adaboost", "convert_bagging"]
 
 
 def convert_bagging(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
@@ -51,15 +51,6 @@ def convert_adaboost(model: Any, *, output: str | None = None, form: str = "fuse
     return convert_trees(joined, words, model.classes_, model.decision_function, form=form, classes=model.classes_)
 
 
-def convert_adaboost_regressor(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
-    """Refuse: a weighted median is no sum."""
-    raise UnsupportedModelError(
-        "AdaBoostRegressor predicts the weighted median of its trees: one tree's value, picked by the order of all, "
-        "and no sum over trees that leaf values could add up to. Nearest supported: GradientBoostingRegressor, "
-        "RandomForestRegressor, BaggingRegressor"
-    )
-
-
 def _members(model: Any, columns: np.ndarray, scale: float, n_classes: int | None) -> Iterator[Tree]:
     """The trees of trees, forests and bags, on columns of the input, their values times ``scale``."""
     if hasattr(model, "tree_"):
@@ -79,8 +70,3 @@ def _members(model: Any, columns: np.ndarray, scale: float, n_classes: int | Non
 
 def _refusal(model: Any, member: Any) -> UnsupportedModelError:
     return UnsupportedModelError(f"{type(model).__name__} over {type(member).__name__}; the converter takes trees")
-
-
-register("sklearn.ensemble.BaggingClassifier", "sklearn.ensemble.BaggingRegressor", by=convert_bagging)
-register("sklearn.ensemble.AdaBoostClassifier", by=convert_adaboost)
-register("sklearn.ensemble.AdaBoostRegressor", by=convert_adaboost_regressor)
