@@ -17,8 +17,8 @@ from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, MinMaxScale
 from tests.contract.case import Case
 
 NOT_PIECEWISE_LINEAR = (
-    "rbf", "poly", "sigmoid", "BernoulliRBM", "KernelDensity", "LogisticRegression-multi", "LogisticRegressionCV", "MLPClassifier-relu",
-    "MLPClassifier-tanh", "MLPClassifier-logistic", "MLPClassifier-identity", "MLPRegressor-tanh",
+    "rbf", "poly", "sigmoid", "BernoulliRBM", "KernelDensity", "LogisticRegression-multi", "LogisticRegressionCV",
+    "MLPClassifier-relu", "MLPClassifier-tanh", "MLPClassifier-logistic", "MLPClassifier-identity", "MLPRegressor-tanh",
     "MLPRegressor-logistic", "PCA-OneClassSVM", "SVD-SVR", "PCA-Logistic", "log-MinMax-SVC",
 )  # fmt: skip
 
