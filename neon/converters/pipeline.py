@@ -14,7 +14,8 @@ from neon.converters.base import Conversion
 from neon.converters.compose import folded
 from neon.converters.encoding import Encoding, Transform
 from neon.converters.registry import convert, register, within
-from neon.nn import Featurewise, GaussianEnergy, Linear, LinearEnergy, SquaredDistance
+from neon.nn import Affine, Featurewise, GaussianEnergy, Linear, LinearEnergy, Projection, SquaredDistance
+from neon.nn.trees import SplitUnits, TreeEnsemble
 
 __all__ = ["chain", "convert_pipeline"]
 
@@ -120,7 +121,10 @@ def _back(inverses: list[Callable[[np.ndarray], np.ndarray] | None], rows: np.nd
 
 
 def _merge(layers: list[torch.nn.Module]) -> list[torch.nn.Module]:
-    """A linear map before a distance becomes the distance's metric: each center then has its own root in the input."""
+    """A linear map before a distance becomes the distance's metric: each center then has its own root in the input.
+
+    One before trees becomes a `Projection`.
+    """
     merged: list[torch.nn.Module] = []
     for layer in layers:
         if (
@@ -133,6 +137,12 @@ def _merge(layers: list[torch.nn.Module]) -> list[torch.nn.Module]:
             assert isinstance(linear, Linear)
             layer = layer.after(linear.weight, linear.bias)
         merged.append(layer)
+    for place, layer in enumerate(merged):
+        if isinstance(layer, TreeEnsemble | SplitUnits):
+            before = next((i for i in range(place - 1, -1, -1) if not isinstance(merged[i], Affine)), place)
+            linear = merged[before]
+            if type(linear) is Linear:
+                merged[before] = Projection(linear.weight, linear.bias)
     return merged
 
 

@@ -29,6 +29,7 @@ from neon.nn.plain import (
     total,
 )
 from neon.nn.power import Power
+from neon.nn.projection import Projection, projection
 from neon.nn.reachability import LocalOutlierFactor, local_outlier_factor
 from neon.nn.side_by_side import SideBySide
 from neon.nn.softmin import SoftMin, softmin
@@ -61,6 +62,7 @@ __all__ = [
     "PooledMaximum",
     "PooledMinimum",
     "Power",
+    "Projection",
     "SideBySide",
     "SoftMaximum",
     "SoftMin",
@@ -93,6 +95,7 @@ __all__ = [
     "plain_linear",
     "pooled_maximum",
     "pooled_minimum",
+    "projection",
     "relu_minimum",
     "soft_maximum",
     "softmin",

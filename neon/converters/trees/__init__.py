@@ -3,6 +3,7 @@
 from neon.converters.trees import (
     catboost,
     decision_trees,
+    embedding,
     gradient_boosting,
     hist_boosting,
     isolation,
@@ -14,6 +15,7 @@ from neon.converters.trees import (
 __all__ = [
     "catboost",
     "decision_trees",
+    "embedding",
     "gradient_boosting",
     "hist_boosting",
     "isolation",

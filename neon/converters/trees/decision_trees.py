@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from neon.converters.base import Conversion
-from neon.converters.registry import choose, decline, register
+from neon.converters.registry import choose, register
 from neon.converters.trees.build import Tree, convert_trees, join
 
 __all__ = ["convert_forest", "convert_tree", "node_values", "read_tree", "takes_missing"]
@@ -88,9 +88,4 @@ register(*(f"sklearn.tree.{name}{kind}" for name in ("DecisionTree", "ExtraTree"
 register(
     *(f"sklearn.ensemble.{name}{kind}" for name in ("RandomForest", "ExtraTrees") for kind in _KINDS),
     by=convert_forest,
-)
-decline(
-    "sklearn.ensemble.RandomTreesEmbedding",
-    because="it transforms rows to indicators of leaves and predicts nothing; explain a forest that was fitted to the "
-    "target (ExtraTreesRegressor, RandomForestClassifier, ...), or IsolationForest for anomalies",
 )

@@ -100,6 +100,7 @@ def _preset(name: str, rule: type[TreeRule]) -> None:
 
 
 _preset("shapley", Shapley)
+_preset("neon", Shapley)  # the default for neuralized models: trees may stand before other layers
 _preset("path", Path)
 _preset("interventional", Interventional)
 _preset("equal", EqualShare)

@@ -1,0 +1,42 @@
+"""Leaves as features: RandomTreesEmbedding."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from neon.converters.base import Conversion
+from neon.converters.encoding import names_of
+from neon.converters.registry import register
+from neon.converters.trees.build import convert_trees, join
+from neon.converters.trees.decision_trees import read_tree
+
+__all__ = ["convert_embedding"]
+
+
+def convert_embedding(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """An output for each leaf of each tree: 1 where the row ends, 0 elsewhere."""
+    sizes = [member.get_n_leaves() for member in model.estimators_]
+    n, trees = sum(sizes), []
+    for member, stop in zip(model.estimators_, np.cumsum(sizes), strict=True):
+        leaves = np.flatnonzero(member.tree_.children_left < 0)
+        value = np.zeros((member.tree_.node_count, n))
+        value[leaves, stop - len(leaves) + np.arange(len(leaves))] = 1.0
+        trees.append(read_tree(member.tree_, value))
+    joined = join(trees, n_features=int(model.n_features_in_), base=np.zeros(n), precision="float32")
+    return convert_trees(joined, "whether a leaf is reached", names_of(model, None, n), _Indicators(model), form=form)
+
+
+class _Indicators:
+    """The model's own ``transform``, dense."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def __call__(self, X: Any) -> np.ndarray:
+        indicators = self.model.transform(X)
+        return np.asarray(indicators.toarray() if hasattr(indicators, "toarray") else indicators)
+
+
+register("sklearn.ensemble.RandomTreesEmbedding", by=convert_embedding)
