@@ -17,11 +17,14 @@ from torch import Tensor
 from neon.converters import Encoding, Network, neuralize
 from neon.converters.intake import check_finite, column_names, numeric, take
 from neon.converters.registry import takes_data
+from neon.errors import UnsupportedModelError
 from neon.explanation import Explanation
 from neon.lrp import LRP
 from neon.lrp.composites import Composite
+from neon.lrp.lrp import Recording
 from neon.lrp.rules import Rule
 from neon.lrp.targets import checked_index
+from neon.nn.trees.second_order import second_order
 
 __all__ = ["Explainer", "explain"]
 
@@ -29,6 +32,7 @@ _MEMORY = 128 * 2**20  # bytes of recorded values a chunk may hold
 _CACHE = 2 * 2**20  # for fitted models: what stays in the processor's cache is not fetched twice ...
 _SOME_ROWS = 256  # ... but a chunk has this many rows, where memory allows: each costs about a millisecond by itself
 _FIRST_ROWS = 64  # of a torch module, whose size per row is not known before
+_CHECKED_ROWS = 64  # of a subclass, whose equivalence is no matter of course
 _SLOW = 2.0  # seconds of expected work from which a progress bar shows
 
 
@@ -125,7 +129,7 @@ class Explainer:
         name = type(getattr(self.network, "model", self.network)).__name__
         return f"Explainer({name}, composite={self._lrp.composite.name!r}, explains={self._explains!r})"
 
-    def __call__(self, X: Any, target: Any = None) -> Explanation:
+    def __call__(self, X: Any, target: Any = None, *, interactions: bool = False) -> Explanation:
         """Explain the rows of X.
 
         Parameters
@@ -135,6 +139,9 @@ class Explainer:
             None: the predicted class or cluster of each row, or the only output. A label, an output index (a label
             wins where both fit), or a sequence with one per row. "all": every output, on a last axis. A callable
             from the output tensor to the relevance it starts from.
+        interactions : bool
+            Whether to compute the interactions of features as well, of tree ensembles by the rules "shapley" and
+            "interventional". Memory: n_features² numbers a row.
 
         Returns
         -------
@@ -143,28 +150,39 @@ class Explainer:
         Raises
         ------
         ValueError
-            If X does not fit the model, holds NaN or infinity, or the target is unknown.
+            If X does not fit the model, holds NaN or infinity, or the target is unknown; if there are no interactions
+            of this model, rule or target.
         """
         if self._fitted:
             rows, names = self.network.intake.rows(X)
             numbers = self.network.intake.numbers(rows)
+            if self.network.inherits:
+                self._check_equivalence(take(rows, slice(0, _CHECKED_ROWS)))
         else:
             names = column_names(X)
             rows = X.detach() if isinstance(X, Tensor) else numeric(X)
             check_finite(rows.cpu().numpy() if isinstance(rows, Tensor) else rows)
             numbers = rows
         every = isinstance(target, str) and target == "all"
+        if interactions and (not self._fitted or callable(target)):
+            raise ValueError("interactions are of a fitted tree ensemble's outputs: give a label, an index or 'all'")
         index = None if target is None or every or callable(target) else self._indices(target, rows.shape[0])
         n_rows = rows.shape[0]
         found = _Collected(n_rows)
         size = self.batch_size or self._chunk_rows or _FIRST_ROWS
+        if interactions and self.batch_size is None:
+            # In use at a time: each output's square, and its copies while columns are added up.
+            squares = 3 + (2 * len(self.network.output_names) if every else 0)
+            size = max(1, min(size, _MEMORY // (8 * squares * self.network.intake.n_encoded**2)))
         start, bar, began = 0, None, time.perf_counter()
         try:
             while start < n_rows or not found.parts:
                 stop = min(start + size, n_rows)
                 chosen = target if index is None else index[start:stop]
                 chunk = slice(start, stop)
-                part, per_row = self._chunk(self._tensor(numbers[chunk]), take(rows, chunk), chosen, every)
+                part, per_row = self._chunk(
+                    self._tensor(numbers[chunk]), take(rows, chunk), chosen, every, interactions
+                )
                 found.add(start, part)
                 if self.batch_size is None and self._chunk_rows is None:
                     size = max(1, _MEMORY // per_row)
@@ -181,7 +199,18 @@ class Explainer:
                 bar.close()
         return self._explanation(found, rows, numbers, names, every)
 
-    def _chunk(self, x: Tensor, rows: Any, target: Any, every: bool) -> tuple[_Part, int]:
+    def _check_equivalence(self, rows: Any) -> None:
+        """A subclass may compute something else than the class that its converter was made for."""
+        difference, allowed = self.network.verify(rows), 1e-6 if self.dtype == torch.float64 else 1e-3
+        size = np.abs(self.network.own(rows)).max(initial=1.0)
+        if not difference <= allowed * size:
+            name = type(self.network.model).__name__
+            raise UnsupportedModelError(
+                f"the network is that of a class which {name}, or a part of it, inherits from, and differs from the "
+                f"model by {difference:.3g}; register a converter for the class itself with neon.converters.register"
+            )
+
+    def _chunk(self, x: Tensor, rows: Any, target: Any, every: bool, interactions: bool) -> tuple[_Part, int]:
         """Explain a few rows; also the bytes of recorded values per row."""
         recording = self._lrp.record(x, reference=self._reference, references=self._references, names=False)
         output, n = recording.output, len(x)
@@ -203,6 +232,7 @@ class Explainer:
                 if target is None
                 else checked_index(target, n, output.shape[1], output.device)
             ]
+        pairs = [self._pairs(recording, column) for column in columns] if interactions else []
         walks = [recording.propagate(column, account=True) for column in columns]
         base = torch.zeros_like(output[:1]) if recording.base is None else recording.base
         names = list(dict.fromkeys(name for walk in walks for name in walk.ledger.absorbed))
@@ -218,7 +248,20 @@ class Explainer:
             {name: stack([walk.ledger.absorbed.get(name, zero) for walk in walks]) for name in names},
             columns[0],
             output.shape[1],
+            stack(pairs) if pairs else None,
         ), per_row
+
+    def _pairs(self, recording: Recording, target: Tensor) -> Tensor:
+        """Interactions of the caller's columns; 0 on the diagonal."""
+        pairs, encoding = second_order(recording, target).cpu(), self.network.intake.encoding
+        if encoding is None:
+            return pairs
+        square = pairs.numpy()
+        for _ in range(2):  # both axes
+            square = encoding.total(square, self.network.n_features_in)[0].swapaxes(1, 2)
+        return torch.from_numpy(square).diagonal_scatter(
+            torch.zeros(square.shape[:2], dtype=pairs.dtype), dim1=1, dim2=2
+        )
 
     def _predicted(self, rows: Any, output: Tensor) -> Tensor:
         return self.network.predicted(rows, output) if self._fitted else output.argmax(1)
@@ -259,7 +302,12 @@ class Explainer:
         )
         if not self._fitted:
             _check_sums(explanation)
-        return explanation if encoding is None else decoded(explanation, encoding, rows, names)
+        if encoding is not None:
+            explanation = decoded(explanation, encoding, rows, names)
+        if "interactions" in found.parts:
+            squares = _with_main_effects(found.parts["interactions"], explanation.values)
+            explanation = replace(explanation, interactions=squares)
+        return explanation
 
     @property
     def _explains(self) -> str:
@@ -332,6 +380,7 @@ class _Part:
     residuals: Mapping[str, Tensor]
     target: Tensor
     n_outputs: int | None = None
+    interactions: Tensor | None = None
 
 
 class _Collected:
@@ -346,6 +395,8 @@ class _Collected:
     def add(self, start: int, part: _Part) -> None:
         for name in ("values", "base", "prediction", "target"):
             self._write(self.parts, name, start, getattr(part, name))
+        if part.interactions is not None:
+            self._write(self.parts, "interactions", start, part.interactions)
         for name, amount in part.residuals.items():
             self._write(self.residuals, name, start, amount)
         self.n_outputs = part.n_outputs
@@ -413,12 +464,27 @@ def decoded(explanation: Explanation, encoding: Encoding, rows: Any, names: Sequ
     )
 
 
+def _with_main_effects(pairs: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """``φ_ii = φ_i - Σ_{j≠i} φ_ij`` on the diagonal, in place, which is 0 before."""
+    each = range(pairs.shape[1])
+    pairs[:, each, each] = values - pairs.sum(axis=2)
+    pairs.flags.writeable = False  # an explanation shares it then
+    return pairs
+
+
 def _array(rows: Any) -> np.ndarray:
     if isinstance(rows, Tensor):
         return rows.cpu().float().numpy() if rows.dtype == torch.bfloat16 else rows.cpu().numpy()
     return np.asarray(rows.toarray() if sparse.issparse(rows) else rows)
 
 
-def explain(model: Any, X: Any, target: Any | Callable[[Tensor], Tensor] = None, **options: Any) -> Explanation:
-    """``Explainer(model, **options)(X, target)``."""
-    return Explainer(model, **options)(X, target)
+def explain(
+    model: Any,
+    X: Any,
+    target: Any | Callable[[Tensor], Tensor] = None,
+    *,
+    interactions: bool = False,
+    **options: Any,
+) -> Explanation:
+    """``Explainer(model, **options)(X, target, interactions=interactions)``."""
+    return Explainer(model, **options)(X, target, interactions=interactions)

@@ -59,6 +59,9 @@ class Explanation:
         Which entries of `data` were missing and had a value put in by the model's imputer.
     texts : Texts, optional
         Where the features are tokens: the documents that they are in; see `text`.
+    interactions : ndarray of shape (n_samples, n_features, n_features[, n_outputs]), optional
+        Of tree ensembles, where asked for: ``φ_ij``, half the interaction of features i and j (Lundberg et al. 2020).
+        Symmetric; each row adds up to the feature's relevance, with what it does by itself on the diagonal.
 
     Raises
     ------
@@ -84,6 +87,7 @@ class Explanation:
     encoded: Explanation | None = None
     imputed: np.ndarray | None = None
     texts: Texts | None = None
+    interactions: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         """Freeze every field, then check that they fit together."""
@@ -102,6 +106,8 @@ class Explanation:
             put("target", _frozen(self.target))
         if self.imputed is not None:
             put("imputed", _frozen(self.imputed))
+        if self.interactions is not None:
+            put("interactions", _frozen(self.interactions, as_float=True))
         self._check()
 
     def _check(self) -> None:
@@ -119,6 +125,9 @@ class Explanation:
             *((f"residuals[{name!r}]", part, (n_samples, *outputs)) for name, part in self.residuals.items()),
             ("data", self.data, (n_samples, *self.feature_shape)),
         )
+        if self.interactions is not None:
+            square = (n_samples, *self.feature_shape, *self.feature_shape, *outputs)
+            parts = (*parts, ("interactions", self.interactions, square))
         for name, array, wanted in parts:
             if array.shape != wanted:
                 raise ValueError(f"{name}: expected shape {wanted}, got {array.shape}")
@@ -141,6 +150,7 @@ class Explanation:
                 self.encoded,
                 self.imputed,
                 self.texts,
+                self.interactions,
             ),
         )
 
@@ -212,6 +222,8 @@ class Explanation:
             encoded=None,
             imputed=None if self.imputed is None else self.imputed[:, keep],
             texts=None,
+            # What is kept would no longer add up to its relevance.
+            interactions=None if self.interactions is None or drop.size else self.interactions[:, keep][:, :, keep],
         )
 
     def select(self, output: str | int) -> Explanation:
@@ -248,6 +260,7 @@ class Explanation:
             residuals={},
             explains=f"summed magnitude of the relevance for: {self.explains}",
             encoded=None,
+            interactions=None,
         )
 
     def mean(self) -> Explanation:
@@ -311,9 +324,19 @@ class Explanation:
         if merged:
             data = data.astype(object)
             data[:, merged] = ""
-        values = np.stack([self.values[:, positions].sum(axis=1) for positions in added], axis=1)
+
+        def total(array: np.ndarray, axis: int) -> np.ndarray:
+            return np.stack([array.take(positions, axis).sum(axis=axis) for positions in added], axis=axis)
+
         return replace(
-            self, values=values, data=data, feature_names=tuple(names), encoded=None, imputed=None, texts=None
+            self,
+            values=total(self.values, 1),
+            data=data,
+            feature_names=tuple(names),
+            encoded=None,
+            imputed=None,
+            texts=None,
+            interactions=None if self.interactions is None else total(total(self.interactions, 1), 2),
         )
 
     def text(self, row: int = 0) -> tuple[tuple[str, ...], np.ndarray]:
@@ -422,6 +445,7 @@ class Explanation:
             "base_values": change(self.base_values),
             "prediction": change(self.prediction),
             "residuals": {name: change(part) for name, part in self.residuals.items()},
+            "interactions": None if self.interactions is None else change(self.interactions),
         }
 
     def _positions(self, features: Any) -> np.ndarray:

@@ -190,3 +190,31 @@ def test_single_precision_is_close(logistic: Any, svc: Any) -> None:
         single, double = (neon.explain(model, pd.DataFrame(X), dtype=d) for d in (torch.float32, torch.float64))
         error = np.linalg.norm(single.values - double.values) / np.linalg.norm(double.values)
         assert error < 1e-4
+
+
+# Subclasses.
+
+
+class Renamed(LogisticRegression):
+    """Computes what its parent computes."""
+
+
+class Doubled(LogisticRegression):
+    """Overrides what is explained."""
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        return 2 * super().decision_function(X)
+
+
+@pytest.mark.parametrize("inner", [False, True])
+def test_a_subclass_is_explained_where_it_computes_the_same(inner: bool) -> None:
+    two = Y > 0
+    for subclass in (Renamed, Doubled):
+        model = make_pipeline(StandardScaler(), subclass()) if inner else subclass(max_iter=2000)
+        rows = X if inner else X / X.std()
+        explainer = neon.Explainer(model.fit(rows, two))
+        if subclass is Renamed:
+            assert explainer(rows).conservation_error() <= 1e-9
+        else:
+            with pytest.raises(neon.UnsupportedModelError, match="inherits from, and differs from the model by"):
+                explainer(rows)

@@ -52,6 +52,9 @@ class Conversion:
         What comes before the layers. Default: the model's columns are numbers and go into them as they are.
     missing : bool
         Whether NaN is a value that the model takes.
+    inherits : bool
+        Whether the converter was made for a class that the model's own class inherits from: then equivalence is checked
+        on the explained rows.
     infinite : bool
         Whether an output may be infinite: outside the support of a density.
     agreement : float, optional
@@ -77,6 +80,7 @@ class Conversion:
     inverse: Callable[[np.ndarray], np.ndarray] | None = None
     encoding: Encoding | None = None
     missing: bool = False
+    inherits: bool = False
     infinite: bool = False
     agreement: float | None = None
     n_features: int | None = None

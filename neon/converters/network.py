@@ -46,7 +46,7 @@ class Network(torch.nn.Module):
         self.reference = conversion.reference
         self.takes_reference = conversion.takes_reference
         self.votes, self.asks, self.infinite = conversion.votes, conversion.asks, conversion.infinite
-        self.agreement = conversion.agreement
+        self.agreement, self.inherits = conversion.agreement, conversion.inherits
         self.form = form
         self._own, self._link = conversion.own, conversion.link
         names: Any = conversion.feature_names
@@ -90,11 +90,15 @@ class Network(torch.nn.Module):
             output = self(self._tensor(self.intake.numbers(rows))).cpu().double().numpy()
         if self._link is not None:
             output = self._link(output)
-        own: Any = self._own(self.intake.named(rows))
-        own = own.toarray() if sparse.issparse(own) else np.asarray(own)
+        own = self.own(rows)
         with np.errstate(invalid="ignore"):
             difference = np.where(output == own, 0.0, np.abs(output - own))  # both may be infinite
         return float(np.max(difference, initial=0.0))
+
+    def own(self, rows: Any) -> np.ndarray:
+        """What the model's own methods give for rows as `Intake.rows` gives them."""
+        found: Any = self._own(self.intake.named(rows))
+        return found.toarray() if sparse.issparse(found) else np.asarray(found)
 
     def predicted(self, rows: Any, output: Tensor) -> Tensor:
         """The index of each row's predicted output: the largest, or where votes tie what the model says.

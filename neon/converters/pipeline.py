@@ -90,6 +90,7 @@ def chain(parts: list[Conversion], *, form: str = "fused") -> Conversion:
         votes=head.votes,
         asks=head.asks,
         thresholds=head.thresholds,
+        inherits=any(part.inherits for part in parts),
         infinite=head.infinite,
         agreement=head.agreement,
         n_features=parts[0].n_features,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import itertools
 from collections.abc import Callable
@@ -88,7 +89,8 @@ def convert(
             if step and getattr(converter, "transforms", False):
                 output = "transform"
             try:
-                return converter(model, output=output, form=form, **options)
+                conversion = converter(model, output=output, form=form, **options)
+                return conversion if cls is type(model) else dataclasses.replace(conversion, inherits=True)
             except UnsupportedModelError as error:
                 if not path or "at step '" in str(error):
                     raise

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
@@ -17,7 +15,7 @@ from neon.nn.basic import fixed
 
 __all__ = ["ManhattanDistance", "manhattan_distance"]
 
-_BLOCK = 2**18  # differences at a time: what stays in the processor's cache is not fetched twice
+_BLOCK = 2**16  # differences at a time: what stays in the processor's cache is not fetched twice
 
 
 def manhattan_distance(x: Tensor, centers: Tensor) -> Tensor:
@@ -83,10 +81,7 @@ class _ManhattanDistance(Treatment):
                 ledger.absorb(name, message.relevance * (difference == 0))
         r = _weighted(x, centers, s)
         if call.references is not None:
-            rows = call.references[call.inputs[0]]
-            # The mean difference from each center: the same sum with the roles of rows and centers exchanged.
-            mean = _weighted(centers, rows, rows.new_full((1, 1), 1 / len(rows)).expand(len(centers), len(rows)))
-            r = r.addmm_(s, mean, alpha=-1)
+            r.addmm_(s, _mean(call.references[call.inputs[0]], centers), alpha=-1)
         return (Message.of_relevance(r),)
 
     def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
@@ -99,21 +94,30 @@ def _bind(x: Tensor, centers: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _weighted(x: Tensor, centers: Tensor, weights: Tensor) -> Tensor:
-    """``Σ_j weights_j |x_i - u_ji|``, weights : (n_samples, n_centers), a block of rows and centers at a time."""
+    """``Σ_j weights_j |x_i - u_ji|``, weights : (n_samples, n_centers), some rows and centers at a time."""
+    n_centers, n_features = centers.shape
+    columns = max(1, min(n_centers, _BLOCK // n_features))
+    rows = max(1, _BLOCK // (columns * n_features))
+    space = x.new_empty(rows * columns * n_features)  # written over and over: fresh memory costs more than arithmetic
     r = torch.zeros_like(x)
-    for rows, columns in _blocks(len(x), *centers.shape):
-        parts = (x[rows, None] - centers[columns]).abs_()
-        r[rows] += (weights[rows, None, columns] @ parts)[:, 0]
+    for some, weighted, shares in zip(x.split(rows), weights.split(rows), r.split(rows), strict=True):
+        for part, slopes in zip(centers.split(columns), weighted.split(columns, 1), strict=True):
+            shape = (len(some), len(part), n_features)
+            parts = space[: shape[0] * shape[1] * shape[2]].view(shape)
+            torch.sub(some[:, None], part, out=parts)
+            shares += (slopes[:, None] @ parts.abs_())[:, 0]
     return r
 
 
-def _blocks(n_rows: int, n_centers: int, n_features: int) -> Iterator[tuple[slice, slice]]:
-    """Blocks of rows and centers with at most ``_BLOCK`` differences each (or one row's from one center)."""
-    columns = max(1, min(n_centers, _BLOCK // n_features))
-    rows = max(1, _BLOCK // (columns * n_features))
-    for row in range(0, n_rows, rows):
-        for column in range(0, n_centers, columns):
-            yield slice(row, row + rows), slice(column, column + columns)
+def _mean(rows: Tensor, centers: Tensor) -> Tensor:
+    """``mean_b |b_i - u_ji|``, (n_centers, n_features): of n sorted numbers, the sum up to each tells the distances."""
+    n = len(rows)
+    b = rows.T.sort().values.contiguous()  # (n_features, n_rows)
+    middle = b.mean(1, keepdim=True)
+    sums = torch.cat([b.new_zeros(len(b), 1), (b - middle).cumsum(1)], 1)
+    u = centers.T.contiguous()
+    below = torch.searchsorted(b, u)
+    return ((2 * below - n) * (u - middle) + sums[:, -1:] - 2 * sums.gather(1, below)).T / n
 
 
 treat(manhattan_distance, by=_ManhattanDistance())

@@ -50,12 +50,12 @@ def neighbor_weights(d: Tensor, n_neighbors: int | None, radius: float | None, r
     else:
         assert radius is not None
         near = d <= radius
-    if root is None:
-        weights = near.to(d)
-    else:
+    weights = near.to(d)
+    if root is not None:
         hits = near & (d == 0)
-        weights = torch.where(hits.any(1, keepdim=True), hits.to(d), (near / d**root).masked_fill(~near, 0.0))
-    return weights / weights.sum(1, keepdim=True)
+        weights.div_(d**root).masked_fill_(~near, 0.0)
+        weights = torch.where(hits.any(1, keepdim=True), hits.to(d), weights) if bool(hits.any()) else weights
+    return weights.div_(weights.sum(1, keepdim=True))
 
 
 class NeighborMean(torch.nn.Module):
