@@ -100,14 +100,14 @@ class Encoding:
 
     def total(self, relevance: np.ndarray, n_columns: int) -> tuple[np.ndarray, np.ndarray]:
         """Add up relevance (n_samples, n_encoded[, n_outputs]) by column; also the part that no column owns."""
-        owned = np.flatnonzero(self.source >= 0)
-        members = sparse.csr_matrix(
-            (np.ones(len(owned)), (self.source[owned], owned)), shape=(n_columns, len(self.source))
-        )
-        first = np.moveaxis(relevance, 1, 0)  # (n_encoded, ...)
-        flat = first.reshape(len(first), int(np.prod(first.shape[1:])))  # -1 would not do for no samples
-        found = (members @ flat).reshape(n_columns, *first.shape[1:])
-        return np.moveaxis(found, 0, 1), relevance[:, self.source < 0].sum(axis=1)
+        order = np.argsort(self.source, kind="stable")
+        unowned, order = np.split(order, [np.count_nonzero(self.source < 0)])
+        columns, starts = np.unique(self.source[order], return_index=True)
+        found = np.zeros((len(relevance), n_columns, *relevance.shape[2:]))
+        if len(columns):  # encoded columns mostly stand in the order of their sources: then nothing is copied
+            ordered = relevance if np.array_equal(order, np.arange(relevance.shape[1])) else relevance[:, order]
+            found[:, columns] = np.add.reduceat(ordered, starts, axis=1)
+        return found, relevance[:, unowned].sum(axis=1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,7 +30,6 @@ from neon.nn import (
 
 __all__ = [
     "FROZEN",
-    "NOTHING_TO_EXPLAIN",
     "by_nearness",
     "check_one_target",
     "conversion_of",
@@ -44,12 +43,6 @@ __all__ = [
     "share_margin",
     "untouched",
 ]
-
-NOTHING_TO_EXPLAIN = {
-    "sklearn.neighbors.KNeighborsTransformer": "its columns are training points, not functions of its own",
-    "sklearn.neighbors.NearestNeighbors": "it finds rows and predicts nothing; explain the model that uses them",
-    "sklearn.neighbors.RadiusNeighborsTransformer": "its columns are training points, not functions of its own",
-}
 
 
 def convert_regressor(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:

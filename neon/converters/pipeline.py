@@ -83,7 +83,9 @@ def chain(parts: list[Conversion], *, form: str = "fused") -> Conversion:
         _Steps([part.own for part in parts], dense=head.encoding is None or not head.encoding.takes_sparse),
         link=head.link,
         composite=head.composite,
-        reference_composite=head.reference_composite,
+        reference_composite=next(
+            (part.reference_composite for part in parts if part.thresholds), head.reference_composite
+        ),
         reference=_back(before, reference),
         takes_reference=head.takes_reference,
         classes=head.classes,

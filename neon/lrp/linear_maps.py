@@ -46,6 +46,10 @@ class LinearMap(abc.ABC):
     def vjp(self, s: Tensor) -> tuple[Tensor, ...]:
         """``Σ_k w_ik s_k``, one tensor for each input."""
 
+    def slopes(self, s: Tensor) -> tuple[Tensor, ...]:
+        """As `vjp`, but the tensors may share memory, with each other and with s."""
+        return self.vjp(s)
+
     def modified(self, transform: Transform) -> LinearMap:
         """The same map with weights ``ρ(w)`` and bias ``ρ(b)``."""
         return dataclasses.replace(
@@ -152,15 +156,25 @@ class Affine(LinearMap):
 
 @dataclass(frozen=True, eq=False)
 class Signed(LinearMap):
-    """``Σ_t w_t x_t`` of several inputs: addition and subtraction; weight : (n_inputs,)."""
+    """``Σ_t w_t x_t`` of several inputs: addition and subtraction; weight : (n_inputs,).
+
+    plain : whether all weights are 1 and no input is broadcast.
+    """
 
     shapes: tuple[torch.Size, ...] = ()
+    plain: bool = False
 
     def forward(self, *inputs: Tensor) -> Tensor:
         first, *others = (x * w for x, w in zip(inputs, self.weight.unbind(), strict=True))
         for other in others:
             first = first + other
         return first
+
+    def slopes(self, s: Tensor) -> tuple[Tensor, ...]:
+        return (s,) * len(self.shapes) if self.plain else self.vjp(s)
+
+    def modified(self, transform: Transform) -> LinearMap:
+        return dataclasses.replace(self, weight=transform(self.weight), plain=False)
 
     def vjp(self, s: Tensor) -> tuple[Tensor, ...]:
         pairs = zip(self.weight.unbind(), self.shapes, strict=True)

@@ -140,7 +140,7 @@ class Epsilon(Rule):
             epsilon = self.epsilon * size.clamp(min=torch.finfo(z.dtype).tiny)
         nonnegative = self._sees_rectified(call, message)
         s = share(message.relevance, z, epsilon, self._bias(call.map), ledger, nonnegative=nonnegative)
-        return _times(call.inputs, call.map.vjp(s))
+        return _times(call.inputs, call.map.slopes(s))
 
 
 @dataclass(frozen=True)
@@ -508,10 +508,12 @@ def _absorb_bias(ledger: Ledger, s: Tensor, bias: Tensor | None, factor: float) 
 
 
 def _times(inputs: tuple[Tensor, ...], slopes: tuple[Tensor, ...]) -> tuple[Message, ...]:
-    pairs = zip(inputs, slopes, strict=True)
-    # c is new memory, except where the transpose of a sum expands it.
-    products = (c.mul_(x) if c.is_contiguous() else x * c for x, c in pairs)
-    return tuple(Message.of_relevance(product, vanishes=True) for product in products)
+    found = []
+    for i, (x, c) in enumerate(zip(inputs, slopes, strict=True)):
+        # In place, unless the transpose of a sum expands c or a later input needs it as well.
+        shared = not c.is_contiguous() or any(c is other for other in slopes[i + 1 :])
+        found.append(Message.of_relevance(x * c if shared else c.mul_(x), vanishes=True))
+    return tuple(found)
 
 
 def _share_by_weight(

@@ -24,6 +24,8 @@ def group_minimum(sizes: Sequence[int], stiffness: float) -> list[torch.nn.Modul
         return []
     if len(set(sizes)) == 1:
         return [PooledMinimum(len(sizes), stiffness)]
+    if len(sizes) * max(sizes) <= 2 * sum(sizes):  # filling up small groups costs less than a layer for each
+        return [PooledMinimum(sizes, stiffness)]
     return [SideBySide([PooledMinimum(1, stiffness) for _ in sizes], sizes)]
 
 

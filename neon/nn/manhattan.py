@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
@@ -94,19 +96,22 @@ def _bind(x: Tensor, centers: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _weighted(x: Tensor, centers: Tensor, weights: Tensor) -> Tensor:
-    """``Σ_j weights_j |x_i - u_ji|``, weights : (n_samples, n_centers), some rows and centers at a time."""
-    n_centers, n_features = centers.shape
+    """``Σ_j weights_j |x_i - u_ji|``, weights : (n_samples, n_centers), a block of rows and centers at a time."""
+    r = torch.zeros_like(x)
+    space = x.new_empty(0)  # written over and over: fresh memory costs more than arithmetic
+    for rows, columns in _blocks(len(x), *centers.shape):
+        parts = torch.sub(x[rows, None], centers[columns], out=space.resize_(0)).abs_()
+        r[rows] += (weights[rows, None, columns] @ parts)[:, 0]
+    return r
+
+
+def _blocks(n_rows: int, n_centers: int, n_features: int) -> Iterator[tuple[slice, slice]]:
+    """Blocks of rows and centers with at most ``_BLOCK`` differences each (or one row's from one center)."""
     columns = max(1, min(n_centers, _BLOCK // n_features))
     rows = max(1, _BLOCK // (columns * n_features))
-    space = x.new_empty(rows * columns * n_features)  # written over and over: fresh memory costs more than arithmetic
-    r = torch.zeros_like(x)
-    for some, weighted, shares in zip(x.split(rows), weights.split(rows), r.split(rows), strict=True):
-        for part, slopes in zip(centers.split(columns), weighted.split(columns, 1), strict=True):
-            shape = (len(some), len(part), n_features)
-            parts = space[: shape[0] * shape[1] * shape[2]].view(shape)
-            torch.sub(some[:, None], part, out=parts)
-            shares += (slopes[:, None] @ parts.abs_())[:, 0]
-    return r
+    for row in range(0, n_rows, rows):
+        for column in range(0, n_centers, columns):
+            yield slice(row, row + rows), slice(column, column + columns)
 
 
 def _mean(rows: Tensor, centers: Tensor) -> Tensor:
@@ -114,10 +119,11 @@ def _mean(rows: Tensor, centers: Tensor) -> Tensor:
     n = len(rows)
     b = rows.T.sort().values.contiguous()  # (n_features, n_rows)
     middle = b.mean(1, keepdim=True)
-    sums = torch.cat([b.new_zeros(len(b), 1), (b - middle).cumsum(1)], 1)
+    sums = (b - middle).cumsum(1)
     u = centers.T.contiguous()
     below = torch.searchsorted(b, u)
-    return ((2 * below - n) * (u - middle) + sums[:, -1:] - 2 * sums.gather(1, below)).T / n
+    sums_below = sums.gather(1, (below - 1).clamp_(min=0)).masked_fill_(below == 0, 0.0)
+    return ((2 * below - n) * (u - middle) + sums[:, -1:] - 2 * sums_below).T / n
 
 
 treat(manhattan_distance, by=_ManhattanDistance())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
@@ -13,7 +15,7 @@ from neon.lrp.rules import Rule
 from neon.lrp.tape import Retention
 from neon.nn.basic import fixed
 
-__all__ = ["NeighborMean", "neighbor_mean", "neighbor_weights"]
+__all__ = ["NeighborMean", "neighbor_mean"]
 
 
 def neighbor_mean(
@@ -40,22 +42,37 @@ def neighbor_mean(
     """
     if has_torch_function((d,)):
         return handle_torch_function(neighbor_mean, (d,), d, values, n_neighbors, radius, root)
-    return neighbor_weights(d, n_neighbors, radius, root) @ values
+    near = _neighbors(d, n_neighbors, radius, root)
+    means = d.new_zeros(len(d), values.shape[1]).index_add_(0, near.rows, near.weights[:, None] * values[near.columns])
+    return means if radius is None else means.masked_fill_(near.totals[:, None] == 0, torch.nan)
 
 
-def neighbor_weights(d: Tensor, n_neighbors: int | None, radius: float | None, root: float | None) -> Tensor:
-    """What share each point has in the mean: (n_samples, n_points), rows adding up to 1."""
+class _Neighbors(NamedTuple):
+    """Who is whose neighbour, one after the other: they are few, and all else is done for them alone."""
+
+    rows: Tensor
+    columns: Tensor
+    d: Tensor
+    weights: Tensor  # adding up to 1 for each row
+    totals: Tensor  # (n_samples,), what they were divided by
+
+
+def _neighbors(d: Tensor, n_neighbors: int | None, radius: float | None, root: float | None) -> _Neighbors:
     if n_neighbors is not None:
-        near = torch.zeros_like(d, dtype=torch.bool).scatter_(1, d.topk(n_neighbors, 1, largest=False).indices, True)
+        columns = d.topk(n_neighbors, 1, largest=False).indices.flatten()
+        rows = torch.arange(len(d), device=d.device).repeat_interleave(n_neighbors)
     else:
         assert radius is not None
-        near = d <= radius
-    weights = near.to(d)
-    if root is not None:
-        hits = near & (d == 0)
-        weights.div_(d**root).masked_fill_(~near, 0.0)
-        weights = torch.where(hits.any(1, keepdim=True), hits.to(d), weights) if bool(hits.any()) else weights
-    return weights.div_(weights.sum(1, keepdim=True))
+        rows, columns = (d <= radius).nonzero(as_tuple=True)
+    near = d[rows, columns]
+    if root is None:
+        weights = torch.ones_like(near)
+    else:
+        hit = near == 0
+        hits = d.new_zeros(len(d)).index_add_(0, rows, hit.to(d))
+        weights = torch.where(hits[rows] > 0, hit.to(d), near**-root)
+    totals = d.new_zeros(len(d)).index_add_(0, rows, weights)
+    return _Neighbors(rows, columns, near, weights / totals[rows], totals)
 
 
 class NeighborMean(torch.nn.Module):
@@ -101,18 +118,20 @@ class _NeighborMean(Treatment):
         assert message is not None
         args, kwargs = call.arguments()
         d, values, n_neighbors, radius, root = _bind(*args, **kwargs)
-        weights = neighbor_weights(d, n_neighbors, radius, root)
-        s, mean = message.slope_over(weights @ values, ledger), values.mean(0)
-        pull = weights * (s @ (values - mean).T)
-        outside = d > torch.where(weights > 0, d, -torch.inf).amax(1, keepdim=True)
-        n_outside = outside.sum(1, keepdim=True)
-        gap = divide((d * outside).sum(1, keepdim=True), n_outside.to(d)) - d
-        gap = torch.where((weights > 0) & (n_outside > 0), gap, 0.0)
-        slope = divide(pull, gap)
+        near = _neighbors(d, n_neighbors, radius, root)
+        s, mean = message.slope_over(call.value(call.output), ledger), values.mean(0)
+        pull = near.weights * (s[near.rows] * (values - mean)[near.columns]).sum(1)
+        farthest = d.new_full((len(d),), -torch.inf).scatter_reduce_(0, near.rows, near.d, "amax")
+        slope = torch.gt(d, farthest[:, None], out=torch.empty_like(d))  # 1 for the points outside
+        n_outside = slope.sum(1)
+        gap = divide(torch.linalg.vecdot(d, slope), n_outside)[near.rows] - near.d
+        gap = gap.masked_fill_(n_outside[near.rows] == 0, 0.0)
+        slopes = divide(pull, gap)
         if ledger.enabled:
             ledger.absorb("training_mean", s * mean)
-            ledger.absorb("no_competitor", pull * (gap == 0))
-        slope = divide(outside * slope.sum(1, keepdim=True), n_outside.to(d)) - slope
+            ledger.absorb("no_competitor", torch.zeros_like(n_outside).index_add_(0, near.rows, pull * (gap == 0)))
+        slope *= divide(torch.zeros_like(n_outside).index_add_(0, near.rows, slopes), n_outside)[:, None]
+        slope[near.rows, near.columns] = -slopes
         return (Message.of_slope(slope, d),)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -26,28 +27,44 @@ class PairwiseDifference(Linear):
         super().__init__(torch.stack(rows))
 
 
-def pooled_minimum(h: Tensor, groups: int, stiffness: float) -> Tensor:
-    """The minimum over each of ``groups`` equal groups of columns.
+def pooled_minimum(h: Tensor, groups: int | Sequence[int], stiffness: float) -> Tensor:
+    """The minimum over each of ``groups`` equal groups of columns, or of groups of these sizes.
 
     stiffness : β of the backward pass; ``inf`` follows the minimum alone (ties share equally).
     """
     if has_torch_function((h,)):
         return handle_torch_function(pooled_minimum, (h,), h, groups, stiffness)
-    return h.unflatten(1, (groups, -1)).amin(2)
+    return _units(h, groups, math.inf).amin(2)
+
+
+def _units(h: Tensor, groups: int | Sequence[int], fill: float) -> Tensor:
+    """Columns by group, (n_samples, n_groups, size): smaller groups are filled up."""
+    if isinstance(groups, int):
+        return h.unflatten(1, (groups, -1))
+    inside = _inside(groups, h.device)
+    place = inside.flatten().cumsum(0).sub_(1)  # a filled place reads the column before it, and is overwritten
+    return h.index_select(1, place).unflatten(1, inside.shape).masked_fill_(~inside, fill)
+
+
+def _inside(sizes: Sequence[int], device: torch.device) -> Tensor:
+    """Where groups of these sizes have units: (n_groups, largest size)."""
+    return torch.arange(max(sizes), device=device) < torch.tensor(sizes, device=device)[:, None]
 
 
 class PooledMinimum(torch.nn.Module):
     """`pooled_minimum` with a fixed stiffness."""
 
-    def __init__(self, groups: int, stiffness: float) -> None:
+    def __init__(self, groups: int | Sequence[int], stiffness: float) -> None:
         super().__init__()
-        self.groups, self.stiffness = groups, stiffness
+        self.groups = groups if isinstance(groups, int) else tuple(groups)
+        self.stiffness = stiffness
 
     def forward(self, h: Tensor) -> Tensor:
         return pooled_minimum(h, self.groups, self.stiffness)
 
     def extra_repr(self) -> str:
-        return f"min over {self.groups} groups, stiffness={self.stiffness:.4g}"
+        n_groups = self.groups if isinstance(self.groups, int) else len(self.groups)
+        return f"min over {n_groups} groups, stiffness={self.stiffness:.4g}"
 
 
 class _PooledMinimum(Treatment):
@@ -62,24 +79,28 @@ class _PooledMinimum(Treatment):
         assert message is not None
         args, kwargs = call.arguments()
         h, groups, stiffness = _bind(*args, **kwargs)
-        units, e = h.unflatten(1, (groups, -1)), call.value(call.output)[..., None]
+        units, e = _units(h, groups, math.inf), call.value(call.output)[..., None]
         p = torch.softmax(-stiffness * units, 2) if stiffness < math.inf else (units == e).to(h)
         p = p / p.sum(2, keepdim=True)
         h_ref, e_ref = call.reference(call.inputs[0]), call.reference(call.output)
         if h_ref is not None and e_ref is not None:
             h, e = h - h_ref, e - e_ref[..., None]
-            units, take_most = h.unflatten(1, (groups, -1)), torch.zeros_like(e, dtype=torch.bool)
+            take_most = torch.zeros_like(e, dtype=torch.bool)
         else:
             take_most = e >= 0
+        units = _units(h, groups, 0.0)  # whose weight is 0 where groups were filled up
         s = message.slope_over(e[..., 0], ledger)[..., None]
         share = torch.where(units == e, 1.0, e / units).masked_fill(p == 0, 0.0)
         if ledger.enabled:
             residual = torch.where(take_most, 0.0, e - (p * units).sum(2, keepdim=True))
             ledger.absorb("pooling", s * residual)
-        return (Message.of_slope((s * p * torch.where(take_most, share, 1.0)).flatten(1), h),)
+        slope = (s * p * torch.where(take_most, share, 1.0)).flatten(1)
+        if not isinstance(groups, int):
+            slope = slope.index_select(1, _inside(groups, h.device).flatten().nonzero()[:, 0])
+        return (Message.of_slope(slope, h),)
 
 
-def _bind(h: Tensor, groups: int, stiffness: float) -> tuple[Tensor, int, float]:
+def _bind(h: Tensor, groups: int | Sequence[int], stiffness: float) -> tuple[Tensor, int | Sequence[int], float]:
     return h, groups, stiffness
 
 

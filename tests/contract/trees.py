@@ -7,6 +7,7 @@ from typing import Any
 
 from sklearn import ensemble, tree
 from sklearn.datasets import load_diabetes, load_wine
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -40,6 +41,10 @@ def cases() -> dict[str, Case]:
     found["scaled-RandomForest"] = Case(
         make_pipeline(StandardScaler(), ensemble.RandomForestClassifier(**small)), wine, labels, relu=True
     )
+    leaves = ensemble.RandomTreesEmbedding(6, max_depth=3, random_state=0)
+    found["RandomTreesEmbedding"] = Case(leaves, wine, relu=True)
+    found["RandomTreesEmbedding-Logistic"] = Case(make_pipeline(leaves, LogisticRegression()), wine, labels)
+    found["RandomTreesEmbedding-binary"] = Case(make_pipeline(leaves, LogisticRegression()), wine, two, relu=True)
     if importlib.util.find_spec("xgboost"):
         from xgboost import XGBClassifier, XGBRegressor
 

@@ -23,7 +23,6 @@ from sklearn.ensemble import (
     IsolationForest,
     RandomForestClassifier,
     RandomForestRegressor,
-    RandomTreesEmbedding,
 )
 from sklearn.linear_model import Ridge
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
@@ -302,7 +301,6 @@ def test_only_probability_is_linear_in_a_forest() -> None:
 @pytest.mark.parametrize(
     ("model", "words"),
     [
-        (RandomTreesEmbedding(n_estimators=3), "predicts nothing"),
         (GradientBoostingRegressor(init=Ridge(), n_estimators=2), "starts from init=Ridge"),
     ],
 )

@@ -209,7 +209,8 @@ def _rsub(call: Call, input: Any, other: Any) -> LinearMap:
 
 def _signed_sum(call: Call, a: Any, b: Any, sign_a: float, sign_b: float) -> LinearMap:
     if call.tracked(0) and call.tracked(1):
-        return Signed(a.new_tensor([sign_a, sign_b]), shapes=(a.shape, b.shape))
+        plain = sign_a == sign_b == 1 and a.shape == b.shape
+        return Signed(a.new_tensor([sign_a, sign_b]), shapes=(a.shape, b.shape), plain=plain)
     x, sign, constant = (a, sign_a, sign_b * b) if call.tracked(0) else (b, sign_b, sign_a * a)
     constant = torch.as_tensor(constant, dtype=x.dtype, device=x.device)
     # A mask's -∞ leaves nothing to share: no relevance arrives where a softmax has put 0.
