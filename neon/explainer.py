@@ -50,7 +50,7 @@ class Explainer:
     reference : array-like (n_features,) or (n_rows, n_features), optional
         What "no evidence" looks like: a point or background rows. Default: ``network.reference``, which is what the
         steps of a pipeline take to the origin of the model's linear map or to its support vectors; where they have no
-        inverse, the origin of the columns that the network reads. Models with no use for one refuse it. A clustering without ``predict``
+        inverse, the origin of what they read. Models with no use for one refuse it. A clustering without ``predict``
         (DBSCAN, ...): the rows that it was fitted on.
     device : str, optional
         "cpu" (default for fitted models), "cuda", ... A torch module is explained where it is.

@@ -58,8 +58,10 @@ def machines(model: SVC) -> dict[tuple[int, int], list[tuple[float, np.ndarray |
     return found
 
 
-def textbook(terms: list[tuple[float, np.ndarray | None]], x: np.ndarray, gamma: float) -> dict[str, Any]:
-    """One machine, one row: g, gradient × input, midpoint relevance and what each of them leaves."""
+def textbook(
+    terms: list[tuple[float, np.ndarray | None]], x: np.ndarray, gamma: float, middle: np.ndarray
+) -> dict[str, Any]:
+    """One machine, one row: g, gradient × input about a middle, midpoint relevance and what each of them leaves."""
     sides = []
     for sign in (1.0, -1.0):
         own = [(sign * alpha, x if u is None else u) for alpha, u in terms if sign * alpha > 0]
@@ -73,7 +75,7 @@ def textbook(terms: list[tuple[float, np.ndarray | None]], x: np.ndarray, gamma:
                 "log": total,
                 "squares": sum(w * (x - u) ** 2 for w, (_, u) in pairs),
                 "mean": sum(w * u for w, (_, u) in pairs),
-                "lengths": sum(w * (u @ u - x @ x) for w, (_, u) in pairs),
+                "lengths": sum(w * ((u - middle) @ (u - middle) - (x - middle) @ (x - middle)) for w, (_, u) in pairs),
                 "log_weight": sum(w * math.log(alpha) for w, (alpha, _) in pairs),
                 "entropy": -sum(w * math.log(w) for w in p if w > 0),
             }
@@ -82,7 +84,7 @@ def textbook(terms: list[tuple[float, np.ndarray | None]], x: np.ndarray, gamma:
     return {
         "g": plus["log"] - minus["log"],
         "midpoint": gamma * (minus["squares"] - plus["squares"]),
-        "gi": 2 * gamma * x * (plus["mean"] - minus["mean"]),
+        "gi": 2 * gamma * (x - middle) * (plus["mean"] - minus["mean"]),
         "origin": gamma * (minus["lengths"] - plus["lengths"]),
         "log_weight": plus["log_weight"] - minus["log_weight"],
         "entropy": plus["entropy"] - minus["entropy"],
@@ -95,7 +97,8 @@ def of_class(model: SVC, x: np.ndarray, c: int) -> dict[str, Any]:
     for (i, j), terms in machines(model).items():
         if c in (i, j):
             sign = 1.0 if c == i else -1.0
-            rivals.append({key: sign * value for key, value in textbook(terms, x, model._gamma).items()})
+            account = textbook(terms, x, model._gamma, model.support_vectors_.mean(0))
+            rivals.append({key: sign * value for key, value in account.items()})
     return min(rivals, key=lambda account: account["g"])
 
 
@@ -200,7 +203,7 @@ def test_layers_form(name: str) -> None:
 
 
 def test_gradient_times_input() -> None:
-    """At η = 0 the relevance is the gradient of g times the input, virtual support vector and all."""
+    """At η = 0 the relevance is the gradient of g times the input, from the middle of the support vectors."""
     pipeline, X = fit("binary-flipped")
     model = pipeline[-1]
     assert model.intercept_[0] > 0
@@ -210,7 +213,7 @@ def test_gradient_times_input() -> None:
     g = torch.log(k @ alpha.clamp(min=0) + model.intercept_[0]) - torch.log(k @ (-alpha).clamp(min=0))
     (gradient,) = torch.autograd.grad(g.sum(), x)
     explanation = neon.Explainer(pipeline, output="log_ratio", composite=hybrid(0.0))(X, 1)
-    close(explanation.values, (gradient * x).detach().numpy())
+    close(explanation.values, (gradient * (x - u.mean(0))).detach().numpy())
 
 
 @pytest.mark.parametrize("gamma", [1e-3, 0.03, 0.5, 3.0, 30.0])
@@ -261,7 +264,7 @@ def test_weights_of_any_size() -> None:
     recording = LRP(model, hybrid(0.6)).record(torch.as_tensor(x))
     for o in range(5):
         terms = [(a, u) for a, u in zip(alpha[o], centers, strict=True) if a] + [(bias[o], None)] * bool(bias[o])
-        accounts = [textbook(terms, row, gamma) for row in x]
+        accounts = [textbook(terms, row, gamma, centers.mean(0)) for row in x]
         walk = recording.propagate(o, account=True)
         close(recording.output[:, o].numpy(), np.array([a["g"] for a in accounts]))
         close(walk.relevance[0].numpy(), np.array([0.4 * a["gi"] + 0.6 * a["midpoint"] for a in accounts]))
@@ -293,8 +296,9 @@ def test_behind_a_projection() -> None:
     for row, (x, latent) in enumerate(zip(scaled, z, strict=True)):
         c = int(explanation.prediction[row].argmax())
         account = of_class(model, latent, c)
-        gradient = (account["gi"] / latent) @ projection
-        gi = gradient * x
+        middle = model.support_vectors_.mean(0)
+        gradient = (account["gi"] / (latent - middle)) @ projection
+        gi = gradient * (x - pipeline[1].mean_ - np.linalg.pinv(projection) @ middle)
         found = neon.Explainer(pipeline, output="log_ratio", composite=hybrid(0.0))(X[[row]], c).values[0]
         close(found, gi)
         whole = (1 - eta) * gi.sum() + eta * account["midpoint"].sum()

@@ -102,7 +102,7 @@ def nearest_layers(
             raise ValueError("there is no exact ReLU form here of differences of Manhattan distances")
         return _relu_layers(points, sizes)
     stiffness = 1 / _expected_evidence(points, np.repeat(np.arange(n), sizes), weights, metric)
-    layers = [*distance_to(points, form, metric), *group_minimum(sizes, stiffness)]
+    layers = [*distance_to(points, form, metric), *group_minimum(sizes, stiffness, gated=True)]
     if form == "fused":
         return [*layers, Evidence(stiffness)]
     return [*layers, PairwiseDifference(n), PooledMinimum(n, stiffness)]

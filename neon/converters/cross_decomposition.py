@@ -9,7 +9,7 @@ import torch
 
 from neon.converters.base import Conversion
 from neon.converters.registry import choose, register
-from neon.nn import Linear, plain_linear
+from neon.nn import Affine, Linear, plain_linear
 
 __all__ = ["convert_pls", "convert_pls_svd"]
 
@@ -19,13 +19,13 @@ def convert_pls(model: Any, *, output: str | None = None, form: str = "fused") -
     if choose(output, ("predict", "transform"), model) == "transform":
         return _scores(model, model.x_rotations_, form)
     weight = np.asarray(model.coef_, dtype=np.float64)
-    bias = model.intercept_ - weight @ model._x_mean
     n = len(weight)
     return Conversion(
-        torch.nn.Sequential(_linear(weight, bias, form)),
+        torch.nn.Sequential(*_around(model._x_mean, weight, model.intercept_, form)),
         "predicted value",
         ("prediction",) if n == 1 else tuple(f"target {i}" for i in range(n)),
         lambda X: model.predict(X).reshape(len(X), n),
+        reference=model._x_mean[None],
         takes_reference=True,
     )
 
@@ -41,7 +41,7 @@ def _scores(model: Any, rotations: np.ndarray, form: str) -> Conversion:
     weight = (rotations / model._x_std[:, None]).T
     mean, back = model._x_mean, np.linalg.pinv(weight).T
     return Conversion(
-        torch.nn.Sequential(_linear(weight, -weight @ mean, form)),
+        torch.nn.Sequential(*_around(mean, weight, np.zeros(len(weight)), form)),
         "scores",
         tuple(f"component {i}" for i in range(len(weight))),
         model.transform,
@@ -49,8 +49,11 @@ def _scores(model: Any, rotations: np.ndarray, form: str) -> Conversion:
     )
 
 
-def _linear(weight: np.ndarray, bias: np.ndarray, form: str) -> torch.nn.Module:
-    return plain_linear(weight, bias) if form == "relu" else Linear(weight, bias)
+def _around(mean: np.ndarray, weight: np.ndarray, bias: np.ndarray, form: str) -> list[torch.nn.Module]:
+    """``W (x - μ) + b``: relevance is relative to the mean."""
+    if form == "relu":
+        return [plain_linear(weight, bias - weight @ mean)]
+    return [Affine(1.0, -mean), Linear(weight, bias)]
 
 
 convert_pls.transforms = True  # type: ignore[attr-defined]

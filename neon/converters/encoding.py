@@ -200,7 +200,7 @@ def _names_after(after: Encoding, given: tuple[str, ...]) -> tuple[str, ...]:
     for step in [function, *steps]:
         model = getattr(step, "model", None)
         if model is None or hasattr(model, "feature_names_in_"):
-            return after.names
+            return given if np.array_equal(after.source, np.arange(len(given))) else after.names
         try:
             names = tuple(map(str, model.get_feature_names_out(np.asarray(names, dtype=object))))
         except (AttributeError, ValueError, NotImplementedError, TypeError):

@@ -128,13 +128,19 @@ def _composite(parts: Sequence[Conversion]) -> str | Composite:
 
 
 def shared_reference(references: Sequence[np.ndarray | None]) -> np.ndarray | None:
-    """The members' reference rows together; a member without one takes those of the others."""
+    """The members' reference rows together; a member without one takes those of the others.
+
+    NaN stands for columns that a member does not read.
+    """
     held = [np.atleast_2d(rows) for rows in references if rows is not None]
     if not held:
         return None
-    if all(rows.shape == held[0].shape and np.array_equal(rows, held[0]) for rows in held):
+    if all(np.array_equal(rows, held[0]) for rows in held):
         return held[0]
-    return np.concatenate(held)
+    rows = np.concatenate(held)
+    known = ~np.isnan(rows)
+    middle = np.where(known, rows, 0.0).sum(0) / np.maximum(known.sum(0), 1)
+    return np.where(known, rows, middle)  # of a column that a member does not read, the mean of the others' rows
 
 
 def _joined_reference(references: Sequence[np.ndarray | None], sizes: Sequence[int]) -> np.ndarray | None:
@@ -192,7 +198,7 @@ def on_arrays(part: Conversion, given: Sequence[str], columns: np.ndarray | None
         return part
     reference = None
     if part.reference is not None:
-        reference = np.zeros((len(part.reference), len(given)))
+        reference = np.full((len(part.reference), len(given)), np.nan)  # of columns that it does not read
         reference[:, chosen] = part.reference
     layers = torch.nn.Sequential(Columns(chosen.tolist()), *part.layers)
     return dataclasses.replace(part, layers=layers, reference=reference)

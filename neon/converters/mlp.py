@@ -10,6 +10,8 @@ from scipy.special import expit
 
 from neon.converters.base import Conversion
 from neon.converters.registry import choose, register
+from neon.lrp import composites
+from neon.lrp.rules import Pass
 from neon.nn import Affine, Evidence, Linear, TwoClass, plain_linear
 
 __all__ = ["convert_mlp"]
@@ -61,10 +63,17 @@ def convert_mlp(model: Any, *, output: str | None = None, form: str = "fused") -
         names,
         own,
         link=None if classes is None else expit,
-        composite="epsilon",
+        composite="perceptron",
         takes_reference=True,
         classes=None if classes is None else np.asarray(classes),
     )
 
 
+def _perceptron(epsilon: float = 1e-6) -> composites.Composite:
+    """LRP-ε; scalings and centerings before the network pass relevance on, wherever the data lie."""
+    rules = [(composites.kind("affine"), Pass()), *composites.epsilon(epsilon).rules]
+    return composites.Composite(rules, "perceptron")
+
+
+composites.register("perceptron", _perceptron)
 register("sklearn.neural_network.MLPClassifier", "sklearn.neural_network.MLPRegressor", by=convert_mlp)

@@ -60,22 +60,32 @@ def chain(parts: list[Conversion], *, form: str = "fused") -> Conversion:
     encoding: Encoding | None = None
     layers: list[torch.nn.Module] = []
     inverses: list[Callable[[np.ndarray], np.ndarray] | None] = []
+    widths: list[int] = []  # columns that each of them leads back to
+    width = 0
     for part in folded(parts):
         if part.encoding is not None and layers:
             if form == "relu":
                 raise ValueError(f"{part.explains} after other layers has no exact ReLU form")
             layers.append(Featurewise(part.encoding, part.encoding.source, part.explains))
             inverses.append(None)
+            widths.append(width)
         elif part.encoding is not None:
             encoding = part.encoding if encoding is None else encoding.then(part.encoding)
         if len(part.layers):
             layers.extend(part.layers)
             inverses.append(part.inverse)
+            widths.append(width)
+        width = len(part.output_names)
     *transforms, head = parts
     before = inverses[: len(inverses) - bool(len(head.layers))]
     reference = head.reference
     if head.takes_reference and reference is None and before:
         reference = np.zeros((1, len(transforms[-1].output_names)))
+    reference = _back(before, reference)
+    if head.takes_reference and reference is None and None in before[1:]:
+        # There is no way back through a layer: the point that the ones before it take to 0, such as the mean.
+        stop = before.index(None)
+        reference = _back(before[:stop], np.zeros((1, widths[stop]))) if stop else None
     return Conversion(
         torch.nn.Sequential(*_merge(layers)),
         head.explains,
@@ -86,7 +96,7 @@ def chain(parts: list[Conversion], *, form: str = "fused") -> Conversion:
         reference_composite=next(
             (part.reference_composite for part in parts if part.thresholds), head.reference_composite
         ),
-        reference=_back(before, reference),
+        reference=reference,
         takes_reference=head.takes_reference,
         classes=head.classes,
         votes=head.votes,

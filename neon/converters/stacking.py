@@ -41,7 +41,7 @@ def convert_stacking(model: Any, *, output: str | None = None, form: str = "fuse
     whole = chain([dataclasses.replace(front, own=_Columns(model), classes=None), head], form=form)
     return dataclasses.replace(
         whole,
-        composite=front.composite if head.composite in ("neon", "epsilon") else head.composite,
+        composite=front.composite if head.composite in ("neon", "perceptron") else head.composite,
         classes=getattr(model, "classes_", None) if head.classes is not None else None,
         output_names=tuple(map(str, model.classes_)) if head.classes is not None else head.output_names,
         reference=front.reference,

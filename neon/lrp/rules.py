@@ -388,7 +388,10 @@ class Pass(Rule):
 
 @dataclass(frozen=True)
 class Hybrid(Rule):
-    """For distance layers: ``(1 - η)`` gradient × input plus ``η`` squared-distance shares (Bley et al. 2025)."""
+    """For distance layers: ``(1 - η)`` gradient × input plus ``η`` squared-distance shares (Bley et al. 2025).
+
+    The input is counted from the middle of the centers, so that it does not matter where the data lie.
+    """
 
     eta: float = 1.0
 

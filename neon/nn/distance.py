@@ -131,11 +131,11 @@ class _SquaredDistance(Treatment):
         z, u = x - origin, centers - origin
         close = None
         if message.slope is None and d_ref is None:
-            if factor is not None:
-                # What lies outside the factor's range cancels from D only to rounding: a row this close is a hit.
-                size = factor.square().sum(1).mean() * (z.square().sum(1, keepdim=True) + u.square().sum(1).max())
-                d = d * (d > ROUNDING * torch.finfo(d.dtype).eps * size)
-                s = s * (d > 0)
+            # What scalings and projections before leave of a zero is rounding: a row this close is a hit.
+            size = z.square().sum(1, keepdim=True) + u.square().sum(1).max()
+            size = size if factor is None else factor.square().sum(1).mean() * size
+            d = d * (d > ROUNDING * torch.finfo(d.dtype).eps * size)
+            s = s * (d > 0)
             if ledger.enabled:
                 ledger.absorb("exact_hit", message.relevance * (d == 0))
             s, close = _without_near(s, d, z, u, factor)
@@ -163,9 +163,9 @@ class _SquaredDistance(Treatment):
         if eta == 1.0:
             return (Message.of_relevance(shares),)
         if ledger.enabled:
-            lengths = (centers * _metric(centers, factor)).sum(1) - (x * _metric(x, factor)).sum(1, keepdim=True)
+            lengths = (u * metric_u).sum(1) - (z * metric_z).sum(1, keepdim=True)
             ledger.absorb("origin", (1 - eta) * s * lengths)
-        return (Message.of_relevance(2 * (1 - eta) * x * half + eta * shares),)
+        return (Message.of_relevance(2 * (1 - eta) * z * half + eta * shares),)
 
     def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
         args, kwargs = call.arguments(values.__getitem__)

@@ -14,19 +14,19 @@ from neon.nn.side_by_side import SideBySide
 __all__ = ["group_minimum", "relu_group_minimum"]
 
 
-def group_minimum(sizes: Sequence[int], stiffness: float) -> list[torch.nn.Module]:
+def group_minimum(sizes: Sequence[int], stiffness: float, *, gated: bool = False) -> list[torch.nn.Module]:
     """The minimum over each of several groups of neighbouring columns: (n, Σ sizes) -> (n, n_groups).
 
-    stiffness : β of the backward pass, as in `PooledMinimum`.
+    stiffness, gated : as in `PooledMinimum`.
     """
     sizes = [int(size) for size in sizes]
     if max(sizes) == 1:
         return []
     if len(set(sizes)) == 1:
-        return [PooledMinimum(len(sizes), stiffness)]
+        return [PooledMinimum(len(sizes), stiffness, gated=gated)]
     if len(sizes) * max(sizes) <= 2 * sum(sizes):  # filling up small groups costs less than a layer for each
-        return [PooledMinimum(sizes, stiffness)]
-    return [SideBySide([PooledMinimum(1, stiffness) for _ in sizes], sizes)]
+        return [PooledMinimum(sizes, stiffness, gated=gated)]
+    return [SideBySide([PooledMinimum(1, stiffness, gated=gated) for _ in sizes], sizes)]
 
 
 def relu_group_minimum(sizes: Sequence[int]) -> list[torch.nn.Module]:

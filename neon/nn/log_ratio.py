@@ -126,8 +126,8 @@ class _LogRatio(Treatment):
     ``p_j ∝ α_j exp(-γ d_j)`` over the terms of A, q over those of B, virtual ones included. What the distances leave
     of ``g = γ (<d>_q - <d>_p) + <log α>_p - <log |α|>_q + H(p) - H(q)`` is a ``log_weight`` and an ``entropy``.
 
-    Below, `Hybrid` shares it by η ``γ (<(x - u)_i²>_q - <(x - u)_i²>_p)`` and by 1 - η ``2 γ x_i (ū_p - ū_q)_i``, where
-    the virtual support vector stands at x in the means: a slope that is not there leaves ``x - ū`` as it leaves d.
+    Below, `Hybrid` shares it by η ``γ (<(x - u)_i²>_q - <(x - u)_i²>_p)`` and by 1 - η
+    ``2 γ (x - ū)_i (ū_p - ū_q)_i``, where the virtual support vector stands at x in the means: a slope that is not there leaves ``x - ū`` as it leaves d.
     """
 
     retention = Retention(inputs=True, output=True)

@@ -14,6 +14,7 @@ from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Hybrid, Rule
 from neon.lrp.tape import Retention
 from neon.nn.basic import fixed
+from neon.nn.distance import ROUNDING
 
 __all__ = ["ManhattanDistance", "manhattan_distance"]
 
@@ -76,7 +77,9 @@ class _ManhattanDistance(Treatment):
             s = message.slope
         else:
             d, d_ref = call.value(call.output), call.reference(call.output)
-            difference = d if d_ref is None else d - d_ref
+            # What scalings before leave of a zero is rounding: a row this close, next to its mean distance, is a hit.
+            hit = d <= ROUNDING * torch.finfo(d.dtype).eps * d.mean(1, keepdim=True)
+            difference = d.masked_fill(hit, 0.0) if d_ref is None else d - d_ref
             s = divide(message.relevance, difference)
             if ledger.enabled:
                 name = "exact_hit" if d_ref is None else "stabilizer"

@@ -5,6 +5,8 @@ Take-most therefore holds where a maximum is ≤ 0, so that all its units have o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
 from neon.nn.pairs import PooledMinimum, pooled_minimum
@@ -31,8 +33,8 @@ class SoftMaximum(SoftMin):
         return soft_maximum(h, self.log_weights, self.stiffness)
 
 
-def pooled_maximum(h: Tensor, groups: int, stiffness: float) -> Tensor:
-    """The maximum over each of ``groups`` equal groups of columns.
+def pooled_maximum(h: Tensor, groups: int | Sequence[int], stiffness: float) -> Tensor:
+    """The maximum over each of ``groups`` equal groups of columns, or of groups of these sizes.
 
     stiffness : β of the backward pass; ``inf`` follows the maximum alone (ties share equally).
     """

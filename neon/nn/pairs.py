@@ -27,13 +27,15 @@ class PairwiseDifference(Linear):
         super().__init__(torch.stack(rows))
 
 
-def pooled_minimum(h: Tensor, groups: int | Sequence[int], stiffness: float) -> Tensor:
+def pooled_minimum(h: Tensor, groups: int | Sequence[int], stiffness: float, gated: bool = False) -> Tensor:
     """The minimum over each of ``groups`` equal groups of columns, or of groups of these sizes.
 
     stiffness : β of the backward pass; ``inf`` follows the minimum alone (ties share equally).
+    gated : whether slopes are the gates p, which add up to 1, also where the minimum is ≥ 0: what all units have in
+        common then cancels from the difference of two minima.
     """
     if has_torch_function((h,)):
-        return handle_torch_function(pooled_minimum, (h,), h, groups, stiffness)
+        return handle_torch_function(pooled_minimum, (h,), h, groups, stiffness, gated)
     return _units(h, groups, math.inf).amin(2)
 
 
@@ -54,13 +56,13 @@ def _inside(sizes: Sequence[int], device: torch.device) -> Tensor:
 class PooledMinimum(torch.nn.Module):
     """`pooled_minimum` with a fixed stiffness."""
 
-    def __init__(self, groups: int | Sequence[int], stiffness: float) -> None:
+    def __init__(self, groups: int | Sequence[int], stiffness: float, *, gated: bool = False) -> None:
         super().__init__()
         self.groups = groups if isinstance(groups, int) else tuple(groups)
-        self.stiffness = stiffness
+        self.stiffness, self.gated = stiffness, gated
 
     def forward(self, h: Tensor) -> Tensor:
-        return pooled_minimum(h, self.groups, self.stiffness)
+        return pooled_minimum(h, self.groups, self.stiffness, self.gated)
 
     def extra_repr(self) -> str:
         n_groups = self.groups if isinstance(self.groups, int) else len(self.groups)
@@ -78,7 +80,7 @@ class _PooledMinimum(Treatment):
         (message,) = messages
         assert message is not None
         args, kwargs = call.arguments()
-        h, groups, stiffness = _bind(*args, **kwargs)
+        h, groups, stiffness, gated = _bind(*args, **kwargs)
         units, e = _units(h, groups, math.inf), call.value(call.output)[..., None]
         p = torch.softmax(-stiffness * units, 2) if stiffness < math.inf else (units == e).to(h)
         p = p / p.sum(2, keepdim=True)
@@ -87,7 +89,7 @@ class _PooledMinimum(Treatment):
             h, e = h - h_ref, e - e_ref[..., None]
             take_most = torch.zeros_like(e, dtype=torch.bool)
         else:
-            take_most = e >= 0
+            take_most = (e >= 0) & (not gated)
         units = _units(h, groups, 0.0)  # whose weight is 0 where groups were filled up
         s = message.slope_over(e[..., 0], ledger)[..., None]
         share = torch.where(units == e, 1.0, e / units).masked_fill(p == 0, 0.0)
@@ -100,8 +102,10 @@ class _PooledMinimum(Treatment):
         return (Message.of_slope(slope, h),)
 
 
-def _bind(h: Tensor, groups: int | Sequence[int], stiffness: float) -> tuple[Tensor, int | Sequence[int], float]:
-    return h, groups, stiffness
+def _bind(
+    h: Tensor, groups: int | Sequence[int], stiffness: float, gated: bool = False
+) -> tuple[Tensor, int | Sequence[int], float, bool]:
+    return h, groups, stiffness, gated
 
 
 def relu_minimum(groups: int, size: int) -> list[torch.nn.Module]:

@@ -112,11 +112,22 @@ class _Total(Linear):
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
     ) -> tuple[Message | None, ...]:
         own = Ledger(enabled=ledger.enabled)
+        (message,) = messages
+        if message is not None and message.slope is None and call.references is None:
+            hit = is_hit(call.value(call.output))
+            if ledger.enabled:
+                ledger.absorb("exact_hit", message.relevance * hit)
+            messages = (Message.of_relevance(message.relevance.masked_fill(hit, 0.0)),)
         below = super().propagate(call, messages, rule, own)
         names = self._NAMES if call.references is None else {}
         for name, amount in own.absorbed.items():
             ledger.absorb(names.get(name, name), amount)
         return below
+
+
+def is_hit(d: Tensor) -> Tensor:
+    """Where a sample is on a center: what scalings and projections before leave of a zero is rounding."""
+    return d <= ROUNDING * torch.finfo(d.dtype).eps * d.mean(1, keepdim=True)
 
 
 def _sum_over_features(call: Call, parts: Tensor, offset: Tensor | None = None) -> LinearMap:
@@ -176,9 +187,7 @@ class _SquaredLength(Treatment):
             if ledger.enabled:
                 ledger.absorb("stabilizer", message.relevance * (d == d_ref))
         elif s is None:
-            # What lies outside the factor's range cancels from d only to rounding: a sample this close, next to its
-            # mean distance, is a hit.
-            hit = d <= ROUNDING * torch.finfo(d.dtype).eps * d.mean(1, keepdim=True)
+            hit = is_hit(d)
             s = divide(message.relevance, d.masked_fill(hit, 0.0))
             if ledger.enabled:
                 ledger.absorb("exact_hit", message.relevance * hit)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function
@@ -33,9 +32,9 @@ class Projection(Linear):
 class _Projection(Treatment):
     """Shares by magnitude: ``R_i = Σ_k |w_ik (x_i - r_i)| / Σ_i |w_ik (x_i - r_i)| R_k``.
 
-    What a threshold makes of a component is not in proportion to its value: shares ``w_ik (x_i - r_i) / (z_k - z_k(r))``
-    would grow without bound where the contributions to a component cancel. Where all contributions are 0, the
-    relevance is a ``stabilizer``.
+    What a threshold makes of a component is not in proportion to its value: shares
+    ``w_ik (x_i - r_i) / (z_k - z_k(r))`` would grow without bound where the contributions to a component cancel. Where
+    all contributions are 0, the relevance is a ``stabilizer``.
     """
 
     retention = Retention(inputs=True)

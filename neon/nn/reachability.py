@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function
 
-from neon.lrp.message import Ledger, Message
+from neon.lrp.message import Ledger, Message, divide
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Rule
 from neon.lrp.tape import Retention
@@ -15,6 +15,7 @@ from neon.nn.basic import fixed
 
 __all__ = ["LocalOutlierFactor", "local_outlier_factor"]
 
+_STEEP = 1e-6  # a neighbour this near, beside the farthest point, has too steep a slope for sums over all points
 _GUARD = 1e-10  # what scikit-learn adds to the mean reachability, so that duplicates have a density
 
 
@@ -92,8 +93,10 @@ class _LocalOutlierFactor(Treatment):
             ledger.absorb("reachability", weight / k * torch.maximum(distance, radius).masked_fill(far, 0.0))
             ledger.absorb("reachability", weight * _GUARD)
             ledger.absorb("threshold", -threshold * s)
-        parts = weight / k * distance * far
-        return (Message.of_relevance(torch.zeros_like(d).scatter_(1, index, parts)),)
+        parts, found = weight / k * distance * far, torch.zeros_like(d)
+        if bool((far & (nearest < _STEEP * d.amax(1, keepdim=True))).any()):
+            return (Message.of_relevance(found.scatter_(1, index, parts)),)
+        return (Message.of_slope(found.scatter_(1, index, divide(parts, nearest)), d),)
 
 
 def _bind(

@@ -231,8 +231,11 @@ class _VoteOdds(Treatment):
                 log_votes.masked_fill(~(side & (side.cumsum(1) <= k)), -torch.inf).softmax(1)
                 for side in (here.labels == c, here.labels != c)
             )
-            inverse = _inverse_log_mean(distance)
-            slope = q * (inverse @ p[..., None])[..., 0] - p * (inverse @ q[..., None])[..., 0]
+            # At most k points of a side vote: pairs of these, not of all candidates of all classes.
+            (p_k, i), (q_k, j) = (side.topk(min(k, side.shape[1]), 1) for side in (p, q))
+            inverse = _inverse_log_mean(distance.gather(1, i), distance.gather(1, j))
+            slope = torch.zeros_like(distance).scatter_add(1, j, q_k * (p_k[:, None] @ inverse)[:, 0])
+            slope = slope.scatter_add(1, i, -p_k * (inverse @ q_k[..., None])[..., 0])
             parts = root * s[rows, c, None] * slope * distance
             relevance[rows] = relevance[rows].scatter_add(1, here.columns, parts)
             lost[rows] += s[rows, c] * (e[rows, c] - ((p - q) * log_votes).sum(1))
@@ -241,9 +244,9 @@ class _VoteOdds(Treatment):
         return (Message.of_relevance(relevance),)
 
 
-def _inverse_log_mean(d: Tensor) -> Tensor:
-    """``(log d_j - log d_i) / (d_j - d_i)`` of all pairs, 0 where they are the same; (n, m) -> (n, m, m)."""
-    low, high = torch.minimum(d[:, None], d[..., None]), torch.maximum(d[:, None], d[..., None])
+def _inverse_log_mean(a: Tensor, b: Tensor) -> Tensor:
+    """``(log b_j - log a_i) / (b_j - a_i)`` of all pairs, 0 where they are the same; (n, k), (n, m) -> (n, k, m)."""
+    low, high = torch.minimum(a[..., None], b[:, None]), torch.maximum(a[..., None], b[:, None])
     gap = high - low
     return torch.where(gap > 0, torch.log1p(gap / low) / gap, 0.0)
 

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn import cluster
-from sklearn.datasets import load_iris, load_wine, make_moons
+from sklearn.base import clone
+from sklearn.datasets import load_iris, load_wine, make_blobs, make_moons
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -77,7 +78,7 @@ def test_two_centers_share_by_the_midpoint_rule() -> None:
 
 
 def test_birch_relevance_is_shared_by_subclusters_on_both_sides() -> None:
-    """Take-most minima over the own and the nearest cluster's subclusters, for two clusters: written out."""
+    """Gated minima over the own and the nearest cluster's subclusters, for two clusters: written out."""
     model = cluster.Birch(threshold=1.8, n_clusters=2).fit(WINE)
     network = neon.neuralize(model)
     stiffness = next(layer for layer in network.layers if hasattr(layer, "stiffness")).stiffness
@@ -90,8 +91,26 @@ def test_birch_relevance_is_shared_by_subclusters_on_both_sides() -> None:
             d = squares.sum(1)
             gates = np.exp(-stiffness * (d - d.min()))
             gates /= gates.sum()
-            sides.append(((gates * d.min() / d)[:, None] * squares).sum(0))
+            sides.append((gates[:, None] * squares).sum(0))
         assert error(values, sides[1] - sides[0]) < 1e-10
+
+
+@pytest.mark.parametrize(
+    "model", [cluster.Birch(n_clusters=3, threshold=0.8), cluster.DBSCAN(eps=1.2), cluster.BisectingKMeans(4)]
+)
+def test_a_column_without_effect_has_no_relevance(model: Any) -> None:
+    """Constant at fit and moved afterwards: no cluster is nearer for it."""
+    points, _ = make_blobs(200, 3, centers=4, random_state=1, cluster_std=0.7)
+    points = np.hstack([points, np.full((200, 1), 3.0)])
+    model = clone(model).fit(points)
+    explainer = neon.Explainer(model, **({"reference": points} if isinstance(model, cluster.DBSCAN) else {}))
+    here = explainer(points[:30])
+    moved = points[:30].copy()
+    moved[:, 3] = 3 + np.arange(30)
+    there = explainer(moved, here.target)
+    np.testing.assert_allclose(there.prediction, here.prediction, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(there.values, here.values, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(there.values[:, 3], 0, rtol=0, atol=1e-9)
 
 
 def test_transform_inside_a_union_gives_distances() -> None:

@@ -102,7 +102,7 @@ def relevance(forest: Forest, rule: TreeRule, codes: Tensor, slope: Tensor, refe
 def _tables_for(
     forest: Forest, rule: TreeRule, slope: Tensor, reference: Tensor | None, compiled: bool
 ) -> Tables | None:
-    """The rule's look-up tables where they exist, are asked for, or would have paid off by now."""
+    """The rule's look-up tables where they are asked for, or pay off for these rows alone."""
     asked, p = getattr(rule, "engine", "auto"), forest.paths
     longest = int(p.n_literals.max(initial=0))
     if asked == "kernel" or p.n_edges == 0 or (longest > BITS and asked == "auto"):
@@ -113,8 +113,6 @@ def _tables_for(
     mark = None if rows is None else hashlib.sha1(rows.numpy().tobytes()).hexdigest()
     key = (type(rule), slope.dtype, slope.device, mark)
     with forest.lock:
-        if key in forest.tables:
-            return forest.tables[key]
         groups, width = forest.groups, -(-len(p.codes.used) // 8) * 8
         entries = int(groups.row[-1]) * forest.trees.value.shape[1]
         if asked == "auto":
@@ -125,12 +123,11 @@ def _tables_for(
             if rows is not None:
                 build += 2e-9 * p.n_edges * rows.shape[1]
                 each = _INTERVENTIONAL * p.n_edges * rows.shape[1]
-            workers = torch.get_num_threads()
-            forest.spent[key] = (
-                forest.spent.get(key, 0.0) + len(slope) * each * (1 if compiled else _IN_TORCH) / workers
-            )
-            if forest.spent[key] < build:
+            # By this call alone: were earlier ones counted, the same call would not always give the same bits.
+            if len(slope) * each * (1 if compiled else _IN_TORCH) / torch.get_num_threads() < build:
                 return None
+        if key in forest.tables:
+            return forest.tables[key]
         while len(forest.tables) >= 2:
             forest.tables.pop(next(iter(forest.tables)))
         forest.tables[key] = tabulate(forest.trees, p, groups, slope.dtype, rows, width).to(slope.device)

@@ -25,8 +25,7 @@ class Forest:
     def __init__(self, trees: Trees) -> None:
         self.trees = trees
         self.lock = threading.Lock()
-        self.tables: dict[Any, Tables] = {}  # those that were built, and the seconds that
-        self.spent: dict[Any, float] = {}  # explaining without them has cost, see `neon.nn.trees.engine`
+        self.tables: dict[Any, Tables] = {}  # those that were built, see `neon.nn.trees.engine`
         self._codes: dict[torch.device, Codes] = {}
 
     def __getstate__(self) -> dict[str, Any]:
