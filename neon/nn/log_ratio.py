@@ -127,7 +127,8 @@ class _LogRatio(Treatment):
     of ``g = γ (<d>_q - <d>_p) + <log α>_p - <log |α|>_q + H(p) - H(q)`` is a ``log_weight`` and an ``entropy``.
 
     Below, `Hybrid` shares it by η ``γ (<(x - u)_i²>_q - <(x - u)_i²>_p)`` and by 1 - η
-    ``2 γ (x - ū)_i (ū_p - ū_q)_i``, where the virtual support vector stands at x in the means: a slope that is not there leaves ``x - ū`` as it leaves d.
+    ``2 γ (x - ū)_i (ū_p - ū_q)_i``, where the virtual support vector stands at x in the means: a slope that is not
+    there leaves ``x - ū`` as it leaves d.
     """
 
     retention = Retention(inputs=True, output=True)
