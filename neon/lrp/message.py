@@ -103,4 +103,4 @@ class Ledger:
 
 def divide(numerator: Tensor, denominator: Tensor) -> Tensor:
     """``numerator / denominator``, and 0 where the denominator is 0."""
-    return torch.where(denominator == 0, torch.zeros_like(numerator), numerator / denominator)
+    return (numerator / denominator).masked_fill_(denominator == 0, 0.0)
