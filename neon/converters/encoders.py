@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy import sparse
 
+from neon.converters.arrays import dense
 from neon.converters.base import Conversion
 from neon.converters.encoding import Encoding, Transform, names_of
 from neon.converters.registry import register
@@ -117,19 +117,15 @@ def convert_linear(model: Any, *, output: str | None = None, form: str = "fused"
         If its values elsewhere are not those of that map.
     """
     transform, n = Transform(model), int(model.n_features_in_)
-    bias = _dense(transform(np.zeros((1, n))))[0]
-    weight = (_dense(transform(np.eye(n))) - bias).T
+    bias = dense(transform(np.zeros((1, n))))[0]
+    weight = (dense(transform(np.eye(n))) - bias).T
     probe = np.random.default_rng(0).normal(size=(8, n))
     expected = probe @ weight.T + bias
-    if np.abs(_dense(transform(probe)) - expected).max(initial=0.0) > 1e-9 * (1.0 + np.abs(expected).max(initial=0.0)):
+    if np.abs(dense(transform(probe)) - expected).max(initial=0.0) > 1e-9 * (1.0 + np.abs(expected).max(initial=0.0)):
         raise ValueError(f"{model!r} was declared linear, but its values are not those of a linear map")
     names = names_of(model, getattr(model, "feature_names_in_", None), len(bias))
     layer = plain_linear(weight, bias) if form == "relu" else Linear(weight, bias)
     return Conversion(torch.nn.Sequential(layer), "linear features", names, transform)
-
-
-def _dense(rows: Any) -> np.ndarray:
-    return np.asarray(rows.toarray() if sparse.issparse(rows) else rows, dtype=np.float64)
 
 
 @dataclass(frozen=True)

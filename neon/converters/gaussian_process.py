@@ -16,6 +16,7 @@ from neon.converters.base import Conversion
 from neon.converters.kernel_algebra import has_distance, kernel_layers, parse
 from neon.converters.registry import choose, register
 from neon.nn import Linear, PooledMinimum, TwoClass
+from neon.nn.in_parallel import InParallel
 
 __all__ = ["convert_classifier", "convert_regressor"]
 
@@ -92,18 +93,7 @@ def _latent_layers(machines: list[Any], form: str) -> tuple[list[torch.nn.Module
     reference = np.unique(np.concatenate(points), axis=0) if points else None
     if len(branches) == 1:
         return branches[0], points[0] if points else None
-    return [Latents([torch.nn.Sequential(*branch) for branch in branches])], reference
-
-
-class Latents(torch.nn.Module):
-    """Latent functions of the same rows, side by side."""
-
-    def __init__(self, branches: list[torch.nn.Sequential]) -> None:
-        super().__init__()
-        self.branches = torch.nn.ModuleList(branches)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.cat([branch(x) for branch in self.branches], dim=1)
+    return [InParallel([torch.nn.Sequential(*branch) for branch in branches])], reference
 
 
 def _versus(n_classes: int) -> np.ndarray:

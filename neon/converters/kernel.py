@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy import sparse
 from scipy.spatial.distance import cdist, pdist
 from scipy.special import logsumexp
 
+from neon.converters.arrays import dense
 from neon.converters.base import Conversion
 from neon.converters.registry import choose, register
 from neon.errors import UnsupportedModelError
@@ -45,7 +45,7 @@ __all__ = ["convert_one_class", "convert_svc", "convert_svr"]
 def convert_svr(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
     """``f = Σ_j α_j k(x, u_j) + b``: the predicted value."""
     choose(output, ("predict",), model)
-    layers = [*_kernel_layers(model, form), Linear(_dense(model.dual_coef_), model.intercept_)]
+    layers = [*_kernel_layers(model, form), Linear(dense(model.dual_coef_), model.intercept_)]
     return _finish(model, _collapse(model, layers, form), "predicted value", ("prediction",), model.predict)
 
 
@@ -82,7 +82,7 @@ def _log_ratio(model: Any, form: str) -> Conversion:
             'output="log_ratio" needs kernel="rbf": kernel values that are positive, to take logarithms, and functions '
             f'of squared distances, to share among features. For kernel={model.kernel!r} use output="decision_function"'
         )
-    vectors, gamma, classes = _dense(model.support_vectors_), float(model._gamma), model.classes_
+    vectors, gamma, classes = dense(model.support_vectors_), float(model._gamma), model.classes_
     weight, bias = _machines(model)
     terms = np.column_stack([weight, bias])
     one_sided = ~((terms > 0).any(1) & (terms < 0).any(1))
@@ -146,9 +146,9 @@ def convert_one_class(model: Any, *, output: str | None = None, form: str = "fus
     output = choose(output, choices, model)
     if model.kernel == "rbf" and output == "outlierness" and form != "relu":
         gamma, rho = float(model._gamma), float(model.offset_[0])
-        alpha = _dense(model.dual_coef_)[0]
+        alpha = dense(model.dual_coef_)[0]
         if rho > 0:
-            centers = _dense(model.support_vectors_)
+            centers = dense(model.support_vectors_)
             layers = [_distance(centers, form), SoftMin(np.log(alpha / rho), gamma)]
             return Conversion(
                 torch.nn.Sequential(*layers),
@@ -158,7 +158,7 @@ def convert_one_class(model: Any, *, output: str | None = None, form: str = "fus
                 link=lambda o: rho * np.expm1(-gamma * o),
             )
     sign = -1.0 if output == "outlierness" else 1.0
-    layers = [*_kernel_layers(model, form), Linear(sign * _dense(model.dual_coef_), sign * model.intercept_)]
+    layers = [*_kernel_layers(model, form), Linear(sign * dense(model.dual_coef_), sign * model.intercept_)]
     words = "outlierness: the negative decision function" if sign < 0 else "decision function, below 0 for outliers"
     return _finish(model, _collapse(model, layers, form), words, (output,), lambda X: sign * model.decision_function(X))
 
@@ -171,7 +171,7 @@ def _kernel_layers(model: Any, form: str) -> list[torch.nn.Module]:
         raise UnsupportedModelError(
             f"{type(model).__name__} with kernel={kernel!r}; supported are linear, rbf, poly and sigmoid"
         )
-    vectors = _dense(model.support_vectors_)
+    vectors = dense(model.support_vectors_)
     gamma, coef0 = float(model._gamma), float(model.coef0)
     if kernel == "linear":
         return [Linear(vectors)]
@@ -211,7 +211,7 @@ def _finish(
         explains,
         names,
         lambda X: np.asarray(own(X), dtype=np.float64).reshape(len(X), len(names)),
-        reference=_dense(model.support_vectors_) if model.kernel == "rbf" else None,
+        reference=dense(model.support_vectors_) if model.kernel == "rbf" else None,
         takes_reference=True,
         classes=classes,
         votes=len(names) > 2,
@@ -224,7 +224,7 @@ def _machines(model: Any) -> tuple[np.ndarray, np.ndarray]:
     libsvm keeps, for a support vector of class i, its coefficient against class j in row ``j - 1`` (j > i) or ``j``.
     A machine is positive where i wins; a lone one, of two classes, where j does.
     """
-    dual, counts = _dense(model.dual_coef_), model.n_support_
+    dual, counts = dense(model.dual_coef_), model.n_support_
     if len(counts) == 2:
         return dual, np.asarray(model.intercept_)
     starts = np.concatenate([[0], np.cumsum(counts)])
@@ -270,10 +270,6 @@ def _margins(scores: np.ndarray, n_classes: int) -> np.ndarray:
     """What `_competition` computes, for the model's own scores (n_samples, n_pairs)."""
     signs, order = _pair_layout(n_classes)
     return (scores.reshape(len(scores), -1)[:, order] * signs).reshape(len(scores), n_classes, -1).min(2)
-
-
-def _dense(matrix: Any) -> np.ndarray:
-    return np.asarray(matrix.toarray() if sparse.issparse(matrix) else matrix, dtype=np.float64)
 
 
 register("sklearn.svm.SVR", "sklearn.svm.NuSVR", by=convert_svr)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy import sparse
 
+from neon.converters.arrays import dense
 from neon.converters.base import Conversion
 from neon.converters.encoding import Transform, names_of
 from neon.converters.registry import register
@@ -45,7 +45,7 @@ def convert_fourier(model: Any, *, output: str | None = None, form: str = "fused
 
 def convert_nystroem(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
     """Nystroem: kernel values at some training points, then a linear map."""
-    kernel, points = model.kernel, np.asarray(_dense(model.components_), dtype=np.float64)
+    kernel, points = model.kernel, np.asarray(dense(model.components_), dtype=np.float64)
     if form == "relu" and kernel != "linear":
         raise ValueError(f"a {kernel} kernel is not piecewise linear: there is no exact ReLU form")
     given = {name: getattr(model, name) for name in ("gamma", "coef0", "degree")} | (model.kernel_params or {})
@@ -82,7 +82,7 @@ def convert_count_sketch(model: Any, *, output: str | None = None, form: str = "
 
 def convert_random_projection(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
     """GaussianRandomProjection, SparseRandomProjection: ``W x``."""
-    weight = np.asarray(_dense(model.components_), dtype=np.float64)
+    weight = np.asarray(dense(model.components_), dtype=np.float64)
     back = np.linalg.pinv(weight)
     layer = plain_linear(weight) if form == "relu" else Linear(weight)
     return _conversion(model, [layer], "projected features", inverse=lambda Z: Z @ back.T)
@@ -94,10 +94,6 @@ def _conversion(model: Any, layers: list[torch.nn.Module], explains: str, invers
         n = len(model.normalization_) if hasattr(model, "normalization_") else model.components_.shape[0]
     names = names_of(model, None, n)
     return Conversion(torch.nn.Sequential(*layers), explains, names, Transform(model), inverse=inverse)
-
-
-def _dense(matrix: Any) -> Any:
-    return matrix.toarray() if sparse.issparse(matrix) else matrix
 
 
 register(

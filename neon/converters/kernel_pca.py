@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy import sparse
 
+from neon.converters.arrays import dense
 from neon.converters.base import Conversion
 from neon.converters.kernel_algebra import has_distance, kernel_layers, pairwise
 from neon.converters.registry import choose, register
@@ -32,7 +32,7 @@ def convert_kernel_pca(model: Any, *, output: str | None = None, form: str = "fu
     centerer = model._centerer
     bias = (centerer.K_fit_all_ - centerer.K_fit_rows_) @ alphas
     weight = (alphas - alphas.mean(0)).T
-    points = np.asarray(model.X_fit_.toarray() if sparse.issparse(model.X_fit_) else model.X_fit_, dtype=np.float64)
+    points = dense(model.X_fit_)
     plain = model.kernel in ("linear", "precomputed")
     if form == "relu" and not plain:
         raise ValueError(f"a {model.kernel} kernel is not piecewise linear: there is no exact ReLU form")

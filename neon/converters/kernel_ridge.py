@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy import sparse
 
+from neon.converters.arrays import dense
 from neon.converters.base import Conversion
 from neon.converters.kernel_algebra import has_distance, kernel_layers, pairwise
 from neon.converters.registry import choose, register
@@ -22,7 +22,7 @@ def convert_kernel_ridge(model: Any, *, output: str | None = None, form: str = "
     Distance kernels are explained relative to the training points, scalar-product kernels relative to the origin.
     """
     choose(output, ("predict",), model)
-    points = model.X_fit_.toarray() if sparse.issparse(model.X_fit_) else np.asarray(model.X_fit_, dtype=np.float64)
+    points = dense(model.X_fit_)
     weight = np.asarray(model.dual_coef_, dtype=np.float64).reshape(len(points), -1).T
     gamma = 1 / points.shape[1] if model.gamma is None else model.gamma
     expression = pairwise(model.kernel, gamma, degree=model.degree, coef0=model.coef0)

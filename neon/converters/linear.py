@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from scipy.special import expit
 
+from neon.converters.arrays import dense
 from neon.converters.base import Conversion
 from neon.converters.registry import choose, convert, register
 from neon.nn import Affine, Evidence, Linear, TwoClass, plain_linear
@@ -18,7 +19,7 @@ __all__ = ["convert_classifier", "convert_glm", "convert_logistic", "convert_one
 def convert_regressor(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
     """``w · x + b``: the predicted value, one output for each target."""
     choose(output, ("predict",), model)
-    weight = np.atleast_2d(_dense(model.coef_))
+    weight = np.atleast_2d(dense(model.coef_))
     names = ("prediction",) if len(weight) == 1 else tuple(f"target {i}" for i in range(len(weight)))
     return _linear(weight, model.intercept_, "predicted value", names, model.predict, form)
 
@@ -84,7 +85,7 @@ def convert_one_class(model: Any, *, output: str | None = None, form: str = "fus
 
 
 def _scores(model: Any, explains: str, form: str) -> Conversion:
-    weight = np.atleast_2d(_dense(model.coef_))
+    weight = np.atleast_2d(dense(model.coef_))
     names = tuple(map(str, model.classes_))
     if len(weight) > 1:
         return _linear(weight, model.intercept_, explains, names, model.decision_function, form, model.classes_)
@@ -116,10 +117,6 @@ def _linear(
         takes_reference=True,
         classes=classes,
     )
-
-
-def _dense(matrix: Any) -> np.ndarray:
-    return np.asarray(matrix.toarray() if hasattr(matrix, "toarray") else matrix, dtype=np.float64)
 
 
 _REGRESSORS = [

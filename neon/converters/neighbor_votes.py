@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from scipy.special import logsumexp
 
+from neon.converters.arrays import dense
 from neon.converters.base import Conversion
 from neon.converters.neighbors import (
     FROZEN,
     by_nearness,
     check_one_target,
     conversion_of,
-    dense,
     neighbor_distance,
     refuse_relu,
     untouched,

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy import sparse
 
+from neon.converters.arrays import dense
 from neon.converters.base import Conversion
 from neon.converters.registry import choose, register
 from neon.errors import UnsupportedModelError
@@ -36,7 +36,6 @@ __all__ = [
     "convert_components",
     "convert_radius_classifier",
     "convert_regressor",
-    "dense",
     "margins",
     "neighbor_distance",
     "refuse_relu",
@@ -184,10 +183,6 @@ def check_one_target(model: Any) -> None:
 def refuse_relu(form: str) -> None:
     if form == "relu":
         raise ValueError("the order of neighbours is taken as given: there is no exact ReLU form")
-
-
-def dense(matrix: Any) -> np.ndarray:
-    return np.asarray(matrix.toarray() if sparse.issparse(matrix) else matrix, dtype=np.float64)
 
 
 register("sklearn.neighbors.RadiusNeighborsClassifier", by=convert_radius_classifier)
