@@ -279,6 +279,9 @@ class Explainer:
                 stacklevel=3,
             )
         elif len(outside):
+            held = numbers.data if sparse.issparse(numbers) else numbers
+            if self._fitted and np.isnan(held).any():
+                raise ValueError("X contains NaN, which one part of the model takes and another does not")
             raise ValueError(
                 f"the network gives NaN or infinity for {len(outside)} rows, the first of them {outside[0]}: a step "
                 "such as log or sqrt got a value outside its domain, or numbers grew too large"

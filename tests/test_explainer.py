@@ -11,6 +11,7 @@ import pytest
 import torch
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_wine
+from sklearn.ensemble import HistGradientBoostingClassifier, VotingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KernelDensity
@@ -218,3 +219,12 @@ def test_a_subclass_is_explained_where_it_computes_the_same(inner: bool) -> None
         else:
             with pytest.raises(neon.UnsupportedModelError, match="inherits from, and differs from the model by"):
                 explainer(rows)
+
+
+def test_missing_values_that_one_member_takes() -> None:
+    rows = X.to_numpy().copy()
+    members = [("a", make_pipeline(StandardScaler(), LogisticRegression())), ("b", HistGradientBoostingClassifier())]
+    model = VotingClassifier(members, voting="soft").fit(rows, Y)
+    rows[3, 2] = np.nan
+    with pytest.raises(ValueError, match="X contains NaN, which one part of the model takes"):
+        neon.explain(model, rows)
