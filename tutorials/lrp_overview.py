@@ -164,6 +164,8 @@ print(f"accuracy on new digits and new photographs: {(cnn(test.images).argmax(1)
 # The same rule in every layer gives LRP-0, LRP-ε and LRP-γ. What is a *large* ε depends on how large the layer's
 # pre-activations are, so that the overview sets ε to a quarter of their size, layer by layer; γ is 0.25. The tiny ε
 # that a preset such as `"epsilon"` takes only avoids a division by zero: its heatmap is practically that of LRP-0.
+# (Where a size for each sample will do, `rules.Epsilon(0.25, relative=True)` and the preset `"lrp_overview"` spare
+# measuring it.)
 
 # %%
 size, x = {}, make("train", 256).images
