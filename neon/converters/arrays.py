@@ -1,15 +1,35 @@
-"""What fitted models hold, as arrays."""
+"""What fitted models hold and score, as arrays."""
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-__all__ = ["dense"]
+__all__ = ["contrast", "dense", "unchanged", "versus"]
 
 
 def dense(matrix: Any) -> np.ndarray:
     """A matrix, sparse or not, as a float64 array."""
     return np.asarray(matrix.toarray() if sparse.issparse(matrix) else matrix, dtype=np.float64)
+
+
+def unchanged(rows: Any) -> Any:
+    """Rows as they are; a function of the module, so that what holds it can be pickled."""
+    return rows
+
+
+def contrast(d: np.ndarray) -> np.ndarray:
+    """``min_{k≠c} d_k - d_c``; d : (n_samples, n_alternatives), dissimilarities or negative scores."""
+    return np.stack([np.delete(d, c, axis=1).min(1) - d[:, c] for c in range(d.shape[1])], axis=1)
+
+
+def versus(n_classes: int) -> np.ndarray:
+    """Signs (n_classes (n_classes - 1), n_pairs): the machine of (i, j), i < j, is positive where j wins."""
+    index = {pair: number for number, pair in enumerate(itertools.combinations(range(n_classes), 2))}
+    signs = np.zeros((n_classes * (n_classes - 1), len(index)))
+    for row, (c, k) in enumerate(itertools.permutations(range(n_classes), 2)):
+        signs[row, index[min(c, k), max(c, k)]] = -1.0 if c < k else 1.0
+    return signs

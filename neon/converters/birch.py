@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from neon.converters.arrays import contrast
 from neon.converters.base import Conversion
-from neon.converters.cluster import contrast, distances, nearest_layers, refuse_single
+from neon.converters.cluster import distances, nearest_layers, refuse_single
 from neon.converters.registry import choose, register
 
 __all__ = ["convert_birch"]

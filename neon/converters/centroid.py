@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from sklearn.metrics import pairwise_distances
 
+from neon.converters.arrays import contrast
 from neon.converters.base import Conversion
 from neon.converters.registry import choose, register
 from neon.errors import UnsupportedModelError
@@ -56,7 +57,7 @@ def convert_nearest_centroid(model: Any, *, output: str | None = None, form: str
             d = -model._decision_function(X)
         else:
             d = pairwise_distances(X, model.centroids_, metric=model.metric) ** (1 if manhattan else 2)
-        return np.stack([np.delete(d, c, axis=1).min(1) - d[:, c] for c in range(n)], axis=1)
+        return contrast(d)
 
     layers: list[torch.nn.Module]
     if form == "relu":

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from sklearn.metrics import euclidean_distances, pairwise_distances
 
+from neon.converters.arrays import contrast
 from neon.converters.base import Conversion
 from neon.converters.registry import choose, register
 from neon.errors import UnsupportedModelError
@@ -29,7 +30,7 @@ from neon.nn import (
 )
 from neon.nn.groups import group_minimum, relu_group_minimum
 
-__all__ = ["contrast", "convert_centers", "distance_to", "distances", "nearest_layers", "refuse_single"]
+__all__ = ["convert_centers", "distance_to", "distances", "nearest_layers", "refuse_single"]
 
 
 def convert_centers(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
@@ -106,11 +107,6 @@ def nearest_layers(
     if form == "fused":
         return [*layers, Evidence(stiffness)]
     return [*layers, PairwiseDifference(n), PooledMinimum(n, stiffness)]
-
-
-def contrast(d: np.ndarray) -> np.ndarray:
-    """``min_{k≠c} d_k - d_c``; d : (n_samples, n_clusters)."""
-    return np.stack([np.delete(d, c, axis=1).min(1) - d[:, c] for c in range(d.shape[1])], axis=1)
 
 
 def refuse_single(model: Any, n_clusters: int, instead: str = "") -> None:

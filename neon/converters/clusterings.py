@@ -16,8 +16,9 @@ from scipy import sparse
 from scipy.special import logsumexp
 from sklearn.metrics import euclidean_distances
 
+from neon.converters.arrays import contrast
 from neon.converters.base import Conversion
-from neon.converters.cluster import contrast, refuse_single
+from neon.converters.cluster import refuse_single
 from neon.converters.intake import check_finite, numeric
 from neon.converters.registry import choose, register
 from neon.errors import UnsupportedModelError

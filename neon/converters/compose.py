@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from neon.converters.arrays import unchanged
 from neon.converters.base import Conversion
 from neon.converters.encoding import Encoding, Transform, names_of
 from neon.converters.registry import convert, register, within
@@ -53,7 +54,7 @@ def convert_feature_union(model: Any, *, output: str | None = None, form: str = 
     ]
     records = any(part is not None and part.encoding is not None and part.encoding.records for _, part in parts)
     given = ("record",) if records else _given(model)
-    everything = Encoding(_identity, np.arange(len(given)), given, records=records)
+    everything = Encoding(unchanged, np.arange(len(given)), given, records=records)
     branches = []
     for name, part in parts:
         branch = _reading(everything, part)
@@ -152,7 +153,7 @@ def as_linear(layers: torch.nn.Sequential, size: int) -> tuple[torch.Tensor, tor
 
 def _inverse(branches: list[Conversion], sizes: list[int]) -> Any:
     """Back through every branch; where a branch has no way back, there is none."""
-    backs = [branch.inverse if len(branch.layers) else _identity for branch in branches]
+    backs = [branch.inverse if len(branch.layers) else unchanged for branch in branches]
     if any(back is None for back in backs):
         return None
     bounds = np.cumsum([len(branch.output_names) for branch in branches])[:-1]
@@ -224,10 +225,6 @@ def _positions(columns: Any, model: Any) -> np.ndarray:
     if len(picked) and isinstance(picked[0], (bool, np.bool_)):
         return np.flatnonzero(picked)
     return np.array([names.index(c) if isinstance(c, str) else int(c) % n for c in picked], dtype=np.int64)
-
-
-def _identity(rows: Any) -> Any:
-    return rows
 
 
 @dataclass(frozen=True, eq=False)

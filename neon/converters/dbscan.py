@@ -9,8 +9,9 @@ import torch
 from scipy import sparse
 from sklearn.metrics import pairwise_distances
 
+from neon.converters.arrays import contrast
 from neon.converters.base import Conversion
-from neon.converters.cluster import contrast, distance_to, nearest_layers, refuse_single
+from neon.converters.cluster import distance_to, nearest_layers, refuse_single
 from neon.converters.clusterings import chunked, members
 from neon.converters.registry import choose, register
 from neon.errors import UnsupportedModelError

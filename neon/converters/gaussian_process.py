@@ -6,12 +6,12 @@ relative to the training points' distribution unless a reference is given (the l
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import numpy as np
 import torch
 
+from neon.converters.arrays import versus
 from neon.converters.base import Conversion
 from neon.converters.kernel_algebra import has_distance, kernel_layers, parse
 from neon.converters.registry import choose, register
@@ -66,7 +66,7 @@ def convert_classifier(model: Any, *, output: str | None = None, form: str = "fu
             return f * [-1.0, 1.0]
         if model.multi_class == "one_vs_rest":
             return f
-        return np.asarray((f @ _versus(len(classes)).T).reshape(len(f), len(classes), -1).min(2))
+        return np.asarray((f @ versus(len(classes)).T).reshape(len(f), len(classes), -1).min(2))
 
     return Conversion(
         torch.nn.Sequential(*layers, *pool),
@@ -96,18 +96,8 @@ def _latent_layers(machines: list[Any], form: str) -> tuple[list[torch.nn.Module
     return [InParallel([torch.nn.Sequential(*branch) for branch in branches])], reference
 
 
-def _versus(n_classes: int) -> np.ndarray:
-    """Signs (n_classes (n_classes - 1), n_pairs): the machine of (i, j), i < j, is positive where j wins."""
-    index = {pair: i for i, pair in enumerate(itertools.combinations(range(n_classes), 2))}
-    pairs = [(c, k) for c in range(n_classes) for k in range(n_classes) if k != c]
-    signs = np.zeros((len(pairs), len(index)))
-    for row, (c, k) in enumerate(pairs):
-        signs[row, index[min(c, k), max(c, k)]] = 1.0 if c > k else -1.0
-    return signs
-
-
 def _margins(n_classes: int) -> list[torch.nn.Module]:
-    return [Linear(_versus(n_classes)), PooledMinimum(n_classes, np.inf)]
+    return [Linear(versus(n_classes)), PooledMinimum(n_classes, np.inf)]
 
 
 def _refuse_relu(form: str) -> None:

@@ -9,8 +9,10 @@ import torch
 from scipy.special import logsumexp
 from sklearn.metrics.pairwise import euclidean_distances
 
+from neon.converters.arrays import contrast
 from neon.converters.base import Conversion
-from neon.converters.neighbors import margins, share_margin, untouched
+from neon.converters.log_odds import log_odds
+from neon.converters.neighbors import share_margin, untouched
 from neon.converters.registry import choose, register
 from neon.errors import UnsupportedModelError
 from neon.nn import Affine, ClassSums, DistanceLayers, Evidence, Linear, LogSumExp, NeighborMean, SquaredDistance
@@ -43,7 +45,7 @@ def convert_label_propagation(model: Any, *, output: str | None = None, form: st
         )
 
         def own(X: np.ndarray) -> np.ndarray:
-            return margins(labels[untouched(model)._get_kernel(model.X_, X)].mean(1))
+            return contrast(-labels[untouched(model)._get_kernel(model.X_, X)].mean(1))
     else:
         gamma, words = float(model.gamma), "log-odds of a class"
         layers = [distance, *_log_sums(labels.T, gamma, form), Affine(-1.0), Evidence(soft=True)]
@@ -51,7 +53,7 @@ def convert_label_propagation(model: Any, *, output: str | None = None, form: st
         def own(X: np.ndarray) -> np.ndarray:
             h = -gamma * euclidean_distances(X, model.X_, squared=True)
             z = np.stack([logsumexp(h, b=column, axis=1) for column in labels.T], axis=1)
-            return z - np.stack([logsumexp(np.delete(z, c, 1), axis=1) for c in range(len(classes))], axis=1)
+            return log_odds(z)
 
     return Conversion(torch.nn.Sequential(*layers), words, tuple(map(str, classes)), own, classes=classes, votes=knn)
 

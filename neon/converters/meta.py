@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from scipy import sparse
 
+from neon.converters.arrays import unchanged
 from neon.converters.base import Conversion
 from neon.converters.compose import as_linear
 from neon.converters.encoding import Encoding
@@ -159,11 +160,7 @@ def _numbers(given: Sequence[str] | None) -> Encoding:
     """Columns that are numbers, as they are."""
     if given is None:
         raise ValueError("names of the columns are needed where a member encodes them")
-    return Encoding(_same, np.arange(len(given)), tuple(given))
-
-
-def _same(rows: Any) -> Any:
-    return rows
+    return Encoding(unchanged, np.arange(len(given)), tuple(given))
 
 
 def _joined(encodings: Sequence[Encoding]) -> Encoding:

@@ -12,6 +12,7 @@ import torch
 from scipy.special import expit
 from sklearn.base import is_regressor
 
+from neon.converters.arrays import contrast, versus
 from neon.converters.base import Conversion
 from neon.converters.meta import beside, column_names, on_arrays
 from neon.converters.registry import choose, register, within
@@ -171,14 +172,11 @@ def convert_one_vs_one(model: Any, *, output: str | None = None, form: str = "fu
 
 def _rivals(n: int, shift: float, form: str) -> list[torch.nn.Module]:
     """From the machines' scores, above 0 for the second of a pair, to each class's smallest over its rivals."""
-    index = {pair: number for number, pair in enumerate(itertools.combinations(range(n), 2))}
-    versus, bias = np.zeros((n * (n - 1), len(index))), np.zeros(n * (n - 1))
-    for row, (c, k) in enumerate(itertools.permutations(range(n), 2)):
-        sign = -1.0 if c < k else 1.0
-        versus[row, index[min(c, k), max(c, k)]], bias[row] = sign, -sign * shift
+    signs = versus(n)
+    bias = -shift * signs.sum(1)
     if form == "relu":
-        return [plain_linear(versus, bias), *relu_minimum(n, n - 1)]
-    return [Linear(versus, bias), PooledMinimum(n, math.inf)]
+        return [plain_linear(signs, bias), *relu_minimum(n, n - 1)]
+    return [Linear(signs, bias), PooledMinimum(n, math.inf)]
 
 
 def convert_output_code(model: Any, *, output: str | None = None, form: str = "fused", path: str = "") -> Conversion:
@@ -198,7 +196,7 @@ def convert_output_code(model: Any, *, output: str | None = None, form: str = "f
         X = X.to_numpy() if hasattr(X, "to_numpy") else X
         f = np.stack([_binary(member, X) for member in model.estimators_], axis=1)
         d = ((f[:, None] - codes) ** 2).sum(2)
-        return np.stack([np.delete(d, c, axis=1).min(1) - d[:, c] for c in range(n)], axis=1)
+        return contrast(d)
 
     layers: list[torch.nn.Module] = [SquaredDistance(codes), Evidence(stiffness)]
     if form == "layers":

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from neon.converters.arrays import dense
+from neon.converters.arrays import contrast, dense
 from neon.converters.base import Conversion
 from neon.converters.registry import choose, register
 from neon.errors import UnsupportedModelError
@@ -36,7 +36,6 @@ __all__ = [
     "convert_components",
     "convert_radius_classifier",
     "convert_regressor",
-    "margins",
     "neighbor_distance",
     "refuse_relu",
     "share_margin",
@@ -74,7 +73,7 @@ def convert_radius_classifier(model: Any, *, output: str | None = None, form: st
         return conversion_of(model, [*distances, mean], words, lambda X: untouched(model).predict_proba(X))
     words = f"how much larger a class's share of the votes is than its closest rival's; {FROZEN}"
     layers = [*distances, mean, *share_margin(len(classes))]
-    return conversion_of(model, layers, words, lambda X: margins(untouched(model).predict_proba(X)), votes=True)
+    return conversion_of(model, layers, words, lambda X: contrast(-untouched(model).predict_proba(X)), votes=True)
 
 
 def share_margin(n_classes: int) -> list[torch.nn.Module]:
@@ -82,11 +81,6 @@ def share_margin(n_classes: int) -> list[torch.nn.Module]:
     if n_classes < 2:
         raise ValueError("votes for one class have no competitor: there is no evidence to explain")
     return [Affine(-1.0), PairwiseDifference(n_classes), PooledMinimum(n_classes, np.inf)]
-
-
-def margins(shares: np.ndarray) -> np.ndarray:
-    """What `share_margin` computes."""
-    return np.stack([shares[:, c] - np.delete(shares, c, 1).max(1) for c in range(shares.shape[1])], 1)
 
 
 def convert_components(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from neon.converters.arrays import unchanged
 from neon.converters.base import Conversion
 from neon.converters.encoders import FUNCTIONS, convert_encoder, one_to_one
 from neon.converters.encoding import Transform, names_of
@@ -61,7 +62,7 @@ def convert_function(model: Any, *, output: str | None = None, form: str = "fuse
     function = model.func
     if function is None:
         names = names_of(model, None, int(model.n_features_in_))
-        return Conversion(torch.nn.Sequential(), "features", names, Transform(model), inverse=_same, missing=True)
+        return Conversion(torch.nn.Sequential(), "features", names, Transform(model), inverse=unchanged, missing=True)
     if _in(FUNCTIONS, function):
         return FUNCTIONS[function](model, output=output, form=form)
     if isinstance(function, np.ufunc) and (function.nin, function.nout) == (1, 1) and not model.kw_args:
@@ -79,10 +80,6 @@ def _in(table: dict[Any, Any], key: Any) -> bool:
         return key in table
     except TypeError:  # not hashable
         return False
-
-
-def _same(rows: np.ndarray) -> np.ndarray:
-    return rows
 
 
 register(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
+from neon.converters import Conversion
 from neon.nn.trees import Trees
 
 
@@ -20,11 +22,8 @@ def floor_to(threshold: float, precision: str) -> float:
 
 def goes_left(trees: Trees, node: int, value: float) -> bool:
     feature = int(trees.feature[node])
-    absent = getattr(trees, "absent", None)
     with np.errstate(over="ignore"):
         value = float(np.dtype(trees.precision).type(value))
-    if absent is not None and absent[feature][0] <= value <= absent[feature][1]:
-        value = math.nan
     if math.isnan(value):
         return bool(trees.missing_left[node])
     if node in trees.categories:
@@ -98,3 +97,18 @@ def relative(found: np.ndarray, expected: np.ndarray) -> float:
     """``‖found - expected‖ / ‖expected‖``."""
     expected = np.asarray(expected, dtype=np.float64)
     return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
+
+
+def trees_of(conversion: Conversion) -> Trees:
+    return conversion.layers[0].trees
+
+
+def numbers(conversion: Conversion, rows: Any) -> Any:
+    """Rows as the trees take them."""
+    return rows if conversion.encoding is None else conversion.encoding(rows)
+
+
+def walked(conversion: Conversion, rows: Any) -> np.ndarray:
+    """What the trees of a conversion say, by the slow walk; of two classes ``[-f, f]``."""
+    scores = predict(trees_of(conversion), numbers(conversion, rows))
+    return np.concatenate([-scores, scores], axis=1) if len(conversion.layers) == 2 else scores

@@ -9,9 +9,8 @@ import pandas as pd
 import pytest
 
 import neon
-from neon.converters import Conversion, convert
+from neon.converters import convert
 from neon.errors import UnsupportedModelError
-from neon.nn.trees import Trees
 from tests.trees import reading
 
 catboost = pytest.importorskip("catboost")
@@ -54,15 +53,6 @@ def fitted(name: str) -> Any:
     return FITTED[name]
 
 
-def read(conversion: Conversion) -> Trees:
-    return conversion.layers[0].trees
-
-
-def walked(conversion: Conversion, rows: Any) -> np.ndarray:
-    scores = reading.predict(read(conversion), rows if conversion.encoding is None else conversion.encoding(rows))
-    return np.concatenate([-scores, scores], axis=1) if len(conversion.layers) == 2 else scores
-
-
 def raw(model: Any, rows: Any) -> np.ndarray:
     ranks = type(model).__name__ == "CatBoostRanker"
     scores = model.predict(rows) if ranks else model.predict(rows, prediction_type="RawFormulaVal")
@@ -76,10 +66,10 @@ every_model = pytest.mark.parametrize("name", MODELS)
 def test_walk_equals_the_raw_formula_value(name: str) -> None:
     model = fitted(name)
     conversion = convert(model)
-    edges = reading.edge_rows(read(conversion), HOLES, np.random.default_rng(1), missing=True)
+    edges = reading.edge_rows(reading.trees_of(conversion), HOLES, np.random.default_rng(1), missing=True)
     for rows in (HOLES, edges):
         expected = raw(model, rows)
-        found = walked(conversion, rows)
+        found = reading.walked(conversion, rows)
         assert reading.relative(found[:, -expected.shape[1] :], expected) <= 1e-12
         assert reading.relative(found, conversion.own(rows)) <= 1e-12
 
@@ -88,7 +78,7 @@ def test_walk_equals_the_raw_formula_value(name: str) -> None:
 def test_leaves_are_the_librarys_own(name: str) -> None:
     """Bit i of a leaf's number is the answer to split i; in the tree as read, the last split is asked first."""
     model = fitted(name)
-    trees = read(convert(model))
+    trees = reading.trees_of(convert(model))
     rows = reading.edge_rows(trees, HOLES, np.random.default_rng(2), missing=True)
     depths = np.diff([*trees.roots, trees.n_nodes]) // 2
     np.testing.assert_array_equal(reading.leaves(trees, rows) - depths, model.calc_leaf_indexes(rows))
@@ -126,12 +116,12 @@ def test_one_hot_splits() -> None:
     y = VALUE + 3 * (rows["label"] == "bb") + 2 * (rows["number"] == 4)
     model = model_of("Regressor", y, rows, cat_features=["label", "number"], one_hot_max_size=99)
     conversion = convert(model)
-    assert len({*read(conversion).feature[list(read(conversion).categories)].tolist()}) == 2
+    assert len({*reading.trees_of(conversion).feature[list(reading.trees_of(conversion).categories)].tolist()}) == 2
     unseen = rows.copy()
     unseen.loc[:40, "label"], unseen.loc[30:60, "number"] = "new", 99
     as_text = rows.assign(number=rows["number"].astype(str), label=rows["label"].astype("category"))
     for given in (rows, unseen, as_text):
-        assert reading.relative(walked(conversion, given), raw(model, given)) <= 1e-12
+        assert reading.relative(reading.walked(conversion, given), raw(model, given)) <= 1e-12
         assert neon.neuralize(model).verify(given) <= 1e-12 * np.abs(y).max()
     pool = catboost.Pool(rows, cat_features=["label", "number"])
     expected = model.get_feature_importance(pool, type="ShapValues")[:, :-1]
@@ -161,5 +151,5 @@ def test_early_stopping_keeps_the_best() -> None:
         "Classifier", THREE[:200], HOLES[:200], iterations=80, early_stopping_rounds=3,
         fit={"eval_set": (HOLES[200:], noise)},
     )  # fmt: skip
-    assert read(convert(model)).n_trees == model.tree_count_ == model.best_iteration_ + 1
+    assert reading.trees_of(convert(model)).n_trees == model.tree_count_ == model.best_iteration_ + 1
     assert neon.neuralize(model).verify(HOLES) <= 1e-12

@@ -13,7 +13,6 @@ from scipy import sparse
 import neon
 from neon.converters import Conversion, convert
 from neon.errors import UnsupportedModelError
-from neon.nn.trees import Trees
 from tests.trees import reading
 
 lightgbm = pytest.importorskip("lightgbm")
@@ -71,21 +70,8 @@ def fitted(name: str) -> Any:
     return FITTED[name]
 
 
-def read(conversion: Conversion) -> Trees:
-    return conversion.layers[0].trees
-
-
-def numbers(conversion: Conversion, rows: Any) -> Any:
-    return rows if conversion.encoding is None else conversion.encoding(rows)
-
-
-def walked(conversion: Conversion, rows: Any) -> np.ndarray:
-    scores = reading.predict(read(conversion), numbers(conversion, rows))
-    return np.concatenate([-scores, scores], axis=1) if len(conversion.layers) == 2 else scores
-
-
 def edges(conversion: Conversion, name: str) -> np.ndarray:
-    rows = reading.edge_rows(read(conversion), HOLES, np.random.default_rng(1), missing=True)
+    rows = reading.edge_rows(reading.trees_of(conversion), HOLES, np.random.default_rng(1), missing=True)
     rng = np.random.default_rng(2)
     if "categor" in name:
         rows[:, 2] = rng.choice([0, 1, 4, 8, 2.5, 7.99, 9, 55, 1e6, -1, -7, -0.5, np.nan, 1e12], len(rows))
@@ -106,24 +92,24 @@ def test_walk_equals_the_raw_score(name: str) -> None:
     for rows in (HOLES, edges(conversion, name)):
         raw = model.predict(rows, raw_score=True).reshape(len(rows), -1)
         raw = raw / 8 if "forest" in name else raw  # of a forest, LightGBM's raw score is the sum of the trees
-        found = walked(conversion, rows)
+        found = reading.walked(conversion, rows)
         assert reading.relative(found[:, -raw.shape[1] :], raw) <= 1e-12
         assert reading.relative(found, conversion.own(rows)) <= 1e-12
 
 
 def test_a_forest_is_the_mean_that_it_predicts() -> None:
     model = fitted("forest-regressor")
-    np.testing.assert_allclose(walked(convert(model), HOLES)[:, 0], model.predict(HOLES), rtol=1e-12)
+    np.testing.assert_allclose(reading.walked(convert(model), HOLES)[:, 0], model.predict(HOLES), rtol=1e-12)
 
 
 @every_model
 def test_leaves_are_the_librarys_own(name: str) -> None:
     model = fitted(name)
     conversion = convert(model)
-    trees, rows = read(conversion), edges(conversion, name)
+    trees, rows = reading.trees_of(conversion), edges(conversion, name)
     ends = [*trees.roots[1:], trees.n_nodes]
     splits = [int((trees.left[a:b] >= 0).sum()) for a, b in zip(trees.roots, ends, strict=True)]
-    reached = reading.leaves(trees, numbers(conversion, rows)) - splits  # leaves are numbered by themselves
+    reached = reading.leaves(trees, reading.numbers(conversion, rows)) - splits  # leaves are numbered by themselves
     np.testing.assert_array_equal(reached, model.predict(rows, pred_leaf=True).reshape(len(rows), -1))
 
 
@@ -155,7 +141,7 @@ def test_early_stopping() -> None:
     check = [lightgbm.Dataset(HOLES[200:], noise, data)]
     booster = lightgbm.train(options, data, 60, check, callbacks=[stop], keep_training_booster=True)
     assert 0 < booster.best_iteration < booster.current_iteration()
-    assert read(convert(booster)).n_trees == 3 * booster.best_iteration
+    assert reading.trees_of(convert(booster)).n_trees == 3 * booster.best_iteration
     assert neon.neuralize(booster).verify(HOLES) <= 1e-12
 
 
@@ -182,10 +168,10 @@ def test_labels_of_categories() -> None:
     other = frame.assign(letter=frame["letter"].cat.set_categories(list("zihgfedcbay")))
     other.loc[:9, "letter"], other.loc[10:19, "letter"] = np.nan, "z"
     conversion = convert(model)
-    assert len(read(conversion).categories) > 10
+    assert len(reading.trees_of(conversion).categories) > 10
     codes = np.stack([frame[c].cat.codes if frame[c].dtype == "category" else frame[c] for c in frame], axis=1)
     for rows in (frame, other, codes):
-        assert reading.relative(walked(conversion, rows)[:, 0], model.predict(rows, raw_score=True)) <= 1e-12
+        assert reading.relative(reading.walked(conversion, rows)[:, 0], model.predict(rows, raw_score=True)) <= 1e-12
         assert neon.neuralize(model).verify(rows) <= 1e-12
     assert neon.Explainer(model)(other).feature_names == ("x", "y", "letter", "number")
     with pytest.raises(ValueError, match="X has 1 columns of categories, but the model was fitted with 2"):

@@ -79,16 +79,6 @@ def fitted(name: str) -> Any:
     return FITTED[name]
 
 
-def read(conversion: Conversion) -> Trees:
-    return conversion.layers[0].trees
-
-
-def walked(conversion: Conversion, rows: Any) -> np.ndarray:
-    assert conversion.encoding is not None
-    scores = reading.predict(read(conversion), conversion.encoding(rows))
-    return np.concatenate([-scores, scores], axis=1) if len(conversion.layers) == 2 else scores
-
-
 def rounding(trees: Trees) -> float:
     """How far a float32 sum of leaves may be from theirs, at worst."""
     largest = sum(
@@ -98,7 +88,7 @@ def rounding(trees: Trees) -> float:
 
 
 def edges(conversion: Conversion, name: str) -> np.ndarray:
-    rows = reading.edge_rows(read(conversion), HOLES, np.random.default_rng(1), missing=True)
+    rows = reading.edge_rows(reading.trees_of(conversion), HOLES, np.random.default_rng(1), missing=True)
     if "categor" in name:
         odd = [0, 1, 4, 8, 2.5, 7.99, 9, 55, 1e6, -1, -7, np.nan]
         rows[:, 2] = np.random.default_rng(2).choice(odd, len(rows))
@@ -118,7 +108,7 @@ def test_walk_equals_the_margin(name: str) -> None:
     conversion = convert(model)
     for rows in (HOLES, edges(conversion, name)):
         margin = np.asarray(model.predict(rows, output_margin=True), dtype=np.float64).reshape(len(rows), -1)
-        found, bound = walked(conversion, rows), rounding(read(conversion))
+        found, bound = reading.walked(conversion, rows), rounding(reading.trees_of(conversion))
         np.testing.assert_allclose(found[:, -margin.shape[1] :], margin, rtol=0, atol=bound)
         np.testing.assert_allclose(conversion.own(rows), found, rtol=0, atol=bound)
         assert reading.relative(found, conversion.own(rows)) <= 1e-6
@@ -130,14 +120,14 @@ def test_leaves_are_the_librarys_own(name: str) -> None:
     conversion = convert(model)
     assert conversion.encoding is not None
     rows = edges(conversion, name)
-    reached = reading.leaves(read(conversion), conversion.encoding(rows))
+    reached = reading.leaves(reading.trees_of(conversion), conversion.encoding(rows))
     np.testing.assert_array_equal(reached, model.apply(rows).reshape(len(rows), -1))
 
 
 def test_pruned_trees_lose_their_dead_nodes() -> None:
     model = fitted("pruned")
     dumped = model.get_booster().trees_to_dataframe()
-    trees = read(convert(model))
+    trees = reading.trees_of(convert(model))
     assert trees.n_nodes == len(dumped)
     reached = model.apply(HOLES)
     mine = reading.leaves(trees, convert(model).encoding(HOLES))
@@ -167,7 +157,7 @@ def test_network_and_conservation(name: str) -> None:
     total = explanation.base_values + explanation.values.sum(1) + sum(explanation.residuals.values())
     scale = max(1.0, float(np.abs(explanation.prediction).max()))
     np.testing.assert_allclose(total, explanation.prediction, rtol=0, atol=1e-12 * scale)
-    assert neon.neuralize(model).verify(HOLES) <= rounding(read(convert(model)))
+    assert neon.neuralize(model).verify(HOLES) <= rounding(reading.trees_of(convert(model)))
 
 
 def test_early_stopping() -> None:
@@ -176,8 +166,8 @@ def test_early_stopping() -> None:
     noise = np.random.default_rng(5).permutation(THREE[200:])
     model.fit(HOLES[:200], THREE[:200], eval_set=[(HOLES[200:], noise)], verbose=False)
     assert model.best_iteration + 1 < model.get_booster().num_boosted_rounds()
-    assert read(convert(model)).n_trees == 3 * (model.best_iteration + 1)
-    assert read(convert(model.get_booster())).n_trees == 3 * model.get_booster().num_boosted_rounds()
+    assert reading.trees_of(convert(model)).n_trees == 3 * (model.best_iteration + 1)
+    assert reading.trees_of(convert(model.get_booster())).n_trees == 3 * model.get_booster().num_boosted_rounds()
     for one in (model, model.get_booster()):
         assert neon.neuralize(one).verify(HOLES) <= 1e-5
 
@@ -186,7 +176,7 @@ def test_parallel_trees_and_early_stopping() -> None:
     model = xgboost.XGBClassifier(n_estimators=30, num_parallel_tree=3, subsample=0.5, early_stopping_rounds=2)
     noise = np.random.default_rng(5).permutation(THREE[200:])
     model.fit(HOLES[:200], THREE[:200], eval_set=[(HOLES[200:], noise)], verbose=False)
-    assert read(convert(model)).n_trees == 9 * (model.best_iteration + 1)
+    assert reading.trees_of(convert(model)).n_trees == 9 * (model.best_iteration + 1)
     assert neon.neuralize(model).verify(HOLES) <= 1e-5
 
 
@@ -214,7 +204,7 @@ def test_what_a_sparse_matrix_does_not_hold_is_missing() -> None:
     margins = [model.predict(rows, output_margin=True) for rows in (Z, Z.toarray())]
     assert np.abs(margins[0] - margins[1]).max() > 0.1
     for rows, margin in zip((Z, Z.toarray()), margins, strict=True):
-        np.testing.assert_allclose(walked(conversion, rows)[:, 0], margin, atol=1e-5)
+        np.testing.assert_allclose(reading.walked(conversion, rows)[:, 0], margin, atol=1e-5)
         np.testing.assert_allclose(conversion.own(rows)[:, 0], margin, atol=1e-5)
 
 
@@ -228,11 +218,11 @@ def test_labels_of_categories() -> None:
     other = frame.assign(letter=frame["letter"].cat.reorder_categories(list("ihgfedcba")))
     other.loc[:9, "letter"] = np.nan
     conversion = convert(model)
-    assert len(read(conversion).categories) > 10
+    assert len(reading.trees_of(conversion).categories) > 10
     codes = np.stack([frame[c].cat.codes if frame[c].dtype == "category" else frame[c] for c in frame], axis=1)
     for rows in (frame, other, codes):
         margin = model.predict(rows, output_margin=True)
-        np.testing.assert_allclose(walked(conversion, rows)[:, 0], margin, atol=1e-5)
+        np.testing.assert_allclose(reading.walked(conversion, rows)[:, 0], margin, atol=1e-5)
         assert neon.neuralize(model).verify(rows) <= 1e-5
     explanation = neon.Explainer(model)(other)
     assert explanation.feature_names == ("x", "y", "letter", "number")
