@@ -1,6 +1,7 @@
-"""What holds for the whole suite: threads, drawing without a screen, reproducible property tests."""
+"""What holds for the whole suite: threads, drawing without a screen, reproducible property tests, registries."""
 
 import os
+from collections.abc import Iterator
 
 import hypothesis
 import pytest
@@ -15,3 +16,17 @@ def pytest_configure(config: pytest.Config) -> None:
         for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
             os.environ[variable] = "1"
     hypothesis.settings.load_profile("neon")
+
+
+@pytest.fixture(autouse=True)
+def registries() -> Iterator[None]:
+    """What a test declares ends with it: no other test depends on which ones ran before."""
+    from neon.converters import encoders, registry
+
+    tables = (registry._REGISTRY, registry._DECLINED, encoders.FUNCTIONS)
+    before = [dict(table) for table in tables]
+    yield
+    for table, entries in zip(tables, before, strict=True):
+        if table != entries:
+            table.clear()
+            table.update(entries)

@@ -130,8 +130,7 @@ class Half(TransformerMixin, BaseEstimator):
         return X / 2
 
 
-def test_estimators_of_ones_own_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_REGISTRY", dict(registry._REGISTRY))
+def test_estimators_of_ones_own_are_listed() -> None:
     neon.converters.register_linear(Half)
     assert (public_name(Half), "registered", "") in neon.supported()
 
