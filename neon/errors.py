@@ -1,8 +1,8 @@
-"""The two errors that are neon's own; everything else raises Python's and scikit-learn's."""
+"""The errors that are neon's own; everything else raises Python's and scikit-learn's."""
 
 from __future__ import annotations
 
-__all__ = ["UnsupportedModelError", "UnsupportedOperationError"]
+__all__ = ["UnknownOutputError", "UnsupportedModelError", "UnsupportedOperationError"]
 
 
 class UnsupportedModelError(TypeError):
@@ -11,3 +11,7 @@ class UnsupportedModelError(TypeError):
 
 class UnsupportedOperationError(NotImplementedError):
     """A torch operation on the way from the input to the output that has no relevance treatment."""
+
+
+class UnknownOutputError(ValueError):
+    """An ``output=`` that a model does not have."""

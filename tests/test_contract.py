@@ -15,11 +15,13 @@ import pandas as pd
 import pytest
 import torch
 from scipy import sparse
+from scipy.special import expit
 from sklearn import svm
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.exceptions import ConvergenceWarning
 
 import neon
+from neon.converters import responses
 from neon.converters.registry import public_name, registered
 from tests.contract import CASES, unseen
 
@@ -142,6 +144,45 @@ def test_target_is_the_prediction(fitted: dict[str, Any], name: str) -> None:
         assert "KMeans" not in name or (explanation.prediction >= 0).all()
     elif "OneClass" in name:
         np.testing.assert_array_equal(explanation.prediction > 0, model.decision_function(X).ravel() < 0)
+
+
+@every_case
+@pytest.mark.parametrize("method", ["predict", "decision_function", "predict_proba", "log_odds"])
+def test_what_an_estimator_around_it_reads(fitted: dict[str, Any], name: str, method: str) -> None:
+    """Stacking, voting, calibration and chains rebuild a member's answers: they are the member's own, or refused."""
+    model, X = fit(fitted, name)
+    asked = method if method != "log_odds" else "predict_proba"
+    classifies = is_classifier(model) and np.ndim(model.classes_[0]) == 0
+    if (
+        CASES[name].labelled
+        or not hasattr(model, asked)
+        or not (classifies or (is_regressor(model) and asked == "predict"))
+    ):
+        return
+    where: dict[str, Any] = {"form": "fused", "path": ""}
+    is_odds = False
+    try:
+        if method == "predict":
+            part = responses.vote(model, **where) if classifies else responses.predicted(model, **where)
+        elif method == "decision_function":
+            part = responses.decision(model, **where)
+        else:
+            part, is_odds = responses.probability(model, **where, odds=method == "log_odds")
+    except neon.UnsupportedModelError:
+        return
+    with torch.no_grad():
+        found = part.layers(neuralized(model, name).encode(X)).numpy()
+    expected = getattr(model, asked)(X)
+    if classifies and method == "predict":
+        np.testing.assert_array_equal(model.classes_[found.argmax(1)], expected.ravel())
+        return
+    found = (expit(found) if is_odds else found).reshape(expected.shape)
+    rounding = 1e-9
+    if name.startswith("XGB"):  # answers in float32
+        rounding = 1e-6
+    elif name.startswith("KNeighborsClassifier-nearness"):  # a training point's distance from itself, by rounding not 0
+        rounding = 1e-7
+    np.testing.assert_allclose(found, expected, rtol=0, atol=rounding * max(1.0, float(np.abs(expected).max())))
 
 
 # Linear models of raw columns, relative to their origin; data cut at fixed values; trees that split ties otherwise.

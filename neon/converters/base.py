@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,7 +12,26 @@ import torch
 from neon.converters.encoding import Encoding
 from neon.lrp.composites import Composite
 
-__all__ = ["Conversion"]
+__all__ = ["Conversion", "Response"]
+
+
+class Response(enum.Enum):
+    """How what a model answers to an estimator around it follows from the outputs f of its network."""
+
+    PREDICTION = "predict is f"
+    LOG_PREDICTION = "predict is exp(f)"
+    LOGIT_PREDICTION = "predict is σ(f)"
+    PROBABILITY = "predict_proba is f"
+    PROBABILITY_EACH = "predict_proba is f_c / Σ_k f_k; of two classes f"
+    LOG_ODDS = "predict_proba is σ(f)"
+    LOG_ODDS_EACH = "predict_proba is σ(f_c) / Σ_k σ(f_k), and decision_function is f; of two classes σ(f)"
+    HALF_LOG_ODDS = "predict_proba is σ(2 f), and decision_function is f"
+    LOGITS = "predict_proba is the softmax of f, and decision_function is f"
+    WEIGHTED_VOTES = "predict_proba is the softmax of f / (K - 1), of two classes σ(f); decision_function is f"
+    DECISION = "decision_function is f"
+    PAIRWISE = "predict counts the votes of pairwise machines, whose margins f are"
+    PAIRWISE_DECISION = "as PAIRWISE, and decision_function breaks ties by the scores"
+    PAIRWISE_SCORES = "as PAIRWISE_DECISION, and so does predict"
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +45,8 @@ class Conversion:
     explains : str
         The explained scalar, in words.
     output_names : tuple of str
+    response : Response, optional
+        What an estimator around the model may make of the outputs. Default: nothing but the model's own predictions.
     own : callable
         The model's own function of rows as the model takes them, computed by the model's own methods.
     link : callable, optional
@@ -68,6 +90,7 @@ class Conversion:
     explains: str
     output_names: tuple[str, ...]
     own: Callable[[np.ndarray], np.ndarray]
+    response: Response | None = None
     link: Callable[[np.ndarray], np.ndarray] | None = None
     composite: str | Composite = "neon"
     reference_composite: str | Composite = "neon"

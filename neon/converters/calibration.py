@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from scipy.special import expit
 from torch import Tensor
 
-from neon.converters.base import Conversion
+from neon.converters.base import Conversion, Response
 from neon.converters.isotonic import Interpolation
 from neon.converters.meta import beside, column_names
 from neon.converters.registry import choose, register, within
@@ -57,6 +57,7 @@ def convert_calibrated(model: Any, *, output: str | None = None, form: str = "fu
         explains=words + (": the folds' mean" if isotonic else ": of the folds' mean probability") * (len(folds) > 1),
         output_names=tuple(map(str, classes)),
         own=lambda X: np.asarray(model.predict_proba(X), dtype=np.float64),
+        response=Response.PROBABILITY if isotonic else Response.LOG_ODDS,
         link=None if isotonic else expit,
         classes=classes,
         votes=False,

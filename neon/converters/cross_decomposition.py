@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from neon.converters.base import Conversion
+from neon.converters.base import Conversion, Response
 from neon.converters.registry import choose, register
 from neon.nn import Affine, Linear, plain_linear
 
@@ -25,6 +25,7 @@ def convert_pls(model: Any, *, output: str | None = None, form: str = "fused") -
         "predicted value",
         ("prediction",) if n == 1 else tuple(f"target {i}" for i in range(n)),
         lambda X: model.predict(X).reshape(len(X), n),
+        response=Response.PREDICTION,
         reference=model._x_mean[None],
         takes_reference=True,
     )

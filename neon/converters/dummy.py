@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from neon.converters.base import Conversion
+from neon.converters.base import Conversion, Response
 from neon.converters.encoding import Encoding
 from neon.converters.registry import choose, register
 from neon.errors import UnsupportedModelError
@@ -28,7 +28,9 @@ def convert_dummy_classifier(model: Any, *, output: str | None = None, form: str
         raise UnsupportedModelError("DummyClassifier of several targets; fit one for each")
     own = lambda X: np.asarray(model.predict_proba(X), dtype=np.float64)  # noqa: E731
     held = own(np.zeros((1, 1)))[0]
-    return _constant(held, "probability of a class", map(str, model.classes_), own, form, model.classes_)
+    return _constant(
+        held, "probability of a class", map(str, model.classes_), own, form, Response.PROBABILITY, model.classes_
+    )
 
 
 def convert_dummy_regressor(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
@@ -37,11 +39,17 @@ def convert_dummy_regressor(model: Any, *, output: str | None = None, form: str 
     held = np.asarray(model.constant_, dtype=np.float64).reshape(-1)
     names = ["prediction"] if len(held) == 1 else [f"target {i}" for i in range(len(held))]
     own = lambda X: np.asarray(model.predict(X), dtype=np.float64).reshape(-1, len(held))  # noqa: E731
-    return _constant(held, "predicted value", names, own, form)
+    return _constant(held, "predicted value", names, own, form, Response.PREDICTION)
 
 
 def _constant(
-    held: np.ndarray, explains: str, names: Any, own: Any, form: str, classes: np.ndarray | None = None
+    held: np.ndarray,
+    explains: str,
+    names: Any,
+    own: Any,
+    form: str,
+    response: Response,
+    classes: np.ndarray | None = None,
 ) -> Conversion:
     layer = (plain_linear if form == "relu" else Linear)(np.zeros((len(held), 1)), held)
     return Conversion(
@@ -49,6 +57,7 @@ def _constant(
         explains,
         tuple(names),
         own,
+        response=response,
         takes_reference=True,
         classes=classes,
         encoding=Encoding(_nothing, np.array([-1]), ("no column",)),

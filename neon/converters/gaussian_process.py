@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from neon.converters.arrays import versus
-from neon.converters.base import Conversion
+from neon.converters.base import Conversion, Response
 from neon.converters.kernel_algebra import has_distance, kernel_layers, parse
 from neon.converters.registry import choose, register
 from neon.nn import Linear, PooledMinimum, TwoClass
@@ -35,6 +35,7 @@ def convert_regressor(model: Any, *, output: str | None = None, form: str = "fus
         "predicted value: the mean of the Gaussian process",
         ("prediction",) if n == 1 else tuple(f"target {i}" for i in range(n)),
         lambda X: model.predict(X).reshape(len(X), n),
+        response=Response.PREDICTION,
         reference=points if has_distance(expression) else None,
         takes_reference=True,
     )

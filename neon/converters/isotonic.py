@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neon.converters.base import Conversion
+from neon.converters.base import Conversion, Response
 from neon.converters.registry import choose, register
 from neon.nn import plain_linear
 from neon.nn.basic import fixed
@@ -31,6 +31,7 @@ def convert_isotonic(model: Any, *, output: str | None = None, form: str = "fuse
         "predicted value",
         ("prediction",),
         lambda X: np.asarray(model.predict(X), dtype=np.float64).reshape(-1, 1),
+        response=Response.PREDICTION,
         reference=np.array([[(x[0] + x[-1]) / 2]]),
         takes_reference=True,
         infinite=not clipped,

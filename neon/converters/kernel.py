@@ -18,7 +18,7 @@ from scipy.spatial.distance import cdist, pdist
 from scipy.special import logsumexp
 
 from neon.converters.arrays import dense
-from neon.converters.base import Conversion
+from neon.converters.base import Conversion, Response
 from neon.converters.registry import choose, register
 from neon.errors import UnsupportedModelError
 from neon.lrp import composites
@@ -46,7 +46,8 @@ def convert_svr(model: Any, *, output: str | None = None, form: str = "fused") -
     """``f = Σ_j α_j k(x, u_j) + b``: the predicted value."""
     choose(output, ("predict",), model)
     layers = [*_kernel_layers(model, form), Linear(dense(model.dual_coef_), model.intercept_)]
-    return _finish(model, _collapse(model, layers, form), "predicted value", ("prediction",), model.predict)
+    layers = _collapse(model, layers, form)
+    return _finish(model, layers, "predicted value", Response.PREDICTION, ("prediction",), model.predict)
 
 
 def convert_svc(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
@@ -61,16 +62,18 @@ def convert_svc(model: Any, *, output: str | None = None, form: str = "fused") -
     layers = _collapse(model, [*_kernel_layers(model, form), Linear(*_machines(model))], form)
     if len(classes) == 2:
         layers += [TwoClass()] if form != "relu" else _competition(2, form)
-        explains = "decision function in favour of a class"
+        explains, response = "decision function in favour of a class", Response.DECISION
     else:
         layers += _competition(len(classes), form)
-        explains = "margin of a class over its closest rival"
+        explains, response = "margin of a class over its closest rival", Response.PAIRWISE
+        if model.decision_function_shape == "ovr":  # or else decision_function gives the pairs
+            response = Response.PAIRWISE_SCORES if model.break_ties else Response.PAIRWISE_DECISION
     ovo = _one_vs_one(model)
 
     def own(X: np.ndarray) -> np.ndarray:
         return _margins(ovo.decision_function(X), len(classes))
 
-    return _finish(model, layers, explains, tuple(map(str, classes)), own, classes)
+    return _finish(model, layers, explains, response, tuple(map(str, classes)), own, classes)
 
 
 def _log_ratio(model: Any, form: str) -> Conversion:
@@ -160,7 +163,8 @@ def convert_one_class(model: Any, *, output: str | None = None, form: str = "fus
     sign = -1.0 if output == "outlierness" else 1.0
     layers = [*_kernel_layers(model, form), Linear(sign * dense(model.dual_coef_), sign * model.intercept_)]
     words = "outlierness: the negative decision function" if sign < 0 else "decision function, below 0 for outliers"
-    return _finish(model, _collapse(model, layers, form), words, (output,), lambda X: sign * model.decision_function(X))
+    layers = _collapse(model, layers, form)
+    return _finish(model, layers, words, None, (output,), lambda X: sign * model.decision_function(X))
 
 
 def _kernel_layers(model: Any, form: str) -> list[torch.nn.Module]:
@@ -202,6 +206,7 @@ def _finish(
     model: Any,
     layers: list[torch.nn.Module],
     explains: str,
+    response: Response | None,
     names: tuple[str, ...],
     own: Any,
     classes: np.ndarray | None = None,
@@ -211,6 +216,7 @@ def _finish(
         explains,
         names,
         lambda X: np.asarray(own(X), dtype=np.float64).reshape(len(X), len(names)),
+        response=response,
         reference=dense(model.support_vectors_) if model.kernel == "rbf" else None,
         takes_reference=True,
         classes=classes,

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from neon.converters.arrays import dense
-from neon.converters.base import Conversion
+from neon.converters.base import Conversion, Response
 from neon.converters.kernel_algebra import has_distance, kernel_layers, pairwise
 from neon.converters.registry import choose, register
 from neon.nn import Linear, plain_linear
@@ -40,6 +40,7 @@ def convert_kernel_ridge(model: Any, *, output: str | None = None, form: str = "
         "predicted value",
         ("prediction",) if n == 1 else tuple(f"target {i}" for i in range(n)),
         lambda X: model.predict(X).reshape(len(X), n),
+        response=Response.PREDICTION,
         reference=points if has_distance(expression) else None,
         takes_reference=True,
     )

@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 from sklearn.metrics.pairwise import euclidean_distances
 
 from neon.converters.arrays import contrast
-from neon.converters.base import Conversion
+from neon.converters.base import Conversion, Response
 from neon.converters.log_odds import log_odds
 from neon.converters.neighbors import share_margin, untouched
 from neon.converters.registry import choose, register
@@ -55,7 +55,15 @@ def convert_label_propagation(model: Any, *, output: str | None = None, form: st
             z = np.stack([logsumexp(h, b=column, axis=1) for column in labels.T], axis=1)
             return log_odds(z)
 
-    return Conversion(torch.nn.Sequential(*layers), words, tuple(map(str, classes)), own, classes=classes, votes=knn)
+    return Conversion(
+        torch.nn.Sequential(*layers),
+        words,
+        tuple(map(str, classes)),
+        own,
+        response=None if knn else Response.LOG_ODDS,
+        classes=classes,
+        votes=knn,
+    )
 
 
 def _log_sums(weights: np.ndarray, gamma: float, form: str) -> list[torch.nn.Module]:

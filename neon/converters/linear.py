@@ -9,7 +9,7 @@ import torch
 from scipy.special import expit
 
 from neon.converters.arrays import dense
-from neon.converters.base import Conversion
+from neon.converters.base import Conversion, Response
 from neon.converters.registry import choose, convert, register
 from neon.nn import Affine, Evidence, Linear, TwoClass, plain_linear
 
@@ -21,7 +21,7 @@ def convert_regressor(model: Any, *, output: str | None = None, form: str = "fus
     choose(output, ("predict",), model)
     weight = np.atleast_2d(dense(model.coef_))
     names = ("prediction",) if len(weight) == 1 else tuple(f"target {i}" for i in range(len(weight)))
-    return _linear(weight, model.intercept_, "predicted value", names, model.predict, form)
+    return _linear(weight, model.intercept_, "predicted value", Response.PREDICTION, names, model.predict, form)
 
 
 def convert_ransac(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
@@ -32,13 +32,15 @@ def convert_ransac(model: Any, *, output: str | None = None, form: str = "fused"
 def convert_glm(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
     """The linear predictor η; the prediction is its inverse link (exp, or the identity)."""
     choose(output, ("linear_predictor",), model)
-    link = model._base_loss.link.link
+    link = model._base_loss.link
+    logarithmic = type(link).__name__ == "LogLink"
     return _linear(
         np.atleast_2d(model.coef_),
         model.intercept_,
         "linear predictor: the link of the predicted mean",
+        Response.LOG_PREDICTION if logarithmic else Response.PREDICTION,
         ("prediction",),
-        lambda X: link(model.predict(X)),
+        lambda X: link.link(model.predict(X)),
         form,
     )
 
@@ -46,7 +48,10 @@ def convert_glm(model: Any, *, output: str | None = None, form: str = "fused") -
 def convert_classifier(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
     """The decision function of each class; of two classes, ``±f``."""
     choose(output, ("decision_function",), model)
-    return _scores(model, "decision function in favour of a class", form)
+    response = Response.DECISION
+    if getattr(model, "loss", None) == "log_loss":  # SGDClassifier: of two classes, or one machine for each
+        response = Response.LOG_ODDS_EACH
+    return _scores(model, "decision function in favour of a class", response, form)
 
 
 def convert_logistic(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
@@ -57,11 +62,12 @@ def convert_logistic(model: Any, *, output: str | None = None, form: str = "fuse
     """
     output = choose(output, ("log_odds", "decision_function"), model)
     if len(model.classes_) == 2:
-        return _scores(model, "log-odds of a class", form)
+        return _scores(model, "log-odds of a class", Response.LOG_ODDS, form)
     if getattr(model, "multi_class", "auto") == "ovr" or model.solver == "liblinear":  # before scikit-learn 1.8
-        return _scores(model, "log-odds of a class against the rest, one machine a class", form)
+        words = "log-odds of a class against the rest, one machine a class"
+        return _scores(model, words, Response.LOG_ODDS_EACH, form)
     if output == "decision_function":
-        return _scores(model, "score of a class", form)
+        return _scores(model, "score of a class", Response.LOGITS, form)
     if form == "relu":
         raise ValueError("log-odds of more than two classes are no piecewise linear function: no exact ReLU form")
 
@@ -70,6 +76,7 @@ def convert_logistic(model: Any, *, output: str | None = None, form: str = "fuse
         "log-odds of a class",
         tuple(map(str, model.classes_)),
         model.predict_proba,
+        response=Response.LOG_ODDS,
         link=expit,
         takes_reference=True,
         classes=model.classes_,
@@ -81,20 +88,21 @@ def convert_one_class(model: Any, *, output: str | None = None, form: str = "fus
     choose(output, ("outlierness",), model)
     words = "outlierness: the negative decision function"
     own = lambda X: -model.decision_function(X)  # noqa: E731
-    return _linear(-np.atleast_2d(model.coef_), model.offset_, words, ("outlierness",), own, form)
+    return _linear(-np.atleast_2d(model.coef_), model.offset_, words, None, ("outlierness",), own, form)
 
 
-def _scores(model: Any, explains: str, form: str) -> Conversion:
+def _scores(model: Any, explains: str, response: Response, form: str) -> Conversion:
     weight = np.atleast_2d(dense(model.coef_))
     names = tuple(map(str, model.classes_))
     if len(weight) > 1:
-        return _linear(weight, model.intercept_, explains, names, model.decision_function, form, model.classes_)
+        own_scores = model.decision_function
+        return _linear(weight, model.intercept_, explains, response, names, own_scores, form, model.classes_)
 
     def own(X: np.ndarray) -> np.ndarray:
         f = model.decision_function(X).reshape(-1)
         return np.stack([-f, f], axis=1)
 
-    conversion = _linear(weight, model.intercept_, explains, names, own, form, model.classes_)
+    conversion = _linear(weight, model.intercept_, explains, response, names, own, form, model.classes_)
     conversion.layers.append(plain_linear(np.array([[-1.0], [1.0]])) if form == "relu" else TwoClass())
     return conversion
 
@@ -103,6 +111,7 @@ def _linear(
     weight: np.ndarray,
     intercept: Any,
     explains: str,
+    response: Response | None,
     names: tuple[str, ...],
     own: Any,
     form: str,
@@ -114,6 +123,7 @@ def _linear(
         explains,
         names,
         lambda X: np.asarray(own(X), dtype=np.float64).reshape(len(X), len(names)),
+        response=response,
         takes_reference=True,
         classes=classes,
     )

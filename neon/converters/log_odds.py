@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from neon.converters.base import Conversion
+from neon.converters.base import Conversion, Response
 from neon.converters.encoding import Encoding
 from neon.nn import Evidence, GaussianEnergy, LinearEnergy, PairwiseDifference, SideBySide, SoftMin, plain_linear
 
@@ -52,6 +52,7 @@ def convert_log_odds(
         f"log-odds of a {what}",
         tuple(map(str, names)),
         lambda X: log_odds(joint(X)),
+        response=Response.LOG_ODDS,
         classes=classes,
         encoding=encoding,
     )

@@ -56,6 +56,7 @@ def beside(
         parts[0].explains,
         outputs,
         np.asarray,
+        response=parts[0].response,
         reference=reference if traits["takes_reference"] else None,
         encoding=encoding,
         **traits,

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from scipy.special import expit
 
-from neon.converters.base import Conversion
+from neon.converters.base import Conversion, Response
 from neon.converters.registry import choose, register
 from neon.lrp import composites
 from neon.lrp.rules import Pass
@@ -62,6 +62,7 @@ def convert_mlp(model: Any, *, output: str | None = None, form: str = "fused") -
         "predicted value" if classes is None else "log-odds of a class",
         names,
         own,
+        response=Response.PREDICTION if classes is None else Response.LOG_ODDS,
         link=None if classes is None else expit,
         composite="perceptron",
         takes_reference=True,

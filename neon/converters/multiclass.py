@@ -13,13 +13,13 @@ from scipy.special import expit
 from sklearn.base import is_regressor
 
 from neon.converters.arrays import contrast, versus
-from neon.converters.base import Conversion
+from neon.converters.base import Conversion, Response
 from neon.converters.meta import beside, column_names, on_arrays
 from neon.converters.registry import choose, register, within
 from neon.converters.responses import (
     NEVER,
+    binary_score,
     certain,
-    decision,
     extended,
     predicted,
     probability,
@@ -56,9 +56,9 @@ def convert_one_vs_rest(model: Any, *, output: str | None = None, form: str = "f
         return _of_probabilities(model, output, binary, form, path)
     parts, kind = _scores(model, form, path)
     together = beside(parts, form=form, given=column_names(model))
-    shift = 0.5 if kind == "regression" else 0.0  # of two classes, a regressor predicts the second from there on
+    shift = 0.5 if kind is Response.PREDICTION else 0.0  # of two classes, a regressor predicts the second from there on
     head: list[torch.nn.Module] = []
-    if binary and kind == "probability":
+    if binary and kind is Response.PROBABILITY:
         head.append(Linear([[-1.0], [1.0]], [1.0, 0.0]))
     elif binary and shift:
         head.append((plain_linear if form == "relu" else Linear)([[-1.0], [1.0]], [shift, -shift]))
@@ -69,17 +69,20 @@ def convert_one_vs_rest(model: Any, *, output: str | None = None, form: str = "f
         f = np.stack([_binary(member, X) for member in model.estimators_], axis=1)
         if not binary:
             return f
-        return np.hstack([1 - f, f] if kind in ("log-odds", "probability") else [shift - f, f - shift])
+        return np.hstack([1 - f, f] if kind in _PROBABLE else [shift - f, f - shift])
 
-    words = {"log-odds": "log-odds of", "probability": "probability of"}.get(kind, "decision function of")
     what = "a label" if model.multilabel_ else "a class" if binary else "a class against the rest, one machine a class"
+    response = None
+    if not model.multilabel_:
+        response = _EACH.get(kind)
     return extended(
         together,
         *head,
-        explains=f"{words} {what}",
+        explains=f"{_PROBABLE.get(kind, 'decision function')} of {what}",
+        response=response,
         output_names=tuple(map(str, model.classes_)),
         own=own,
-        link=expit if kind == "log-odds" else None,
+        link=expit if kind is Response.LOG_ODDS else None,
         classes=None if model.multilabel_ else model.classes_,
         votes=False,
     )
@@ -113,6 +116,7 @@ def _of_probabilities(model: Any, output: str, binary: bool, form: str, path: st
         together,
         *head,
         explains="log-odds of a class" if odds else "probability of a class",
+        response=Response.LOG_ODDS if odds else Response.PROBABILITY,
         output_names=tuple(map(str, model.classes_)),
         own=lambda X: np.asarray(model.predict_proba(X), dtype=np.float64),
         link=expit if odds else None,
@@ -131,13 +135,13 @@ def convert_one_vs_one(model: Any, *, output: str | None = None, form: str = "fu
         raise UnsupportedModelError("OneVsOneClassifier of a precomputed kernel; fit the kernel machine itself")
     n, given = len(model.classes_), column_names(model)
     parts, kind = _scores(model, form, path)
-    if kind == "regression":
+    if kind is Response.PREDICTION:
         raise UnsupportedModelError(
             "OneVsOneClassifier of regressors: it counts predictions that equal 0 or 1, which regressors do not make; "
             "use a classifier, or OneVsRestClassifier"
         )
     together = beside([on_arrays(part, given) for part in parts], form=form, given=given)
-    shift = 0.5 if kind == "probability" else 0.0
+    shift = 0.5 if kind is Response.PROBABILITY else 0.0
     if n == 2:
         layers: list[torch.nn.Module] = [(plain_linear if form == "relu" else Linear)([[-1.0], [1.0]], [shift, -shift])]
     else:
@@ -146,7 +150,7 @@ def convert_one_vs_one(model: Any, *, output: str | None = None, form: str = "fu
     def own(X: Any) -> np.ndarray:
         X = X.to_numpy() if hasattr(X, "to_numpy") else X
         f = np.stack([_binary(member, X) for member in model.estimators_], axis=1)
-        if kind == "log-odds":
+        if kind is Response.LOG_ODDS:
             first, then = 1 - f, f
         else:
             first, then = shift - f, f - shift
@@ -161,10 +165,11 @@ def convert_one_vs_one(model: Any, *, output: str | None = None, form: str = "fu
     return extended(
         together,
         *layers,
-        explains=words + {"log-odds": ", in log-odds", "probability": ", in probability"}.get(kind, ""),
+        explains=words + (f", in {_PROBABLE[kind]}" if kind in _PROBABLE else ""),
+        response=Response.PAIRWISE_SCORES if kind is Response.DECISION else Response.PAIRWISE,
         output_names=tuple(map(str, model.classes_)),
         own=own,
-        link=expit if kind == "log-odds" else None,
+        link=expit if kind is Response.LOG_ODDS else None,
         classes=model.classes_,
         votes=True,
     )
@@ -212,8 +217,16 @@ def convert_output_code(model: Any, *, output: str | None = None, form: str = "f
     )
 
 
-def _scores(model: Any, form: str, path: str, *, odds: bool = True) -> tuple[list[Conversion], str]:
-    """Each machine's score, one column, and what kind it is: "decision", "log-odds", "probability" or "regression"."""
+_PROBABLE = {Response.LOG_ODDS: "log-odds", Response.PROBABILITY: "probability"}
+_EACH = {
+    Response.LOG_ODDS: Response.LOG_ODDS_EACH,
+    Response.PROBABILITY: Response.PROBABILITY_EACH,
+    Response.DECISION: Response.DECISION,
+}
+
+
+def _scores(model: Any, form: str, path: str, *, odds: bool = True) -> tuple[list[Conversion], Response]:
+    """Each machine's score, one column, and which: decision function, log-odds, probability or a prediction."""
     found = {
         i: _score(member, form, within(path, f"estimators_[{i}]"), odds)
         for i, member in enumerate(model.estimators_)
@@ -221,13 +234,14 @@ def _scores(model: Any, form: str, path: str, *, odds: bool = True) -> tuple[lis
     }
     kinds = {kind for _, kind in found.values()}
     if len(kinds) > 1:
-        raise UnsupportedModelError(f"{type(model).__name__} of machines with different scores: {sorted(kinds)}")
-    kind = kinds.pop() if kinds else "decision"
+        names = sorted(kind.name.lower() for kind in kinds)
+        raise UnsupportedModelError(f"{type(model).__name__} of machines with different scores: {names}")
+    kind = kinds.pop() if kinds else Response.DECISION
     parts = []
     for i, member in enumerate(model.estimators_):
         if i not in found:  # there was one class to learn
             value = float(_binary(member, np.zeros((1, 1)))[0])
-            value = math.copysign(NEVER, value - 0.5) if kind == "log-odds" else value
+            value = math.copysign(NEVER, value - 0.5) if kind is Response.LOG_ODDS else value
             layer = (plain_linear if form == "relu" else Linear)(np.zeros((1, model.n_features_in_)), [value])
             parts.append(Conversion(torch.nn.Sequential(layer), "", ("",), np.asarray, takes_reference=True))
         else:
@@ -235,13 +249,10 @@ def _scores(model: Any, form: str, path: str, *, odds: bool = True) -> tuple[lis
     return parts, kind
 
 
-def _score(member: Any, form: str, path: str, odds: bool) -> tuple[Conversion, str]:
+def _score(member: Any, form: str, path: str, odds: bool) -> tuple[Conversion, Response]:
     if is_regressor(member):
-        return predicted(member, form=form, path=path), "regression"
-    if hasattr(member, "decision_function"):
-        return dataclasses.replace(decision(member, form=form, path=path), link=None), "decision"
-    part, is_odds = probability(member, form=form, path=path, odds=odds)
-    return dataclasses.replace(second(part), link=None), "log-odds" if is_odds else "probability"
+        return predicted(member, form=form, path=path), Response.PREDICTION
+    return binary_score(member, form=form, path=path, odds=odds)
 
 
 def _constant(member: Any) -> bool:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
 import torch
 from scipy.special import expit
 
-from neon.converters.base import Conversion
+from neon.converters.base import Conversion, Response
 from neon.converters.meta import beside, column_names, common, shared_reference
 from neon.converters.registry import choose, convert, register, within
-from neon.converters.responses import decision, extended, predicted, probability, relu_refusal, second, vote
+from neon.converters.responses import (
+    binary_score,
+    decision,
+    extended,
+    predicted,
+    probability,
+    relu_refusal,
+    second,
+    vote,
+)
 from neon.errors import UnsupportedModelError
 from neon.nn import Linear, plain_linear
 from neon.nn.in_parallel import Chain
@@ -32,7 +40,9 @@ def convert_multi_output_regressor(
     together = beside(parts, form=form, given=column_names(model))
     names = tuple(f"target {i}" for i in range(len(parts)))
     own = lambda X: np.asarray(model.predict(X), dtype=np.float64)  # noqa: E731
-    return extended(together, explains="predicted value", output_names=names, own=own, link=None)
+    return extended(
+        together, explains="predicted value", response=Response.PREDICTION, output_names=names, own=own, link=None
+    )
 
 
 def convert_multi_output_classifier(
@@ -87,7 +97,7 @@ def convert_chain(model: Any, *, output: str | None = None, form: str = "fused",
     for i, member in enumerate(members):
         where = within(path, f"estimators_[{i}]")
         if regresses:
-            part, kind = predicted(member, form=form, path=where), "predict"
+            part, kind = predicted(member, form=form, path=where), Response.PREDICTION
             handed = part
         else:
             part, kind = _label_score(member, form, where)
@@ -101,34 +111,40 @@ def convert_chain(model: Any, *, output: str | None = None, form: str = "fused",
         scores.append(part)
         hands.append(handed)
     if len(kinds) > 1:
-        raise UnsupportedModelError(f"{type(model).__name__} of members with different scores: {sorted(kinds)}")
+        names = sorted(kind.name.lower() for kind in kinds)
+        raise UnsupportedModelError(f"{type(model).__name__} of members with different scores: {names}")
     kind = kinds.pop()
     places = [int(np.flatnonzero(np.asarray(model.order_) == target)[0]) for target in range(len(members))]
     layers = [Chain([part.layers for part in scores], [part.layers for part in hands], places)]
     parts = [*scores, *hands]
     traits = common(parts)
     references = [None if part.reference is None else np.atleast_2d(part.reference)[:, :n] for part in parts]
-    method_of = {"predict": "predict", "decision": "decision_function"}.get(kind, "predict_proba")
-    own = lambda X: np.asarray(getattr(model, method_of)(X), dtype=np.float64)  # noqa: E731
-    words = {"decision": "decision function", "log-odds": "log-odds", "probability": "probability"}
+    words, asked = _ASKED[kind]
+    own = lambda X: np.asarray(getattr(model, asked)(X), dtype=np.float64)  # noqa: E731
     return Conversion(
         torch.nn.Sequential(*layers),
-        "predicted value" if regresses else f"{words[kind]} of a label",
+        words if regresses else f"{words} of a label",
         tuple(f"target {i}" for i in range(len(members))),
         own,
-        link=expit if kind == "log-odds" else None,
+        response=Response.PREDICTION if regresses else None,
+        link=expit if kind is Response.LOG_ODDS else None,
         reference=shared_reference(references) if traits["takes_reference"] else None,
         **traits,
     )
 
 
-def _label_score(member: Any, form: str, path: str) -> tuple[Conversion, str]:
+_ASKED = {
+    Response.PREDICTION: ("predicted value", "predict"),
+    Response.DECISION: ("decision function", "decision_function"),
+    Response.LOG_ODDS: ("log-odds", "predict_proba"),
+    Response.PROBABILITY: ("probability", "predict_proba"),
+}
+
+
+def _label_score(member: Any, form: str, path: str) -> tuple[Conversion, Response]:
     if len(member.classes_) != 2:
         raise UnsupportedModelError(f"a chain of {len(member.classes_)}-class members; the converter takes two labels")
-    if hasattr(member, "decision_function"):
-        return dataclasses.replace(decision(member, form=form, path=path), link=None), "decision"
-    part, odds = probability(member, form=form, path=path)
-    return dataclasses.replace(second(part), link=None), "log-odds" if odds else "probability"
+    return binary_score(member, form=form, path=path)
 
 
 def _handed(member: Any, method: str, form: str, path: str) -> Conversion:

@@ -13,7 +13,7 @@ import torch
 from scipy.special import logsumexp
 
 from neon.converters.arrays import dense
-from neon.converters.base import Conversion
+from neon.converters.base import Conversion, Response
 from neon.converters.neighbors import (
     FROZEN,
     by_nearness,
@@ -53,7 +53,8 @@ def convert_classifier(model: Any, *, output: str | None = None, form: str = "fu
     if output == "probability":
         shares = NeighborMean(np.eye(len(classes))[labels[order]], n_neighbors=k, root=root if nearness else None)
         words = f"share of the votes for a class; {FROZEN}"
-        return conversion_of(model, [*distances, shares], words, lambda X: untouched(model).predict_proba(X))
+        shares_of = lambda X: untouched(model).predict_proba(X)  # noqa: E731
+        return conversion_of(model, [*distances, shares], words, shares_of, response=Response.PROBABILITY)
     n = int(model.n_samples_fit_)
     head: torch.nn.Module
     if nearness:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from neon.converters.arrays import contrast, dense
-from neon.converters.base import Conversion
+from neon.converters.base import Conversion, Response
 from neon.converters.registry import choose, register
 from neon.errors import UnsupportedModelError
 from neon.nn import (
@@ -55,6 +55,7 @@ def convert_regressor(model: Any, *, output: str | None = None, form: str = "fus
         [*distances, mean],
         f"predicted value, the mean of the neighbours'; {FROZEN}",
         lambda X: untouched(model).predict(X).reshape(len(X), -1),
+        response=Response.PREDICTION,
         names=("prediction",) if values.shape[1] == 1 else tuple(f"target {i}" for i in range(values.shape[1])),
     )
 
@@ -70,7 +71,8 @@ def convert_radius_classifier(model: Any, *, output: str | None = None, form: st
     mean = NeighborMean(shares, root=root if by_nearness(model) else None, **_reach(model, root))
     if output == "probability":
         words = f"share of the votes for a class; {FROZEN}"
-        return conversion_of(model, [*distances, mean], words, lambda X: untouched(model).predict_proba(X))
+        own = lambda X: untouched(model).predict_proba(X)  # noqa: E731
+        return conversion_of(model, [*distances, mean], words, own, response=Response.PROBABILITY)
     words = f"how much larger a class's share of the votes is than its closest rival's; {FROZEN}"
     layers = [*distances, mean, *share_margin(len(classes))]
     return conversion_of(model, layers, words, lambda X: contrast(-untouched(model).predict_proba(X)), votes=True)
@@ -136,6 +138,7 @@ def conversion_of(
     explains: str,
     own: Any,
     *,
+    response: Response | None = None,
     names: tuple[str, ...] | None = None,
     votes: bool = False,
     composite: Any = "neon",
@@ -146,6 +149,7 @@ def conversion_of(
         explains,
         tuple(map(str, classes)) if names is None and classes is not None else names or ("prediction",),
         own,
+        response=response,
         classes=classes,
         votes=votes,
         composite=composite,

@@ -91,6 +91,7 @@ def chain(parts: list[Conversion], *, form: str = "fused") -> Conversion:
         head.explains,
         head.output_names,
         _Steps([part.own for part in parts], dense=head.encoding is None or not head.encoding.takes_sparse),
+        response=head.response,
         link=head.link,
         composite=head.composite,
         reference_composite=next(

@@ -11,7 +11,7 @@ from typing import Any
 from sklearn.utils.validation import check_is_fitted
 
 from neon.converters.base import Conversion
-from neon.errors import UnsupportedModelError
+from neon.errors import UnknownOutputError, UnsupportedModelError
 
 __all__ = [
     "choose", "convert", "decline", "declined", "public_name", "register", "registered", "takes_data", "within",
@@ -123,13 +123,15 @@ def choose(output: str | None, choices: tuple[str, ...], model: Any) -> str:
 
     Raises
     ------
-    ValueError
+    UnknownOutputError
         If the model has no such output.
     """
     if output is None:
         return choices[0]
     if output not in choices:
-        raise ValueError(f"output={output!r} is unknown for {type(model).__name__}; choose from {list(choices)}")
+        raise UnknownOutputError(
+            f"output={output!r} is unknown for {type(model).__name__}; choose from {list(choices)}"
+        )
     return output
 
 

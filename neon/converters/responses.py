@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from neon.converters.base import Conversion
+from neon.converters.base import Conversion, Response
 from neon.converters.registry import convert
-from neon.errors import UnsupportedModelError
+from neon.errors import UnknownOutputError, UnsupportedModelError
 from neon.nn import Affine, Evidence, Kernel, Linear, TwoClass, plain_linear
 from neon.nn.anchored import Anchored
 from neon.nn.in_parallel import Columns, InParallel
@@ -21,6 +22,7 @@ from neon.nn.winner import Winner
 
 __all__ = [
     "NEVER",
+    "binary_score",
     "certain",
     "decision",
     "extended",
@@ -40,7 +42,9 @@ NEVER = 700.0  # log-odds against what never happens: a probability of 0, to rou
 
 
 def extended(part: Conversion, *layers: torch.nn.Module, **changes: Any) -> Conversion:
-    """A conversion with more layers behind it."""
+    """A conversion with more layers behind it; one that explains something else has a response of its own, or none."""
+    if "explains" in changes:
+        changes.setdefault("response", None)
     return dataclasses.replace(part, layers=torch.nn.Sequential(*part.layers, *layers), **changes)
 
 
@@ -63,25 +67,20 @@ def second(part: Conversion) -> Conversion:
 def predicted(model: Any, *, form: str, path: str) -> Conversion:
     """What a regressor's ``predict`` gives: (n_samples, n_targets)."""
     part = _asked(model, "predict", form, path) or convert(model, form=form, path=path)
-    words = part.explains
-    if words.startswith("predicted value") and part.link is None:
+    if part.response is Response.PREDICTION:
         return part
-    if words.startswith("linear predictor"):
-        final = model
-        while hasattr(final, "steps"):
-            final = final[-1]
-        if not hasattr(final, "_base_loss"):
-            raise _refusal(model, path, words, "predict")
-        if type(final._base_loss.link).__name__ == "IdentityLink":
-            return part
-        words = "log of the predicted mean"
-    if words.startswith("log of the predict") and form != "relu":
-        return extended(part, Kernel(torch.exp, "exp"))
-    if words.startswith("log-odds of the predict") and form != "relu":
-        return extended(part, Kernel(torch.sigmoid, "sigmoid"))
-    if form == "relu" and words.startswith("log"):
-        raise relu_refusal(words)
-    raise _refusal(model, path, words, "predict")
+    inverse = _INVERSE_LINKS.get(part.response)
+    if inverse is None:
+        raise _refusal(model, path, part, "predict")
+    if form == "relu":
+        raise relu_refusal(part.explains)
+    return extended(part, inverse(), response=Response.PREDICTION)
+
+
+_INVERSE_LINKS: dict[Response | None, Callable[[], torch.nn.Module]] = {
+    Response.LOG_PREDICTION: lambda: Kernel(torch.exp, "exp"),
+    Response.LOGIT_PREDICTION: lambda: Kernel(torch.sigmoid, "sigmoid"),
+}
 
 
 def probability(model: Any, *, form: str, path: str, odds: bool = True) -> tuple[Conversion, bool]:
@@ -104,45 +103,44 @@ def probability(model: Any, *, form: str, path: str, odds: bool = True) -> tuple
         )
     if not hasattr(model, "predict_proba"):
         raise UnsupportedModelError(f"{type(model).__name__} has no predict_proba")
+    wanted = {"log_odds": Response.LOG_ODDS, "probability": Response.PROBABILITY}
     for output in ("log_odds", "probability") if odds else ("probability",):
         part = _asked(model, output, form, path)
-        if part is not None and (output == "probability" or _is_log_odds(part.explains)):
+        if part is not None and part.response is wanted[output]:
             return part, output == "log_odds"
     part = log_odds(model, convert(model, form=form, path=path), path)
-    if part.explains.startswith("probability of a class"):
+    if part.response is Response.PROBABILITY:
         return part, False
     if odds:
         return part, True
     if form == "relu":
         raise relu_refusal("a probability")
-    return extended(part, Anchored(torch.sigmoid, "σ(x)"), explains="probability of a class"), False
+    sigmoid = Anchored(torch.sigmoid, "σ(x)")
+    return extended(part, sigmoid, explains="probability of a class", response=Response.PROBABILITY), False
 
 
 def log_odds(model: Any, part: Conversion, path: str) -> Conversion:
     """The log-odds whose sigmoid is ``predict_proba``, from what a converter explains; probabilities as they are."""
-    words, n = part.explains, len(part.output_names)
-    if words.startswith("probability of a class against the rest") and n > 2:
-        return extended(part, Normalized(), explains="probability of a class")
-    if words.startswith("probability of a class"):
-        return part
-    if words.startswith("log-odds of a class against the rest") and n > 2:  # p_c / Σ_k p_k
-        return extended(part, *shares_of_sigmoids(), explains="log-odds of a class")
-    if _is_log_odds(words):
-        return part
-    if words.startswith(("raw score of a class, before the softmax", "score of a class")):
-        return extended(part, Affine(-1.0), Evidence(soft=True), explains="log-odds of a class")
-    if words.startswith("raw score of a class, half"):
-        return extended(part, Affine(2.0), explains="log-odds of a class")
-    if words.startswith("decision function: weighted votes"):  # softmax of the decision function over K - 1
-        if n == 2:
+    n = len(part.output_names)
+    binary = n == 2
+    layers: list[torch.nn.Module]
+    match part.response:
+        case Response.LOG_ODDS | Response.PROBABILITY:
             return part
-        return extended(part, Affine(-1 / (n - 1)), Evidence(soft=True), explains="log-odds of a class")
-    raise _refusal(model, path, words, "predict_proba")
-
-
-def _is_log_odds(words: str) -> bool:
-    """Whether the sigmoid of what is explained is the model's own probability of a class."""
-    return words.startswith("log-odds of a class") and "nearest" not in words and "rest" not in words
+        case Response.PROBABILITY_EACH:
+            layers = [] if binary else [Normalized()]
+            return extended(part, *layers, explains="probability of a class", response=Response.PROBABILITY)
+        case Response.LOG_ODDS_EACH:
+            layers = [] if binary else shares_of_sigmoids()
+        case Response.HALF_LOG_ODDS:
+            layers = [Affine(2.0)]
+        case Response.LOGITS:
+            layers = [Affine(-1.0), Evidence(soft=True)]
+        case Response.WEIGHTED_VOTES:
+            layers = [] if binary else [Affine(-1 / (n - 1)), Evidence(soft=True)]
+        case _:
+            raise _refusal(model, path, part, "predict_proba")
+    return extended(part, *layers, explains="log-odds of a class", response=Response.LOG_ODDS)
 
 
 def shares_of_sigmoids() -> list[torch.nn.Module]:
@@ -153,26 +151,38 @@ def shares_of_sigmoids() -> list[torch.nn.Module]:
 def decision(model: Any, *, form: str, path: str) -> Conversion:
     """What a classifier's ``decision_function`` gives: (n_samples, 1) for two classes, else (n_samples, n_classes)."""
     part = _asked(model, "decision_function", form, path) or convert(model, form=form, path=path)
-    words, n = part.explains, len(part.output_names)
-    if n > 2 and form == "layers" and words.startswith("log-odds of a class"):  # scores, then a soft minimum
-        part = _asked(model, "decision_function", "fused", path) or convert(model, form="fused", path=path)
-    known = ("decision function", "log-odds of a class", "score of a class", "raw score of a class")
-    if n == 2 and words.startswith(known):
-        return second(part)
-    if form == "relu" and words.startswith(("margin of a class,", _MARGIN)):
-        raise relu_refusal("a count of votes")
-    if words == "margin of a class, of its pairwise machine":
-        return extended(part, *votes_and_scores(2), Columns([1]))
-    if words.startswith(_MARGIN) and ", in" not in words:
+    n = len(part.output_names)
+    if part.response is Response.LOG_ODDS and n > 2:  # a soft minimum over the scores, which is taken off again
+        if form == "layers":
+            part = _asked(model, "decision_function", "fused", path) or convert(model, form="fused", path=path)
+        if isinstance(part.layers[-1], Evidence):
+            return extended(shortened(part), Affine(-1.0), response=Response.LOGITS)
+    elif part.response in _DECISIONS:
+        return second(part) if n == 2 else part
+    elif part.response in (Response.PAIRWISE_DECISION, Response.PAIRWISE_SCORES):
+        if form == "relu":
+            raise relu_refusal("a count of votes")
+        if n == 2:
+            return extended(part, *votes_and_scores(2), Columns([1]))
         return extended(shortened(part), *votes_and_scores(n))
-    if _is_log_odds(words) and isinstance(part.layers[-1], Evidence):
-        return extended(shortened(part), Affine(-1.0))
-    if words.startswith(known) and not _is_log_odds(words):
-        return part
-    raise _refusal(model, path, words, "decision_function")
+    raise _refusal(model, path, part, "decision_function")
 
 
-_MARGIN = "margin of a class over its closest rival"
+def binary_score(model: Any, *, form: str, path: str, odds: bool = True) -> tuple[Conversion, Response]:
+    """A classifier's score for the second of two classes, (n_samples, 1), and which.
+
+    Its decision function; of one without, log-odds (or with ``odds=False`` the probability).
+    """
+    if hasattr(model, "decision_function"):
+        return dataclasses.replace(decision(model, form=form, path=path), link=None), Response.DECISION
+    part, is_odds = probability(model, form=form, path=path, odds=odds)
+    return dataclasses.replace(second(part), link=None), Response.LOG_ODDS if is_odds else Response.PROBABILITY
+
+
+_DECISIONS = (
+    Response.DECISION, Response.LOG_ODDS, Response.LOG_ODDS_EACH, Response.HALF_LOG_ODDS, Response.LOGITS,
+    Response.WEIGHTED_VOTES,
+)  # fmt: skip
 
 
 def votes_and_scores(n_classes: int) -> list[torch.nn.Module]:
@@ -194,21 +204,23 @@ def vote(model: Any, *, form: str, path: str) -> Conversion:
         raise relu_refusal("a vote")
     part = convert(model, form=form, path=path)
     if part.classes is None or len(part.output_names) != len(part.classes):
-        raise _refusal(model, path, part.explains, "predict")
-    n, layers = len(part.classes), list(part.layers)[:-1]
-    if part.explains == f"{_MARGIN}, of pairwise machines":  # scores decide where votes tie
-        return dataclasses.replace(part, layers=torch.nn.Sequential(*layers, *votes_and_scores(n), Winner()))
-    if part.explains.startswith(_MARGIN):
-        count = Linear(np.kron(np.eye(n), np.ones((1, n - 1))))
-        return dataclasses.replace(
-            part, layers=torch.nn.Sequential(*layers, Affine(-1.0), Step(0.0, strict=True), count, Winner())
-        )
-    return extended(part, Winner())
+        raise _refusal(model, path, part, "predict")
+    n = len(part.classes)
+    if n == 2 or part.response not in (Response.PAIRWISE, Response.PAIRWISE_DECISION, Response.PAIRWISE_SCORES):
+        return extended(part, Winner(), response=None)
+    cast: list[torch.nn.Module] = [
+        Affine(-1.0),
+        Step(0.0, strict=True),
+        Linear(np.kron(np.eye(n), np.ones((1, n - 1)))),
+    ]
+    if part.response is Response.PAIRWISE_SCORES:
+        cast = votes_and_scores(n)
+    return extended(shortened(part), *cast, Winner(), response=None)
 
 
-def certain(model: Any) -> ValueError:
+def certain(model: Any) -> UnknownOutputError:
     """What to raise where log-odds are asked for that may be infinite."""
-    return ValueError(
+    return UnknownOutputError(
         f"output='log_odds' is unknown for {type(model).__name__} of members that may be certain, such as trees; "
         "choose output='probability'"
     )
@@ -223,15 +235,13 @@ def _asked(model: Any, output: str, form: str, path: str) -> Conversion | None:
     """The converter's output of this name, if it has one."""
     try:
         return convert(model, output=output, form=form, path=path)
-    except ValueError as error:
-        if "is unknown" not in str(error):
-            raise
-    return None
+    except UnknownOutputError:
+        return None
 
 
-def _refusal(model: Any, path: str, words: str, method: str) -> UnsupportedModelError:
+def _refusal(model: Any, path: str, part: Conversion, method: str) -> UnsupportedModelError:
     where = f" (at step {path!r})" if path else ""
     return UnsupportedModelError(
-        f"{type(model).__name__}{where} is explained as {words!r}, from which its {method}, which the "
+        f"{type(model).__name__}{where} is explained as {part.explains!r}, from which its {method}, which the "
         "estimator around it needs, does not follow exactly"
     )

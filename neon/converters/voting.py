@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from scipy.special import expit
 
-from neon.converters.base import Conversion
+from neon.converters.base import Conversion, Response
 from neon.converters.meta import beside, column_names, on_arrays
 from neon.converters.registry import choose, register, within
-from neon.converters.responses import NEVER, certain, extended, predicted, probability, relu_refusal, vote
+from neon.converters.responses import NEVER, certain, decision, extended, predicted, probability, relu_refusal, vote
 from neon.converters.trees import voting as trees
-from neon.converters.trees.build import convert_trees, join
+from neon.converters.trees.build import Scores, convert_trees, join
 from neon.converters.trees.decision_trees import node_values, read_tree
 from neon.nn import Linear, TwoClass, plain_linear
 from neon.nn.mean_log_odds import MeanLogOdds
@@ -84,12 +84,17 @@ def convert_bagging(model: Any, *, output: str | None = None, form: str = "fused
         own = lambda X: np.asarray(model.predict(X), dtype=np.float64).reshape(-1, n)  # noqa: E731
         return _mean(parts, None, own, form, given)
     weights = np.ones(len(members))
-    if hasattr(model.estimators_[0], "predict_proba"):
-        choose(output, ("log_odds", "probability"), model)
+    probable = hasattr(model.estimators_[0], "predict_proba")
+    choices = ("log_odds", "probability") if probable else ("votes",)
+    if hasattr(model.estimators_[0], "decision_function"):
+        choices = (*choices, "decision_function")
+    if choose(output, choices, model) == "decision_function":
+        parts = [read(decision(member, form=form, path=where), i) for i, (where, member) in enumerate(members)]
+        return _mean_decision(model, parts, form, given)
+    if probable:
         return mean_probability(
             model, dict(members), weights, model.classes_, form=form, given=given, output=output, read=read
         )
-    choose(output, ("votes",), model)
     own = lambda X: model.predict_proba(X) * len(members)  # noqa: E731
     return _votes(dict(members), weights, model.classes_, own, form, given, read)
 
@@ -121,6 +126,7 @@ def convert_adaboost(model: Any, *, output: str | None = None, form: str = "fuse
         votes,
         layers=torch.nn.Sequential(*layers),
         explains="decision function: weighted votes for a class",
+        response=Response.WEIGHTED_VOTES,
         own=(lambda X: own(X)[:, None] * np.array([-1.0, 1.0])) if n == 2 else own,
         votes=n == 2,
     )
@@ -143,7 +149,7 @@ def convert_adaboost_regressor(
             output=np.arange(len(members)),
             precision="float32",
         )
-        together = convert_trees(joined, "", range(len(members)), model.predict, form=form)
+        together = convert_trees(joined, Scores("", None, range(len(members))), model.predict, form=form)
     else:
         parts = [
             on_arrays(predicted(member, form=form, path=within(path, f"estimators_[{i}]")), given)
@@ -153,7 +159,14 @@ def convert_adaboost_regressor(
     weights = np.asarray(model.estimator_weights_)[: len(members)]
     own = lambda X: np.asarray(model.predict(X), dtype=np.float64).reshape(-1, 1)  # noqa: E731
     words = "predicted value, that of the member which is the weighted median"
-    return extended(together, WeightedMedian(weights), explains=words, output_names=("prediction",), own=own)
+    return extended(
+        together,
+        WeightedMedian(weights),
+        explains=words,
+        response=Response.PREDICTION,
+        output_names=("prediction",),
+        own=own,
+    )
 
 
 def mean_probability(
@@ -188,15 +201,18 @@ def mean_probability(
         "own": lambda X: np.asarray(model.predict_proba(X), dtype=np.float64),
         "classes": classes,
     }
+    if odds:
+        options |= {"response": Response.LOG_ODDS, "link": expit}
     if odds and len(parts) == 1:
-        return extended(together, explains="log-odds of a class", link=expit, **options)
+        return extended(together, explains="log-odds of a class", **options)
     if odds:
         if form == "relu":
             raise relu_refusal("the log-odds of a mean probability")
         words = "log-odds of a class, of the members' mean probability"
-        return extended(together, MeanLogOdds(weights), explains=words, link=expit, **options)
+        return extended(together, MeanLogOdds(weights), explains=words, **options)
     head = Linear(np.kron(weights, np.eye(len(classes))))
-    return extended(together, head, explains="probability of a class, the members' mean", link=None, **options)
+    options |= {"response": Response.PROBABILITY, "link": None}
+    return extended(together, head, explains="probability of a class, the members' mean", **options)
 
 
 def _on_classes(part: Conversion, member: Any, classes: np.ndarray, odds: bool) -> Conversion:
@@ -249,7 +265,32 @@ def _mean(
     head = np.kron(weights / weights.sum(), np.eye(len(names)))
     layer = plain_linear(head) if form == "relu" else Linear(head)
     together = beside(parts, form=form, given=given)
-    return extended(together, layer, explains="predicted value", output_names=names, own=own, link=None)
+    response = Response.PREDICTION
+    return extended(
+        together, layer, explains="predicted value", response=response, output_names=names, own=own, link=None
+    )
+
+
+def _mean_decision(model: Any, parts: list[Conversion], form: str, given: Sequence[str]) -> Conversion:
+    """The mean of the members' decision functions."""
+    names = tuple(map(str, model.classes_))
+    binary = len(names) == 2
+
+    def own(X: Any) -> np.ndarray:
+        f = np.asarray(model.decision_function(X), dtype=np.float64)
+        return np.stack([-f, f], axis=1) if binary else f
+
+    parts = [dataclasses.replace(part, output_names=("",) if binary else names) for part in parts]
+    mean = _mean(parts, None, own, form, given)
+    mirrored = [plain_linear([[-1.0], [1.0]]) if form == "relu" else TwoClass()] if binary else []
+    return extended(
+        mean,
+        *mirrored,
+        explains="decision function in favour of a class, the members' mean",
+        response=Response.DECISION,
+        output_names=names,
+        classes=model.classes_,
+    )
 
 
 def _of_trees(member: Any) -> bool:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
 import torch
 from scipy.special import expit, logit
 
-from neon.converters.base import Conversion
+from neon.converters.base import Conversion, Response
 from neon.converters.meta import column_names, on_arrays
 from neon.converters.registry import choose, convert, register, within
 from neon.converters.responses import decision, extended, predicted, probability, relu_refusal, second
@@ -117,14 +116,14 @@ def convert_target(model: Any, *, output: str | None = None, form: str = "fused"
     if affine is not None:
         scale, shift = affine
         layer = plain_linear(np.diag(scale), shift) if form == "relu" else Affine(scale, shift)
-        return extended(part, layer, explains="predicted value", own=own)
+        return extended(part, layer, explains="predicted value", response=Response.PREDICTION, own=own)
     if output == "predict":
         if form == "relu":
             raise relu_refusal("the target's transformer")
         inverted = Featurewise(inverse, np.arange(n), "the target's transformer, inverted")
-        return extended(part, inverted, explains="predicted value", own=own)
+        return extended(part, inverted, explains="predicted value", response=Response.PREDICTION, own=own)
     words = "prediction in the space of the transformed target, of which the predicted value is an elementwise function"
-    return dataclasses.replace(part, explains=words, own=own, link=inverse)
+    return extended(part, explains=words, own=own, link=inverse)
 
 
 class _Inverse:

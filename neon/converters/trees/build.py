@@ -5,16 +5,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 
-from neon.converters.base import Conversion
+from neon.converters.base import Conversion, Response
 from neon.nn import TwoClass, plain_linear
 from neon.nn.trees import TreeEnsemble, Trees, relu_layers, tree_layers
 
-__all__ = ["Tree", "columns_of", "convert_trees", "join"]
+__all__ = ["Scores", "Tree", "columns_of", "convert_trees", "join"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,15 +109,33 @@ def join(
     )
 
 
+class Scores(NamedTuple):
+    """What a library's raw scores are.
+
+    Attributes
+    ----------
+    explains : str
+        In words.
+    response : Response, optional
+    names : sequence
+        Of the outputs.
+    classes : ndarray, optional
+        Labels for targets.
+    """
+
+    explains: str
+    response: Response | None
+    names: Sequence[Any] | np.ndarray
+    classes: np.ndarray | None = None
+
+
 def convert_trees(
     trees: Trees,
-    explains: str,
-    names: Sequence[Any],
+    scores: Scores,
     own: Callable[[np.ndarray], np.ndarray],
     *,
     form: str,
     link: Callable[[np.ndarray], np.ndarray] | None = None,
-    classes: np.ndarray | None = None,
     missing: bool = False,
     **options: Any,
 ) -> Conversion:
@@ -125,18 +143,20 @@ def convert_trees(
     layers: list[torch.nn.Module] = [TreeEnsemble(trees)]
     if form != "fused":
         layers = list(relu_layers(trees) if form == "relu" else tree_layers(trees))
-    if trees.n_outputs == 1 and len(names) == 2:
+    n_names = len(scores.names)
+    if trees.n_outputs == 1 and n_names == 2:
         layers.append(plain_linear(np.array([[-1.0], [1.0]])) if form == "relu" else TwoClass())
     return Conversion(
         torch.nn.Sequential(*layers),
-        explains,
-        tuple(map(str, names)),
-        lambda X: columns_of(own(X), trees.n_outputs, len(names)),
+        scores.explains,
+        tuple(map(str, scores.names)),
+        lambda X: columns_of(own(X), trees.n_outputs, n_names),
+        response=scores.response,
         link=link,
         composite="shapley",
         reference_composite="interventional",
         takes_reference=True,
-        classes=classes,
+        classes=scores.classes,
         thresholds=True,
         missing=missing and form != "relu",  # where NaN would spread, instead of going one way
         **options,

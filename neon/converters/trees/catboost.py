@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from neon.converters.base import Conversion
+from neon.converters.base import Conversion, Response
 from neon.converters.encoding import Encoding
 from neon.converters.registry import choose, register
-from neon.converters.trees.build import Tree, convert_trees, join
+from neon.converters.trees.build import Scores, Tree, convert_trees, join
 from neon.errors import UnsupportedModelError
 
 __all__ = ["convert_catboost"]
@@ -38,7 +38,6 @@ def convert_catboost(model: Any, *, output: str | None = None, form: str = "fuse
     names = tuple(model.feature_names_)
     numbered = names == tuple(map(str, range(len(names))))
     joined = join(trees, n_features=len(names), base=np.array(bias, dtype=np.float64), precision="float32")
-    words, outputs, classes = _outputs(model, len(bias))
     options: dict[str, Any] = {}
     if splits.hashes:
         probes = _probes(exported["oblivious_trees"], splits) if oblivious else {}
@@ -46,11 +45,9 @@ def convert_catboost(model: Any, *, output: str | None = None, form: str = "fuse
         options["encoding"] = Encoding(labels, np.arange(len(names)), names)
     return convert_trees(
         joined,
-        words,
-        outputs,
+        _outputs(model, len(bias)),
         lambda X: _raw(model, X),
         form=form,
-        classes=classes,
         missing=True,
         n_features=len(names),
         feature_names=() if numbered else names,
@@ -213,25 +210,28 @@ def _export(model: Any) -> dict[str, Any]:
         return json.loads(path.read_text())
 
 
-def _outputs(model: Any, n_outputs: int) -> tuple[str, Any, np.ndarray | None]:
-    """What the raw formula value is, the outputs' names, and labels for targets."""
+def _outputs(model: Any, n_outputs: int) -> Scores:
+    """What the raw formula value is."""
     loss = str(model.get_all_params().get("loss_function", "")).split(":")[0]
     classes = np.asarray(model.classes_)
     if len(classes) and loss != "MultiLogloss" and len(classes) == max(n_outputs, 2):
+        if n_outputs == 1 and loss in _LOG_ODDS:
+            return Scores("log-odds of a class", Response.LOG_ODDS, classes, classes)
         if n_outputs == 1:
-            return "log-odds of a class" if loss in _LOG_ODDS else "raw score of a class", classes, classes
-        words = (
-            "log-odds of a class against the rest"
-            if loss == "MultiClassOneVsAll"
-            else "raw score of a class, before the softmax"
-        )
-        return words, classes, classes
+            return Scores("raw score of a class", None, classes, classes)
+        if loss == "MultiClassOneVsAll":  # probabilities that do not add up to 1
+            return Scores("log-odds of a class against the rest", Response.LOG_ODDS, classes, classes)
+        return Scores("raw score of a class, before the softmax", Response.LOGITS, classes, classes)
     if loss.startswith("Multi") and loss != "MultiRMSE":
-        return "log-odds of a label", [f"label {i}" for i in range(n_outputs)], None
-    words = "log of the prediction" if loss in _LOG else "predicted value"
-    words = "log-odds of the prediction" if loss in _LOG_ODDS else words
-    words = "ranking score" if type(model).__name__ == "CatBoostRanker" else words
-    return words, ["prediction"] if n_outputs == 1 else [f"target {i}" for i in range(n_outputs)], None
+        return Scores("log-odds of a label", None, [f"label {i}" for i in range(n_outputs)])
+    names = ["prediction"] if n_outputs == 1 else [f"target {i}" for i in range(n_outputs)]
+    if type(model).__name__ == "CatBoostRanker":
+        return Scores("ranking score", Response.PREDICTION, names)
+    if loss in _LOG:
+        return Scores("log of the prediction", Response.LOG_PREDICTION, names)
+    if loss in _LOG_ODDS:
+        return Scores("log-odds of the prediction", Response.LOGIT_PREDICTION, names)
+    return Scores("predicted value", Response.PREDICTION, names)
 
 
 register(

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from neon.converters.base import Conversion
+from neon.converters.base import Conversion, Response
 from neon.converters.registry import choose, register
-from neon.converters.trees.build import Tree, convert_trees, join
+from neon.converters.trees.build import Scores, Tree, convert_trees, join
 
 __all__ = ["convert_forest", "convert_tree", "node_values", "read_tree", "takes_missing"]
 
@@ -67,20 +67,14 @@ def _convert(members: Any, model: Any, output: str | None, form: str) -> Convers
     several = model.n_outputs_ > 1
     if not classifies:
         names = [f"target {i}" for i in range(model.n_outputs_)] if several else ["prediction"]
-        return convert_trees(trees, "predicted value", names, model.predict, form=form, missing=missing)
+        scores = Scores("predicted value", Response.PREDICTION, names)
+        return convert_trees(trees, scores, model.predict, form=form, missing=missing)
     if several:
         names = [f"target {i}: {label}" for i, labels in enumerate(model.classes_) for label in labels]
         own = lambda X: np.concatenate(model.predict_proba(X), axis=1)  # noqa: E731
-        return convert_trees(trees, "probability of a class", names, own, form=form, missing=missing)
-    return convert_trees(
-        trees,
-        "probability of a class",
-        model.classes_,
-        model.predict_proba,
-        form=form,
-        classes=model.classes_,
-        missing=missing,
-    )
+        return convert_trees(trees, Scores("probability of a class", None, names), own, form=form, missing=missing)
+    scores = Scores("probability of a class", Response.PROBABILITY, model.classes_, model.classes_)
+    return convert_trees(trees, scores, model.predict_proba, form=form, missing=missing)
 
 
 _KINDS = ("Classifier", "Regressor")

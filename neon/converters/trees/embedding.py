@@ -9,7 +9,7 @@ import numpy as np
 from neon.converters.base import Conversion
 from neon.converters.encoding import names_of
 from neon.converters.registry import register
-from neon.converters.trees.build import convert_trees, join
+from neon.converters.trees.build import Scores, convert_trees, join
 from neon.converters.trees.decision_trees import read_tree
 
 __all__ = ["convert_embedding"]
@@ -25,7 +25,8 @@ def convert_embedding(model: Any, *, output: str | None = None, form: str = "fus
         value[leaves, stop - len(leaves) + np.arange(len(leaves))] = 1.0
         trees.append(read_tree(member.tree_, value))
     joined = join(trees, n_features=int(model.n_features_in_), base=np.zeros(n), precision="float32")
-    return convert_trees(joined, "whether a leaf is reached", names_of(model, None, n), _Indicators(model), form=form)
+    scores = Scores("whether a leaf is reached", None, names_of(model, None, n))
+    return convert_trees(joined, scores, _Indicators(model), form=form)
 
 
 class _Indicators:

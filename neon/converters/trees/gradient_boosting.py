@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from neon.converters.base import Conversion
+from neon.converters.base import Conversion, Response
 from neon.converters.registry import choose, register
-from neon.converters.trees.build import convert_trees, join
+from neon.converters.trees.build import Scores, convert_trees, join
 from neon.converters.trees.decision_trees import read_tree
 from neon.errors import UnsupportedModelError
 
@@ -28,15 +28,18 @@ def convert_boosting(model: Any, *, output: str | None = None, form: str = "fuse
         precision="float32",
     )
     if not classifies:
-        return convert_trees(trees, "predicted value", ["prediction"], model.predict, form=form)
+        return convert_trees(
+            trees, Scores("predicted value", Response.PREDICTION, ["prediction"]), model.predict, form=form
+        )
     if n_scores > 1:
-        words = "raw score of a class, before the softmax"
+        words, response = "raw score of a class, before the softmax", Response.LOGITS
     elif model.loss == "log_loss":
-        words = "log-odds of a class"
+        words, response = "log-odds of a class", Response.LOG_ODDS
     else:
-        words = "raw score of a class, half its log-odds"
-    options: dict[str, Any] = {"classes": model.classes_, "votes": n_scores == 1}  # at 0, the second class wins
-    return convert_trees(trees, words, model.classes_, model.decision_function, form=form, **options)
+        words, response = "raw score of a class, half its log-odds", Response.HALF_LOG_ODDS
+    scores = Scores(words, response, model.classes_, model.classes_)
+    votes = n_scores == 1  # at 0, the second class wins
+    return convert_trees(trees, scores, model.decision_function, form=form, votes=votes)
 
 
 def _start(model: Any) -> np.ndarray:

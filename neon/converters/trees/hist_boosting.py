@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from neon.converters.base import Conversion
+from neon.converters.base import Conversion, Response
 from neon.converters.encoding import Encoding
 from neon.converters.registry import choose, register
-from neon.converters.trees.build import Tree, convert_trees, join
+from neon.converters.trees.build import Scores, Tree, convert_trees, join
 
 __all__ = ["convert_hist_boosting"]
 
@@ -29,12 +29,17 @@ def convert_hist_boosting(model: Any, *, output: str | None = None, form: str = 
     if not classifies:
         link = model._loss.link
         logarithmic = type(link).__name__ == "LogLink"
-        words = "log of the predicted mean" if logarithmic else "predicted value"
+        scores = Scores("predicted value", Response.PREDICTION, ["prediction"])
+        if logarithmic:
+            scores = Scores("log of the predicted mean", Response.LOG_PREDICTION, ["prediction"])
         inverse = link.inverse if logarithmic else None
-        return convert_trees(trees, words, ["prediction"], model.predict, link=inverse, **options)
-    words = "log-odds of a class" if n_scores == 1 else "raw score of a class, before the softmax"
-    options |= {"classes": model.classes_, "votes": n_scores == 1}  # at 0, the second class wins
-    return convert_trees(trees, words, model.classes_, model.decision_function, **options)
+        return convert_trees(trees, scores, model.predict, link=inverse, **options)
+    words, response = "log-odds of a class", Response.LOG_ODDS
+    if n_scores > 1:
+        words, response = "raw score of a class, before the softmax", Response.LOGITS
+    scores = Scores(words, response, model.classes_, model.classes_)
+    votes = n_scores == 1  # at 0, the second class wins
+    return convert_trees(trees, scores, model.decision_function, votes=votes, **options)
 
 
 def _read(tree: Any) -> Tree:

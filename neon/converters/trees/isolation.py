@@ -12,7 +12,7 @@ import numpy as np
 
 from neon.converters.base import Conversion
 from neon.converters.registry import choose, register
-from neon.converters.trees.build import Tree, convert_trees, join
+from neon.converters.trees.build import Scores, Tree, convert_trees, join
 from neon.converters.trees.decision_trees import read_tree
 
 __all__ = ["convert_isolation", "expected_depth"]
@@ -39,10 +39,12 @@ def convert_isolation(model: Any, *, output: str | None = None, form: str = "fus
         base=base,
         precision="float32",
     )
+    words = (
+        "outlierness: by how many splits sooner than the decision threshold the row is isolated, above 0 for outliers"
+    )
     return convert_trees(
         trees,
-        "outlierness: by how many splits sooner than the decision threshold the row is isolated, above 0 for outliers",
-        ["outlierness"],
+        Scores(words, None, ["outlierness"]),
         lambda X: psi * np.log2(-model.score_samples(X)) + base,
         form=form,
         missing=True,

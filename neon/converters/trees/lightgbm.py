@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from neon.converters.base import Conversion
+from neon.converters.base import Conversion, Response
 from neon.converters.registry import choose, register
-from neon.converters.trees.build import Tree, convert_trees, join
+from neon.converters.trees.build import Scores, Tree, convert_trees, join
 from neon.converters.trees.columns import Columns, has_labels
 from neon.errors import UnsupportedModelError
 
@@ -62,14 +62,11 @@ def _convert(booster: Any, classes: np.ndarray | None, form: str) -> Conversion:
             X.to_numpy() if hasattr(X, "columns") and not has_labels(X) else X, raw_score=True
         )
 
-    words, outputs, targets = _outputs(about.get("objective", "custom").split(" "), n_outputs, classes)
     return convert_trees(
         trees,
-        words,
-        outputs,
+        _outputs(about.get("objective", "custom").split(" "), n_outputs, classes),
         own,
         form=form,
-        classes=targets,
         missing=True,
         n_features=n_features,
         feature_names=() if names == tuple(f"Column_{i}" for i in range(n_features)) else names,
@@ -129,25 +126,33 @@ def _array(fields: dict[str, str], name: str, kind: type = np.int64) -> np.ndarr
     return np.array(fields.get(name, "").split(), dtype=kind)
 
 
-def _outputs(objective: list[str], n_outputs: int, classes: np.ndarray | None) -> tuple[str, Any, np.ndarray | None]:
-    """What the raw score is, the outputs' names, and labels for targets."""
+def _outputs(objective: list[str], n_outputs: int, classes: np.ndarray | None) -> Scores:
+    """What the raw score is."""
     name = objective[0]
     if n_outputs > 1:
         labels = np.arange(n_outputs) if classes is None else classes
-        known = {"multiclassova": "log-odds of a class against the rest", "multiclass": "raw score, before the softmax"}
-        return known.get(name, "raw score of a class"), labels, labels
+        words, response = "raw score of a class", None
+        if name == "multiclass":
+            words, response = "raw score of a class, before the softmax", Response.LOGITS
+        elif name == "multiclassova" and "sigmoid:1" in objective:  # probabilities that do not add up to 1
+            words, response = "log-odds of a class against the rest", Response.LOG_ODDS
+        return Scores(words, response, labels, labels)
     if name == "binary" or classes is not None:
         labels = np.arange(2) if classes is None else classes
-        return "log-odds of a class" if "sigmoid:1" in objective else "raw score of a class", labels, labels
+        if "sigmoid:1" in objective:
+            return Scores("log-odds of a class", Response.LOG_ODDS, labels, labels)
+        return Scores("raw score of a class", None, labels, labels)
+    names = ["prediction"]
     if name in _LOG:
-        words = "log of the prediction"
-    elif name.startswith("cross_entropy"):
-        words = "log-odds of the prediction" if name == "cross_entropy" else "raw score"
-    elif name in ("lambdarank", "rank_xendcg"):
-        words = "ranking score"
-    else:
-        words = "signed square root of the predicted value" if "sqrt" in objective else "predicted value"
-    return words, ["prediction"], None
+        return Scores("log of the prediction", Response.LOG_PREDICTION, names)
+    if name == "cross_entropy":
+        return Scores("log-odds of the prediction", Response.LOGIT_PREDICTION, names)
+    if name.startswith("cross_entropy"):
+        return Scores("raw score", None, names)
+    if "sqrt" in objective:
+        return Scores("signed square root of the predicted value", None, names)
+    ranks = name in ("lambdarank", "rank_xendcg")
+    return Scores("ranking score" if ranks else "predicted value", Response.PREDICTION, names)
 
 
 _MODELS = ("LGBMClassifier", "LGBMRegressor", "LGBMRanker")

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from neon.converters.base import Conversion
+from neon.converters.base import Conversion, Response
 from neon.converters.registry import choose
-from neon.converters.trees.build import Tree, convert_trees, join
+from neon.converters.trees.build import Scores, Tree, convert_trees, join
 from neon.converters.trees.decision_trees import node_values, read_tree
 from neon.errors import UnsupportedModelError
 
@@ -25,10 +25,11 @@ def convert_bagging(model: Any, *, output: str | None = None, form: str = "fused
     joined = join(trees, n_features=model.n_features_in_, base=np.zeros(n_values), precision="float32")
     missing = bool(model.__sklearn_tags__().input_tags.allow_nan)
     if classifies:
-        names, words, own = model.classes_, "probability of a class", model.predict_proba
-        return convert_trees(joined, words, names, own, form=form, classes=model.classes_, missing=missing)
+        scores = Scores("probability of a class", Response.PROBABILITY, model.classes_, model.classes_)
+        return convert_trees(joined, scores, model.predict_proba, form=form, missing=missing)
     names = ["prediction"] if n_values == 1 else [f"target {i}" for i in range(n_values)]
-    return convert_trees(joined, "predicted value", names, model.predict, form=form, missing=missing)
+    scores = Scores("predicted value", Response.PREDICTION, names)
+    return convert_trees(joined, scores, model.predict, form=form, missing=missing)
 
 
 def convert_adaboost(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
@@ -48,7 +49,8 @@ def convert_adaboost(model: Any, *, output: str | None = None, form: str = "fuse
         trees.append(read_tree(member.tree_, votes[:, 1:] - votes[:, :1] if n_classes == 2 else votes))
     joined = join(trees, n_features=model.n_features_in_, base=np.zeros(trees[0].value.shape[1]), precision="float32")
     words = "decision function: weighted votes for a class"
-    return convert_trees(joined, words, model.classes_, model.decision_function, form=form, classes=model.classes_)
+    scores = Scores(words, Response.WEIGHTED_VOTES, model.classes_, model.classes_)
+    return convert_trees(joined, scores, model.decision_function, form=form)
 
 
 def _members(model: Any, columns: np.ndarray, scale: float, n_classes: int | None) -> Iterator[Tree]:

@@ -9,15 +9,14 @@ from __future__ import annotations
 import itertools
 import json
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
-from neon.converters.base import Conversion
+from neon.converters.base import Conversion, Response
 from neon.converters.registry import choose, register
-from neon.converters.trees.build import Tree, columns_of, convert_trees, join
+from neon.converters.trees.build import Scores, Tree, columns_of, convert_trees, join
 from neon.converters.trees.columns import Columns, has_labels
 from neon.errors import UnsupportedModelError
 from neon.nn import Linear, TwoClass, plain_linear
@@ -49,7 +48,7 @@ def _convert(
     objective = learner["objective"]["name"]
     n_features = booster.num_features()
     base = _base_margin(learner)
-    words, names, labels = _outputs(objective, len(base), classes)
+    scores = _outputs(objective, len(base), classes)
     linear = learner["gradient_booster"]["name"] == "gblinear"
     columns = Columns(
         _labels(learner), low=missing, high=missing, single=True, sparse_missing=True, fill=0.0 if linear else np.nan
@@ -63,10 +62,10 @@ def _convert(
         "encoding": columns.encoding(given or [f"feature {i}" for i in range(n_features)]),
     }
     if linear:
-        return _linear(learner, base[:1].repeat(len(base)), words, names, labels, own, form, options)
+        return _linear(learner, base[:1].repeat(len(base)), scores, own, form, options)
     trees, output = _read(learner["gradient_booster"], rounds)
     joined = join(trees, n_features=n_features, base=base, output=output, strict=True, precision="float32")
-    return convert_trees(joined, words, names, own, form=form, classes=labels, **options)
+    return convert_trees(joined, scores, own, form=form, **options)
 
 
 class _Margin:
@@ -150,20 +149,24 @@ def _base_margin(learner: dict[str, Any]) -> np.ndarray:
     return np.broadcast_to(base, (n_outputs,)).astype(np.float64)
 
 
-def _outputs(objective: str, n_outputs: int, classes: np.ndarray | None) -> tuple[str, Any, np.ndarray | None]:
-    """What the margin is, the outputs' names, and labels for targets."""
+def _outputs(objective: str, n_outputs: int, classes: np.ndarray | None) -> Scores:
+    """What the margin is."""
     if objective.startswith("multi:"):
         labels = np.arange(n_outputs) if classes is None else classes
-        return "raw score of a class, before the softmax", labels, labels
+        return Scores("raw score of a class, before the softmax", Response.LOGITS, labels, labels)
     if objective.startswith("binary:") and n_outputs == 1:
         labels = np.arange(2) if classes is None else classes
-        return "margin of a class" if objective == "binary:hinge" else "log-odds of a class", labels, labels
+        if objective == "binary:hinge":
+            return Scores("margin of a class", None, labels, labels)
+        return Scores("log-odds of a class", Response.LOG_ODDS, labels, labels)
     if objective.startswith("binary:"):
-        return "log-odds of a label", [f"label {i}" for i in range(n_outputs)], None
-    words = "ranking score" if objective.startswith("rank:") else "predicted value"
-    words = "log of the prediction" if objective in _LOG else words
-    words = "log-odds of the predicted value" if objective in _LOGIT else words
-    return words, ["prediction"] if n_outputs == 1 else [f"target {i}" for i in range(n_outputs)], None
+        return Scores("log-odds of a label", None, [f"label {i}" for i in range(n_outputs)])
+    names = ["prediction"] if n_outputs == 1 else [f"target {i}" for i in range(n_outputs)]
+    if objective in _LOGIT:
+        return Scores("log-odds of the predicted value", Response.LOGIT_PREDICTION, names)
+    if objective in _LOG:
+        return Scores("log of the prediction", Response.LOG_PREDICTION, names)
+    return Scores("ranking score" if objective.startswith("rank:") else "predicted value", Response.PREDICTION, names)
 
 
 def _labels(learner: dict[str, Any]) -> dict[int, list[Any] | None]:
@@ -188,9 +191,7 @@ def _labels(learner: dict[str, Any]) -> dict[int, list[Any] | None]:
 def _linear(
     learner: dict[str, Any],
     base: np.ndarray,
-    words: str,
-    names: Sequence[Any],
-    labels: np.ndarray | None,
+    scores: Scores,
     own: _Margin,
     form: str,
     options: dict[str, Any],
@@ -199,15 +200,17 @@ def _linear(
     held = np.asarray(learner["gradient_booster"]["model"]["weights"], dtype=np.float32).reshape(-1, len(base))
     weight, bias = held[:-1].T.astype(np.float64), held[-1] + base
     layers: list[torch.nn.Module] = [plain_linear(weight, bias) if form == "relu" else Linear(weight, bias)]
-    if len(names) == 2 and len(base) == 1:
+    n_names = len(scores.names)
+    if n_names == 2 and len(base) == 1:
         layers.append(plain_linear(np.array([[-1.0], [1.0]])) if form == "relu" else TwoClass())
     return Conversion(
         torch.nn.Sequential(*layers),
-        words,
-        tuple(map(str, names)),
-        lambda X: columns_of(own(X), len(base), len(names)),
+        scores.explains,
+        tuple(map(str, scores.names)),
+        lambda X: columns_of(own(X), len(base), n_names),
+        response=scores.response,
         takes_reference=True,
-        classes=labels,
+        classes=scores.classes,
         **options,
     )
 
