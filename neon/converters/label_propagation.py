@@ -27,7 +27,7 @@ def convert_label_propagation(model: Any, *, output: str | None = None, form: st
     the neighbours taken as given.
     """
     knn = model.kernel == "knn"
-    choose(output, ("margin" if knn else "log_odds",), model)
+    output = choose(output, ("margin", "probability") if knn else ("log_odds",), model)
     if form == "relu":
         raise ValueError(f"a {model.kernel} kernel is not piecewise linear: there is no exact ReLU form")
     if model.kernel not in ("rbf", "knn"):
@@ -37,15 +37,18 @@ def convert_label_propagation(model: Any, *, output: str | None = None, form: st
     if len(classes) < 2:
         raise ValueError(f"{type(model).__name__} of one class has no competitor: there is no evidence to explain")
     distance = DistanceLayers(points) if form == "layers" else SquaredDistance(points)
+    response = None if output == "margin" else Response.PROBABILITY if knn else Response.LOG_ODDS
     if knn:
-        layers = [distance, NeighborMean(labels, n_neighbors=model.n_neighbors), *share_margin(len(classes))]
-        words = (
-            "how much larger a class's share of the labels of the nearest points is than its closest rival's; the "
-            "neighbour set is taken as given"
-        )
+        layers = [distance, NeighborMean(labels, n_neighbors=model.n_neighbors)]
+        words = "a class's share of the labels of the nearest points"
+        if output == "margin":
+            layers += share_margin(len(classes))
+            words = f"how much larger {words} is than its closest rival's"
+        words = f"{words}; the neighbour set is taken as given"
 
         def own(X: np.ndarray) -> np.ndarray:
-            return contrast(-labels[untouched(model)._get_kernel(model.X_, X)].mean(1))
+            shares = labels[untouched(model)._get_kernel(model.X_, X)].mean(1)
+            return contrast(-shares) if output == "margin" else shares
     else:
         gamma, words = float(model.gamma), "log-odds of a class"
         layers = [distance, *_log_sums(labels.T, gamma, form), Affine(-1.0), Evidence(soft=True)]
@@ -60,9 +63,9 @@ def convert_label_propagation(model: Any, *, output: str | None = None, form: st
         words,
         tuple(map(str, classes)),
         own,
-        response=None if knn else Response.LOG_ODDS,
+        response=response,
         classes=classes,
-        votes=knn,
+        votes=output == "margin",
     )
 
 

@@ -85,16 +85,21 @@ def convert_bagging(model: Any, *, output: str | None = None, form: str = "fused
         return _mean(parts, None, own, form, given)
     weights = np.ones(len(members))
     probable = hasattr(model.estimators_[0], "predict_proba")
-    choices = ("log_odds", "probability") if probable else ("votes",)
+    choices = ("log_odds", "probability") if probable else ("votes", "probability")
     if hasattr(model.estimators_[0], "decision_function"):
         choices = (*choices, "decision_function")
-    if choose(output, choices, model) == "decision_function":
+    asked, output = output, choose(output, choices, model)
+    if output == "decision_function":
         parts = [read(decision(member, form=form, path=where), i) for i, (where, member) in enumerate(members)]
         return _mean_decision(model, parts, form, given)
     if probable:
         return mean_probability(
-            model, dict(members), weights, model.classes_, form=form, given=given, output=output, read=read
+            model, dict(members), weights, model.classes_, form=form, given=given, output=asked, read=read
         )
+    if output == "probability":
+        shares = _votes(dict(members), weights / len(members), model.classes_, model.predict_proba, form, given, read)
+        words = "probability of a class, its share of the votes"
+        return dataclasses.replace(shares, explains=words, response=Response.PROBABILITY)
     own = lambda X: model.predict_proba(X) * len(members)  # noqa: E731
     return _votes(dict(members), weights, model.classes_, own, form, given, read)
 

@@ -42,11 +42,14 @@ def convert_self_training(model: Any, *, output: str | None = None, form: str = 
 def convert_threshold(model: Any, *, output: str | None = None, form: str = "fused", path: str = "") -> Conversion:
     """The margin of the score over the threshold, ``±(f - t)``: above 0 for the class that is predicted.
 
-    Of probabilities, where the estimator has log-odds f, over the log-odds of the threshold.
+    Of probabilities, where the estimator has log-odds f, over the log-odds of the threshold. Other outputs are those
+    of the estimator inside, which no threshold changes.
     """
-    choose(output, ("margin",), model)
     inner = getattr(model, "estimator_", model.estimator)
     path = within(path, "estimator_")
+    if output in ("log_odds", "probability", "decision_function"):
+        return convert(inner, output=output, form=form, path=path)
+    choose(output, ("margin", "log_odds", "probability", "decision_function"), model)
     methods = ["predict_proba", "decision_function"] if model.response_method == "auto" else [model.response_method]
     method = next(method for method in methods if hasattr(inner, method))
     odds = False

@@ -76,6 +76,10 @@ def cases() -> dict[str, Case]:
         found[f"SVR-{kernel}"] = (scaled(svm.SVR(kernel=kernel)), diabetes)
         found[f"NuSVR-{kernel}"] = (scaled(svm.NuSVR(kernel=kernel)), diabetes)
         found[f"OneClassSVM-{kernel}"] = (scaled(svm.OneClassSVM(kernel=kernel, gamma=0.1)), wine)
+    found["SVC-multi-rbf-ties"] = (scaled(svm.SVC(break_ties=True)), wine)
+    found["SVC-multi-rbf-pairs"] = (scaled(svm.SVC(decision_function_shape="ovo")), wine)
+    found["SGDClassifier-probable"] = (scaled(linear_model.SGDClassifier(loss="log_loss", random_state=0)), cancer)
+    found["SGDClassifier-probable-multi"] = (scaled(linear_model.SGDClassifier(loss="log_loss", random_state=0)), wine)
     for kernel in ("gaussian", "exponential", "epanechnikov", "tophat", "linear", "cosine"):
         found[f"KernelDensity-{kernel}"] = (scaled(KernelDensity(kernel=kernel, bandwidth=2.5)), wine)
     found["KMeans"] = (scaled(KMeans(4, n_init=1)), wine)

@@ -121,6 +121,22 @@ def votes(two: Data, three: Data) -> dict[str, Case]:
         "BaggingClassifier-votes": Case(
             ensemble.BaggingClassifier(scaled(LinearSVC()), max_samples=0.3, **random), *three
         ),
+        "BaggingClassifier-shares": Case(
+            ensemble.BaggingClassifier(scaled(LinearSVC()), max_samples=0.3, **random),
+            *three,
+            options={"output": "probability"},
+        ),
+        "BaggingClassifier-decision": Case(
+            ensemble.BaggingClassifier(logistic(), **random),
+            *three,
+            relu=True,
+            options={"output": "decision_function"},
+        ),
+        "BaggingClassifier-decision-binary": Case(
+            ensemble.BaggingClassifier(scaled(SVC()), **random),
+            *two,
+            options={"output": "decision_function"},
+        ),
         "BaggingClassifier-tree": Case(ensemble.BaggingClassifier(tree, max_features=0.5, **random), *three, relu=True),
         "BaggingRegressor": Case(ensemble.BaggingRegressor(scaled(SVR()), max_features=0.4, **random), X, y),
         "AdaBoostClassifier": Case(

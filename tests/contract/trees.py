@@ -55,12 +55,16 @@ def cases() -> dict[str, Case]:
     if importlib.util.find_spec("lightgbm"):
         from lightgbm import LGBMClassifier, LGBMRegressor
 
+        each = LGBMClassifier(n_estimators=8, verbose=-1, objective="multiclassova")
+        found["LGBMClassifier-each"] = Case(each, wine, labels, relu=True)
         found["LGBMClassifier"] = Case(LGBMClassifier(n_estimators=8, verbose=-1), wine, labels, relu=True)
         found["LGBMRegressor"] = Case(LGBMRegressor(n_estimators=8, verbose=-1), rows, values, relu=True)
     if importlib.util.find_spec("catboost"):
         from catboost import CatBoostClassifier, CatBoostRegressor
 
         quiet: dict[str, Any] = {"iterations": 8, "depth": 4, "verbose": 0, "allow_writing_files": False}
+        each = CatBoostClassifier(**quiet, loss_function="MultiClassOneVsAll")
+        found["CatBoostClassifier-each"] = Case(each, wine, labels, relu=True)
         found["CatBoostClassifier"] = Case(CatBoostClassifier(**quiet), wine, labels, relu=True)
         found["CatBoostRegressor"] = Case(CatBoostRegressor(**quiet), rows, values, relu=True)
     return found
