@@ -10,13 +10,16 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.cluster import KMeans
+from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_wine
+from sklearn.decomposition import PCA
 from sklearn.ensemble import HistGradientBoostingClassifier, VotingClassifier
 from sklearn.exceptions import NotFittedError
+from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KernelDensity
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, Normalizer, StandardScaler
 from sklearn.svm import SVC
 
 import neon
@@ -184,6 +187,39 @@ def test_errors_name_the_step() -> None:
 
 def test_repr_says_what_is_explained(logistic: Any) -> None:
     assert repr(neon.Explainer(logistic)) == "Explainer(Pipeline, composite='neon', explains='log-odds of a class')"
+
+
+@pytest.mark.parametrize(
+    ("steps", "words"),
+    [
+        ([Normalizer(), Ridge()], "predicted value (the norm of a row held fixed)"),
+        ([StandardScaler(), PCA(3), Normalizer(), Ridge()], "predicted value (the norm of a row held fixed)"),
+        ([Normalizer(), PCA(3), Normalizer(), Ridge()], "predicted value (the norm of a row held fixed)"),
+        (
+            [KNNImputer(), ColumnTransformer([("", Normalizer(), [0, 1, 2])]), Ridge()],
+            "predicted value (what other columns say about a missing entry and the norm of a row held fixed)",
+        ),
+        ([SimpleImputer(), Normalizer()], "columns of Normalizer (the norm of a row held fixed)"),
+        ([SimpleImputer(), PCA(3), Ridge()], "predicted value"),
+    ],
+)
+def test_what_encoders_hold_fixed_is_said_once(steps: list[Any], words: str) -> None:
+    model = make_pipeline(*steps).fit(X.to_numpy(), Y)
+    assert neon.explain(model, X.to_numpy()[:3], 0).explains == words
+
+
+def with_ones(rows: Any) -> np.ndarray:
+    return np.column_stack([rows, np.ones(len(rows))])
+
+
+def test_a_column_made_from_none_is_a_residual() -> None:
+    neon.converters.register_encoder(with_ones, source=lambda _: np.append(np.arange(X.shape[1]), -1))
+    model = make_pipeline(FunctionTransformer(with_ones), Ridge(fit_intercept=False)).fit(X.to_numpy(), Y)
+    explanation = neon.explain(model, X.to_numpy())
+    *weights, last = model[-1].coef_
+    assert abs(last) > 1e-3
+    np.testing.assert_allclose(explanation.values, X * weights, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(explanation.residuals["constant"], last, rtol=1e-9)
 
 
 def test_single_precision_is_close(logistic: Any, svc: Any) -> None:

@@ -10,8 +10,11 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
+from neon.converters.base import Conversion
+from neon.converters.encoding import Encoding
 from neon.converters.intake import Intake, take
 from neon.converters.registry import convert, takes_data
+from neon.nn import Featurewise
 
 __all__ = ["Network", "neuralize"]
 
@@ -23,7 +26,7 @@ class Network(torch.nn.Module):
     ----------
     layers : torch.nn.Sequential
     explains : str
-        The explained scalar, in words.
+        The explained scalar, in words, with what is held fixed.
     output_names, feature_names : tuple of str
         ``feature_names`` is None where the model was fitted without.
     intake : Intake
@@ -39,7 +42,7 @@ class Network(torch.nn.Module):
         conversion = convert(model, output=output, form=form, data=data)
         self.model, self.output, self.data = model, output, data
         self.layers = conversion.layers
-        self.explains = conversion.explains
+        self.explains = _with_states(conversion)
         self.output_names = conversion.output_names
         self.classes = conversion.classes
         self.composite, self.reference_composite = conversion.composite, conversion.reference_composite
@@ -127,6 +130,15 @@ class Network(torch.nn.Module):
         return f"explains: {self.explains}\nform: {self.form}, outputs: {', '.join(self.output_names[:6])}" + (
             ", ..." if len(self.output_names) > 6 else ""
         )
+
+
+def _with_states(conversion: Conversion) -> str:
+    """What is explained, and what the encoders before the layers and among them hold fixed."""
+    among = (layer.function for layer in conversion.layers.modules() if isinstance(layer, Featurewise))
+    encodings = [encoding for encoding in (conversion.encoding, *among) if isinstance(encoding, Encoding)]
+    states = dict.fromkeys(state for encoding in encodings for state in encoding.states)
+    unsaid = " and ".join(state for state in states if state not in conversion.explains)
+    return conversion.explains + (f" ({unsaid} held fixed)" if unsaid else "")
 
 
 def neuralize(model: Any, *, output: str | None = None, form: str = "fused", reference: Any = None) -> Network:

@@ -1,0 +1,61 @@
+"""What explaining one chunk of rows after the other found, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+__all__ = ["Chunk", "Collected"]
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """The parts of an explanation of a few rows.
+
+    Attributes
+    ----------
+    values : Tensor (n_rows, *input_shape[, n_outputs])
+    base, prediction : Tensor (n_rows[, n_outputs])
+    residuals : mapping of str to Tensor (n_rows[, n_outputs])
+    target : Tensor of int (n_rows,), or None where every output is explained
+    n_outputs : int, or None where a callable chose what is explained
+    interactions : Tensor (n_rows, n_features, n_features[, n_outputs]), optional
+    """
+
+    values: Tensor
+    base: Tensor
+    prediction: Tensor
+    residuals: Mapping[str, Tensor]
+    target: Tensor | None
+    n_outputs: int | None = None
+    interactions: Tensor | None = None
+
+
+class Collected:
+    """Chunks written into arrays that are allocated once; fresh memory costs more than the arithmetic."""
+
+    def __init__(self, n_rows: int) -> None:
+        self.n_rows = n_rows
+        self.parts: dict[str, np.ndarray] = {}
+        self.residuals: dict[str, np.ndarray] = {}
+        self.n_outputs: int | None = None
+
+    def add(self, start: int, chunk: Chunk) -> None:
+        """Take the chunk whose first row is ``start``."""
+        for name in ("values", "base", "prediction", "target", "interactions"):
+            part = getattr(chunk, name)
+            if part is not None:
+                self._write(self.parts, name, start, part)
+        for name, amount in chunk.residuals.items():
+            self._write(self.residuals, name, start, amount)
+        self.n_outputs = chunk.n_outputs
+
+    def _write(self, arrays: dict[str, np.ndarray], name: str, start: int, tensor: Tensor) -> None:
+        if name not in arrays:
+            dtype = np.float64 if tensor.is_floating_point() else np.int64
+            arrays[name] = np.zeros((self.n_rows, *tensor.shape[1:]), dtype)
+        torch.from_numpy(arrays[name][start : start + len(tensor)]).copy_(tensor)

@@ -1,0 +1,63 @@
+"""Reference rows: what "no evidence" looks like to a model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+
+from neon.converters import Network
+from neon.explaining.placement import as_array
+from neon.lrp.composites import Composite
+
+__all__ = ["reference_rows"]
+
+
+def reference_rows(network: Network | torch.nn.Module, composite: Composite, given: Any) -> np.ndarray | None:
+    """The rows that relevance is relative to, as the network reads them (n_rows, n_encoded); None if to none.
+
+    Parameters
+    ----------
+    given : array-like (n_features,) or (n_rows, n_features), optional
+        Default: the network's own, or the origin.
+
+    Raises
+    ------
+    ValueError
+        If rows are given that neither the network nor the composite has a use for, or none where there is no default.
+    """
+    if given is None and any(rule.needs_reference for _, rule in composite.rules):
+        raise ValueError(f"composite {composite.name!r} compares with reference rows: give reference=")
+    if not (isinstance(network, Network) and network.takes_reference):
+        if given is None:
+            return None
+        raise ValueError(
+            "this model's explanation is not relative to a reference point; leave reference=None"
+            + (f" ({network.explains})" if isinstance(network, Network) else "")
+        )
+    if not composite.takes_reference:
+        if given is None:
+            return None
+        raise ValueError(
+            f"composite {composite.name!r} has no rule that is relative to a reference point; leave "
+            "reference=None, or use composite='neon' (rules.Reference in a composite of your own)"
+        )
+    if given is not None:
+        return _encoded(network, given)
+    if network.reference is not None:
+        return np.asarray(network.reference, dtype=np.float64)
+    return np.zeros((1, network.intake.n_encoded))
+
+
+def _encoded(network: Network, rows: Any) -> np.ndarray:
+    """The caller's reference rows as the network reads them."""
+    if hasattr(rows, "to_frame") and hasattr(rows, "index"):  # a Series: one row, with names
+        rows = rows.to_frame().T
+    if not hasattr(rows, "columns") and not sparse.issparse(rows):
+        rows = np.atleast_2d(np.asarray(rows))
+    numbers = network.intake.numbers(network.intake.rows(rows)[0])
+    if numbers.shape[0] == 0:
+        raise ValueError("reference has no rows")
+    return as_array(numbers)
