@@ -65,7 +65,7 @@ SAME_ROWS: dict[str, Callable[[], Any]] = {
     "list": lambda: X.to_numpy().tolist(),
     "objects": lambda: X.to_numpy().astype(object),
     "numbers as text": lambda: np.array([[repr(float(value)) for value in row] for row in X.to_numpy()], dtype=object),
-    "Fortran order": lambda: np.asfortranarray(X.to_numpy()),
+    "Fortran order": lambda: np.array(X, order="F"),
     "read-only": lambda: _read_only(X.to_numpy().copy()),
     "strided": lambda: np.repeat(X.to_numpy(), 2, axis=1)[:, ::2],
     "reversed twice": lambda: X.to_numpy()[::-1].copy()[::-1],

@@ -14,7 +14,6 @@ from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.feature_selection import SelectKBest, VarianceThreshold, f_classif
 from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.kernel_approximation import RBFSampler
-from sklearn.model_selection import KFold
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -29,11 +28,11 @@ from sklearn.preprocessing import (
     RobustScaler,
     SplineTransformer,
     StandardScaler,
-    TargetEncoder,
 )
 from sklearn.random_projection import GaussianRandomProjection
 
 import neon
+from tests.contract.preprocessing import target_encoder
 from tests.test_properties import ESTIMATORS
 
 NUMBERS, STRINGS = ["a", "b", "c", "d"], ["city", "size", "shop"]
@@ -72,7 +71,7 @@ ENCODERS = {
         min_frequency=draw(st.integers(2, 8)), handle_unknown=draw(st.sampled_from(["ignore", "infrequent_if_exist"]))
     ),
     "ordinal": lambda draw: OrdinalEncoder(),
-    "target": lambda draw: TargetEncoder(cv=KFold(2), target_type="continuous"),
+    "target": lambda draw: target_encoder(2, target_type="continuous"),
 }
 LAST = {
     "select": lambda draw: SelectKBest(f_classif, k=draw(st.integers(1, 2))),

@@ -9,7 +9,7 @@ import torch
 
 from neon.converters.base import Conversion
 from neon.converters.encoding import Transform, names_of
-from neon.converters.registry import register
+from neon.converters.registry import no_relu_form, register
 from neon.nn import Linear
 
 __all__ = ["convert_boltzmann"]
@@ -18,7 +18,7 @@ __all__ = ["convert_boltzmann"]
 def convert_boltzmann(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
     """BernoulliRBM: ``P(h = 1 | x) = σ(W x + b)``."""
     if form == "relu":
-        raise ValueError("a sigmoid is not piecewise linear: there is no exact ReLU form")
+        raise no_relu_form("a sigmoid is not piecewise linear")
     weight, bias = np.asarray(model.components_, dtype=np.float64), np.asarray(model.intercept_hidden_)
     return Conversion(
         torch.nn.Sequential(Linear(weight, bias), torch.nn.Sigmoid()),

@@ -14,8 +14,8 @@ from torch import Tensor
 from neon.converters.base import Conversion, Response
 from neon.converters.isotonic import Interpolation
 from neon.converters.meta import beside, column_names
-from neon.converters.registry import choose, register, within
-from neon.converters.responses import decision, extended, probability, relu_refusal, second
+from neon.converters.registry import choose, no_relu_form, register, within
+from neon.converters.responses import decision, extended, probability, second
 from neon.errors import UnsupportedModelError
 from neon.nn import Affine, Evidence, Linear, TwoClass, plain_linear
 from neon.nn.anchored import Anchored, anchored
@@ -46,7 +46,7 @@ def convert_calibrated(model: Any, *, output: str | None = None, form: str = "fu
         head.append(Linear(np.kron(np.ones(len(folds)) / len(folds), np.eye(width))))
     elif len(folds) > 1:
         if form == "relu":
-            raise relu_refusal("the log-odds of a mean probability")
+            raise no_relu_form("the log-odds of a mean probability is not made of Linear and ReLU alone")
         head.append(MeanLogOdds(np.ones(len(folds))))
     if len(classes) == 2:
         head.append(_two(isotonic, form))
@@ -95,10 +95,10 @@ def _calibrated(fold: Any, form: str, path: str) -> Conversion:
         if n == 2:
             return part
         if form == "relu":
-            raise relu_refusal("a sum of sigmoids")
+            raise no_relu_form("a sum of sigmoids is not made of Linear and ReLU alone")
         return extended(part, Anchored(F.logsigmoid, "log σ(x)"), Affine(-1.0), Evidence(soft=True))
     if form == "relu":
-        raise relu_refusal("isotonic calibration, whose steps are too steep for differences of ReLU,")
+        raise no_relu_form("the steps of isotonic calibration are too steep for differences of ReLU")
     steps = [_Isotonic(c.X_thresholds_, c.y_thresholds_, clipped=True) for c in fold.calibrators]
     if n == 2:
         return extended(part, *steps)
@@ -138,11 +138,11 @@ def _temperature(fold: Any, form: str, path: str, scores: bool) -> Conversion:
         if n == 2:
             part = extended(second(part), Anchored(_Difference(logs, beta), "β (log p - log (1 - p))", logs.even))
             if form == "relu":
-                raise relu_refusal("a logarithm")
+                raise no_relu_form("a logarithm is not made of Linear and ReLU alone")
             return part
         part = extended(part, Anchored(logs, "log p", logs.even))
     if form == "relu":
-        raise relu_refusal("a softmax")
+        raise no_relu_form("a softmax is not made of Linear and ReLU alone")
     return extended(part, Affine(-beta), Evidence(soft=True))
 
 

@@ -10,7 +10,7 @@ from sklearn.metrics import pairwise_distances
 
 from neon.converters.arrays import contrast
 from neon.converters.base import Conversion
-from neon.converters.registry import choose, register
+from neon.converters.registry import choose, no_relu_form, register
 from neon.errors import UnsupportedModelError
 from neon.nn import (
     Affine,
@@ -98,7 +98,7 @@ def _relu_layers(
         bias = np.array([squares[k] - squares[c] for c, k in pairs])
         return [plain_linear(weight, bias), *relu_minimum(n, n - 1)]
     if weighted:
-        raise ValueError("squared Manhattan distances are not piecewise linear: there is no exact ReLU form")
+        raise no_relu_form("squared Manhattan distances are not piecewise linear")
     eye = np.tile(np.eye(n_features), (n, 1))
     differences = plain_linear(np.concatenate([eye, -eye]), np.concatenate([-centers.ravel(), centers.ravel()]))
     total = np.tile(np.kron(np.eye(n), np.ones(n_features)), (1, 2))  # (n, 2 n n_features)

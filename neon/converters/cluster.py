@@ -14,7 +14,7 @@ from sklearn.metrics import euclidean_distances, pairwise_distances
 
 from neon.converters.arrays import contrast
 from neon.converters.base import Conversion
-from neon.converters.registry import choose, register
+from neon.converters.registry import choose, no_relu_form, register
 from neon.errors import UnsupportedModelError
 from neon.nn import (
     DistanceLayers,
@@ -67,7 +67,7 @@ convert_centers.transforms = True  # type: ignore[attr-defined]
 def distances(model: Any, centers: np.ndarray, form: str) -> Conversion:
     """What ``transform`` gives: the distance to every center."""
     if form == "relu":
-        raise ValueError("a distance is not piecewise linear: there is no exact ReLU form")
+        raise no_relu_form("a distance is not piecewise linear")
     return Conversion(
         torch.nn.Sequential(*distance_to(centers, form), Kernel(torch.sqrt, "sqrt")),
         "distances to the centers",
@@ -100,7 +100,7 @@ def nearest_layers(
     n = len(sizes)
     if form == "relu":
         if metric == "manhattan":
-            raise ValueError("there is no exact ReLU form here of differences of Manhattan distances")
+            raise no_relu_form("differences of Manhattan distances are not made of Linear and ReLU alone")
         return _relu_layers(points, sizes)
     stiffness = 1 / _expected_evidence(points, np.repeat(np.arange(n), sizes), weights, metric)
     layers = [*distance_to(points, form, metric), *group_minimum(sizes, stiffness, gated=True)]

@@ -20,7 +20,7 @@ from neon.converters.arrays import contrast
 from neon.converters.base import Conversion
 from neon.converters.cluster import refuse_single
 from neon.converters.intake import check_finite, numeric
-from neon.converters.registry import choose, register
+from neon.converters.registry import choose, no_relu_form, register
 from neon.errors import UnsupportedModelError
 from neon.nn import Affine, DistanceLayers, Evidence, LogSumExp, PairwiseDifference, PooledMinimum, SquaredDistance
 
@@ -55,7 +55,7 @@ def convert_labels(model: Any, *, output: str | None = None, form: str = "fused"
     """
     choose(output, ("evidence",), model)
     if form == "relu":
-        raise ValueError("a log-sum-exp is not piecewise linear: there is no exact ReLU form")
+        raise no_relu_form("a log-sum-exp is not piecewise linear")
     name = type(model).__name__
     if "precomputed" in (getattr(model, "metric", None), getattr(model, "affinity", None)):
         raise UnsupportedModelError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import UserList
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ import torch
 from neon.converters.arrays import unchanged
 from neon.converters.base import Conversion
 from neon.converters.encoding import Encoding, Transform, names_of
-from neon.converters.registry import convert, register, within
+from neon.converters.registry import convert, no_relu_form, register, within
 from neon.nn import Affine, Linear, SideBySide, plain_linear
 
 __all__ = ["as_linear", "convert_column_transformer", "convert_feature_union", "folded"]
@@ -26,6 +27,8 @@ def convert_column_transformer(
     given = _given(model)
     branches = []
     for name, transformer, columns in model.transformers_:
+        if isinstance(columns, UserList):  # scikit-learn 1.6: the remainder's positions, which warn when read
+            columns = columns.data
         chosen = _positions(columns, model)
         if (isinstance(transformer, str) and transformer == "drop") or not len(chosen):
             continue
@@ -124,7 +127,7 @@ def _merged(branches: Sequence[torch.nn.Sequential], sizes: Sequence[int], form:
         weight, bias = torch.block_diag(*(weight for weight, _ in maps)), torch.cat([bias for _, bias in maps])
         return torch.nn.Sequential(plain_linear(weight, bias) if form == "relu" else Linear(weight, bias))
     if form == "relu":
-        raise ValueError("networks side by side are no row of Linear and ReLU: there is no exact ReLU form")
+        raise no_relu_form("networks side by side are no row of Linear and ReLU")
     return torch.nn.Sequential(SideBySide(branches, sizes))
 
 

@@ -9,7 +9,7 @@ import torch
 from scipy import linalg
 
 from neon.converters.base import Conversion
-from neon.converters.registry import choose, register
+from neon.converters.registry import choose, no_relu_form, register
 from neon.nn import GaussianEnergy
 
 __all__ = ["convert_covariance", "convert_elliptic_envelope", "factor_of"]
@@ -43,7 +43,7 @@ def convert_elliptic_envelope(model: Any, *, output: str | None = None, form: st
 
 def _convert(energy: GaussianEnergy, explains: str, name: str, own: Any, form: str) -> Conversion:
     if form == "relu":
-        raise ValueError("a Mahalanobis distance is not piecewise linear: there is no exact ReLU form")
+        raise no_relu_form("a Mahalanobis distance is not piecewise linear")
     return Conversion(torch.nn.Sequential(energy), explains, (name,), lambda X: np.asarray(own(X)).reshape(-1, 1))
 
 

@@ -13,7 +13,7 @@ from neon.converters.arrays import contrast
 from neon.converters.base import Conversion
 from neon.converters.cluster import distance_to, nearest_layers, refuse_single
 from neon.converters.clusterings import chunked, members
-from neon.converters.registry import choose, register
+from neon.converters.registry import choose, no_relu_form, register
 from neon.errors import UnsupportedModelError
 from neon.nn import Linear, PooledMinimum
 
@@ -62,7 +62,7 @@ def convert_dbscan(model: Any, *, output: str | None = None, form: str = "fused"
 
 def _outlierness(model: Any, points: np.ndarray, metric: str, form: str) -> Conversion:
     if form == "relu":
-        raise ValueError("the distance to the nearest core sample has no exact ReLU form")
+        raise no_relu_form("the distance to the nearest core sample is not piecewise linear")
     radius = float(model.eps) ** (1 if metric == "manhattan" else 2)
     return Conversion(
         torch.nn.Sequential(

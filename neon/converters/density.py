@@ -13,7 +13,7 @@ import torch
 from scipy.special import gammaln
 
 from neon.converters.base import Conversion
-from neon.converters.registry import choose, register
+from neon.converters.registry import choose, no_relu_form, register
 from neon.errors import UnsupportedModelError
 from neon.nn import DistanceLayers, EffectiveDistance, SoftMin, SquaredDistance
 
@@ -28,7 +28,7 @@ def convert_kde(model: Any, *, output: str | None = None, form: str = "fused") -
     """
     choose(output, ("outlierness",), model)
     if form == "relu":
-        raise ValueError("a log-sum-exp is not piecewise linear: there is no exact ReLU form")
+        raise no_relu_form("a log-sum-exp is not piecewise linear")
     if model.metric != "euclidean":
         raise UnsupportedModelError(f"KernelDensity with metric={model.metric!r}; the converter takes 'euclidean'")
     points = np.asarray(model.tree_.data)

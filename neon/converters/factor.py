@@ -10,7 +10,7 @@ from sklearn.decomposition import FactorAnalysis, FastICA
 
 from neon.converters.base import Conversion
 from neon.converters.covariance import factor_of
-from neon.converters.registry import choose, register
+from neon.converters.registry import choose, no_relu_form, register
 from neon.nn import GaussianEnergy, Linear, plain_linear
 
 __all__ = ["convert_factor_analysis", "outlierness", "reconstruction_error"]
@@ -37,7 +37,7 @@ def reconstruction_error(model: Any, form: str = "fused") -> Conversion:
     that is ``δ_i (x - x̂)_i``. A feature that the other features' factors explain too well has negative relevance.
     """
     if form == "relu":
-        raise ValueError("a reconstruction error is not piecewise linear: there is no exact ReLU form")
+        raise no_relu_form("a reconstruction error is not piecewise linear")
     to_factors, back = _maps(model)
     residual = np.eye(back.shape[0]) - back @ to_factors
 
@@ -58,7 +58,7 @@ def reconstruction_error(model: Any, form: str = "fused") -> Conversion:
 def outlierness(model: Any, form: str = "fused") -> Conversion:
     """``(x - μ)ᵀ Λ (x - μ) / 2``: the negative log density of PCA or FactorAnalysis up to a constant, ≥ 0."""
     if form == "relu":
-        raise ValueError("a log density is not piecewise linear: there is no exact ReLU form")
+        raise no_relu_form("a log density is not piecewise linear")
     if not hasattr(model, "score_samples"):
         raise ValueError(f'{type(model).__name__} has no density; use output="reconstruction_error"')
     mean, factor = _mean(model), factor_of(model.get_precision())

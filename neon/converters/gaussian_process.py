@@ -14,7 +14,7 @@ import torch
 from neon.converters.arrays import versus
 from neon.converters.base import Conversion, Response
 from neon.converters.kernel_algebra import has_distance, kernel_layers, parse
-from neon.converters.registry import choose, register
+from neon.converters.registry import choose, no_relu_form, register
 from neon.nn import Linear, PooledMinimum, TwoClass
 from neon.nn.in_parallel import InParallel
 
@@ -62,7 +62,8 @@ def convert_classifier(model: Any, *, output: str | None = None, form: str = "fu
     layers, reference = _latent_layers(machines, form)
 
     def own(X: np.ndarray) -> np.ndarray:
-        f = np.stack([machine.latent_mean_and_variance(X)[0] for machine in machines], axis=1)
+        # latent_mean_and_variance(X)[0], which scikit-learn 1.6 does not have
+        f = np.stack([m.kernel_(m.X_train_, X).T @ (m.y_train_ - m.pi_) for m in machines], axis=1)
         if len(classes) == 2:
             return f * [-1.0, 1.0]
         if model.multi_class == "one_vs_rest":
@@ -103,7 +104,7 @@ def _margins(n_classes: int) -> list[torch.nn.Module]:
 
 def _refuse_relu(form: str) -> None:
     if form == "relu":
-        raise ValueError("a Gaussian process is not piecewise linear: there is no exact ReLU form")
+        raise no_relu_form("a Gaussian process is not piecewise linear")
 
 
 register("sklearn.gaussian_process.GaussianProcessRegressor", by=convert_regressor)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from neon.converters.base import Conversion, Response
-from neon.converters.registry import choose, register
+from neon.converters.registry import choose, no_relu_form, register
 from neon.nn import plain_linear
 from neon.nn.basic import fixed
 from neon.nn.curve import curve
@@ -24,7 +24,7 @@ def convert_isotonic(model: Any, *, output: str | None = None, form: str = "fuse
     y = np.asarray(model.y_thresholds_, dtype=np.float64)
     clipped = model.out_of_bounds == "clip"
     if form == "relu" and not clipped:
-        raise ValueError(f"out_of_bounds={model.out_of_bounds!r} gives no value outside: there is no exact ReLU form")
+        raise no_relu_form(f"out_of_bounds={model.out_of_bounds!r} gives no value outside")
     layers = _relu_layers(x, y) if form == "relu" else [Interpolation(x, y, clipped=clipped)]
     return Conversion(
         torch.nn.Sequential(*layers),

@@ -19,7 +19,7 @@ from scipy.special import logsumexp
 
 from neon.converters.arrays import dense
 from neon.converters.base import Conversion, Response
-from neon.converters.registry import choose, register
+from neon.converters.registry import choose, no_relu_form, register
 from neon.errors import UnsupportedModelError
 from neon.lrp import composites
 from neon.lrp.rules import Hybrid
@@ -79,7 +79,7 @@ def convert_svc(model: Any, *, output: str | None = None, form: str = "fused") -
 def _log_ratio(model: Any, form: str) -> Conversion:
     """``g = log A - log B`` of every machine ``f = A - B``, explained by the hybrid rule (Bley et al. 2025)."""
     if form == "relu":
-        raise ValueError("a log-sum-exp is not piecewise linear: there is no exact ReLU form")
+        raise no_relu_form("a log-sum-exp is not piecewise linear")
     if model.kernel != "rbf":
         raise ValueError(
             'output="log_ratio" needs kernel="rbf": kernel values that are positive, to take logarithms, and functions '
@@ -170,7 +170,7 @@ def convert_one_class(model: Any, *, output: str | None = None, form: str = "fus
 def _kernel_layers(model: Any, form: str) -> list[torch.nn.Module]:
     kernel = model.kernel
     if form == "relu" and kernel in ("rbf", "poly", "sigmoid"):
-        raise ValueError(f"a {kernel} kernel is not piecewise linear: there is no exact ReLU form")
+        raise no_relu_form(f"a {kernel} kernel is not piecewise linear")
     if kernel not in ("linear", "rbf", "poly", "sigmoid"):
         raise UnsupportedModelError(
             f"{type(model).__name__} with kernel={kernel!r}; supported are linear, rbf, poly and sigmoid"

@@ -11,7 +11,7 @@ import torch
 from neon.converters.arrays import dense
 from neon.converters.base import Conversion
 from neon.converters.encoding import Transform, names_of
-from neon.converters.registry import register
+from neon.converters.registry import no_relu_form, register
 from neon.errors import UnsupportedModelError
 from neon.nn import (
     Affine,
@@ -31,7 +31,7 @@ __all__ = ["convert_count_sketch", "convert_fourier", "convert_nystroem", "conve
 def convert_fourier(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
     """RBFSampler, SkewedChi2Sampler: ``√(2/n) cos(W x + b)``, for the latter of ``log(x + c)``."""
     if form == "relu":
-        raise ValueError("a cosine is not piecewise linear: there is no exact ReLU form")
+        raise no_relu_form("a cosine is not piecewise linear")
     n = int(model.n_components)
     skewed = hasattr(model, "skewedness")
     layers: list[torch.nn.Module] = []
@@ -47,7 +47,7 @@ def convert_nystroem(model: Any, *, output: str | None = None, form: str = "fuse
     """Nystroem: kernel values at some training points, then a linear map."""
     kernel, points = model.kernel, np.asarray(dense(model.components_), dtype=np.float64)
     if form == "relu" and kernel != "linear":
-        raise ValueError(f"a {kernel} kernel is not piecewise linear: there is no exact ReLU form")
+        raise no_relu_form(f"a {kernel} kernel is not piecewise linear")
     given = {name: getattr(model, name) for name in ("gamma", "coef0", "degree")} | (model.kernel_params or {})
     gamma = 1.0 / points.shape[1] if given["gamma"] is None else float(given["gamma"])
     coef0 = 1.0 if given["coef0"] is None else float(given["coef0"])
@@ -75,7 +75,7 @@ def convert_nystroem(model: Any, *, output: str | None = None, form: str = "fuse
 def convert_count_sketch(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
     """PolynomialCountSketch: a random polynomial map, explained by integrated gradients, which are exact on it."""
     if form == "relu":
-        raise ValueError("products of features are not piecewise linear: there is no exact ReLU form")
+        raise no_relu_form("products of features are not piecewise linear")
     sketch = CountSketch(model.indexHash_, model.bitHash_, int(model.n_components), float(model.gamma), model.coef0)
     return _conversion(model, [sketch], "polynomial features")
 

@@ -10,7 +10,7 @@ import torch
 from neon.converters.arrays import dense
 from neon.converters.base import Conversion
 from neon.converters.kernel_algebra import has_distance, kernel_layers, pairwise
-from neon.converters.registry import choose, register
+from neon.converters.registry import choose, no_relu_form, register
 from neon.errors import UnsupportedModelError
 from neon.nn import Linear, plain_linear
 
@@ -35,7 +35,7 @@ def convert_kernel_pca(model: Any, *, output: str | None = None, form: str = "fu
     points = dense(model.X_fit_)
     plain = model.kernel in ("linear", "precomputed")
     if form == "relu" and not plain:
-        raise ValueError(f"a {model.kernel} kernel is not piecewise linear: there is no exact ReLU form")
+        raise no_relu_form(f"a {model.kernel} kernel is not piecewise linear")
     near = False
     layers: list[torch.nn.Module]
     if plain:

@@ -10,7 +10,7 @@ import torch
 from neon.converters.arrays import dense
 from neon.converters.base import Conversion, Response
 from neon.converters.kernel_algebra import has_distance, kernel_layers, pairwise
-from neon.converters.registry import choose, register
+from neon.converters.registry import choose, no_relu_form, register
 from neon.nn import Linear, plain_linear
 
 __all__ = ["convert_kernel_ridge"]
@@ -28,7 +28,7 @@ def convert_kernel_ridge(model: Any, *, output: str | None = None, form: str = "
     expression = pairwise(model.kernel, gamma, degree=model.degree, coef0=model.coef0)
     linear = model.kernel == "linear"
     if form == "relu" and not linear:
-        raise ValueError(f"a {model.kernel} kernel is not piecewise linear: there is no exact ReLU form")
+        raise no_relu_form(f"a {model.kernel} kernel is not piecewise linear")
     layers: list[torch.nn.Module]
     if linear and form != "layers":
         layers = [plain_linear(weight @ points) if form == "relu" else Linear(weight @ points)]

@@ -13,7 +13,7 @@ from neon.converters.arrays import contrast
 from neon.converters.base import Conversion, Response
 from neon.converters.log_odds import log_odds
 from neon.converters.neighbors import share_margin, untouched
-from neon.converters.registry import choose, register
+from neon.converters.registry import choose, no_relu_form, register
 from neon.errors import UnsupportedModelError
 from neon.nn import Affine, ClassSums, DistanceLayers, Evidence, Linear, LogSumExp, NeighborMean, SquaredDistance
 
@@ -29,7 +29,7 @@ def convert_label_propagation(model: Any, *, output: str | None = None, form: st
     knn = model.kernel == "knn"
     output = choose(output, ("margin", "probability") if knn else ("log_odds",), model)
     if form == "relu":
-        raise ValueError(f"a {model.kernel} kernel is not piecewise linear: there is no exact ReLU form")
+        raise no_relu_form(f"a {model.kernel} kernel is not piecewise linear")
     if model.kernel not in ("rbf", "knn"):
         raise UnsupportedModelError(f"{type(model).__name__} with a callable kernel; supported are 'rbf' and 'knn'")
     points, classes = np.asarray(model.X_, dtype=np.float64), model.classes_

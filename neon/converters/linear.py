@@ -10,7 +10,7 @@ from scipy.special import expit
 
 from neon.converters.arrays import dense
 from neon.converters.base import Conversion, Response
-from neon.converters.registry import choose, convert, register
+from neon.converters.registry import choose, convert, no_relu_form, register
 from neon.nn import Affine, Evidence, Linear, TwoClass, plain_linear
 
 __all__ = ["convert_classifier", "convert_glm", "convert_logistic", "convert_one_class", "convert_regressor"]
@@ -69,7 +69,7 @@ def convert_logistic(model: Any, *, output: str | None = None, form: str = "fuse
     if output == "decision_function":
         return _scores(model, "score of a class", Response.LOGITS, form)
     if form == "relu":
-        raise ValueError("log-odds of more than two classes are no piecewise linear function: no exact ReLU form")
+        raise no_relu_form("log-odds of more than two classes are no piecewise linear function")
 
     return Conversion(
         torch.nn.Sequential(Linear(model.coef_, model.intercept_), Affine(-1.0), Evidence(soft=True)),

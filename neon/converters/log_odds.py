@@ -10,6 +10,7 @@ import torch
 
 from neon.converters.base import Conversion, Response
 from neon.converters.encoding import Encoding
+from neon.converters.registry import no_relu_form
 from neon.nn import Evidence, GaussianEnergy, LinearEnergy, PairwiseDifference, SideBySide, SoftMin, plain_linear
 
 __all__ = ["convert_log_odds", "log_odds"]
@@ -86,8 +87,6 @@ def finite_log(probabilities: np.ndarray, model: Any) -> np.ndarray:
 def _difference(energy: GaussianEnergy | LinearEnergy) -> torch.nn.Linear:
     """The log-odds of two alternatives with linear scores."""
     if isinstance(energy, GaussianEnergy) or len(energy.bias) > 2:
-        raise ValueError(
-            "log-odds are piecewise linear for two alternatives with linear scores only: there is no exact ReLU form"
-        )
+        raise no_relu_form("log-odds are piecewise linear for two alternatives with linear scores only")
     bias = energy.bias if energy.shares is None else energy.bias + energy.shares.sum(1)
     return plain_linear(energy.weight - energy.weight.flip(0), bias - bias.flip(0))

@@ -15,7 +15,7 @@ from neon.converters.arrays import unchanged
 from neon.converters.base import Conversion
 from neon.converters.compose import as_linear
 from neon.converters.encoding import Encoding
-from neon.converters.responses import relu_refusal
+from neon.converters.registry import no_relu_form
 from neon.lrp.composites import Composite
 from neon.nn import Affine, Linear, SideBySide, plain_linear
 from neon.nn.in_parallel import Columns, InParallel
@@ -47,7 +47,7 @@ def beside(
         sizes = [len(e.source) for e in encodings]
         encoding = _joined(encodings)
         if form == "relu":
-            raise relu_refusal("a row of networks that each read columns of their own")
+            raise no_relu_form("networks that each read columns of their own are not made of Linear and ReLU alone")
         layers = torch.nn.Sequential(SideBySide(branches, sizes))
         reference = _joined_reference([part.reference for part in parts], sizes)
     traits = common(parts)
@@ -86,7 +86,7 @@ def _parallel(
     cuts = [_linear_start(branch) for branch in branches]
     alone = all(cut == len(branch) == 1 for cut, branch in zip(cuts, branches, strict=True))
     if form == "relu" and any(cut < len(branch) for cut, branch in zip(cuts, branches, strict=True)):
-        raise relu_refusal("a row of networks that are not all linear")
+        raise no_relu_form("a row of networks that are not all linear is not made of Linear and ReLU alone")
     fold = alone or form == "relu" or (folds and form == "fused")
     if not all(cuts) or not fold or n_columns is None:
         return torch.nn.Sequential(InParallel(branches))

@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 
 from neon.converters.base import Conversion
 from neon.converters.log_odds import convert_log_odds
-from neon.converters.registry import choose, register
+from neon.converters.registry import choose, no_relu_form, register
 from neon.nn import GaussianEnergy, LinearEnergy, SoftMin
 
 __all__ = ["convert_mixture"]
@@ -28,7 +28,7 @@ def convert_mixture(model: Any, *, output: str | None = None, form: str = "fused
     constant = np.diagonal(_joint(model, means)).copy()  # at its mean, each component's distance is 0
     if output == "outlierness":
         if form == "relu":
-            raise ValueError("a distance to Gaussians is not piecewise linear: there is no exact ReLU form")
+            raise no_relu_form("a distance to Gaussians is not piecewise linear")
         total = logsumexp(constant)
         return Conversion(
             torch.nn.Sequential(GaussianEnergy(means, _factors(model)), SoftMin(constant - total)),

@@ -9,7 +9,7 @@ import torch
 from scipy.special import expit
 
 from neon.converters.base import Conversion, Response
-from neon.converters.registry import choose, register
+from neon.converters.registry import choose, no_relu_form, register
 from neon.lrp import composites
 from neon.lrp.rules import Pass
 from neon.nn import Affine, Evidence, Linear, TwoClass, plain_linear
@@ -33,7 +33,7 @@ def convert_mlp(model: Any, *, output: str | None = None, form: str = "fused") -
     classes = getattr(model, "classes_", None)
     choose(output, ("predict",) if classes is None else ("log_odds",), model)
     if form == "relu" and model.activation not in ("relu", "identity"):
-        raise ValueError(f"activation {model.activation!r} is not piecewise linear: there is no exact ReLU form")
+        raise no_relu_form(f"activation {model.activation!r} is not piecewise linear")
     make = plain_linear if form == "relu" else Linear
     layers: list[torch.nn.Module] = []
     for i, (weight, bias) in enumerate(zip(model.coefs_, model.intercepts_, strict=True)):
@@ -43,7 +43,7 @@ def convert_mlp(model: Any, *, output: str | None = None, form: str = "fused") -
     kind = "predict" if classes is None else model.out_activation_
     if kind == "softmax":
         if form == "relu":
-            raise ValueError("log-odds of more than two classes are no piecewise linear function: no exact ReLU form")
+            raise no_relu_form("log-odds of more than two classes are no piecewise linear function")
         layers += [Affine(-1.0), Evidence(soft=True)]
     binary = kind == "logistic" and model.n_outputs_ == 1
     if binary:

@@ -15,7 +15,7 @@ from sklearn.base import is_regressor
 from neon.converters.arrays import contrast, versus
 from neon.converters.base import Conversion, Response
 from neon.converters.meta import beside, column_names, on_arrays
-from neon.converters.registry import choose, register, within
+from neon.converters.registry import choose, no_relu_form, register, within
 from neon.converters.responses import (
     NEVER,
     binary_score,
@@ -23,7 +23,6 @@ from neon.converters.responses import (
     extended,
     predicted,
     probability,
-    relu_refusal,
     second,
     shares_of_sigmoids,
 )
@@ -95,7 +94,7 @@ def _of_probabilities(model: Any, output: str, binary: bool, form: str, path: st
             f"OneVsRestClassifier: output={output!r} takes classes that exclude each other, with a machine for each"
         )
     if form == "relu" and not binary:
-        raise relu_refusal("the log-odds of normalized probabilities")
+        raise no_relu_form("the log-odds of normalized probabilities is not made of Linear and ReLU alone")
     odds = output == "log_odds"
     found = [
         probability(member, form=form, path=within(path, f"estimators_[{i}]"), odds=odds)
@@ -189,7 +188,7 @@ def convert_output_code(model: Any, *, output: str | None = None, form: str = "f
     choose(output, ("evidence",), model)
     given, codes = column_names(model), np.asarray(model.code_book_, dtype=np.float64)
     if form == "relu":
-        raise relu_refusal("a squared distance to codes")
+        raise no_relu_form("a squared distance to codes is not made of Linear and ReLU alone")
     parts, _ = _scores(model, form, path, odds=False)
     together = beside([on_arrays(part, given) for part in parts], form=form, given=given)
     n = len(codes)

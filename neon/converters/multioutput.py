@@ -10,14 +10,13 @@ from scipy.special import expit
 
 from neon.converters.base import Conversion, Response
 from neon.converters.meta import beside, column_names, common, shared_reference
-from neon.converters.registry import choose, convert, register, within
+from neon.converters.registry import choose, convert, no_relu_form, register, within
 from neon.converters.responses import (
     binary_score,
     decision,
     extended,
     predicted,
     probability,
-    relu_refusal,
     second,
     vote,
 )
@@ -89,7 +88,7 @@ def convert_chain(model: Any, *, output: str | None = None, form: str = "fused",
     regresses = not hasattr(model, "classes_")
     choose(output, ("predict",) if regresses else ("score",), model)
     if form == "relu":
-        raise relu_refusal("a chain")
+        raise no_relu_form("a chain is not made of Linear and ReLU alone")
     members, n = model.estimators_, int(model.n_features_in_)
     method = getattr(model, "chain_method_", "predict")
     scores, hands = [], []

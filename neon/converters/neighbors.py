@@ -13,7 +13,7 @@ import torch
 
 from neon.converters.arrays import contrast, dense
 from neon.converters.base import Conversion, Response
-from neon.converters.registry import choose, register
+from neon.converters.registry import choose, no_relu_form, register
 from neon.errors import UnsupportedModelError
 from neon.nn import (
     Affine,
@@ -110,6 +110,11 @@ def neighbor_distance(
         For a metric that is no Euclidean and no Manhattan distance.
     """
     metric, points = getattr(model, "effective_metric_", model.metric), dense(model._fit_X)[order]
+    if metric == "precomputed":
+        raise UnsupportedModelError(
+            f"{type(model).__name__} with metric='precomputed' sees distances and no features; fit it on the features "
+            "themselves, with metric='euclidean' or 'manhattan'"
+        )
     p = (getattr(model, "effective_metric_params_", None) or {}).get("p", 2)
     weighted = (getattr(model, "effective_metric_params_", None) or {}).get("w") is not None
     if metric == "minkowski" and not weighted:
@@ -180,7 +185,7 @@ def check_one_target(model: Any) -> None:
 
 def refuse_relu(form: str) -> None:
     if form == "relu":
-        raise ValueError("the order of neighbours is taken as given: there is no exact ReLU form")
+        raise no_relu_form("the order of neighbours is taken as given")
 
 
 register("sklearn.neighbors.RadiusNeighborsClassifier", by=convert_radius_classifier)

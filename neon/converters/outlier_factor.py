@@ -8,7 +8,7 @@ import torch
 
 from neon.converters.base import Conversion
 from neon.converters.neighbors import neighbor_distance, untouched
-from neon.converters.registry import choose, register
+from neon.converters.registry import choose, no_relu_form, register
 from neon.errors import UnsupportedModelError
 from neon.nn import LocalOutlierFactor
 
@@ -28,7 +28,7 @@ def convert_local_outlier_factor(model: Any, *, output: str | None = None, form:
         )
     choose(output, ("outlierness",), model)
     if form == "relu":
-        raise ValueError("the order of neighbours is taken as given: there is no exact ReLU form")
+        raise no_relu_form("the order of neighbours is taken as given")
     distances, root = neighbor_distance(model, form)
     k = int(model.n_neighbors_)
     factor = LocalOutlierFactor(model._distances_fit_X_[:, k - 1], model._lrd, k, root, -float(model.offset_))

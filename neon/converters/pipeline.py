@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -13,8 +13,8 @@ from sklearn.pipeline import Pipeline
 from neon.converters.base import Conversion
 from neon.converters.compose import folded
 from neon.converters.encoding import Encoding, Transform
-from neon.converters.registry import convert, register, within
-from neon.nn import Affine, Featurewise, GaussianEnergy, Linear, LinearEnergy, Projection, SquaredDistance
+from neon.converters.registry import convert, no_relu_form, register, within
+from neon.nn import Affine, Featurewise, Linear, Projection
 from neon.nn.trees import SplitUnits, TreeEnsemble
 
 __all__ = ["chain", "convert_pipeline"]
@@ -65,7 +65,7 @@ def chain(parts: list[Conversion], *, form: str = "fused") -> Conversion:
     for part in folded(parts):
         if part.encoding is not None and layers:
             if form == "relu":
-                raise ValueError(f"{part.explains} after other layers has no exact ReLU form")
+                raise no_relu_form(f"{part.explains} after other layers")
             layers.append(Featurewise(part.encoding, part.encoding.source, part.explains))
             inverses.append(None)
             widths.append(width)
@@ -134,6 +134,13 @@ def _back(inverses: list[Callable[[np.ndarray], np.ndarray] | None], rows: np.nd
     return rows
 
 
+@runtime_checkable
+class _OfDistances(Protocol):
+    """A layer that starts with distances or linear scores, and takes a linear map before it into them."""
+
+    def after(self, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.nn.Module: ...
+
+
 def _merge(layers: list[torch.nn.Module]) -> list[torch.nn.Module]:
     """A linear map before a distance becomes the distance's metric: each center then has its own root in the input.
 
@@ -142,7 +149,7 @@ def _merge(layers: list[torch.nn.Module]) -> list[torch.nn.Module]:
     merged: list[torch.nn.Module] = []
     for layer in layers:
         if (
-            isinstance(layer, SquaredDistance | GaussianEnergy | LinearEnergy)
+            isinstance(layer, _OfDistances)
             and getattr(layer, "factor", None) is None
             and merged
             and isinstance(merged[-1], Linear)

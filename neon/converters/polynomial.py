@@ -9,7 +9,7 @@ import torch
 
 from neon.converters.base import Conversion
 from neon.converters.encoding import Transform, names_of
-from neon.converters.registry import register
+from neon.converters.registry import no_relu_form, register
 from neon.nn import Monomials
 
 __all__ = ["convert_polynomial"]
@@ -18,7 +18,7 @@ __all__ = ["convert_polynomial"]
 def convert_polynomial(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
     """PolynomialFeatures: ``Π_i x_i^{e_i}``, of whose relevance feature i gets the share ``e_i / Σ e``."""
     if form == "relu":
-        raise ValueError("products of features are not piecewise linear: there is no exact ReLU form")
+        raise no_relu_form("products of features are not piecewise linear")
     powers = np.asarray(model.powers_)
     linear = np.flatnonzero(powers.sum(1) == 1)
     # Whatever the features' order, the i-th of these monomials is feature i: the way back, if they are there.

@@ -15,12 +15,6 @@ decline(
     because="it finds rows and predicts nothing; explain the model that uses them",
 )
 decline(
-    "sklearn.neighbors.KNeighborsTransformer",
-    "sklearn.neighbors.RadiusNeighborsTransformer",
-    because="its columns are training points, and which of them are near; explain the neighbors model itself on the "
-    "features, not on this graph",
-)
-decline(
     "sklearn.feature_extraction.image.PatchExtractor",
     because="it cuts images into patches, each a row of its own, and computes nothing from them",
 )

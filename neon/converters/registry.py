@@ -14,12 +14,18 @@ from neon.converters.base import Conversion
 from neon.errors import UnknownOutputError, UnsupportedModelError
 
 __all__ = [
-    "choose", "convert", "decline", "declined", "public_name", "register", "registered", "takes_data", "within",
+    "choose", "convert", "decline", "declined", "no_relu_form", "public_name", "register", "registered", "takes_data",
+    "within",
 ]  # fmt: skip
 
 Converter = Callable[..., Conversion]
 _REGISTRY: dict[str, Converter] = {}
 _DECLINED: dict[str, str] = {}
+_HOLD_NOTHING = {
+    "sklearn.pipeline.Pipeline",  # its steps are checked
+    "sklearn.feature_extraction.FeatureHasher",  # which scikit-learn 1.6 takes for not fitted, as the next one
+    "sklearn.feature_extraction.text.HashingVectorizer",
+}
 
 
 def register(*names: str | type, by: Converter) -> None:
@@ -81,7 +87,7 @@ def convert(
     for cls in type(model).__mro__:
         converter = _REGISTRY.get(public_name(cls))
         if converter is not None:
-            if hasattr(model, "fit") and public_name(cls) != "sklearn.pipeline.Pipeline":  # its steps are checked
+            if hasattr(model, "fit") and public_name(cls) not in _HOLD_NOTHING:
                 check_is_fitted(model)
             options: dict[str, Any] = {"path": path} if getattr(converter, "nests", False) else {}
             if getattr(converter, "takes_data", False):
@@ -133,6 +139,11 @@ def choose(output: str | None, choices: tuple[str, ...], model: Any) -> str:
             f"output={output!r} is unknown for {type(model).__name__}; choose from {list(choices)}"
         )
     return output
+
+
+def no_relu_form(why: str) -> ValueError:
+    """What to raise where a model is no network of Linear and ReLU alone."""
+    return ValueError(f"{why}: there is no exact ReLU form")
 
 
 def within(path: str, name: str) -> str:

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from neon.converters.base import Conversion, Response
-from neon.converters.registry import convert
+from neon.converters.registry import convert, no_relu_form
 from neon.errors import UnknownOutputError, UnsupportedModelError
 from neon.nn import Affine, Evidence, Kernel, Linear, TwoClass, plain_linear
 from neon.nn.anchored import Anchored
@@ -29,7 +29,6 @@ __all__ = [
     "log_odds",
     "predicted",
     "probability",
-    "relu_refusal",
     "second",
     "shares_of_sigmoids",
     "shortened",
@@ -73,7 +72,7 @@ def predicted(model: Any, *, form: str, path: str) -> Conversion:
     if inverse is None:
         raise _refusal(model, path, part, "predict")
     if form == "relu":
-        raise relu_refusal(part.explains)
+        raise no_relu_form(f"{part.explains} is not made of Linear and ReLU alone")
     return extended(part, inverse(), response=Response.PREDICTION)
 
 
@@ -114,7 +113,7 @@ def probability(model: Any, *, form: str, path: str, odds: bool = True) -> tuple
     if odds:
         return part, True
     if form == "relu":
-        raise relu_refusal("a probability")
+        raise no_relu_form("a probability is not made of Linear and ReLU alone")
     sigmoid = Anchored(torch.sigmoid, "σ(x)")
     return extended(part, sigmoid, explains="probability of a class", response=Response.PROBABILITY), False
 
@@ -161,7 +160,7 @@ def decision(model: Any, *, form: str, path: str) -> Conversion:
         return second(part) if n == 2 else part
     elif part.response in (Response.PAIRWISE_DECISION, Response.PAIRWISE_SCORES):
         if form == "relu":
-            raise relu_refusal("a count of votes")
+            raise no_relu_form("a count of votes is not made of Linear and ReLU alone")
         if n == 2:
             return extended(part, *votes_and_scores(2), Columns([1]))
         return extended(shortened(part), *votes_and_scores(n))
@@ -201,7 +200,7 @@ def _squashed(t: torch.Tensor) -> torch.Tensor:
 def vote(model: Any, *, form: str, path: str) -> Conversion:
     """A classifier's ``predict`` as one vote for the class: (n_samples, n_classes)."""
     if form == "relu":
-        raise relu_refusal("a vote")
+        raise no_relu_form("a vote is not made of Linear and ReLU alone")
     part = convert(model, form=form, path=path)
     if part.classes is None or len(part.output_names) != len(part.classes):
         raise _refusal(model, path, part, "predict")
@@ -224,11 +223,6 @@ def certain(model: Any) -> UnknownOutputError:
         f"output='log_odds' is unknown for {type(model).__name__} of members that may be certain, such as trees; "
         "choose output='probability'"
     )
-
-
-def relu_refusal(what: str) -> ValueError:
-    """What to raise where there is no exact ReLU form."""
-    return ValueError(f"{what} is not piecewise linear in Linear and ReLU alone: there is no exact ReLU form")
 
 
 def _asked(model: Any, output: str, form: str, path: str) -> Conversion | None:

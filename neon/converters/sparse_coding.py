@@ -11,14 +11,14 @@ from scipy.optimize import nnls
 from sklearn.decomposition import non_negative_factorization, sparse_encode
 
 from neon.converters.base import Conversion
-from neon.converters.registry import choose, register
+from neon.converters.registry import choose, no_relu_form, register
 from neon.errors import UnsupportedModelError
 from neon.nn import Linear, plain_linear
 from neon.nn.active_set import ActiveSet
 
 __all__ = ["convert_nmf", "convert_sparse_coding"]
 
-PIECES = "codes are linear on every set of atoms in use, and these are too many: there is no exact ReLU form"
+PIECES = "codes are linear on every set of atoms in use, and these are too many"
 
 
 def convert_sparse_coding(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
@@ -36,7 +36,7 @@ def convert_sparse_coding(model: Any, *, output: str | None = None, form: str = 
         layers = _threshold(dictionary, float(alpha), model, form)
     elif algorithm in ("omp", "lasso_lars", "lasso_cd"):
         if form == "relu":
-            raise ValueError(PIECES)
+            raise no_relu_form(PIECES)
         options = {
             "algorithm": algorithm,
             "n_nonzero_coefs": model.transform_n_nonzero_coefs,
@@ -75,7 +75,7 @@ def convert_nmf(model: Any, *, output: str | None = None, form: str = "fused") -
             "use; supported is 'frobenius'"
         )
     if form == "relu":
-        raise ValueError(PIECES)
+        raise no_relu_form(PIECES)
     components = np.asarray(model.components_, dtype=np.float64)
     n, n_features = components.shape
     penalty = n_features * model.alpha_W * model.l1_ratio

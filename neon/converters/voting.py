@@ -15,8 +15,8 @@ from scipy.special import expit
 
 from neon.converters.base import Conversion, Response
 from neon.converters.meta import beside, column_names, on_arrays
-from neon.converters.registry import choose, register, within
-from neon.converters.responses import NEVER, certain, decision, extended, predicted, probability, relu_refusal, vote
+from neon.converters.registry import choose, no_relu_form, register, within
+from neon.converters.responses import NEVER, certain, decision, extended, predicted, probability, vote
 from neon.converters.trees import voting as trees
 from neon.converters.trees.build import Scores, convert_trees, join
 from neon.converters.trees.decision_trees import node_values, read_tree
@@ -85,7 +85,7 @@ def convert_bagging(model: Any, *, output: str | None = None, form: str = "fused
         return _mean(parts, None, own, form, given)
     weights = np.ones(len(members))
     probable = hasattr(model.estimators_[0], "predict_proba")
-    choices = ("log_odds", "probability") if probable else ("votes", "probability")
+    choices: tuple[str, ...] = ("log_odds", "probability") if probable else ("votes", "probability")
     if hasattr(model.estimators_[0], "decision_function"):
         choices = (*choices, "decision_function")
     asked, output = output, choose(output, choices, model)
@@ -143,7 +143,7 @@ def convert_adaboost_regressor(
     """The weighted median of the members' predictions: that of one of them, whose explanation it is."""
     choose(output, ("predict",), model)
     if form == "relu":
-        raise relu_refusal("a weighted median")
+        raise no_relu_form("a weighted median is not made of Linear and ReLU alone")
     given, members = column_names(model), model.estimators_
     if all(hasattr(member, "tree_") for member in members):  # one ensemble with an output for each tree
         held = [read_tree(member.tree_, node_values(member)) for member in members]
@@ -212,7 +212,7 @@ def mean_probability(
         return extended(together, explains="log-odds of a class", **options)
     if odds:
         if form == "relu":
-            raise relu_refusal("the log-odds of a mean probability")
+            raise no_relu_form("the log-odds of a mean probability is not made of Linear and ReLU alone")
         words = "log-odds of a class, of the members' mean probability"
         return extended(together, MeanLogOdds(weights), explains=words, **options)
     head = Linear(np.kron(weights, np.eye(len(classes))))

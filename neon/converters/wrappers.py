@@ -10,8 +10,8 @@ from scipy.special import expit, logit
 
 from neon.converters.base import Conversion, Response
 from neon.converters.meta import column_names, on_arrays
-from neon.converters.registry import choose, convert, register, within
-from neon.converters.responses import decision, extended, predicted, probability, relu_refusal, second
+from neon.converters.registry import choose, convert, no_relu_form, register, within
+from neon.converters.responses import decision, extended, predicted, probability, second
 from neon.nn import Affine, Featurewise, Linear, TwoClass, plain_linear
 
 __all__ = ["convert_frozen", "convert_search", "convert_self_training", "convert_target", "convert_threshold"]
@@ -122,7 +122,7 @@ def convert_target(model: Any, *, output: str | None = None, form: str = "fused"
         return extended(part, layer, explains="predicted value", response=Response.PREDICTION, own=own)
     if output == "predict":
         if form == "relu":
-            raise relu_refusal("the target's transformer")
+            raise no_relu_form("the target's transformer is not made of Linear and ReLU alone")
         inverted = Featurewise(inverse, np.arange(n), "the target's transformer, inverted")
         return extended(part, inverted, explains="predicted value", response=Response.PREDICTION, own=own)
     words = "prediction in the space of the transformed target, of which the predicted value is an elementwise function"

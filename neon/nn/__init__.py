@@ -1,5 +1,6 @@
 """The layers that neuralized models are made of, as functions that join the tape and as modules."""
 
+from neon.nn.barycenter import Barycenter, barycenter
 from neon.nn.basic import Affine, Kernel, Linear, TwoClass, plain_linear
 from neon.nn.class_sums import ClassSums, class_sums
 from neon.nn.count_sketch import CountSketch, count_sketch
@@ -9,11 +10,13 @@ from neon.nn.effective import EffectiveDistance, effective_distance
 from neon.nn.evidence import Evidence, evidence
 from neon.nn.featurewise import Featurewise, featurewise
 from neon.nn.gaussian import GaussianEnergy, gaussian_energy
+from neon.nn.geodesic import SquaredGeodesic, squared_geodesic
 from neon.nn.linear_energy import LinearEnergy, linear_energy
 from neon.nn.log_ratio import LogRatio, LogSumExp, log_ratio, log_ratio_layers, log_sum_exp
 from neon.nn.manhattan import ManhattanDistance, manhattan_distance
 from neon.nn.maximum import PooledMaximum, SoftMaximum, pooled_maximum, soft_maximum
 from neon.nn.monomials import Monomials, monomials
+from neon.nn.neighbor_graph import NeighborGraph, neighbor_graph
 from neon.nn.neighbors import NeighborMean, neighbor_mean
 from neon.nn.pairs import PairwiseDifference, PooledMinimum, pooled_minimum, relu_minimum
 from neon.nn.plain import (
@@ -34,11 +37,13 @@ from neon.nn.reachability import LocalOutlierFactor, local_outlier_factor
 from neon.nn.side_by_side import SideBySide
 from neon.nn.softmin import SoftMin, softmin
 from neon.nn.step import Step, step
+from neon.nn.topics import TopicShares, topic_shares, topic_weights
 from neon.nn.votes import MajorityEvidence, VoteOdds, majority_evidence, vote_odds
 
 __all__ = [
     "Abs",
     "Affine",
+    "Barycenter",
     "ClassSums",
     "CountSketch",
     "Curve",
@@ -57,6 +62,7 @@ __all__ = [
     "MajorityEvidence",
     "ManhattanDistance",
     "Monomials",
+    "NeighborGraph",
     "NeighborMean",
     "PairwiseDifference",
     "PooledMaximum",
@@ -68,12 +74,15 @@ __all__ = [
     "SoftMin",
     "Square",
     "SquaredDistance",
+    "SquaredGeodesic",
     "SquaredLength",
     "Step",
     "Sum",
+    "TopicShares",
     "TwoClass",
     "VoteOdds",
     "balanced_product",
+    "barycenter",
     "class_sums",
     "count_sketch",
     "curve",
@@ -91,6 +100,7 @@ __all__ = [
     "manhattan_distance",
     "manhattan_layers",
     "monomials",
+    "neighbor_graph",
     "neighbor_mean",
     "plain_linear",
     "pooled_maximum",
@@ -100,8 +110,11 @@ __all__ = [
     "soft_maximum",
     "softmin",
     "squared_distance",
+    "squared_geodesic",
     "squared_length",
     "step",
+    "topic_shares",
+    "topic_weights",
     "total",
     "vote_odds",
 ]

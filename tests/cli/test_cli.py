@@ -21,7 +21,7 @@ import torch
 from sklearn.cluster import KMeans
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
-from sklearn.manifold import Isomap
+from sklearn.manifold import SpectralEmbedding
 from sklearn.neighbors import KernelDensity
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -57,7 +57,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     skops.io.dump(make_pipeline(StandardScaler(), LogisticRegression()), "unfitted.skops")
     joblib.dump({"weights": 1}, "dictionary.joblib")
     joblib.dump(torch.nn.Linear(2, 1), "module.joblib")
-    inner = Pipeline([("scale", StandardScaler()), ("map", Isomap())])
+    inner = Pipeline([("scale", StandardScaler()), ("map", SpectralEmbedding())])
     joblib.dump(Pipeline([("head", "passthrough"), ("inner", inner)]).fit(X), "deep.joblib")
     Path("text.skops").write_text("no zip file")
     Path("model.txt").write_text("no model")
@@ -105,7 +105,7 @@ FAULTS = {
     "unfitted.skops data.csv": "not fitted",
     "dictionary.joblib data.csv --trust-pickle": "no converter for builtins.dict",
     "module.joblib data.csv --trust-pickle": "torch module",
-    "deep.joblib data.csv --trust-pickle": "Isomap at step 'inner/map'",
+    "deep.joblib data.csv --trust-pickle": "SpectralEmbedding at step 'inner/map'",
     "model.skops data.csv --output margin": "margin.*choose from",
     # the data
     "model.skops missing.csv": r"missing: \['hue'\]",
@@ -180,7 +180,7 @@ def test_no_traceback_from_a_new_process(folder: Path, command: str) -> None:
     arguments = [command, "deep.joblib", *(["data.csv", "-o", "out.csv"] if command == "explain" else [])]
     done = _run(*arguments, "--trust-pickle")
     assert (done.returncode, done.stdout) == (2, "")
-    assert re.fullmatch("neon: .*Isomap at step 'inner/map' has no converter: .*\n", done.stderr)
+    assert re.fullmatch("neon: .*SpectralEmbedding at step 'inner/map' has no converter: .*\n", done.stderr)
     assert not Path("out.csv").exists()
 
 
@@ -216,10 +216,10 @@ def test_a_full_disk_leaves_the_old_file(
     [
         (lambda: make_pipeline(StandardScaler(), LogisticRegression()), None, NotFittedError, "not fitted"),
         (
-            lambda: make_pipeline(StandardScaler(), make_pipeline(Isomap())).fit(_wine()[0]),
+            lambda: make_pipeline(StandardScaler(), make_pipeline(SpectralEmbedding())).fit(_wine()[0]),
             None,
             neon.UnsupportedModelError,
-            "at step 'pipeline/isomap'",
+            "at step 'pipeline/spectralembedding'",
         ),
         (_classifier, lambda X: X.to_numpy()[:, :5], ValueError, "5 features"),
         (_classifier, lambda X: X.drop(columns="hue"), ValueError, r"missing: \['hue'\]"),

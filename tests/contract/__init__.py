@@ -5,11 +5,14 @@ from tests.contract import (
     clusters,
     decompositions,
     ground,
+    manifold,
     meta,
+    neighbor_graph,
     neighbors,
     preprocessing,
     processes,
     text,
+    topics,
     trees,
 )
 from tests.contract.case import Case, unseen
@@ -21,10 +24,13 @@ CASES: dict[str, Case] = {
     **clusters.cases(),
     **decompositions.cases(),
     **ground.cases(),
+    **manifold.cases(),
     **meta.cases(),
+    **neighbor_graph.cases(),
     **neighbors.cases(),
     **preprocessing.cases(),
     **processes.cases(),
     **text.cases(),
+    **topics.cases(),
     **trees.cases(),
 }

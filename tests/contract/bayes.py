@@ -15,7 +15,7 @@ from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 
-from tests.contract.case import Case
+from tests.contract.case import SKLEARN, Case
 from tests.contract.preprocessing import mixed
 
 
@@ -71,7 +71,10 @@ def mixtures(wine: tuple[np.ndarray, np.ndarray], iris: tuple[np.ndarray, np.nda
 
 def discriminants(wine: tuple[np.ndarray, np.ndarray], cancer: tuple[np.ndarray, np.ndarray]) -> dict[str, Case]:
     linear, quadratic = LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
-    return {
+    found = {}
+    if SKLEARN >= (1, 8):  # which has solvers
+        found["QuadraticDiscriminantAnalysis-eigen"] = Case(quadratic(solver="eigen", shrinkage="auto"), *wine)
+    return found | {
         "LinearDiscriminantAnalysis-svd": Case(linear(), *wine),
         "LinearDiscriminantAnalysis-lsqr": Case(linear(solver="lsqr"), *wine),
         "LinearDiscriminantAnalysis-eigen": Case(linear(solver="eigen", priors=[0.2, 0.3, 0.5]), *wine),
@@ -83,7 +86,6 @@ def discriminants(wine: tuple[np.ndarray, np.ndarray], cancer: tuple[np.ndarray,
             make_pipeline(linear(solver="eigen"), KMeans(3, n_init=1, random_state=0)), *wine, relu=True
         ),
         "QuadraticDiscriminantAnalysis-svd": Case(quadratic(), *wine),
-        "QuadraticDiscriminantAnalysis-eigen": Case(quadratic(solver="eigen", shrinkage="auto"), *wine),
         "QuadraticDiscriminantAnalysis-regularized": Case(scaled(quadratic(reg_param=0.1)), *cancer),
         "QuadraticDiscriminantAnalysis-PCA": Case(scaled(PCA(4), quadratic(priors=[0.2, 0.3, 0.5])), *wine),
     }

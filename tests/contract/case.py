@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import sklearn
 
-__all__ = ["Case", "unseen"]
+__all__ = ["SKLEARN", "Case", "unseen"]
+
+SKLEARN = tuple(map(int, sklearn.__version__.split(".")[:2]))
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from sklearn.neural_network import BernoulliRBM, MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
-from tests.contract.case import Case
+from tests.contract.case import SKLEARN, Case
 
 NOT_PIECEWISE_LINEAR = (
     "rbf", "poly", "sigmoid", "BernoulliRBM", "KernelDensity", "LogisticRegression-multi", "LogisticRegressionCV",
@@ -58,14 +58,9 @@ def cases() -> dict[str, Case]:
     for name in CLASSIFIERS:
         found[f"{name}-binary"] = (scaled(getattr(linear_model, name)()), cancer)
         found[f"{name}-multi"] = (scaled(getattr(linear_model, name)()), wine)
-    found["LogisticRegressionCV"] = (
-        scaled(
-            linear_model.LogisticRegressionCV(
-                Cs=2, cv=2, l1_ratios=(0,), use_legacy_attributes=False, scoring="neg_log_loss"
-            )
-        ),
-        wine,
-    )
+    options = {"l1_ratios": (0,), "use_legacy_attributes": False} if SKLEARN >= (1, 8) else {}
+    chosen = linear_model.LogisticRegressionCV(Cs=2, cv=2, scoring="neg_log_loss", **options)
+    found["LogisticRegressionCV"] = (scaled(chosen), wine)
     found["SGDOneClassSVM"] = (scaled(linear_model.SGDOneClassSVM()), wine)
     found["LinearSVC"] = (scaled(svm.LinearSVC()), wine)
     found["LinearSVR"] = (scaled(svm.LinearSVR()), diabetes)

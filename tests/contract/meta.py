@@ -28,7 +28,7 @@ from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.svm import SVC, SVR, LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from tests.contract.case import Case
+from tests.contract.case import SKLEARN, Case
 from tests.contract.ground import regression
 from tests.contract.preprocessing import mixed
 
@@ -168,7 +168,7 @@ def calibrated(two: Data, three: Data) -> dict[str, Case]:
         "tree": DecisionTreeClassifier(max_depth=2, random_state=0),
     }
     found = {}
-    for method in ("sigmoid", "isotonic", "temperature"):
+    for method in ("sigmoid", "isotonic", *(["temperature"] if SKLEARN >= (1, 8) else [])):
         for kind, data in {"binary": two, "multi": three}.items():
             for base, estimator in bases.items():
                 model = CalibratedClassifierCV(estimator, method=method, cv=2, ensemble=base != "tree")

@@ -45,10 +45,11 @@ from sklearn.preprocessing import (
 from sklearn.random_projection import GaussianRandomProjection, SparseRandomProjection
 from sklearn.svm import SVC, SVR
 
-from tests.contract.case import Case
+from tests.contract.case import SKLEARN, Case
 
 importlib.import_module("sklearn.experimental.enable_iterative_imputer")
 IterativeImputer = importlib.import_module("sklearn.impute").IterativeImputer
+QUANTILES: dict[str, Any] = {"quantile_method": "averaged_inverted_cdf"} if SKLEARN >= (1, 7) else {}
 
 
 def mixed(n_samples: int = 150) -> tuple[pd.DataFrame, np.ndarray]:
@@ -95,7 +96,7 @@ def tables() -> dict[str, Case]:
     )
     union = make_union(StandardScaler(), PCA(2))
     weighted = FeatureUnion(
-        [("scaled", StandardScaler()), ("binned", KBinsDiscretizer(3, quantile_method="averaged_inverted_cdf"))],
+        [("scaled", StandardScaler()), ("binned", KBinsDiscretizer(3, **QUANTILES))],
         transformer_weights={"binned": 0.5},
     )
     nested = make_column_transformer(
@@ -116,20 +117,26 @@ def tables() -> dict[str, Case]:
     }
 
 
+def target_encoder(n_folds: int, **options: Any) -> TargetEncoder:
+    """One whose folds are not shuffled."""
+    if SKLEARN >= (1, 9):
+        return TargetEncoder(cv=KFold(n_folds), **options)
+    return TargetEncoder(cv=n_folds, shuffle=False, **options)
+
+
 def encoders(wine: np.ndarray, labels: np.ndarray) -> dict[str, Case]:
     """Transformers of single columns, before a model and after a projection."""
     X, y = mixed()
     strings = X[["city", "size"]]
-    quantiles: dict[str, Any] = {"quantile_method": "averaged_inverted_cdf"}
     classifiers: dict[str, Any] = {
         "MinMaxScaler-clip": MinMaxScaler(clip=True),
         "PowerTransformer-yeo-johnson": PowerTransformer(),
         "PowerTransformer-box-cox": make_pipeline(PowerTransformer("box-cox"), StandardScaler()),
         "QuantileTransformer-uniform": QuantileTransformer(n_quantiles=20),
         "QuantileTransformer-normal": QuantileTransformer(n_quantiles=20, output_distribution="normal"),
-        "KBinsDiscretizer-onehot": KBinsDiscretizer(4, **quantiles),
+        "KBinsDiscretizer-onehot": KBinsDiscretizer(4, **QUANTILES),
         "KBinsDiscretizer-dense": KBinsDiscretizer(4, encode="onehot-dense", strategy="uniform"),
-        "KBinsDiscretizer-ordinal": KBinsDiscretizer(3, encode="ordinal", **quantiles),
+        "KBinsDiscretizer-ordinal": KBinsDiscretizer(3, encode="ordinal", **QUANTILES),
         "SplineTransformer": SplineTransformer(n_knots=4),
         "SplineTransformer-sparse": SplineTransformer(include_bias=False, sparse_output=True, extrapolation="linear"),
         "Binarizer": make_pipeline(StandardScaler(), Binarizer(threshold=0.2)),
@@ -142,9 +149,9 @@ def encoders(wine: np.ndarray, labels: np.ndarray) -> dict[str, Case]:
     found = {
         name: Case(make_pipeline(clone, LogisticRegression(C=0.1)), wine, labels) for name, clone in classifiers.items()
     }
-    found["KBinsDiscretizer-svr"] = Case(make_pipeline(KBinsDiscretizer(3, **quantiles), SVR()), wine, labels)
+    found["KBinsDiscretizer-svr"] = Case(make_pipeline(KBinsDiscretizer(3, **QUANTILES), SVR()), wine, labels)
     found["KBinsDiscretizer-after-PCA"] = Case(
-        make_pipeline(StandardScaler(), PCA(3), KBinsDiscretizer(3, **quantiles), Ridge()), wine, labels
+        make_pipeline(StandardScaler(), PCA(3), KBinsDiscretizer(3, **QUANTILES), Ridge()), wine, labels
     )
     found["Normalizer-kmeans"] = Case(
         make_pipeline(StandardScaler(), PCA(3), Normalizer(), KMeans(3, n_init=1, random_state=0)), wine, labels
@@ -161,14 +168,12 @@ def encoders(wine: np.ndarray, labels: np.ndarray) -> dict[str, Case]:
     found["OrdinalEncoder"] = Case(
         make_pipeline(OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), SVC()), strings, y
     )
-    found["TargetEncoder-binary"] = Case(
-        make_pipeline(TargetEncoder(cv=KFold(3)), LogisticRegression()), strings, y, relu=True
-    )
+    found["TargetEncoder-binary"] = Case(make_pipeline(target_encoder(3), LogisticRegression()), strings, y, relu=True)
     found["TargetEncoder-multiclass"] = Case(
-        make_pipeline(TargetEncoder(cv=KFold(3)), LogisticRegression()), strings, X["age"].round(-1).astype(int)
+        make_pipeline(target_encoder(3), LogisticRegression()), strings, X["age"].round(-1).astype(int)
     )
     found["TargetEncoder-continuous"] = Case(
-        make_pipeline(TargetEncoder(cv=KFold(3)), Ridge()), strings, X["age"].to_numpy(), relu=True
+        make_pipeline(target_encoder(3), Ridge()), strings, X["age"].to_numpy(), relu=True
     )
     kernel = rbf_kernel(StandardScaler().fit_transform(wine), gamma=0.1)
     found["KernelCenterer"] = Case(make_pipeline(KernelCenterer(), Ridge()), kernel, labels, relu=True)

@@ -147,7 +147,7 @@ def test_two_classes_of_one_covariance_are_linear(solver: str) -> None:
 
 
 def test_classes_of_one_covariance_are_explained_as_a_tied_mixture() -> None:
-    linear = LinearDiscriminantAnalysis(store_covariance=True).fit(WINE, WINE_LABELS)
+    linear = LinearDiscriminantAnalysis(solver="lsqr").fit(WINE, WINE_LABELS)
     mixture = GaussianMixture(3, covariance_type="tied").fit(WINE)
     mixture.weights_, mixture.means_, mixture.covariances_ = linear.priors_, linear.means_, linear.covariance_
     mixture.precisions_cholesky_ = np.linalg.cholesky(np.linalg.inv(linear.covariance_))

@@ -14,6 +14,7 @@ from sklearn.datasets import load_digits, load_linnerud, load_wine
 from sklearn.preprocessing import StandardScaler
 
 import neon
+from tests.contract.case import SKLEARN
 from tests.contract.decompositions import atoms
 
 WINE = StandardScaler().fit_transform(load_wine().data)
@@ -57,6 +58,7 @@ def test_sparse_codes_are_linear_on_the_atoms_in_use(model: Any, penalty: float)
     assert set(explanation.residuals) == ({"penalty"} if penalty else set())
 
 
+@pytest.mark.skipif(SKLEARN < (1, 8), reason="coordinate descent stopped at 1e-4, before its atoms were settled")
 def test_coordinate_descent_is_near_its_limit() -> None:
     """``transform`` stops at 1e-8 of the dual gap; the network solves for the minimum."""
     model = coder("lasso_cd", transform_alpha=0.3, transform_max_iter=10_000)
@@ -168,7 +170,4 @@ def test_refusals_name_what_is_wrong() -> None:
     refuse(coder("omp", transform_n_nonzero_coefs=3), WINE, "no exact ReLU form", form="relu")
     refuse(decomposition.KernelPCA(2, kernel="cosine"), WINE, "kernel 'cosine'.*'rbf'")
     refuse(FeatureAgglomeration(3, pooling_func=np.median), WINE, "pooling_func=median.*np.mean")
-    refuse(manifold.Isomap(n_components=2), WINE, "Isomap has no converter: .*neighbors change")
-    refuse(manifold.LocallyLinearEmbedding(), WINE, "LocallyLinearEmbedding has no converter")
     refuse(manifold.SpectralEmbedding(), WINE, "no function of new rows")
-    refuse(decomposition.LatentDirichletAllocation(2), DIGITS, "LatentDirichletAllocation has no converter.*NMF")

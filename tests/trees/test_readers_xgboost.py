@@ -12,6 +12,7 @@ from scipy import sparse
 
 import neon
 from neon.converters import Conversion, convert
+from neon.converters.trees.columns import Columns
 from neon.nn.trees import Trees
 from tests.trees import reading
 
@@ -229,6 +230,8 @@ def test_labels_of_categories() -> None:
     unknown = frame.assign(letter=frame["letter"].astype(str).replace("a", "zz"))
     with pytest.raises(ValueError, match="'letter' holds categories unknown to the model: \\['zz'\\]"):
         neon.Explainer(model)(unknown)
+    with pytest.raises(ValueError, match="'letter' must be of dtype category"):  # of XGBoost 3.0, which keeps no labels
+        Columns({2: None})(unknown)
 
 
 @pytest.mark.parametrize("y", [VALUE, TWO, THREE], ids=["value", "two", "three"])

@@ -85,6 +85,11 @@ class Columns:
 
     def _codes_of(self, column: Any, labels: Sequence[Any] | None) -> np.ndarray:
         if labels is None:
+            if str(column.dtype) != "category":
+                raise ValueError(
+                    f"column {column.name!r} must be of dtype category, as when the model, which keeps no labels, was "
+                    f"fitted; got {column.dtype}"
+                )
             codes = np.asarray(column.cat.codes, dtype=np.float64)
             return np.where(codes < 0, np.nan, codes)
         place = {label: float(code) for code, label in enumerate(labels)}
