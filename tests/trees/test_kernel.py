@@ -7,7 +7,7 @@ from sklearn.datasets import make_regression
 from sklearn.ensemble import ExtraTreesRegressor, RandomForestClassifier, RandomForestRegressor
 
 from neon.nn.trees import Forest, Interventional, Shapley, Trees, engine
-from neon.nn.trees.engine import gauss_legendre, n_points
+from neon.nn.trees.quadrature import gauss_legendre, n_points
 
 shap = pytest.importorskip("shap")
 

@@ -11,7 +11,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-__all__ = ["has_numba", "in_threads"]
+import torch
+
+__all__ = ["has_numba", "in_threads", "row_blocks"]
 
 
 @functools.cache
@@ -22,6 +24,13 @@ def has_numba() -> bool:
     except ImportError:
         return False
     return True
+
+
+def row_blocks(n: int, least: int, most: int | None = None) -> list[slice]:
+    """N rows in blocks of ``least`` to ``most``, one for each of torch's threads if that lies between."""
+    size = max(least, -(-n // torch.get_num_threads()))
+    size = size if most is None else min(size, most)
+    return [slice(i, min(i + size, n)) for i in range(0, n, size)]
 
 
 def in_threads(tasks: Sequence[Callable[[], Any]], workers: int) -> list[Any]:

@@ -4,19 +4,46 @@ from __future__ import annotations
 
 import functools
 import threading
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from neon.nn.trees.blocks import has_numba, in_threads
+from neon.nn.trees.blocks import has_numba
 from neon.nn.trees.codes import Codes
 from neon.nn.trees.ensemble import Trees
 from neon.nn.trees.paths import Paths
 from neon.nn.trees.tables import Groups, Tables
 
 __all__ = ["Forest"]
+
+
+class Edges(NamedTuple):
+    """What the compiled loops read of edges.
+
+    Fields of `Paths`, the most edges of a tree, the value at each edge's lower end, and each tree's output.
+    """
+
+    start: np.ndarray
+    depth: np.ndarray
+    above: np.ndarray
+    above_edge: np.ndarray
+    feature: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    offset: np.ndarray
+    side: np.ndarray
+    table: np.ndarray
+    ratio: np.ndarray
+    z_above: np.ndarray
+    z: np.ndarray
+    leaf: np.ndarray
+    skip: np.ndarray
+    max_depth: int
+    longest: int
+    values: np.ndarray
+    output: np.ndarray
 
 
 class Forest:
@@ -67,10 +94,17 @@ class Forest:
         np.maximum.at(heights, self.paths.tree(np.arange(self.paths.n_edges)), self.paths.depth)
         return heights
 
+    @property
+    def walked(self) -> tuple[np.ndarray, ...]:
+        """What the compiled loops read on the way down: nodes, table, roots, heights, outputs."""
+        return self.nodes, self.paths.table, self.trees.roots, self.heights, self.outputs
+
     @functools.cached_property
-    def edge_values(self) -> np.ndarray:
-        """The value at the lower end of each edge, (n_edges, n_values)."""
-        return np.ascontiguousarray(self.trees.value[self.paths.node])
+    def edges(self) -> Edges:
+        paths, values = self.paths, np.ascontiguousarray(self.trees.value[self.paths.node])
+        shared = {name: getattr(paths, name) for name in Edges._fields if hasattr(paths, name)}
+        longest = int(np.diff(paths.start).max(initial=0))
+        return Edges(**shared, longest=longest, values=values, output=self.outputs)
 
     @functools.cached_property
     def steps(self) -> np.ndarray:
@@ -108,27 +142,9 @@ class Forest:
     def codes(self, x: Tensor) -> Tensor:
         """Codes of rows, on their device, int32 (n_used, n_samples)."""
         if x.device.type == "cpu" and has_numba():
-            return self._compiled_codes(x)
+            from neon.nn.trees.compiled import encode
+
+            return encode(self.paths.codes, x)
         if x.device not in self._codes:
             self._codes[x.device] = self.paths.codes.to(x.device)
         return self._codes[x.device](x)
-
-    def _compiled_codes(self, x: Tensor) -> Tensor:
-        from neon.nn.trees.compiled import encode
-
-        codes, n, workers = self.paths.codes, len(x), torch.get_num_threads()
-        rows = np.ascontiguousarray(x.detach().numpy(), dtype=np.float64)
-        kind = np.dtype(np.float32 if codes.single else np.float64)
-        with np.errstate(over="ignore"):
-            bits = rows.astype(kind, copy=False).view(np.int32 if codes.single else np.int64)
-        lowest = -(2 ** (8 * bits.itemsize - 1))
-        infinity = int(np.array(np.inf, dtype=kind).view(bits.dtype))
-        out = np.empty((len(codes.used), n), dtype=np.int32)
-        tables = codes.cuts.numpy(), codes.n_codes - 2, codes.categorical.numpy(), codes.closed.numpy()
-
-        def task(i: int, j: int) -> None:
-            encode(rows, bits, i, j, codes.used, *tables, codes.strict, lowest, infinity, out)
-
-        size = max(256, -(-n // workers))
-        in_threads([functools.partial(task, i, min(i + size, n)) for i in range(0, n, size)], workers)
-        return torch.from_numpy(out)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from neon.nn.trees.ensemble import Trees
 from neon.nn.trees.paths import Paths
-from neon.nn.trees.vectorized import satisfied
+from neon.nn.trees.quadrature import satisfied
 
 __all__ = ["BITS", "Groups", "Tables", "look_up", "tabulate"]
 

@@ -1,191 +1,149 @@
-"""The quadrature and the walk in torch, a level of edges at a time: without numba, and on other devices.
+"""The rules in torch: without numba, and on other devices.
 
 The same numbers as `neon.nn.trees.compiled`, several times slower on a CPU.
 """
 
 from __future__ import annotations
 
-import abc
 from collections.abc import Iterator
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from neon.nn.trees.ensemble import Trees
-from neon.nn.trees.paths import Paths
+from neon.nn.trees import tables as embeddings
+from neon.nn.trees.forest import Forest
+from neon.nn.trees.quadrature import Covers, Literals, Pairs, chunks, gauss_legendre, n_points, quadrature
+from neon.nn.trees.rules import Path, TreeRule
+from neon.nn.trees.tables import Tables
 
-__all__ = ["Covers", "Pairs", "chunks", "leaf_values", "quadrature", "satisfied"]
+__all__ = ["along_path", "evaluate", "interventional", "look_up", "pairs", "shapley"]
 
-_MEMORY = 1 << 27  # bytes of G and of the states at a time
-
-
-def satisfied(paths: Paths, edges: np.ndarray, codes: Tensor) -> Tensor:
-    """Whether rows take edges, bool (n_edges, n_samples)."""
-    code = codes[_column(paths.feature[edges], codes)[:, 0].long()]
-    inside = (code >= _column(paths.low[edges], codes)) & (code <= _column(paths.high[edges], codes))
-    categorical = np.flatnonzero(paths.offset[edges] >= 0)
-    if len(categorical):
-        place = _column(paths.offset[edges[categorical]], codes) + code[categorical]
-        inside[categorical] = torch.as_tensor(paths.table, device=codes.device)[place].bool()
-    return inside == _column(paths.side[edges], codes).bool()
+_LANES = 256  # rows, or pairs of rows, of one task
 
 
-class Literals(abc.ABC):
-    """The factor of a merged literal in the product over a path, and its share, at the quadrature points.
-
-    A literal's state is a set of bits; merging literals is "and", and ``full`` is the state of an empty merge.
-    """
-
-    full: int
-
-    def __init__(self, points: Tensor) -> None:
-        self.t = points[:, None]  # (n_points, 1)
-
-    @abc.abstractmethod
-    def states(self, paths: Paths, edges: np.ndarray) -> Tensor:
-        """The states of single edges, uint8 (n_edges, n_lanes)."""
-
-    @abc.abstractmethod
-    def factor_and_share(self, state: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Of states (n_edges, 1, n_lanes) with cover probability z (n_edges, 1, 1), at each point."""
+def evaluate(forest: Forest, codes: Tensor) -> Tensor:
+    """The sum of the active leaves' values, (n_samples, n_outputs)."""
+    trees, n = forest.trees, codes.shape[1]
+    out = torch.zeros(n, trees.n_outputs, dtype=torch.float64, device=codes.device)
+    for first, last in _tree_ranges(trees.n_trees, n):
+        roots = torch.as_tensor(trees.roots[first:last], device=codes.device)
+        node = roots[:, None].expand(-1, n)
+        for _, arrived, _ in descend(*_node_tensors(forest, codes.device), roots, codes):
+            node = arrived
+        values = torch.as_tensor(trees.value, device=codes.device)[node]  # (n_trees, n_samples, n_values)
+        if trees.output is None:
+            out += values.sum(0)
+        else:
+            out.t().index_add_(0, torch.as_tensor(trees.output[first:last], device=codes.device), values[:, :, 0])
+    return out
 
 
-class Covers(Literals):
-    """Input against covers: the factor is ``z + (o - z) t``, the share ``(o - z) / factor``."""
+def along_path(forest: Forest, rule: TreeRule, codes: Tensor, slope: Tensor) -> Tensor:
+    """The path rule or equal shares, (n_used, n_samples)."""
+    trees, device, n = forest.trees, codes.device, codes.shape[1]
+    phi = slope.new_zeros(codes.shape)
+    nodes, table = _node_tensors(forest, device)
+    for first, last in _tree_ranges(trees.n_trees, n):
+        roots = torch.as_tensor(trees.roots[first:last], device=device)
+        passed = list(descend(nodes, table, roots, codes))
+        if not passed:
+            continue
+        owner = torch.as_tensor(forest.outputs[first:last], device=device)
 
-    full = 1
+        def weighted(values: np.ndarray, node: Tensor, owner: Tensor = owner) -> Tensor:
+            """``Σ_k slope_k values_k`` at nodes (n_trees, n_samples)."""
+            at = torch.as_tensor(values, device=device).to(slope)[node]
+            if trees.output is None:
+                return torch.einsum("tnk,nk->tn", at, slope)
+            return at[:, :, 0] * slope.t()[owner]
 
-    def __init__(self, points: Tensor, codes: Tensor) -> None:
-        super().__init__(points)
-        self.codes = codes
-
-    def states(self, paths: Paths, edges: np.ndarray) -> Tensor:
-        return satisfied(paths, edges, self.codes).byte()
-
-    def factor_and_share(self, state: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-        t, holds = self.t, state == 1
-        factor = z + (1 - z) * t
-        return torch.where(holds, factor, z * (1 - t)), torch.where(holds, (1 - z) / factor, -1 / (1 - t))
-
-
-class Pairs(Literals):
-    """Input against reference rows, one pair a lane: factor 1 where both hold, t or ``1 - t`` where one does, or 0."""
-
-    full = 3
-
-    def __init__(self, points: Tensor, codes: Tensor, reference: Tensor) -> None:
-        super().__init__(points)
-        self.codes, self.reference = codes, reference
-
-    def states(self, paths: Paths, edges: np.ndarray) -> Tensor:
-        own, other = satisfied(paths, edges, self.codes).byte(), satisfied(paths, edges, self.reference).byte()
-        return 2 * own + other
-
-    def factor_and_share(self, state: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-        t, zero = self.t, torch.zeros_like(self.t)
-        factor = torch.stack([zero, 1 - t, t, zero + 1])[state.long()[:, 0], :, 0].transpose(1, 2)
-        share = torch.stack([zero, -1 / (1 - t), 1 / t, zero])[state.long()[:, 0], :, 0].transpose(1, 2)
-        return factor, share
-
-
-def quadrature(
-    trees: Trees,
-    paths: Paths,
-    literals: Literals,
-    weights: Tensor,
-    slope: Tensor,
-    selected: tuple[int, int],
-    pairs: Tensor | None = None,
-) -> Tensor:
-    """``Σ_k slope_k φ_k`` of a range of trees.
-
-    Parameters
-    ----------
-    weights : (n_points,)
-    slope : (n_outputs, n_lanes)
-    selected : the first tree and the one after the last
-    pairs : (n_used * n_used, n_lanes), optional
-        Interactions of features i and j are added at i, j or at j, i.
-
-    Returns
-    -------
-    Tensor
-        (n_used, n_lanes)
-    """
-    phi = slope.new_zeros(len(paths.codes.used), slope.shape[1])
-    first, last = paths.start[selected[0]], paths.start[selected[1]]
-    if first == last:
-        return phi
-    edges = np.arange(first, last)
-    depth = paths.depth[first:last]
-    place = np.zeros(len(edges), dtype=np.int64)  # of each edge within its level
-    levels = [edges[depth == d] for d in range(1, depth.max() + 1)]
-    for level in levels:
-        place[level - first] = np.arange(len(level))
-    states = torch.full((len(edges) + 1, slope.shape[1]), literals.full, dtype=torch.uint8, device=slope.device)
-    product = weights[None, :, None].to(slope)
-    products: list[Tensor] = []
-    shares: list[Tensor] = []
-    for level in levels:
-        # The last row of ``states`` stands for "no edge above".
-        above = np.where(paths.above_edge[level] >= 0, paths.above_edge[level] - first, len(edges))
-        before = states[above]
-        after = before & literals.states(paths, level)
-        states[level - first] = after
-        z_above, z = (_column(array[level], slope)[:, None].to(slope) for array in (paths.z_above, paths.z))
-        old, old_share = literals.factor_and_share(before[:, None], z_above)
-        new, new_share = literals.factor_and_share(after[:, None], z)
-        ratio = torch.where(old != 0, new / old, 0.0)
-        upper = product[place[paths.parent[level] - first]] if products else product
-        product = upper * ratio
-        products.append(product)
-        shares.append(new_share - old_share)
-    below: Tensor | None = None
-    for d in reversed(range(len(levels))):
-        level = levels[d]
-        total = torch.zeros_like(products[d])
-        leaves = np.flatnonzero(paths.leaf[level])
-        total[leaves] = products[d][leaves] * leaf_values(trees, paths, level[leaves], slope)[:, None]
-        if below is not None:
-            parents = place[paths.parent[levels[d + 1]] - first]
-            total.index_add_(0, torch.as_tensor(parents, device=slope.device), below)
-        feature = _column(paths.feature[level], slope)[:, 0].long()
-        shared = total * shares[d]
-        phi.index_add_(0, feature, shared.sum(1))
-        if pairs is not None:
-            upper_edges = paths.parent[level]
-            for e in reversed(range(d)):
-                other = _column(paths.feature[upper_edges], slope)[:, 0].long()
-                both = (shared * shares[e][place[upper_edges - first]]).sum(1)
-                pairs.index_add_(0, feature * len(phi) + other, both * (feature != other)[:, None])
-                upper_edges = paths.parent[upper_edges]
-        below = total
-        del products[d], shares[d]
+        if isinstance(rule, Path):
+            for feature, node, moved in passed:
+                phi.scatter_add_(0, feature, weighted(forest.steps, node) * moved)
+        else:
+            shares, is_first = forest.shares
+            share = weighted(shares, passed[-1][1])
+            for feature, node, moved in passed:
+                phi.scatter_add_(0, feature, share * (moved & torch.as_tensor(is_first, device=device)[node]))
     return phi
 
 
-def leaf_values(trees: Trees, paths: Paths, edges: np.ndarray, slope: Tensor) -> Tensor:
-    """``Σ_k slope_k value_k`` at the lower end of edges, (n_edges, n_lanes)."""
-    values = torch.as_tensor(trees.value[paths.node[edges]], device=slope.device).to(slope)
-    if trees.output is None:
-        return values @ slope
-    return values * slope[torch.as_tensor(trees.output[paths.tree(edges)], device=slope.device)]
+def look_up(forest: Forest, tables: Tables, codes: Tensor, slope: Tensor) -> Tensor:
+    """Either rule from its tables, (n_used, n_samples)."""
+    return embeddings.look_up(forest.trees, forest.paths, tables, codes, slope, forest.outputs)
 
 
-def chunks(paths: Paths, bytes_per_edge: int) -> Iterator[tuple[int, int]]:
-    """Ranges of trees whose values take a bounded memory together."""
-    first, n_trees = 0, len(paths.start) - 1
-    most = max(1, _MEMORY // bytes_per_edge)
-    while first < n_trees:
-        last = int(np.searchsorted(paths.start, paths.start[first] + most, side="right")) - 1
-        last = max(last, first + 1)
-        yield first, last
-        first = last
+def shapley(forest: Forest, codes: Tensor, slope: Tensor) -> Tensor:
+    """Shapley values against the covers, (n_used, n_samples)."""
+    p = forest.paths
+    points, weights = _rule_of(forest, slope)
+    phi = slope.new_zeros(codes.shape)
+    for i in range(0, codes.shape[1], _LANES):
+        literals = Covers(points, codes[:, i : i + _LANES])
+        s = slope[i : i + _LANES].t()
+        for part in chunks(p, 4 * len(weights) * s.shape[1] * s.element_size()):
+            phi[:, i : i + _LANES] += quadrature(forest.trees, p, literals, weights, s, part)
+    return phi
 
 
-def _column(array: np.ndarray, like: Tensor) -> Tensor:
-    return torch.as_tensor(array, device=like.device)[:, None]
+def interventional(forest: Forest, codes: Tensor, slope: Tensor, reference: Tensor) -> Tensor:
+    """Shapley values against reference rows, (n_used, n_samples)."""
+    p, n_reference = forest.paths, reference.shape[1]
+    points, weights = _rule_of(forest, slope)
+    phi = slope.new_zeros(codes.shape)
+    rows = max(1, _LANES // n_reference)
+    for i in range(0, codes.shape[1], rows):
+        own, s = codes[:, i : i + rows], slope[i : i + rows].t() / n_reference
+        for j in range(0, n_reference, _LANES):
+            other = reference[:, j : j + _LANES]
+            shape = (-1, own.shape[1], other.shape[1])
+            literals = Pairs(points, own[:, :, None].expand(shape).flatten(1), other[:, None].expand(shape).flatten(1))
+            each = s[:, :, None].expand(shape).flatten(1)
+            for part in chunks(p, 4 * len(weights) * each.shape[1] * each.element_size()):
+                found = quadrature(forest.trees, p, literals, weights, each, part)
+                phi[:, i : i + rows] += found.reshape(len(found), own.shape[1], -1).sum(2)
+    return phi
+
+
+def pairs(forest: Forest, codes: Tensor, slope: Tensor, reference: Tensor | None) -> Tensor:
+    """Interactions against the covers, or reference rows; (n_samples, n_used, n_used)."""
+    n_used, n = codes.shape
+    out = slope.new_zeros(n, n_used, n_used)
+    p, (points, weights) = forest.paths, _rule_of(forest, slope)
+    # A lane is a row, or a row and a reference row.
+    n_reference = 1 if reference is None else reference.shape[1]
+    rows = max(1, _LANES // n_reference)
+    for i in range(0, n, rows):
+        own = codes[:, i : i + rows]
+        literals: Literals = Covers(points, own)
+        if reference is not None:
+            literals = Pairs(points, own.repeat_interleave(n_reference, 1), reference.repeat(1, own.shape[1]))
+        each = slope[i : i + rows].t().repeat_interleave(n_reference, 1) / n_reference
+        both = slope.new_zeros(n_used * n_used, each.shape[1])
+        for part in chunks(p, 4 * len(weights) * each.shape[1] * each.element_size()):
+            quadrature(forest.trees, p, literals, weights, each, part, both)
+        summed = both.reshape(n_used, n_used, own.shape[1], n_reference).sum(3)
+        out[i : i + rows] = ((summed + summed.transpose(0, 1)) / 2).permute(2, 0, 1)
+    return out
+
+
+def _rule_of(forest: Forest, slope: Tensor) -> tuple[Tensor, Tensor]:
+    """Quadrature points and weights for the longest path, (n_points,)."""
+    q = int(n_points(forest.paths.n_literals, slope.dtype).max(initial=1))
+    return tuple(torch.as_tensor(table[q, :q]).to(slope) for table in gauss_legendre(q))  # type: ignore[return-value]
+
+
+def _node_tensors(forest: Forest, device: torch.device) -> tuple[Tensor, Tensor]:
+    return (
+        torch.as_tensor(forest.nodes, device=device).long(),
+        torch.as_tensor(forest.paths.table, device=device),
+    )
+
+
+def _tree_ranges(n_trees: int, n_samples: int) -> list[tuple[int, int]]:
+    size = max(1, (1 << 22) // max(n_samples, 1))
+    return [(i, min(i + size, n_trees)) for i in range(0, n_trees, size)]
 
 
 def descend(nodes: Tensor, table: Tensor, roots: Tensor, codes: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
