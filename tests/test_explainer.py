@@ -17,6 +17,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, VotingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.manifold import Isomap, LocallyLinearEmbedding
 from sklearn.neighbors import KernelDensity
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, Normalizer, StandardScaler
@@ -198,6 +199,11 @@ def test_repr_says_what_is_explained(logistic: Any) -> None:
         (
             [KNNImputer(), ColumnTransformer([("", Normalizer(), [0, 1, 2])]), Ridge()],
             "predicted value (what other columns say about a missing entry and the norm of a row held fixed)",
+        ),
+        ([Isomap(n_neighbors=30), Ridge()], "predicted value (the shortest ways held fixed)"),
+        (
+            [Isomap(n_neighbors=30), LocallyLinearEmbedding(eigen_solver="dense"), Ridge()],
+            "predicted value (the shortest ways, the neighbours and the strength of the ridge held fixed)",
         ),
         ([SimpleImputer(), Normalizer()], "columns of Normalizer (the norm of a row held fixed)"),
         ([SimpleImputer(), PCA(3), Ridge()], "predicted value"),

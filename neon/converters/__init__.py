@@ -51,7 +51,7 @@ from neon.converters import (
     voting,
     wrappers,
 )
-from neon.converters.base import Conversion
+from neon.converters.base import Conversion, Response
 from neon.converters.coverage import supported
 from neon.converters.encoders import register_encoder, register_linear
 from neon.converters.encoding import Encoding
@@ -62,6 +62,7 @@ __all__ = [
     "Conversion",
     "Encoding",
     "Network",
+    "Response",
     "birch",
     "bisecting",
     "boltzmann",

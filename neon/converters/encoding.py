@@ -53,7 +53,8 @@ class Encoding:
     takes_sparse : bool
         Whether sparse rows mean something else than dense ones: what they do not hold is missing, not 0.
     states : tuple of str
-        What is held fixed where a column does not depend on one column alone, in words.
+        What is held fixed where a column does not depend on one column alone, in words. Layers of `neon.nn` that hold
+        something fixed have the same attribute.
     """
 
     function: Callable[[Any], Any]

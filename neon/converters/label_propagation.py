@@ -44,7 +44,7 @@ def convert_label_propagation(model: Any, *, output: str | None = None, form: st
         if output == "margin":
             layers += share_margin(len(classes))
             words = f"how much larger {words} is than its closest rival's"
-        words = f"{words}; the neighbour set is taken as given"
+        words = f"{words}; the neighbours are taken as given"
 
         def own(X: np.ndarray) -> np.ndarray:
             shares = labels[untouched(model)._get_kernel(model.X_, X)].mean(1)

@@ -11,7 +11,6 @@ from scipy import sparse
 from torch import Tensor
 
 from neon.converters.base import Conversion
-from neon.converters.encoding import Encoding
 from neon.converters.intake import Intake, take
 from neon.converters.registry import convert, takes_data
 from neon.nn import Featurewise
@@ -133,12 +132,15 @@ class Network(torch.nn.Module):
 
 
 def _with_states(conversion: Conversion) -> str:
-    """What is explained, and what the encoders before the layers and among them hold fixed."""
-    among = (layer.function for layer in conversion.layers.modules() if isinstance(layer, Featurewise))
-    encodings = [encoding for encoding in (conversion.encoding, *among) if isinstance(encoding, Encoding)]
-    states = dict.fromkeys(state for encoding in encodings for state in encoding.states)
-    unsaid = " and ".join(state for state in states if state not in conversion.explains)
-    return conversion.explains + (f" ({unsaid} held fixed)" if unsaid else "")
+    """What is explained, and what the layers, and encoders before and among them, hold fixed."""
+    layers = list(conversion.layers.modules())
+    holding = (conversion.encoding, *layers, *(layer.function for layer in layers if isinstance(layer, Featurewise)))
+    states = dict.fromkeys(state for part in holding for state in getattr(part, "states", ()))
+    unsaid = [state for state in states if state not in conversion.explains]
+    if not unsaid:
+        return conversion.explains
+    words = " and ".join(filter(None, [", ".join(unsaid[:-1]), unsaid[-1]]))
+    return f"{conversion.explains} ({words} held fixed)"
 
 
 def neuralize(model: Any, *, output: str | None = None, form: str = "fused", reference: Any = None) -> Network:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
@@ -39,7 +40,14 @@ def convert_pipeline(
     inner = output == "transform"
     output = None if inner else output
     parts.append(convert(step, output=output, form=form, path=within(path, name), data=data, step=inner))
-    return chain(parts, form=form)
+    whole = chain(parts, form=form)
+    first = steps[0][1]
+    if model.steps[0][1] is first or not hasattr(first, "n_features_in_"):
+        return whole
+    names = getattr(first, "feature_names_in_", None)  # which a pipeline that starts with "passthrough" does not know
+    return dataclasses.replace(
+        whole, n_features=int(first.n_features_in_), feature_names=None if names is None else tuple(map(str, names))
+    )
 
 
 convert_pipeline.nests = True  # type: ignore[attr-defined]

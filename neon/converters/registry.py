@@ -110,9 +110,12 @@ def convert(
     short = {full.rsplit(".", 1)[1]: full for full in registered()}
     near = [short[match] for match in difflib.get_close_matches(name.rsplit(".", 1)[-1], short, 3, 0.4)]
     alternatives = f" Nearest supported: {', '.join(near)}." if near else ""
+    simple = ""
+    if hasattr(model, "transform"):
+        simple = ", or say with register_encoder or register_linear that it works column by column or is linear"
     raise UnsupportedModelError(
         f"no converter for {name}{where}.{alternatives} Register one with "
-        f"neon.converters.register({name!r}, by=converter)"
+        f"neon.converters.register({name!r}, by=converter){simple}"
     )
 
 

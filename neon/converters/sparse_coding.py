@@ -53,7 +53,7 @@ def convert_sparse_coding(model: Any, *, output: str | None = None, form: str = 
             f"{type(model).__name__} with transform_algorithm={algorithm!r}, which ends where a next atom would join; "
             "supported are 'omp', 'lasso_lars', 'lasso_cd' and 'threshold'"
         )
-    held = "" if algorithm == "threshold" else ", with the atoms in use held fixed"
+    held = "" if algorithm == "threshold" else ", with the components in use held fixed"
     sides = ("", "negative ") if model.split_sign else ("",)
     return Conversion(
         torch.nn.Sequential(*layers),

@@ -53,6 +53,7 @@ def active_set(x: Tensor, dictionary: Tensor, chooser: Chooser, ridge: float = 0
 class ActiveSet(torch.nn.Module):
     """`active_set` of a fixed dictionary."""
 
+    states: tuple[str, ...] = ("the components in use",)
     dictionary: Tensor
 
     def __init__(

@@ -66,6 +66,7 @@ def barycenter(
 class Barycenter(torch.nn.Module):
     """`barycenter` of fixed points."""
 
+    states: tuple[str, ...] = ("the neighbours", "the strength of the ridge")
     points: Tensor
     values: Tensor
     factor: Tensor | None

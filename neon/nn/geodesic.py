@@ -72,6 +72,7 @@ def squared_geodesic(x: Tensor, paths: Paths, finder: Finder) -> Tensor:
 class SquaredGeodesic(torch.nn.Module):
     """`squared_geodesic` over a fixed graph."""
 
+    states: tuple[str, ...] = ("the shortest ways",)
     points: Tensor
     lengths: Tensor
     edges: Tensor

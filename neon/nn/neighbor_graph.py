@@ -56,6 +56,7 @@ class NeighborGraph(torch.nn.Module):
     distance : layers from rows to their distances from the points
     """
 
+    states: tuple[str, ...] = ("the neighbours",)
     def __init__(self, distance: list[torch.nn.Module], finder: Finder, *, root: float | None) -> None:
         super().__init__()
         self.distance = torch.nn.Sequential(*distance)

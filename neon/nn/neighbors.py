@@ -78,6 +78,7 @@ def _neighbors(d: Tensor, n_neighbors: int | None, radius: float | None, root: f
 class NeighborMean(torch.nn.Module):
     """`neighbor_mean` of fixed values."""
 
+    states: tuple[str, ...] = ("the neighbours",)
     values: Tensor
 
     def __init__(

@@ -70,6 +70,7 @@ def topic_shares(x: Tensor, weights: Tensor, topics: Tensor, prior: float) -> Te
 class TopicShares(torch.nn.Module):
     """The shares of fixed topics in documents: `topic_weights` and `topic_shares`."""
 
+    states: tuple[str, ...] = ("the topics' claims on each word", "the length of the document")
     topics: Tensor
 
     def __init__(self, topics: ArrayLike | Tensor, *, prior: float, n_steps: int, tolerance: float) -> None:
