@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-__all__ = ["contrast", "dense", "unchanged", "versus"]
+__all__ = ["contrast", "dense", "margins", "unchanged", "versus"]
 
 
 def dense(matrix: Any) -> np.ndarray:
@@ -33,3 +33,8 @@ def versus(n_classes: int) -> np.ndarray:
     for row, (c, k) in enumerate(itertools.permutations(range(n_classes), 2)):
         signs[row, index[min(c, k), max(c, k)]] = -1.0 if c < k else 1.0
     return signs
+
+
+def margins(scores: np.ndarray, n_classes: int) -> np.ndarray:
+    """The smallest score of each class over its rivals; scores : (n_samples, n_pairs), their signs as in `versus`."""
+    return np.asarray((scores @ versus(n_classes).T).reshape(len(scores), n_classes, n_classes - 1).min(2))

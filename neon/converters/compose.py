@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections import UserList
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,14 +18,14 @@ from neon.converters.encoding import Encoding, Transform, names_of
 from neon.converters.registry import convert, no_relu_form, register, within
 from neon.nn import Affine, Linear, SideBySide, plain_linear
 
-__all__ = ["as_linear", "convert_column_transformer", "convert_feature_union", "folded"]
+__all__ = ["as_linear", "column_names", "convert_column_transformer", "convert_feature_union", "folded"]
 
 
 def convert_column_transformer(
     model: Any, *, output: str | None = None, form: str = "fused", path: str = ""
 ) -> Conversion:
     """Each branch reads some of the caller's columns; its columns stand beside those of the others."""
-    given = _given(model)
+    given = column_names(model)
     branches = []
     for name, transformer, columns in model.transformers_:
         if isinstance(columns, UserList):  # scikit-learn 1.6: the remainder's positions, which warn when read
@@ -56,7 +57,7 @@ def convert_feature_union(model: Any, *, output: str | None = None, form: str = 
         if not (isinstance(transformer, str) and transformer == "drop")
     ]
     records = any(part is not None and part.encoding is not None and part.encoding.records for _, part in parts)
-    given = ("record",) if records else _given(model)
+    given = ("record",) if records else column_names(model)
     everything = Encoding(unchanged, np.arange(len(given)), given, records=records)
     branches = []
     for name, part in parts:
@@ -131,7 +132,7 @@ def _merged(branches: Sequence[torch.nn.Sequential], sizes: Sequence[int], form:
     return torch.nn.Sequential(SideBySide(branches, sizes))
 
 
-def _scaling(layers: torch.nn.Sequential, size: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _scaling(layers: Iterable[torch.nn.Module], size: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Scalings in a row as one: scale and shift."""
     scale, shift = torch.ones(size, dtype=torch.float64), torch.zeros(size, dtype=torch.float64)
     for layer in layers:
@@ -142,16 +143,19 @@ def _scaling(layers: torch.nn.Sequential, size: int) -> tuple[torch.Tensor, torc
 
 def as_linear(layers: torch.nn.Sequential, size: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Scalings and linear maps in a row as one linear map: weight and bias."""
-    weight, bias = torch.eye(size, dtype=torch.float64), torch.zeros(size, dtype=torch.float64)
-    for layer in layers:
+    scalings = list(itertools.takewhile(lambda layer: isinstance(layer, Affine), layers))
+    scale, bias = _scaling(scalings, size)
+    weight = None  # until there is a matrix: a square one of all columns, such as those of texts, may not fit memory
+    for layer in list(layers)[len(scalings) :]:
         if isinstance(layer, Affine):
+            assert weight is not None
             weight, bias = layer.scale.expand(len(bias))[:, None] * weight, layer.scale * bias
             bias = bias if layer.shift is None else bias + layer.shift
         else:
             assert isinstance(layer, Linear | torch.nn.Linear)
-            weight, bias = layer.weight @ weight, layer.weight @ bias
+            weight, bias = layer.weight * scale if weight is None else layer.weight @ weight, layer.weight @ bias
             bias = bias if layer.bias is None else bias + layer.bias
-    return weight, bias
+    return torch.diag(scale) if weight is None else weight, bias
 
 
 def _inverse(branches: list[Conversion], sizes: list[int]) -> Any:
@@ -202,14 +206,14 @@ def _encoded(part: Conversion) -> Conversion:
     return dataclasses.replace(part, layers=torch.nn.Sequential(), encoding=encoding, inverse=None)
 
 
-def _given(model: Any) -> tuple[str, ...]:
-    """The names of the caller's columns."""
+def column_names(model: Any) -> tuple[str, ...]:
+    """The names of the caller's columns; of documents, the one thing that a row is."""
     names = getattr(model, "feature_names_in_", None)
     if names is not None:
         return tuple(map(str, names))
     parts = (part for _, part in getattr(model, "transformer_list", ()))  # a union whose first part is "drop"
-    holders = (part for part in (*parts, model) if hasattr(part, "n_features_in_"))
-    return tuple(f"feature {i}" for i in range(int(next(holders).n_features_in_)))
+    n_columns = next((part.n_features_in_ for part in (model, *parts) if hasattr(part, "n_features_in_")), 0)
+    return tuple(f"feature {i}" for i in range(n_columns)) or ("record",)
 
 
 def _positions(columns: Any, model: Any) -> np.ndarray:

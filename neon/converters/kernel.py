@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import itertools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,20 +18,18 @@ import torch
 from scipy.spatial.distance import cdist, pdist
 from scipy.special import logsumexp
 
-from neon.converters.arrays import dense
+from neon.converters.arrays import dense, margins, versus
 from neon.converters.base import Conversion, Response
+from neon.converters.kernel_algebra import expansion, pairwise
 from neon.converters.registry import choose, no_relu_form, register
 from neon.errors import UnsupportedModelError
 from neon.lrp import composites
 from neon.lrp.rules import Hybrid
 from neon.nn import (
-    Affine,
     DistanceLayers,
-    Kernel,
     Linear,
     LogRatio,
     PooledMinimum,
-    Power,
     SoftMin,
     SquaredDistance,
     TwoClass,
@@ -45,8 +44,7 @@ __all__ = ["convert_one_class", "convert_svc", "convert_svr"]
 def convert_svr(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
     """``f = Σ_j α_j k(x, u_j) + b``: the predicted value."""
     choose(output, ("predict",), model)
-    layers = [*_kernel_layers(model, form), Linear(dense(model.dual_coef_), model.intercept_)]
-    layers = _collapse(model, layers, form)
+    layers = _expansion(model, dense(model.dual_coef_), model.intercept_, form)
     return _finish(model, layers, "predicted value", Response.PREDICTION, ("prediction",), model.predict)
 
 
@@ -59,7 +57,7 @@ def convert_svc(model: Any, *, output: str | None = None, form: str = "fused") -
     if choose(output, ("decision_function", "log_ratio"), model) == "log_ratio":
         return _log_ratio(model, form)
     classes = model.classes_
-    layers = _collapse(model, [*_kernel_layers(model, form), Linear(*_machines(model))], form)
+    layers = _expansion(model, *_machines(model), form)
     if len(classes) == 2:
         layers += [TwoClass()] if form != "relu" else _competition(2, form)
         explains, response = "decision function in favour of a class", Response.DECISION
@@ -68,10 +66,10 @@ def convert_svc(model: Any, *, output: str | None = None, form: str = "fused") -
         explains, response = "margin of a class over its closest rival", Response.PAIRWISE
         if model.decision_function_shape == "ovr":  # or else decision_function gives the pairs
             response = Response.PAIRWISE_SCORES if model.break_ties else Response.PAIRWISE_DECISION
-    ovo = _one_vs_one(model)
+    scores = _scores(model)
 
     def own(X: np.ndarray) -> np.ndarray:
-        return _margins(ovo.decision_function(X), len(classes))
+        return margins(scores(X), len(classes))
 
     return _finish(model, layers, explains, response, tuple(map(str, classes)), own, classes)
 
@@ -98,17 +96,17 @@ def _log_ratio(model: Any, form: str) -> Conversion:
     machine = LogRatio(weight, bias, gamma)
     machines = [machine] if form == "fused" else log_ratio_layers(machine.coefficients, machine.bias, gamma)
 
-    ovo = _one_vs_one(model)
+    scores = _scores(model)
 
     def own(X: np.ndarray) -> np.ndarray:
         """``log A - log B``: the smaller of the two from its definition, the larger as that plus the model's |f|."""
-        scores = ovo.decision_function(X).reshape(len(X), -1)
+        ratios = scores(X)
         exponents = np.column_stack([-gamma * cdist(X, vectors, "sqeuclidean"), np.zeros(len(X))])
-        for alpha, f in zip(terms, scores.T, strict=True):
+        for alpha, f in zip(terms, ratios.T, strict=True):
             sides = [logsumexp(exponents[:, s * alpha > 0], b=s * alpha[s * alpha > 0], axis=1) for s in (1, -1)]
             with np.errstate(divide="ignore"):
                 f[:] = np.sign(f) * np.logaddexp(0.0, np.log(np.abs(f)) - np.minimum(*sides))
-        return _margins(scores, len(classes))
+        return margins(ratios, len(classes))
 
     composite = composites.neon().override(composites.kind("distance"), Hybrid(eta=_eta(vectors, gamma)))
     explains = "for and against a class" if len(classes) == 2 else "for a class and for its closest rival"
@@ -152,7 +150,8 @@ def convert_one_class(model: Any, *, output: str | None = None, form: str = "fus
         alpha = dense(model.dual_coef_)[0]
         if rho > 0:
             centers = dense(model.support_vectors_)
-            layers = [_distance(centers, form), SoftMin(np.log(alpha / rho), gamma)]
+            distance = DistanceLayers(centers) if form == "layers" else SquaredDistance(centers)
+            layers = [distance, SoftMin(np.log(alpha / rho), gamma)]
             return Conversion(
                 torch.nn.Sequential(*layers),
                 "outlierness: soft squared distance to the support vectors, above 0 for outliers",
@@ -161,45 +160,20 @@ def convert_one_class(model: Any, *, output: str | None = None, form: str = "fus
                 link=lambda o: rho * np.expm1(-gamma * o),
             )
     sign = -1.0 if output == "outlierness" else 1.0
-    layers = [*_kernel_layers(model, form), Linear(sign * dense(model.dual_coef_), sign * model.intercept_)]
+    layers = _expansion(model, sign * dense(model.dual_coef_), sign * model.intercept_, form)
     words = "outlierness: the negative decision function" if sign < 0 else "decision function, below 0 for outliers"
-    layers = _collapse(model, layers, form)
     return _finish(model, layers, words, None, (output,), lambda X: sign * model.decision_function(X))
 
 
-def _kernel_layers(model: Any, form: str) -> list[torch.nn.Module]:
+def _expansion(model: Any, weight: np.ndarray, bias: np.ndarray, form: str) -> list[torch.nn.Module]:
+    """Layers to ``Σ_j α_j k(x, u_j) + b`` over the support vectors."""
     kernel = model.kernel
-    if form == "relu" and kernel in ("rbf", "poly", "sigmoid"):
-        raise no_relu_form(f"a {kernel} kernel is not piecewise linear")
     if kernel not in ("linear", "rbf", "poly", "sigmoid"):
         raise UnsupportedModelError(
             f"{type(model).__name__} with kernel={kernel!r}; supported are linear, rbf, poly and sigmoid"
         )
-    vectors = dense(model.support_vectors_)
-    gamma, coef0 = float(model._gamma), float(model.coef0)
-    if kernel == "linear":
-        return [Linear(vectors)]
-    if kernel == "rbf":
-        return [_distance(vectors, form), Affine(-gamma), Kernel(torch.exp, "exp")]
-    product = Linear(gamma * vectors, np.full(len(vectors), coef0))
-    if kernel == "sigmoid":
-        return [product, Kernel(torch.tanh, "tanh")]
-    return [product, Power(model.degree)]
-
-
-def _distance(centers: np.ndarray, form: str) -> SquaredDistance:
-    return DistanceLayers(centers) if form == "layers" else SquaredDistance(centers)
-
-
-def _collapse(model: Any, layers: list[torch.nn.Module], form: str) -> list[torch.nn.Module]:
-    """A linear kernel's two linear maps are one; spelled out only in the form "layers"."""
-    if model.kernel != "linear" or form == "layers":
-        return layers
-    inner, outer = layers
-    assert isinstance(inner, Linear)
-    assert isinstance(outer, Linear)
-    merged = Linear(outer.weight @ inner.weight, outer.bias)
-    return [plain_linear(merged.weight, merged.bias) if form == "relu" else merged]
+    expression = pairwise(kernel, float(model._gamma), degree=model.degree, coef0=float(model.coef0))
+    return expansion(expression, dense(model.support_vectors_), weight, bias, form)
 
 
 def _finish(
@@ -228,7 +202,7 @@ def _machines(model: Any) -> tuple[np.ndarray, np.ndarray]:
     """Coefficients (n_pairs, n_support) and intercepts of the one-vs-one machines, pairs (i, j) with i < j in order.
 
     libsvm keeps, for a support vector of class i, its coefficient against class j in row ``j - 1`` (j > i) or ``j``.
-    A machine is positive where i wins; a lone one, of two classes, where j does.
+    Its machines are positive where i wins, a lone one, of two classes, where j does; here all are where j does.
     """
     dual, counts = dense(model.dual_coef_), model.n_support_
     if len(counts) == 2:
@@ -239,43 +213,24 @@ def _machines(model: Any) -> tuple[np.ndarray, np.ndarray]:
         row = np.zeros(dual.shape[1])
         row[starts[i] : starts[i + 1]] = dual[j - 1, starts[i] : starts[i + 1]]
         row[starts[j] : starts[j + 1]] = dual[i, starts[j] : starts[j + 1]]
-        rows.append(row)
-    return np.stack(rows), np.asarray(model.intercept_)
+        rows.append(-row)
+    return np.stack(rows), -np.asarray(model.intercept_)
 
 
-def _one_vs_one(model: Any) -> Any:
-    """A view of the same fitted model whose decision_function gives the pairs."""
+def _scores(model: Any) -> Callable[[np.ndarray], np.ndarray]:
+    """The model's own scores of the machines, (n_samples, n_pairs), signed as `_machines`."""
     view = copy.copy(model)
     view.decision_function_shape = "ovo"
-    return view
-
-
-def _pair_layout(n_classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """For each class c and each rival k: the sign and index of the machine that decides between them."""
-    if n_classes == 2:
-        return np.array([-1.0, 1.0]), np.array([0, 0])
-    index = {pair: number for number, pair in enumerate(itertools.combinations(range(n_classes), 2))}
-    pairs = [(c, k) for c in range(n_classes) for k in range(n_classes) if k != c]
-    signs = np.array([1.0 if c < k else -1.0 for c, k in pairs])
-    return signs, np.array([index[min(c, k), max(c, k)] for c, k in pairs])
+    sign = 1.0 if len(model.classes_) == 2 else -1.0
+    return lambda X: sign * view.decision_function(X).reshape(len(X), -1)
 
 
 def _competition(n_classes: int, form: str) -> list[torch.nn.Module]:
     """From the machines' scores to each class's smallest over its rivals."""
-    signs, order = _pair_layout(n_classes)
-    versus = np.zeros((len(order), n_classes * (n_classes - 1) // 2))
-    versus[np.arange(len(order)), order] = signs
+    signs = versus(n_classes)
     if form == "relu":
-        return [plain_linear(versus), *relu_minimum(n_classes, n_classes - 1)]
-    if n_classes == 2:
-        return [Linear(versus)]
-    return [Linear(versus), PooledMinimum(n_classes, math.inf)]
-
-
-def _margins(scores: np.ndarray, n_classes: int) -> np.ndarray:
-    """What `_competition` computes, for the model's own scores (n_samples, n_pairs)."""
-    signs, order = _pair_layout(n_classes)
-    return (scores.reshape(len(scores), -1)[:, order] * signs).reshape(len(scores), n_classes, -1).min(2)
+        return [plain_linear(signs), *relu_minimum(n_classes, n_classes - 1)]
+    return [Linear(signs)] if n_classes == 2 else [Linear(signs), PooledMinimum(n_classes, math.inf)]
 
 
 register("sklearn.svm.SVR", "sklearn.svm.NuSVR", by=convert_svr)

@@ -15,9 +15,11 @@ import torch
 from sklearn.gaussian_process import kernels
 from torch import Tensor
 
+from neon.converters.registry import no_relu_form
 from neon.errors import UnsupportedModelError
-from neon.nn import Affine, DistanceLayers, Linear, ManhattanDistance, SquaredDistance, manhattan_layers
+from neon.nn import Affine, DistanceLayers, Linear, ManhattanDistance, SquaredDistance, manhattan_layers, plain_linear
 from neon.nn import Kernel as Elementwise
+from neon.nn import Power as ElementwisePower
 from neon.nn.curve import Curve, balanced_product
 from neon.nn.kernels import (
     Exponential,
@@ -32,7 +34,17 @@ from neon.nn.kernels import (
     Sum,
 )
 
-__all__ = ["Atom", "Combined", "Constant", "Expression", "has_distance", "kernel_layers", "pairwise", "parse"]
+__all__ = [
+    "Atom",
+    "Combined",
+    "Constant",
+    "Expression",
+    "expansion",
+    "has_distance",
+    "kernel_layers",
+    "pairwise",
+    "parse",
+]
 
 
 @dataclass(frozen=True)
@@ -119,6 +131,25 @@ def pairwise(metric: Any, gamma: float, *, degree: float = 3, coef0: float = 1) 
     )
 
 
+def expansion(
+    expression: Expression, points: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, form: str
+) -> list[torch.nn.Module]:
+    """Layers from rows to ``W k(x) + b``, k the kernel values with the points: (n_samples, n_outputs).
+
+    The two linear maps of a linear kernel are one.
+    """
+    layers, last = kernel_layers(expression, points, form), Linear(weight, bias)
+    first = layers[0]
+    if len(layers) == 1 and isinstance(first, Linear):
+        shift = last.bias
+        if first.bias is not None:
+            shift = last.weight @ first.bias + (0.0 if shift is None else shift)
+        return [(plain_linear if form == "relu" else Linear)(last.weight @ first.weight, shift)]
+    if form == "relu":
+        raise no_relu_form("a kernel other than the linear one is not piecewise linear")
+    return [*layers, last]
+
+
 def kernel_layers(expression: Expression, points: np.ndarray, form: str) -> list[torch.nn.Module]:
     """Layers from rows to kernel values with the points: (n_samples, n_features) -> (n_samples, n_points)."""
     if isinstance(expression, Constant):
@@ -130,11 +161,12 @@ def kernel_layers(expression: Expression, points: np.ndarray, form: str) -> list
         return [KernelSum(branches) if expression.how == "sum" else KernelProduct(branches)]
     function, layers = expression.function, list[torch.nn.Module]()
     if expression.kind == "scalar":
-        layers.append(Linear(points))
-        if isinstance(function, Polynomial):
-            layers = [Linear(function.scale * points, np.full(len(points), function.shift))]
-            return layers if function.degree == 1 else [*layers, Curve(Power(function.degree))]
-        return [*layers, Curve(function)]
+        if not isinstance(function, Polynomial | Sigmoid):
+            return [Linear(points), Curve(function)]
+        layers.append(Linear(function.scale * points, np.full(len(points), function.shift) if function.shift else None))
+        if isinstance(function, Sigmoid):
+            return [*layers, Elementwise(torch.tanh, "tanh")]
+        return layers if function.degree == 1 else [*layers, ElementwisePower(function.degree)]
     if expression.scale:
         layers.append(Affine(np.array(expression.scale)))
         points = points * expression.scale

@@ -11,19 +11,10 @@ import torch
 from neon.converters.arrays import dense
 from neon.converters.base import Conversion
 from neon.converters.encoding import Transform, names_of
+from neon.converters.kernel_algebra import expansion, pairwise
 from neon.converters.registry import no_relu_form, register
 from neon.errors import UnsupportedModelError
-from neon.nn import (
-    Affine,
-    CountSketch,
-    DistanceLayers,
-    Kernel,
-    Linear,
-    ManhattanDistance,
-    Power,
-    SquaredDistance,
-    plain_linear,
-)
+from neon.nn import Affine, CountSketch, Kernel, Linear, plain_linear
 
 __all__ = ["convert_count_sketch", "convert_fourier", "convert_nystroem", "convert_random_projection"]
 
@@ -45,31 +36,16 @@ def convert_fourier(model: Any, *, output: str | None = None, form: str = "fused
 
 def convert_nystroem(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
     """Nystroem: kernel values at some training points, then a linear map."""
-    kernel, points = model.kernel, np.asarray(dense(model.components_), dtype=np.float64)
-    if form == "relu" and kernel != "linear":
-        raise no_relu_form(f"a {kernel} kernel is not piecewise linear")
-    given = {name: getattr(model, name) for name in ("gamma", "coef0", "degree")} | (model.kernel_params or {})
-    gamma = 1.0 / points.shape[1] if given["gamma"] is None else float(given["gamma"])
-    coef0 = 1.0 if given["coef0"] is None else float(given["coef0"])
-    degree = 3.0 if given["degree"] is None else float(given["degree"])
-    product = Linear(gamma * points, np.full(len(points), coef0))
-    if kernel == "rbf":
-        distance = DistanceLayers(points) if form == "layers" else SquaredDistance(points)
-        layers: list[torch.nn.Module] = [distance, Affine(-gamma), Kernel(torch.exp, "exp")]
-    elif kernel == "laplacian":
-        layers = [ManhattanDistance(points), Affine(-gamma), Kernel(torch.exp, "exp")]
-    elif kernel in ("poly", "polynomial"):
-        layers = [product, Power(degree)]
-    elif kernel == "sigmoid":
-        layers = [product, Kernel(torch.tanh, "tanh")]
-    elif kernel == "linear":
-        weight = np.asarray(model.normalization_) @ points
-        return _conversion(model, [plain_linear(weight) if form == "relu" else Linear(weight)], "kernel features")
-    else:
+    kernel, points = model.kernel, dense(model.components_)
+    if kernel not in ("rbf", "laplacian", "poly", "polynomial", "sigmoid", "linear"):
         raise UnsupportedModelError(
             f"Nystroem with kernel={kernel!r}; supported are rbf, laplacian, poly, sigmoid and linear"
         )
-    return _conversion(model, [*layers, Linear(model.normalization_)], "kernel features")
+    given = {"gamma": None} | (model.kernel_params or {})
+    given |= {name: value for name in ("gamma", "coef0", "degree") if (value := getattr(model, name)) is not None}
+    gamma = given.pop("gamma")
+    expression = pairwise(kernel, 1.0 / points.shape[1] if gamma is None else gamma, **given)
+    return _conversion(model, expansion(expression, points, model.normalization_, None, form), "kernel features")
 
 
 def convert_count_sketch(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
@@ -82,7 +58,7 @@ def convert_count_sketch(model: Any, *, output: str | None = None, form: str = "
 
 def convert_random_projection(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
     """GaussianRandomProjection, SparseRandomProjection: ``W x``."""
-    weight = np.asarray(dense(model.components_), dtype=np.float64)
+    weight = dense(model.components_)
     back = np.linalg.pinv(weight)
     layer = plain_linear(weight) if form == "relu" else Linear(weight)
     return _conversion(model, [layer], "projected features", inverse=lambda Z: Z @ back.T)

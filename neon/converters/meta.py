@@ -13,7 +13,7 @@ from scipy import sparse
 
 from neon.converters.arrays import unchanged
 from neon.converters.base import Conversion
-from neon.converters.compose import as_linear
+from neon.converters.compose import as_linear, column_names
 from neon.converters.encoding import Encoding
 from neon.converters.registry import no_relu_form
 from neon.lrp.composites import Composite
@@ -200,11 +200,3 @@ def on_arrays(part: Conversion, given: Sequence[str], columns: np.ndarray | None
         reference[:, chosen] = part.reference
     layers = torch.nn.Sequential(Columns(chosen.tolist()), *part.layers)
     return dataclasses.replace(part, layers=layers, reference=reference)
-
-
-def column_names(model: Any) -> tuple[str, ...]:
-    """The caller's columns; of documents, the one thing that a row is."""
-    names = getattr(model, "feature_names_in_", None)
-    if names is not None:
-        return tuple(map(str, names))
-    return tuple(f"feature {i}" for i in range(getattr(model, "n_features_in_", 0))) or ("record",)
