@@ -32,7 +32,7 @@ from neon.nn.trees.second_order import second_order
 __all__ = ["Explainer", "explain"]
 
 _MEMORY = 128 * 2**20  # bytes of recorded values a chunk may hold
-_CACHE = 2 * 2**20  # for fitted models: what stays in the processor's cache is not fetched twice ...
+_CACHE = 4 * 2**20  # for fitted models: what stays in the processor's cache is not fetched twice ...
 _SOME_ROWS = 256  # ... but a chunk has this many rows, where memory allows: each costs about a millisecond by itself
 _FIRST_ROWS = 64  # of a torch module, whose size per row is not known before
 _CHECKED_ROWS = 64  # of a subclass, whose equivalence is no matter of course
@@ -125,7 +125,8 @@ class Explainer:
         ----------
         X : array-like (n_samples, n_features), DataFrame, sparse matrix or Tensor
         target : optional
-            None: the predicted class or cluster of each row, or the only output. A label, an output index (a label
+            None: the predicted class or cluster of each row, or the only output; several targets, labels or transformed
+            columns, which are no alternatives, have no default. A label, an output index (a label
             wins where both fit), or a sequence with one per row. "all": every output, on a last axis. A callable
             from the output tensor to the relevance it starts from.
         interactions : bool
@@ -221,6 +222,8 @@ class Explainer:
 
     def _explanation(self, found: Collected, rows: Any, numbers: Any, names: Sequence[str] | None) -> Explanation:
         check_outputs(self.network, numbers, found.parts["prediction"])
+        pairs = found.parts.pop("interactions", None)
+        found.close()
         if found.n_outputs is None:
             outputs: tuple[str, ...] = ("target function",)
         else:
@@ -245,8 +248,8 @@ class Explainer:
             check_sums(explanation)
         if encoding is not None:
             explanation = decoded(explanation, encoding, rows, names)
-        if "interactions" in found.parts:
-            pairs, each = found.parts["interactions"], range(len(names))
+        if pairs is not None:
+            each = range(len(names))
             pairs[:, each, each] = 0.0
             pairs[:, each, each] = explanation.values - pairs.sum(axis=2)  # φ_ii = φ_i - Σ_{j≠i} φ_ij
             pairs.flags.writeable = False  # the explanation shares it then

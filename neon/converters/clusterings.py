@@ -24,7 +24,7 @@ from neon.converters.registry import choose, no_relu_form, register
 from neon.errors import UnsupportedModelError
 from neon.nn import Affine, DistanceLayers, Evidence, LogSumExp, PairwiseDifference, PooledMinimum, SquaredDistance
 
-__all__ = ["Clusters", "chunked", "convert_labels", "members"]
+__all__ = ["Clusters", "chunked", "convert_labels", "members", "reproduces"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,12 +91,19 @@ def convert_labels(model: Any, *, output: str | None = None, form: str = "fused"
     return Conversion(
         torch.nn.Sequential(*layers, *competition),
         "evidence for a cluster: how much closer its rows are than those of the nearest other, in soft squared "
-        f"distance (gamma={gamma:.3g}), a function that gives {agreement:.1%} of the training rows their cluster",
+        f"distance (gamma={gamma:.3g}), {reproduces(agreement, model, len(points))}",
         tuple(f"cluster {label}" for label in classes),
         own,
         classes=classes,
         agreement=agreement,
     )
+
+
+def reproduces(agreement: float, model: Any, n_points: int) -> str:
+    """What share of the labels a stated function gives, in words; noise, which is in no cluster, stands apart."""
+    words = f"a function that gives {agreement:.1%} of the training rows their cluster"
+    n_noise = len(_labels(model)) - n_points
+    return words + (f" ({n_noise} are noise: explained by the cluster with most evidence)" if n_noise else "")
 
 
 convert_labels.takes_data = True  # type: ignore[attr-defined]
@@ -114,7 +121,7 @@ def members(model: Any, data: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, 
         Their labels; negative ones, which stand for noise, left out.
     sizes : ndarray of int (n_clusters,)
     """
-    labels = np.asarray(model.labels_ if hasattr(model, "labels_") else model.row_labels_)
+    labels = _labels(model)
     rows = numeric(data)
     if rows.ndim != 2 or rows.shape != (len(labels), model.n_features_in_):
         raise ValueError(
@@ -127,6 +134,10 @@ def members(model: Any, data: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, 
     points = rows[np.flatnonzero(kept)[order]]
     check_finite(points)
     return points.toarray() if sparse.issparse(points) else points, groups[order], classes, sizes
+
+
+def _labels(model: Any) -> np.ndarray:
+    return np.asarray(model.labels_ if hasattr(model, "labels_") else model.row_labels_)
 
 
 SIZE = 2**22  # distances that are held at a time

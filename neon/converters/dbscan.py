@@ -12,7 +12,7 @@ from sklearn.metrics import pairwise_distances
 from neon.converters.arrays import contrast
 from neon.converters.base import Conversion
 from neon.converters.cluster import distance_to, nearest_layers, refuse_single
-from neon.converters.clusterings import chunked, members
+from neon.converters.clusterings import chunked, members, reproduces
 from neon.converters.registry import choose, no_relu_form, register
 from neon.errors import UnsupportedModelError
 from neon.nn import Linear, PooledMinimum
@@ -47,7 +47,7 @@ def convert_dbscan(model: Any, *, output: str | None = None, form: str = "fused"
     if data is not None:
         rows, groups, known, _ = members(model, data)
         agreement = float(np.mean(classes[chunked(own, rows, len(points)).argmax(1)] == known[groups]))
-        share = f", a function that gives {agreement:.1%} of the training rows their cluster"
+        share = f", {reproduces(agreement, model, len(rows))}"
     unit = "Manhattan distance" if metric == "manhattan" else "squared distance"
     return Conversion(
         torch.nn.Sequential(*nearest_layers(points, sizes.tolist(), form, metric=metric)),

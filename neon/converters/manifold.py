@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from scipy.sparse.csgraph import connected_components, shortest_path
 from sklearn.neighbors import kneighbors_graph, radius_neighbors_graph
-from sklearn.utils.graph import _fix_connected_components
 
 from neon.converters.arrays import dense
 from neon.converters.base import Conversion
@@ -48,6 +47,7 @@ def convert_isomap(model: Any, *, output: str | None = None, form: str = "fused"
         lambda X: untouched(model).transform(X),
         reference=points,
         takes_reference=True,
+        thresholds=True,
         inverse=_Nearest(np.asarray(model.embedding_), points),
     )
 
@@ -78,6 +78,8 @@ def _paths(model: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         graph = radius_neighbors_graph(search, search.radius, **options)
     n_parts, labels = connected_components(graph)
     if n_parts > 1:
+        from sklearn.utils.graph import _fix_connected_components  # private, as what Isomap itself joins parts by
+
         metric = {"metric": search.effective_metric_, **search.effective_metric_params_}
         graph = _fix_connected_components(search._fit_X, graph.tolil(), n_parts, labels, mode="distance", **metric)
     lengths, before = shortest_path(graph, method="D", directed=False, return_predecessors=True)
@@ -108,6 +110,7 @@ def convert_locally_linear(model: Any, *, output: str | None = None, form: str =
         "the strength of the ridge held fixed",
         tuple(f"component {c}" for c in range(embedding.shape[1])),
         lambda X: untouched(model).transform(X),
+        thresholds=True,  # who is near is a matter of rounding where rows tie: scalings before run in scikit-learn
         inverse=_Nearest(embedding, points),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from typing import Any
 
@@ -16,6 +17,8 @@ from neon.converters.registry import convert, takes_data
 from neon.nn import Featurewise
 
 __all__ = ["Network", "neuralize"]
+
+_ROUNDING = 1e-14  # relative
 
 
 class Network(torch.nn.Module):
@@ -103,20 +106,36 @@ class Network(torch.nn.Module):
         return found.toarray() if sparse.issparse(found) else np.asarray(found)
 
     def predicted(self, rows: Any, output: Tensor) -> Tensor:
-        """The index of each row's predicted output: the largest, or where votes tie what the model says.
+        """The index of each row's predicted output: the largest, or where it may be another what the model says.
 
         Parameters
         ----------
         rows : as `Intake.rows` gives them
         output : Tensor (n_samples, n_outputs)
             What the network computes for them.
+
+        Raises
+        ------
+        ValueError
+            If the model has several outputs of which it predicts none: targets, labels, transformed columns.
         """
         best, index = output.max(1)
-        doubtful = torch.ones_like(best, dtype=torch.bool) if self.asks else (best <= 0) & self.votes
+        if output.shape[1] == 1:
+            return index
+        if self.classes is None:
+            some = ", ".join(map(repr, self.output_names[:3])) + (", ..." if len(self.output_names) > 3 else "")
+            raise ValueError(
+                f"the model has {len(self.output_names)} outputs ({some}) and predicts all of them: give target=, a "
+                "name, an index or 'all'"
+            )
+        second = output.scatter(1, index[:, None], -torch.inf).amax(1)
+        doubtful = best - second <= _ROUNDING * best.abs()  # where probabilities tie, the model's own rounding decides
+        if self.asks or self.votes:
+            doubtful |= torch.ones_like(doubtful) if self.asks else best <= 0
         tied = doubtful.nonzero()[:, 0]
-        if len(tied):
-            assert self.classes is not None
-            labels = self.model.predict(self.intake.named(take(rows, tied.cpu().numpy())))
+        if len(tied) and hasattr(self.model, "predict"):
+            model = copy.deepcopy(self.model)  # search trees count their queries
+            labels = model.predict(self.intake.named(take(rows, tied.cpu().numpy())))
             index[tied] = torch.as_tensor(np.searchsorted(self.classes, labels), device=index.device)
         return index
 

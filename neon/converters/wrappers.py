@@ -12,7 +12,9 @@ from neon.converters.base import Conversion, Response
 from neon.converters.meta import column_names, on_arrays
 from neon.converters.registry import choose, convert, no_relu_form, register, within
 from neon.converters.responses import decision, extended, predicted, probability, second
-from neon.nn import Affine, Featurewise, Linear, TwoClass, plain_linear
+from neon.nn import Affine, Linear, TwoClass, plain_linear
+from neon.nn.anchored import Anchored
+from neon.nn.featurewise import featurewise
 
 __all__ = ["convert_frozen", "convert_search", "convert_self_training", "convert_target", "convert_threshold"]
 
@@ -104,8 +106,8 @@ def _threshold(model: Any, method: str) -> tuple[float, Any]:
 def convert_target(model: Any, *, output: str | None = None, form: str = "fused", path: str = "") -> Conversion:
     """The predicted value where the target's transformer is affine; else the prediction in the transformed space.
 
-    As ``output="predict"`` the predicted value whatever the transformer, an elementwise function of the former:
-    relevance passes it unchanged.
+    As ``output="predict"`` the predicted value whatever the transformer, an elementwise function g of the former, of
+    which ``g(0)`` stands apart.
     """
     output = choose(output, ("inner", "predict"), model)
     part = predicted(model.regressor_, form=form, path=within(path, "regressor_"))
@@ -123,7 +125,7 @@ def convert_target(model: Any, *, output: str | None = None, form: str = "fused"
     if output == "predict":
         if form == "relu":
             raise no_relu_form("the target's transformer is not made of Linear and ReLU alone")
-        inverted = Featurewise(inverse, np.arange(n), "the target's transformer, inverted")
+        inverted = Anchored(_OfTensors(inverse), "the target's transformer, inverted")
         return extended(part, inverted, explains="predicted value", response=Response.PREDICTION, own=own)
     words = "prediction in the space of the transformed target, of which the predicted value is an elementwise function"
     return extended(part, explains=words, own=own, link=inverse)
@@ -137,6 +139,16 @@ class _Inverse:
 
     def __call__(self, Z: np.ndarray) -> np.ndarray:
         return np.asarray(self.transformer.inverse_transform(Z), dtype=np.float64).reshape(Z.shape)
+
+
+class _OfTensors:
+    """The same of tensors; torch sees a flat function, whose slope is asked only where nothing is displaced."""
+
+    def __init__(self, inverse: _Inverse) -> None:
+        self.inverse = inverse
+
+    def __call__(self, z: torch.Tensor) -> torch.Tensor:
+        return featurewise(z, self.inverse, torch.arange(z.shape[1])) + 0 * z
 
 
 _AFFINE = {"StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler"}

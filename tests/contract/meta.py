@@ -21,9 +21,17 @@ from sklearn.model_selection import (
     TunedThresholdClassifierCV,
 )
 from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import RadiusNeighborsRegressor
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, QuantileTransformer, StandardScaler
+from sklearn.preprocessing import (
+    MinMaxScaler,
+    OneHotEncoder,
+    OrdinalEncoder,
+    PowerTransformer,
+    QuantileTransformer,
+    StandardScaler,
+)
 from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.svm import SVC, SVR, LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -93,6 +101,16 @@ def wrappers(two: Data, three: Data) -> dict[str, Case]:
         "TransformedTargetRegressor-predict": Case(
             TransformedTargetRegressor(scaled(SVR()), transformer=QuantileTransformer(n_quantiles=50)),
             X, y, options={"output": "predict"},
+        ),
+        "TransformedTargetRegressor-neighbors": Case(
+            TransformedTargetRegressor(scaled(RadiusNeighborsRegressor(4.0, algorithm="brute")), transformer=PowerTransformer()),
+            X, y, options={"output": "predict"},
+        ),
+        "TransformedTargetRegressor-link": Case(
+            TransformedTargetRegressor(
+                ensemble.HistGradientBoostingRegressor(loss="poisson", max_iter=5), transformer=MinMaxScaler()
+            ),
+            X, y,
         ),
         "DummyClassifier": Case(DummyClassifier(), *three, relu=True),
         "DummyClassifier-constant": Case(DummyClassifier(strategy="constant", constant=1), *three, relu=True),
