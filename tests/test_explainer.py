@@ -270,3 +270,46 @@ def test_missing_values_that_one_member_takes() -> None:
     rows[3, 2] = np.nan
     with pytest.raises(ValueError, match="X contains NaN, which one part of the model takes"):
         neon.explain(model, rows)
+
+
+def test_a_column_transformer_finds_its_columns_by_name() -> None:
+    names = X.columns[:3]
+    model = make_pipeline(ColumnTransformer([("", StandardScaler(), list(names))]), Ridge()).fit(X[names], Y)
+    expected = neon.explain(model, X[names])
+    found = neon.explain(model, X[X.columns[::-1]])
+    assert found.feature_names == expected.feature_names == tuple(names)
+    np.testing.assert_array_equal(found.values, expected.values)
+    with pytest.raises(ValueError, match="missing"):
+        neon.explain(model, X[names[1:]])
+
+
+def test_several_outputs_have_no_default() -> None:
+    model = Ridge().fit(X, np.stack([Y, -Y], axis=1))
+    with pytest.raises(ValueError, match="'target 0', 'target 1'"):
+        neon.explain(model, X)
+    np.testing.assert_array_equal(neon.explain(model, X, "target 1").values, neon.explain(model, X, 1).values)
+    assert neon.explain(model, X, "all").values.shape == (*X.shape, 2)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ([{"alcohol": 1.0}], "pd.DataFrame"),
+        ({"alcohol": [1.0]}, "pd.DataFrame"),
+        (None, r"shape \(n_samples, 13\), got \(\)"),
+        (X.iloc[0], r"X.to_frame\(\).T"),
+        ([1.0] * 13, r"np.reshape\(X, \(1, -1\)\)"),
+    ],
+)
+def test_what_is_no_table_of_rows(given: Any, words: str) -> None:
+    model = LogisticRegression().fit(StandardScaler().fit_transform(X), Y > 0)
+    with pytest.raises(ValueError, match=words):
+        neon.explain(model, given)
+    with pytest.raises(ValueError, match="reference, rows like X, does not fit"):
+        neon.Explainer(model, reference=np.full((1, 13), np.nan))
+
+
+@pytest.mark.parametrize("given", ["model.joblib", Ridge().predict, len])
+def test_what_is_no_model(given: Any) -> None:
+    with pytest.raises(TypeError, match="pass the estimator itself"):
+        neon.Explainer(given)

@@ -29,6 +29,8 @@ class Intake:
         How scikit-learn turns them into numbers. Without one they are numbers.
     missing : bool
         Whether NaN is a value that the model takes.
+    aligns : bool
+        Whether the model finds its columns by name, in whatever order and among others.
     """
 
     def __init__(
@@ -38,8 +40,10 @@ class Intake:
         encoding: Encoding | None = None,
         *,
         missing: bool = False,
+        aligns: bool = False,
     ) -> None:
         self.n_features, self.feature_names, self.encoder, self.missing = n_features, feature_names, encoding, missing
+        self.aligns = aligns
         self.records = encoding is not None and encoding.records
 
     @property
@@ -69,6 +73,8 @@ class Intake:
         if self.records:
             return as_records(X), None
         names = column_names(X)
+        if names is not None and self.aligns and self.feature_names and set(self.feature_names) <= set(names):
+            X, names = X[list(self.feature_names)], list(self.feature_names)
         if names is not None:
             self._check_names(names)
         if self.encoder is None:
@@ -84,7 +90,10 @@ class Intake:
         else:
             rows = X
         if len(rows.shape) != 2:
-            raise ValueError(f"X must have shape (n_samples, {self.n_features}), got {rows.shape}; one row is X[[0]]")
+            one = "X.to_frame().T" if hasattr(X, "to_frame") else "np.reshape(X, (1, -1))"
+            raise ValueError(
+                f"X must have shape (n_samples, {self.n_features}), got {rows.shape}; a single row is {one}"
+            )
         if rows.shape[1] != self.n_features:
             raise ValueError(f"X has {rows.shape[1]} features, but the model was fitted with {self.n_features}")
         return rows, names
@@ -128,7 +137,12 @@ class Intake:
 
     def _check_names(self, names: list[str]) -> None:
         fitted = self.feature_names
+        twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+        if twice and self.encoder is not None:
+            raise ValueError(f"several columns of X are called {twice}; name them apart, or pass X.to_numpy()")
         if fitted is None or list(fitted) == names:
+            return
+        if list(fitted) == [name.replace(" ", "_") for name in names]:  # how LightGBM keeps them
             return
         missing = [name for name in fitted if name not in names]
         unknown = [name for name in names if name not in fitted]
@@ -169,6 +183,10 @@ def numeric(X: Any) -> Any:
     ValueError
         If they are no numbers.
     """
+    if isinstance(X, dict) or (isinstance(X, list) and X and isinstance(X[0], dict)):
+        raise ValueError("X holds dicts; pass a data frame: pd.DataFrame(X)")
+    if hasattr(X, "collect") and hasattr(X, "columns"):
+        raise ValueError(f"X is a {type(X).__name__}, which holds no rows yet; pass X.collect()")
     if column_names(X) is not None:
         X = X.to_numpy()
     elif isinstance(X, Tensor):
@@ -208,8 +226,11 @@ def check_finite(rows: Any, *, missing: bool = False) -> None:
     held = rows.data if sparse.issparse(rows) else rows
     if np.isfinite(held).all() or (missing and not np.isinf(held).any()):
         return
-    what = "infinity" if missing or not np.isnan(held).any() else "NaN"
-    raise ValueError(f"X contains {what}; this model takes finite values only: impute or drop such rows")
+    if missing or not np.isnan(held).any():
+        raise ValueError(
+            "X contains infinity, which cannot be explained: replace it by a large number, or drop such rows"
+        )
+    raise ValueError("X contains NaN; this model takes finite values only: impute or drop such rows")
 
 
 def column_names(X: Any) -> list[str] | None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from scipy import sparse
+from sklearn.compose import ColumnTransformer
 from torch import Tensor
 
 from neon.converters.base import Conversion
@@ -62,7 +63,16 @@ class Network(torch.nn.Module):
         self.feature_names = None if names is None or not len(names) else tuple(map(str, names))
         n_features: Any = conversion.n_features or getattr(model, "n_features_in_", len(self.feature_names or ()))
         self.n_features_in = int(n_features)
-        self.intake = Intake(self.n_features_in, self.feature_names, conversion.encoding, missing=conversion.missing)
+        first = model
+        while hasattr(first, "steps"):
+            first = first.steps[0][1]
+        self.intake = Intake(
+            self.n_features_in,
+            self.feature_names,
+            conversion.encoding,
+            missing=conversion.missing,
+            aligns=isinstance(first, ColumnTransformer),
+        )
         self.eval()
 
     def __getstate__(self) -> dict[str, Any]:

@@ -103,6 +103,9 @@ def convert(
                 raise UnsupportedModelError(f"{error} (at step {path!r})") from error
     if isinstance(model, type):
         raise TypeError(f"expected a fitted model, got the class {model.__name__}")
+    if isinstance(model, str) or (callable(model) and not hasattr(model, "fit")):
+        what = f"{model!r}" if isinstance(model, str) else f"the function {getattr(model, '__qualname__', model)}"
+        raise TypeError(f"expected a fitted model, got {what}: pass the estimator itself, loaded, not a function of it")
     where = f" at step {path!r}" if path else ""
     name = public_name(type(model))
     if name in _DECLINED:

@@ -57,7 +57,10 @@ def _encoded(network: Network, rows: Any) -> np.ndarray:
         rows = rows.to_frame().T
     if not hasattr(rows, "columns") and not sparse.issparse(rows):
         rows = np.atleast_2d(np.asarray(rows))
-    numbers = network.intake.numbers(network.intake.rows(rows)[0])
+    try:
+        numbers = network.intake.numbers(network.intake.rows(rows)[0])
+    except ValueError as error:
+        raise ValueError(f"reference, rows like X, does not fit: {error}") from error
     if numbers.shape[0] == 0:
         raise ValueError("reference has no rows")
     return as_array(numbers)

@@ -181,3 +181,13 @@ def test_labels_of_categories() -> None:
 def test_linear_leaves_are_refused() -> None:
     with pytest.raises(UnsupportedModelError, match="leaves hold linear models"):
         neon.neuralize(model_of("Regressor", VALUE, X, linear_tree=True))
+
+
+def test_names_with_blanks() -> None:
+    """LightGBM puts underscores for blanks; the explanation has the caller's names."""
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(200, 2)), columns=["net income", "age"])
+    model = lightgbm.LGBMClassifier(n_estimators=3, verbose=-1).fit(frame, frame["age"] > 0)
+    assert neon.neuralize(model).verify(frame) <= 1e-12
+    assert neon.explain(model, frame).feature_names == ("net income", "age")
+    with pytest.raises(ValueError, match=r"unknown: \['netincome'\\]"):
+        neon.explain(model, frame.rename(columns={"net income": "netincome"}))

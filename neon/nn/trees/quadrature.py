@@ -16,8 +16,9 @@ from neon.nn.trees.paths import Paths
 __all__ = ["MOST_POINTS", "Covers", "Pairs", "chunks", "gauss_legendre", "n_points", "quadrature", "satisfied"]
 
 _MEMORY = 1 << 27  # bytes of G and of the states at a time
-_POINTS = {torch.float64: 8, torch.float32: 5}  # quadrature to 1e-12 and 1e-6 on paths of up to 32 features
-MOST_POINTS = {torch.float64: 12, torch.float32: 6}
+# So many points on paths of up to so many features leave 1e-11 and 1e-6, with a millionth of the cover at the leaf.
+_POINTS = {torch.float64: {20: 8, 40: 10, np.inf: 12}, torch.float32: {12: 5, 24: 6, np.inf: 7}}
+MOST_POINTS = {dtype: max(enough.values()) for dtype, enough in _POINTS.items()}
 
 
 @functools.cache
@@ -32,8 +33,8 @@ def gauss_legendre(most: int) -> tuple[np.ndarray, np.ndarray]:
 
 def n_points(n_literals: np.ndarray, dtype: torch.dtype) -> np.ndarray:
     """Enough quadrature points for paths of so many features: ``ceil(D / 2)`` are exact, and fewer suffice."""
-    enough = np.where(n_literals <= 32, _POINTS[dtype], MOST_POINTS[dtype])
-    return np.clip((n_literals + 1) // 2, 1, enough)
+    lengths, points = (list(part) for part in zip(*_POINTS[dtype].items(), strict=True))
+    return np.clip((n_literals + 1) // 2, 1, np.array(points)[np.searchsorted(lengths, n_literals)])
 
 
 def satisfied(paths: Paths, edges: np.ndarray, codes: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ def evaluate(forest: Forest, codes: Tensor) -> Tensor:
     """The sum of the active leaves' values, (n_samples, n_outputs)."""
     trees, n = forest.trees, codes.shape[1]
     out = torch.zeros(n, trees.n_outputs, dtype=torch.float64, device=codes.device)
-    for first, last in _tree_ranges(trees.n_trees, n):
+    for first, last in _tree_ranges(forest, n):
         roots = torch.as_tensor(trees.roots[first:last], device=codes.device)
         node = roots[:, None].expand(-1, n)
         for _, arrived, _ in descend(*_node_tensors(forest, codes.device), roots, codes):
@@ -44,7 +44,7 @@ def along_path(forest: Forest, rule: TreeRule, codes: Tensor, slope: Tensor) -> 
     trees, device, n = forest.trees, codes.device, codes.shape[1]
     phi = slope.new_zeros(codes.shape)
     nodes, table = _node_tensors(forest, device)
-    for first, last in _tree_ranges(trees.n_trees, n):
+    for first, last in _tree_ranges(forest, n):
         roots = torch.as_tensor(trees.roots[first:last], device=device)
         passed = list(descend(nodes, table, roots, codes))
         if not passed:
@@ -141,8 +141,10 @@ def _node_tensors(forest: Forest, device: torch.device) -> tuple[Tensor, Tensor]
     )
 
 
-def _tree_ranges(n_trees: int, n_samples: int) -> list[tuple[int, int]]:
-    size = max(1, (1 << 22) // max(n_samples, 1))
+def _tree_ranges(forest: Forest, n_samples: int) -> list[tuple[int, int]]:
+    """Trees at a time: their values at every row's nodes, (n_trees, n_samples, n_values), are held."""
+    n_trees, n_values = forest.trees.n_trees, forest.trees.value.shape[1]
+    size = max(1, (1 << 22) // max(n_samples * n_values, 1))
     return [(i, min(i + size, n_trees)) for i in range(0, n_trees, size)]
 
 
