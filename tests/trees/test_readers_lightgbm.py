@@ -189,5 +189,5 @@ def test_names_with_blanks() -> None:
     model = lightgbm.LGBMClassifier(n_estimators=3, verbose=-1).fit(frame, frame["age"] > 0)
     assert neon.neuralize(model).verify(frame) <= 1e-12
     assert neon.explain(model, frame).feature_names == ("net income", "age")
-    with pytest.raises(ValueError, match=r"unknown: \['netincome'\\]"):
+    with pytest.raises(ValueError, match="'netincome'"):
         neon.explain(model, frame.rename(columns={"net income": "netincome"}))
