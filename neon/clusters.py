@@ -28,7 +28,7 @@ def explain_clusters(
     labels : array-like (n_rows,)
         Numbers or strings; negative numbers are noise, and stand for no cluster.
     X : array-like (n_rows, n_features) or DataFrame
-        The rows that bear them.
+        The rows that bear them, as the clustering saw them: distances in columns of other scales are other distances.
     X_new : array-like (n_samples, n_features), optional
         Rows to explain. Default: X.
     target : optional

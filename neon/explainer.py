@@ -16,6 +16,7 @@ from neon.converters.intake import check_finite, column_names, numeric, take
 from neon.converters.registry import takes_data
 from neon.explaining.checks import check_equivalence, check_outputs, check_sums
 from neon.explaining.chunks import Chunk, Collected
+from neon.explaining.consistency import row_labels
 from neon.explaining.labels import output_indices
 from neon.explaining.placement import as_array, as_tensor, placement
 from neon.explaining.progress import Progress
@@ -174,7 +175,7 @@ class Explainer:
                     size = max(1, _MEMORY // per_row)
                 progress.reach(stop)
                 start = stop
-        return self._explanation(found, rows, numbers, names)
+        return self._explanation(found, rows, numbers, names, row_labels(X))
 
     def _chunk(self, x: Tensor, rows: Any, target: Any, interactions: bool) -> tuple[Chunk, int]:
         """Explain a few rows; also the bytes of recorded values per row.
@@ -220,7 +221,9 @@ class Explainer:
             return pairs
         return torch.from_numpy(decoded_pairs(pairs.numpy(), encoding, self.network.n_features_in))
 
-    def _explanation(self, found: Collected, rows: Any, numbers: Any, names: Sequence[str] | None) -> Explanation:
+    def _explanation(
+        self, found: Collected, rows: Any, numbers: Any, names: Sequence[str] | None, index: np.ndarray | None
+    ) -> Explanation:
         check_outputs(self.network, numbers, found.parts["prediction"])
         pairs = found.parts.pop("interactions", None)
         found.close()
@@ -243,6 +246,7 @@ class Explainer:
             target=found.parts.get("target"),
             explains=self._explains,
             texts=self.network.intake.texts(rows) if self._fitted else None,
+            index=index,
         )
         if not self._fitted:
             check_sums(explanation)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neon.explaining import algebra, export
-from neon.explaining.consistency import check_fields, frozen
+from neon.explaining.consistency import as_labels, check_fields, frozen
 
 if TYPE_CHECKING:
     import pandas
@@ -61,6 +61,8 @@ class Explanation:
     interactions : ndarray of shape (n_samples, n_features, n_features[, n_outputs]), optional
         Of tree ensembles, where asked for: ``φ_ij``, half the interaction of features i and j (Lundberg et al. 2020).
         Symmetric; each row adds up to the feature's relevance, with what it does by itself on the diagonal.
+    index : array-like of shape (n_samples,), optional
+        The caller's labels of the rows, such as the index of a DataFrame.
 
     Raises
     ------
@@ -87,6 +89,7 @@ class Explanation:
     imputed: np.ndarray | None = None
     texts: Texts | None = None
     interactions: np.ndarray | None = None
+    index: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         """Freeze every field, then check that they fit together."""
@@ -102,6 +105,8 @@ class Explanation:
         for name in ("target", "imputed", "interactions"):
             if getattr(self, name) is not None:
                 put(name, frozen(getattr(self, name), as_float=name == "interactions"))
+        if self.index is not None:
+            put("index", frozen(as_labels(self.index)))
         put("feature_names", tuple(str(name) for name in self.feature_names))
         put("output_names", tuple(str(name) for name in self.output_names))
         check_fields(self)
@@ -226,17 +231,36 @@ class Explanation:
     def to_frame(self) -> pandas.DataFrame:
         """Write one row a sample: features' relevance, base_value, residual:<name>, prediction, target.
 
+        Rows are called as in the caller's DataFrame, so that `X.join(frame.add_suffix(" relevance"))` puts both side by
+        side; without labels (`index` is None), by their position.
+
         An explanation of all outputs has one row a sample and output, under an index (sample, output):
         `frame.xs("setosa", level="output")`. `target` is the output's name. A feature that is called as one
         of the other columns becomes "feature:<name>"; features without names are called by their position.
         """
         return export.to_frame(self)
 
+    def interactions_frame(self) -> pandas.DataFrame:
+        """Write one row a sample, feature and other feature, with their interaction as its value.
+
+        Columns: sample, target, feature, other feature, value. Both orders of a pair have a row, each with half of
+        the interaction, and a feature beside itself has what it does alone: the values of a sample and feature add up
+        to the feature's relevance. An explanation of all outputs has these rows for each, `target` being its name.
+
+        Raises
+        ------
+        ValueError
+            If there are no interactions.
+        """
+        return export.interactions_frame(self)
+
     def to_shap(self) -> shap.Explanation:
         """Make a `shap.Explanation`, for the plots of the shap package.
 
         shap knows no residuals: they are added to its base values, so that there, too, base values and values
-        add up to the prediction. Strings become numbers in `data` and stay as they are in `display_data`.
+        add up to the prediction. Strings become numbers in `data` and stay as they are in `display_data`. Rows may
+        explain different classes (by default each its predicted one), of which shap's plots say nothing: for the
+        same class in all rows, give it as the target, or pick rows by `explanation[explanation.target == 1]`.
 
         Raises
         ------
@@ -247,7 +271,7 @@ class Explanation:
 
     @property
     def plot(self) -> PlotAccessor:
-        """Plots: `.plot.bar()`, `.plot.beeswarm()`, `.plot.waterfall(row)`, `.plot.heatmap()`, `.plot.text(row)`."""
+        """Plots: .bar(), .beeswarm(), .waterfall(row), .heatmap(), .scatter(feature), .interactions(), .text(row)."""
         from neon.plots._accessor import PlotAccessor
 
         return PlotAccessor(self)

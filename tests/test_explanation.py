@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
 import matplotlib as mpl
 
@@ -10,6 +11,8 @@ mpl.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_breast_cancer, load_wine
@@ -19,6 +22,7 @@ from sklearn.preprocessing import StandardScaler
 
 import neon
 from neon import Explanation
+from neon.explaining.consistency import row_labels
 
 
 @pytest.fixture(scope="module")
@@ -220,3 +224,89 @@ def test_reference_is_the_base(explanation: Explanation) -> None:
     np.testing.assert_allclose(relative.values[5], 0, atol=1e-12)
     with pytest.raises(ValueError, match="reference"):
         neon.Explainer(KMeans(2, n_init=1, random_state=0).fit(X), reference=point)
+
+
+LABELS = {
+    "words": pd.Index([f"wine {i}" for i in range(178)]),
+    "numbers": pd.Index(np.arange(178)[::-1] * 10),
+    "dates": pd.date_range("2020-01-01", periods=178, tz="UTC"),
+    "levels": pd.MultiIndex.from_product([["north", "south"], range(89)]),
+    "not unique": pd.Index(["a", "b"] * 89),
+}
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_rows_keep_their_labels(explanation: Explanation, every_output: Explanation, kind: str) -> None:
+    labels = LABELS[kind]
+    given = replace(explanation, index=labels, encoded=replace(explanation, index=labels))
+    everything = given.to_frame()
+    assert list(everything.index) == list(labels)
+    for part in (given, given.abs, given.group({"both": ["alcohol", "hue"]}), given[:, "hue"]):
+        assert list(pickle.loads(pickle.dumps(part)).to_frame().index) == list(labels)
+    for rows in (slice(10, 20), [5, 3, 3], given.target == 1):
+        assert list(given[rows].to_frame().index) == list(labels[rows])
+        assert given[rows].encoded is not None
+        assert list(given[rows].encoded.to_frame().index) == list(labels[rows])  # type: ignore[union-attr]
+    assert given.mean().index is None
+    frame = replace(every_output, index=labels).to_frame()
+    assert frame.index.names[-1] == "output"
+    for output in ("0", "2"):
+        of_one = frame.xs(output, level="output")
+        assert list(of_one.index) == list(labels)
+        np.testing.assert_array_equal(of_one["prediction"], every_output.select(output).prediction)
+
+
+def test_labels_of_other_kinds_than_an_index(explanation: Explanation) -> None:
+    levels, dates = LABELS["levels"].tolist(), LABELS["dates"].to_numpy()
+    assert list(replace(explanation, index=levels).to_frame().index) == levels
+    assert list(replace(explanation, index=dates).to_frame().index) == list(dates)
+
+
+def test_labels_join_results_to_the_callers_table(explanation: Explanation) -> None:
+    table = pd.DataFrame({"year": np.arange(178)}, index=LABELS["words"]).sample(frac=1, random_state=0)
+    joined = table.join(replace(explanation, index=LABELS["words"]).to_frame())
+    np.testing.assert_array_equal(joined["prediction"], explanation.prediction[joined["year"]])
+    with pytest.raises(ValueError, match="index"):
+        replace(explanation, index=["one"])
+
+
+def test_which_labels_a_table_has() -> None:
+    frame = pd.DataFrame({"a": [1.0, 2.0, 3.0]})
+    for counted in (frame, frame[:2], frame["a"], frame.to_numpy(), [[1.0], [2.0]], pl.from_pandas(frame)):
+        assert row_labels(counted) is None
+    assert list(row_labels(frame[1:])) == [1, 2]
+    assert list(row_labels(frame.set_index(pd.Index(["x", "y", "z"]))["a"])) == ["x", "y", "z"]
+
+
+def test_interactions_frame_adds_up() -> None:
+    random = np.random.default_rng(0)
+    pairs = random.normal(size=(4, 3, 3, 2))
+    pairs = pairs + pairs.swapaxes(1, 2)
+    values = pairs.sum(axis=2)
+    zeros = np.zeros((4, 2))
+    every = Explanation(
+        values=values,
+        base_values=zeros,
+        prediction=values.sum(axis=1),
+        residuals={},
+        data=values[..., 0],
+        feature_names=("a", "b", "c"),
+        output_names=("x", "y"),
+        target=None,
+        explains="score",
+        interactions=pairs,
+        index=["k", "l", "m", "n"],
+    )
+    frame = every.interactions_frame()
+    assert list(frame.columns) == ["sample", "target", "feature", "other feature", "value"]
+    found = frame.set_index(list(frame.columns[:4]))["value"]
+    assert len(found) == 4 * 2 * 9
+    for i, sample in enumerate("klmn"):
+        for o, output in enumerate("xy"):
+            for f, feature in enumerate("abc"):
+                assert found[sample, output, feature].sum() == pytest.approx(values[i, f, o], rel=1e-12)
+                for g, other in enumerate("abc"):
+                    assert found[sample, output, feature, other] == pairs[i, f, g, o]
+    of_one = every.select("y").interactions_frame()
+    pd.testing.assert_frame_equal(of_one, frame[frame["target"] == "y"].reset_index(drop=True))
+    assert list(replace(every.select("y"), index=None).interactions_frame()["sample"].unique()) == [0, 1, 2, 3]

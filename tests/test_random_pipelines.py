@@ -10,11 +10,13 @@ import pandas as pd
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 from sklearn.compose import ColumnTransformer
-from sklearn.decomposition import PCA, TruncatedSVD
+from sklearn.decomposition import PCA, KernelPCA, LatentDirichletAllocation, TruncatedSVD
+from sklearn.ensemble import RandomTreesEmbedding
 from sklearn.feature_selection import SelectKBest, VarianceThreshold, f_classif
 from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.kernel_approximation import RBFSampler
-from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.manifold import Isomap, LocallyLinearEmbedding
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
     KBinsDiscretizer,
@@ -62,6 +64,17 @@ MAPS = {
     "components": lambda draw: PCA(1, whiten=draw(st.booleans())),
     "projection": lambda draw: GaussianRandomProjection(2, random_state=0),
     "fourier": lambda draw: RBFSampler(gamma=0.3, n_components=6, random_state=0),
+    "kernel components": lambda draw: KernelPCA(2, kernel=draw(st.sampled_from(["rbf", "poly", "sigmoid"])), gamma=0.2),
+    "shortest ways": lambda draw: Isomap(
+        n_neighbors=draw(st.integers(4, 8)), n_components=2, p=draw(st.sampled_from([1, 2]))
+    ),
+    "locally linear": lambda draw: LocallyLinearEmbedding(
+        n_neighbors=draw(st.integers(4, 8)), n_components=1, eigen_solver="dense"
+    ),
+    "topics": lambda draw: make_pipeline(
+        MinMaxScaler(clip=True), LatentDirichletAllocation(draw(st.integers(2, 3)), max_iter=3, random_state=0)
+    ),
+    "leaves": lambda draw: RandomTreesEmbedding(draw(st.integers(1, 3)), max_depth=2, random_state=0),
 }
 ENCODERS = {
     "one-hot": lambda draw: OneHotEncoder(

@@ -41,6 +41,8 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="neon", description="Explain fitted models.")
+    version = sys.modules["neon"].__version__  # not imported: the package's front door lies above
+    parser.add_argument("--version", action="version", version=f"neon {version}")
     commands = parser.add_subparsers(dest="command", required=True)
     demo = commands.add_parser("demo", help="explain a k-means, an SVM and a one-class SVM pipeline")
     demo.add_argument("--out", default="neon-demo", help="folder for plots and tables (default: %(default)s)")
@@ -60,10 +62,16 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("data", help=f"rows to explain: {tables}")
     explain.add_argument("--target", help='a class, a cluster or "all" (default: the predicted one)')
     explain.add_argument("--reference", help=f"background rows: {tables}")
+    explain.add_argument("--composite", metavar="NAME", help="LRP rules (default: the model's own)")
     explain.add_argument("-o", "--out", help="write the explanation to this .csv or .parquet file")
-    explain.add_argument("--plot", help="write a plot of the mean relevance to this .png, .pdf or .svg file")
+    explain.add_argument("--plot", metavar="FILE", help="write a plot to this .png, .pdf or .svg file")
+    explain.add_argument(
+        "--plot-kind",
+        choices=("bar", "beeswarm", "waterfall", "heatmap"),
+        help="what --plot draws: mean relevance (bar, the default); a dot a row; the first row's steps; all rows",
+    )
     explain.add_argument("--device", help='"cpu" (default), "cuda"')
-    show.add_argument("--data", help=f"rows on which to check the equivalence: {tables}")
+    show.add_argument("--data", help=f"rows to check the equivalence and follow the relevance on: {tables}")
     return parser
 
 

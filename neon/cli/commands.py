@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from argparse import Namespace
 from pathlib import Path
@@ -12,11 +13,15 @@ import torch
 
 from neon.cli.files import check_writable, load_model, read_table, write_whole
 from neon.converters import Network, neuralize
+from neon.converters.intake import take
 from neon.explainer import Explainer
+from neon.explaining.placement import as_tensor
 from neon.explanation import Explanation
 from neon.lrp import LRP
 
 __all__ = ["demo", "explain", "show"]
+
+_FOLLOWED = 256  # rows whose relevance `show` follows through the network
 
 
 def demo(options: Namespace) -> None:
@@ -58,10 +63,14 @@ def explain(options: Namespace) -> None:
             check_writable(path, suffixes)
     if options.plot is not None and options.target == "all":
         raise ValueError("--plot draws one output for each row: give --target one output, or leave it out")
+    if options.plot_kind is not None and options.plot is None:
+        raise ValueError("--plot-kind says what --plot draws: give --plot a file")
     model = _model(options)
     data = read_table(options.data, drop=options.drop)
     reference = None if options.reference is None else read_table(options.reference, drop=options.drop)
-    explainer = Explainer(model, output=options.output, reference=reference, device=options.device)
+    explainer = Explainer(
+        model, output=options.output, composite=options.composite, reference=reference, device=options.device
+    )
     explanation = explainer(data, _target(options.target, explainer.network))
     _report(explainer.network, explanation, data)
     if options.out is not None:
@@ -71,7 +80,7 @@ def explain(options: Namespace) -> None:
         import matplotlib as mpl
 
         mpl.use("Agg")
-        write_whole(options.plot, functools.partial(_save, explanation.plot.bar()))
+        write_whole(options.plot, functools.partial(_save, getattr(explanation.plot, options.plot_kind or "bar")()))
 
 
 def show(options: Namespace) -> None:
@@ -80,10 +89,24 @@ def show(options: Namespace) -> None:
     network = neuralize(model, output=options.output)
     data = None if options.data is None else read_table(options.data, drop=options.drop)
     print(network)
-    one_row = torch.zeros(1, network.intake.n_encoded, dtype=torch.float64)
-    print(LRP(network, network.composite).plan(one_row))
+    print(_plan(network, data))
     if data is not None:
         print(f"largest |network - model|: {network.verify(data):.1e}")
+
+
+def _plan(network: Network, data: Any) -> str:
+    """The rules, and the relevance of each row's predicted output where there are rows and such an output."""
+    lrp = LRP(network, network.composite)
+    if data is not None:
+        rows = take(network.intake.rows(data)[0], slice(0, _FOLLOWED))
+        x = as_tensor(network.intake.numbers(rows), torch.device("cpu"), torch.float64)
+        recording = lrp.record(x)
+        with contextlib.suppress(ValueError):  # embeddings, for one, predict none of their outputs
+            plan = recording.plan(network.predicted(rows, recording.output))
+            return f"{plan}\nrelevance: of the predicted output, summed over {len(x)} rows"
+    plan = lrp.plan(torch.zeros(1, network.intake.n_encoded, dtype=torch.float64))
+    table = plan.to_frame()[["operation", "module", "rule"]].to_string(index=False, justify="left")
+    return f"composite: {plan.composite}\n{table}"
 
 
 def _model(options: Namespace) -> Any:

@@ -32,6 +32,8 @@ class Response(enum.Enum):
     PAIRWISE = "predict counts the votes of pairwise machines, whose margins f are"
     PAIRWISE_DECISION = "as PAIRWISE, and decision_function breaks ties by the scores"
     PAIRWISE_SCORES = "as PAIRWISE_DECISION, and so does predict"
+    PAIRWISE_PROBABILITY = "as PAIRWISE_SCORES; f are probabilities less a half"
+    PAIRWISE_LOG_ODDS = "as PAIRWISE_SCORES, the scores are σ(f)"
 
 
 @dataclass(frozen=True, eq=False)

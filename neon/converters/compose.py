@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections import UserList
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ def convert_column_transformer(
     model: Any, *, output: str | None = None, form: str = "fused", path: str = ""
 ) -> Conversion:
     """Each branch reads some of the caller's columns; its columns stand beside those of the others."""
-    given = column_names(model)
+    given, weights = column_names(model), model.transformer_weights or {}
     branches = []
     for name, transformer, columns in model.transformers_:
         if isinstance(columns, UserList):  # scikit-learn 1.6: the remainder's positions, which warn when read
@@ -39,7 +39,7 @@ def convert_column_transformer(
             if isinstance(transformer, str)
             else convert(transformer, form=form, path=within(path, name), step=True)
         )
-        branches.append(_reading(picked, part))
+        branches.append(_weighted(_reading(picked, part), weights.get(name)))
     return _side_by_side(model, branches, form)
 
 
@@ -61,10 +61,7 @@ def convert_feature_union(model: Any, *, output: str | None = None, form: str = 
     everything = Encoding(unchanged, np.arange(len(given)), given, records=records)
     branches = []
     for name, part in parts:
-        branch = _reading(everything, part)
-        if name in weights:
-            branch.layers.append(Affine(np.full(len(branch.output_names), float(weights[name]))))
-        branches.append(branch)
+        branches.append(_weighted(_reading(everything, part), weights.get(name)))
     merged = _side_by_side(model, branches, form)
     return merged if records else dataclasses.replace(merged, n_features=len(given))
 
@@ -79,6 +76,15 @@ def _reading(picked: Encoding, part: Conversion | None) -> Conversion:
         return Conversion(torch.nn.Sequential(), "columns", picked.names, picked, encoding=picked)
     encoding = picked if part.encoding is None else picked.then(part.encoding)
     return dataclasses.replace(part, layers=torch.nn.Sequential(*part.layers), encoding=encoding)
+
+
+def _weighted(branch: Conversion, weight: float | None) -> Conversion:
+    """A branch whose columns are multiplied by the weight that the model gives it."""
+    if weight is None:
+        return branch
+    scale, back = Affine(np.full(len(branch.output_names), float(weight))), branch.inverse
+    inverse = None if back is None or not weight else lambda Z: back(Z / weight)
+    return dataclasses.replace(branch, layers=torch.nn.Sequential(*branch.layers, scale), inverse=inverse)
 
 
 def _side_by_side(model: Any, branches: list[Conversion], form: str) -> Conversion:
@@ -211,9 +217,18 @@ def column_names(model: Any) -> tuple[str, ...]:
     names = getattr(model, "feature_names_in_", None)
     if names is not None:
         return tuple(map(str, names))
-    parts = (part for _, part in getattr(model, "transformer_list", ()))  # a union whose first part is "drop"
-    n_columns = next((part.n_features_in_ for part in (model, *parts) if hasattr(part, "n_features_in_")), 0)
-    return tuple(f"feature {i}" for i in range(n_columns)) or ("record",)
+    if hasattr(model, "n_features_in_"):
+        return tuple(f"feature {i}" for i in range(model.n_features_in_))
+    return next((column_names(part) for part in _parts(model) if hasattr(part, "get_params")), ("record",))
+
+
+def _parts(model: Any) -> Iterator[Any]:
+    """Estimators inside that read the same columns: pipelines that start with "passthrough" do not know how many."""
+    yield from (part for _, part in (*getattr(model, "steps", ()), *getattr(model, "transformer_list", ())))
+    yield from getattr(model, "estimators_", ())
+    yield from (fold.estimator for fold in getattr(model, "calibrated_classifiers_", ()))
+    inner = ("estimator_", "regressor_", "best_estimator_", "estimator")
+    yield from (getattr(model, name) for name in inner if hasattr(model, name))
 
 
 def _positions(columns: Any, model: Any) -> np.ndarray:

@@ -14,6 +14,16 @@ from neon.converters.registry import declined, registered
 __all__ = ["Coverage", "Support", "supported"]
 
 
+MEANING = {
+    "exact": "the network computes the model's own function",
+    "surrogate": "the network computes another, stated function; agreement with the model is measured",
+    "layers": "a transformer that the network computes",
+    "encoding": "a transformer that scikit-learn runs; relevance goes back to the columns that its output is made from",
+    "registered": "there is a converter, which neon's own coverage page does not measure",
+    "not explained": "for the reason that stands beside it",
+}
+
+
 class Support(NamedTuple):
     """How neon takes an estimator.
 
@@ -41,7 +51,8 @@ class Coverage(list[Support]):
     def __repr__(self) -> str:
         lines = [_line(*record) for record in self]
         counts = Counter(record.status for record in self)
-        return "\n".join([*lines, ", ".join(f"{count} {status}" for status, count in counts.items())])
+        meanings = [f"{count} {status}: {MEANING[status]}" for status, count in counts.items()]
+        return "\n".join([*lines, "", *meanings])
 
     def _repr_html_(self) -> str:
         import pandas as pd

@@ -108,7 +108,7 @@ def _log_ratio(model: Any, form: str) -> Conversion:
                 f[:] = np.sign(f) * np.logaddexp(0.0, np.log(np.abs(f)) - np.minimum(*sides))
         return margins(ratios, len(classes))
 
-    composite = composites.neon().override(composites.kind("distance"), Hybrid(eta=_eta(vectors, gamma)))
+    composite = composites.by_name("neon").override(composites.kind("distance"), Hybrid(eta=_eta(vectors, gamma)))
     explains = "for and against a class" if len(classes) == 2 else "for a class and for its closest rival"
     return Conversion(
         torch.nn.Sequential(SquaredDistance(vectors), *machines, *_competition(len(classes), form)),

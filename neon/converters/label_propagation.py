@@ -9,7 +9,7 @@ import torch
 from scipy.special import logsumexp
 from sklearn.metrics.pairwise import euclidean_distances
 
-from neon.converters.arrays import contrast
+from neon.converters.arrays import contrast, dense
 from neon.converters.base import Conversion, Response
 from neon.converters.log_odds import log_odds
 from neon.converters.neighbors import share_margin, untouched
@@ -32,7 +32,7 @@ def convert_label_propagation(model: Any, *, output: str | None = None, form: st
         raise no_relu_form(f"a {model.kernel} kernel is not piecewise linear")
     if model.kernel not in ("rbf", "knn"):
         raise UnsupportedModelError(f"{type(model).__name__} with a callable kernel; supported are 'rbf' and 'knn'")
-    points, classes = np.asarray(model.X_, dtype=np.float64), model.classes_
+    points, classes = dense(model.X_), model.classes_
     labels = np.asarray(model.label_distributions_, dtype=np.float64)
     if len(classes) < 2:
         raise ValueError(f"{type(model).__name__} of one class has no competitor: there is no evidence to explain")

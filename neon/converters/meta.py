@@ -116,7 +116,7 @@ def _folded(layers: list[torch.nn.Module], n_columns: int) -> tuple[torch.Tensor
         return as_linear(torch.nn.Sequential(*layers), n_columns)
     index = layers[0].index
     weight, bias = as_linear(torch.nn.Sequential(*layers[1:]), len(index))
-    return torch.zeros(len(weight), n_columns, dtype=weight.dtype).index_copy_(1, index, weight), bias
+    return torch.zeros(len(weight), n_columns, dtype=weight.dtype).index_add_(1, index, weight), bias
 
 
 def _composite(parts: Sequence[Conversion]) -> str | Composite:
@@ -185,6 +185,7 @@ class _Array:
 def on_arrays(part: Conversion, given: Sequence[str], columns: np.ndarray | None = None) -> Conversion:
     """A member that was fitted on an array of the caller's columns, or of some of them."""
     chosen = np.arange(len(given)) if columns is None else np.arange(len(given))[columns]
+    part = dataclasses.replace(part, n_features=len(given), feature_names=None)
     if part.encoding is not None and part.encoding.records:
         return part
     if part.encoding is not None:

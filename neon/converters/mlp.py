@@ -13,6 +13,7 @@ from neon.converters.registry import choose, no_relu_form, register
 from neon.lrp import composites
 from neon.lrp.rules import Pass
 from neon.nn import Affine, Evidence, Linear, TwoClass, plain_linear
+from neon.nn.trees import Shapley
 
 __all__ = ["convert_mlp"]
 
@@ -71,8 +72,9 @@ def convert_mlp(model: Any, *, output: str | None = None, form: str = "fused") -
 
 
 def _perceptron(epsilon: float = 1e-6) -> composites.Composite:
-    """LRP-ε; scalings and centerings before the network pass relevance on, wherever the data lie."""
-    rules = [(composites.kind("affine"), Pass()), *composites.epsilon(epsilon).rules]
+    """LRP-ε; scalings and centerings before the network pass relevance on, wherever the data lie; trees by Shapley."""
+    rules = [(composites.kind("tree"), Shapley()), (composites.kind("affine"), Pass())]
+    rules += composites.epsilon(epsilon).rules
     return composites.Composite(rules, "perceptron")
 
 

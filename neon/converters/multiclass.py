@@ -14,6 +14,7 @@ from sklearn.base import is_regressor
 
 from neon.converters.arrays import contrast, versus
 from neon.converters.base import Conversion, Response
+from neon.converters.encoding import Encoding
 from neon.converters.meta import beside, column_names, on_arrays
 from neon.converters.registry import choose, no_relu_form, register, within
 from neon.converters.responses import (
@@ -110,7 +111,7 @@ def _of_probabilities(model: Any, output: str, binary: bool, form: str, path: st
     elif binary:
         head = [Linear([[-1.0], [1.0]], [1.0, 0.0])]
     else:
-        head = shares_of_sigmoids() if odds else [Normalized()]
+        head = shares_of_sigmoids() if odds else [Normalized(uniform=False)]
     return extended(
         together,
         *head,
@@ -139,6 +140,11 @@ def convert_one_vs_one(model: Any, *, output: str | None = None, form: str = "fu
             "OneVsOneClassifier of regressors: it counts predictions that equal 0 or 1, which regressors do not make; "
             "use a classifier, or OneVsRestClassifier"
         )
+    if any(part.asks for part in parts):
+        raise UnsupportedModelError(
+            f"OneVsOneClassifier of {type(model.estimators_[0]).__name__}: it counts what its machines predict, which "
+            "is not the sign of their scores (thresholds of their own, mean scores of bags); use OneVsRestClassifier"
+        )
     together = beside([on_arrays(part, given) for part in parts], form=form, given=given)
     shift = 0.5 if kind is Response.PROBABILITY else 0.0
     if n == 2:
@@ -165,7 +171,7 @@ def convert_one_vs_one(model: Any, *, output: str | None = None, form: str = "fu
         together,
         *layers,
         explains=words + (f", in {_PROBABLE[kind]}" if kind in _PROBABLE else ""),
-        response=Response.PAIRWISE_SCORES if kind is Response.DECISION else Response.PAIRWISE,
+        response=_OF_PAIRS[kind],
         output_names=tuple(map(str, model.classes_)),
         own=own,
         link=expit if kind is Response.LOG_ODDS else None,
@@ -190,14 +196,13 @@ def convert_output_code(model: Any, *, output: str | None = None, form: str = "f
     if form == "relu":
         raise no_relu_form("a squared distance to codes is not made of Linear and ReLU alone")
     parts, _ = _scores(model, form, path, odds=False)
-    together = beside([on_arrays(part, given) for part in parts], form=form, given=given)
+    together = beside(parts, form=form, given=given)
     n = len(codes)
     apart = ((codes[:, None] - codes) ** 2).sum(2)
     nearest = apart[~np.eye(n, dtype=bool)].reshape(n, -1).min(1).mean()  # the evidence at a class's own code
     stiffness = 1 / nearest if nearest > 0 else 1.0
 
     def own(X: Any) -> np.ndarray:
-        X = X.to_numpy() if hasattr(X, "to_numpy") else X
         f = np.stack([_binary(member, X) for member in model.estimators_], axis=1)
         d = ((f[:, None] - codes) ** 2).sum(2)
         return contrast(d)
@@ -217,6 +222,11 @@ def convert_output_code(model: Any, *, output: str | None = None, form: str = "f
 
 
 _PROBABLE = {Response.LOG_ODDS: "log-odds", Response.PROBABILITY: "probability"}
+_OF_PAIRS = {
+    Response.DECISION: Response.PAIRWISE_SCORES,
+    Response.PROBABILITY: Response.PAIRWISE_PROBABILITY,
+    Response.LOG_ODDS: Response.PAIRWISE_LOG_ODDS,
+}
 _EACH = {
     Response.LOG_ODDS: Response.LOG_ODDS_EACH,
     Response.PROBABILITY: Response.PROBABILITY_EACH,
@@ -236,16 +246,26 @@ def _scores(model: Any, form: str, path: str, *, odds: bool = True) -> tuple[lis
         names = sorted(kind.name.lower() for kind in kinds)
         raise UnsupportedModelError(f"{type(model).__name__} of machines with different scores: {names}")
     kind = kinds.pop() if kinds else Response.DECISION
+    numeric = all(part.encoding is None and not part.missing for part, _ in found.values())
+    n_columns = len(column_names(model)) if numeric else 1
     parts = []
     for i, member in enumerate(model.estimators_):
         if i not in found:  # there was one class to learn
-            value = float(_binary(member, np.zeros((1, 1)))[0])
+            value = float(np.ravel(member.y_)[0])
             value = math.copysign(NEVER, value - 0.5) if kind is Response.LOG_ODDS else value
-            layer = (plain_linear if form == "relu" else Linear)(np.zeros((1, model.n_features_in_)), [value])
-            parts.append(Conversion(torch.nn.Sequential(layer), "", ("",), np.asarray, takes_reference=True))
+            layer = (plain_linear if form == "relu" else Linear)(np.zeros((1, n_columns)), [value])
+            nothing = None if numeric else Encoding(_nothing, np.array([-1]), ("nothing",))
+            parts.append(
+                Conversion(torch.nn.Sequential(layer), "", ("",), np.asarray, takes_reference=True, encoding=nothing)
+            )
         else:
             parts.append(found[i][0])
     return parts, kind
+
+
+def _nothing(rows: Any) -> np.ndarray:
+    """A column of zeros."""
+    return np.zeros((rows.shape[0], 1))
 
 
 def _score(member: Any, form: str, path: str, odds: bool) -> tuple[Conversion, Response]:
@@ -260,6 +280,8 @@ def _constant(member: Any) -> bool:
 
 def _binary(member: Any, X: Any) -> np.ndarray:
     """A machine's own score."""
+    if _constant(member):
+        return np.full(X.shape[0], float(np.ravel(member.y_)[0]))
     if is_regressor(member):
         return np.asarray(member.predict(X), dtype=np.float64).ravel()
     if hasattr(member, "decision_function"):

@@ -62,7 +62,7 @@ class _Graph:
     def __call__(self, X: np.ndarray) -> np.ndarray:
         found = untouched(self.model).transform(X).tocoo()
         if self.model.mode == "distance" and self.euclidean and self.model._fit_method == "brute":
-            rows, points = np.asarray(X, dtype=np.float64)[found.row], dense(self.model._fit_X)[found.col]
+            rows, points = dense(X)[found.row], dense(self.model._fit_X)[found.col]
             near = found.data**2 <= 1e-6 * ((rows**2).sum(1) + (points**2).sum(1))
             found.data[near] = np.linalg.norm(rows[near] - points[near], axis=1)
         return dense(found)

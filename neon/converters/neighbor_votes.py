@@ -82,7 +82,9 @@ def convert_classifier(model: Any, *, output: str | None = None, form: str = "fu
         return _evidence(d ** (1 / root), labels[index], len(classes), k)
 
     squared = isinstance(distances[0], SquaredDistance)
-    composite = composites.neon().override(composites.kind("distance"), Hybrid(eta=_ETA)) if squared else "neon"
+    composite = (
+        composites.by_name("neon").override(composites.kind("distance"), Hybrid(eta=_ETA)) if squared else "neon"
+    )
     if squared:  # the hybrid rule reads a distance as one layer
         distances = neighbor_distance(model, "fused", order)[0]
     return conversion_of(model, [*distances, head], words, ranks, votes=True, composite=composite)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -73,7 +74,7 @@ def predicted(model: Any, *, form: str, path: str) -> Conversion:
         raise _refusal(model, path, part, "predict")
     if form == "relu":
         raise no_relu_form(f"{part.explains} is not made of Linear and ReLU alone")
-    return extended(part, inverse(), response=Response.PREDICTION)
+    return extended(part, inverse(), response=Response.PREDICTION, link=None)
 
 
 _INVERSE_LINKS: dict[Response | None, Callable[[], torch.nn.Module]] = {
@@ -127,7 +128,7 @@ def log_odds(model: Any, part: Conversion, path: str) -> Conversion:
         case Response.LOG_ODDS | Response.PROBABILITY:
             return part
         case Response.PROBABILITY_EACH:
-            layers = [] if binary else [Normalized()]
+            layers = [] if binary else [Normalized(uniform=False)]
             return extended(part, *layers, explains="probability of a class", response=Response.PROBABILITY)
         case Response.LOG_ODDS_EACH:
             layers = [] if binary else shares_of_sigmoids()
@@ -158,12 +159,12 @@ def decision(model: Any, *, form: str, path: str) -> Conversion:
             return extended(shortened(part), Affine(-1.0), response=Response.LOGITS)
     elif part.response in _DECISIONS:
         return second(part) if n == 2 else part
-    elif part.response in (Response.PAIRWISE_DECISION, Response.PAIRWISE_SCORES):
+    elif part.response is Response.PAIRWISE_DECISION or part.response in _SCORED_PAIRS:
         if form == "relu":
             raise no_relu_form("a count of votes is not made of Linear and ReLU alone")
         if n == 2:
-            return extended(part, *votes_and_scores(2), Columns([1]))
-        return extended(shortened(part), *votes_and_scores(n))
+            return extended(part, *votes_and_scores(2, part.response), Columns([1]))
+        return extended(shortened(part), *votes_and_scores(n, part.response))
     raise _refusal(model, path, part, "decision_function")
 
 
@@ -184,11 +185,25 @@ _DECISIONS = (
 )  # fmt: skip
 
 
-def votes_and_scores(n_classes: int) -> list[torch.nn.Module]:
-    """From each class's scores against its rivals to ``Σ 1[s > 0] + t / (3 (|t| + 1))`` with ``t = Σ s``."""
+_SCORED_PAIRS = (Response.PAIRWISE_SCORES, Response.PAIRWISE_PROBABILITY, Response.PAIRWISE_LOG_ODDS)
+
+
+def votes_and_scores(n_classes: int, response: Response | None = Response.PAIRWISE_SCORES) -> list[torch.nn.Module]:
+    """From each class's scores against its rivals to ``Σ 1[s > 0] + t / (3 (|t| + 1))`` with ``t = Σ s``.
+
+    A score of 0 is a vote for the first of two. Probabilities P scikit-learn takes as they are: ``t_c = Σ_{k<c} P_ck
+    - Σ_{k>c} P_kc = Σ_k P_ck - (n - 1 - c)``.
+    """
     total = np.kron(np.eye(n_classes), np.ones((1, n_classes - 1)))
-    votes = torch.nn.Sequential(Affine(-1.0), Step(0.0, strict=True), Linear(total))
-    scores = torch.nn.Sequential(Linear(total), Anchored(_squashed, "t / (3 (|t| + 1))"))
+    least = [np.finfo(np.float64).tiny if c < k else 0.0 for c, k in itertools.permutations(range(n_classes), 2)]
+    votes = torch.nn.Sequential(Affine(-1.0), Step(least, strict=True), Linear(total))
+    after = np.arange(n_classes)[::-1].astype(np.float64)  # rivals that come after a class
+    summed: list[torch.nn.Module] = [Linear(total)]
+    if response is Response.PAIRWISE_PROBABILITY:
+        summed = [Linear(total, (n_classes - 1) / 2 - after)]
+    elif response is Response.PAIRWISE_LOG_ODDS:
+        summed = [Anchored(torch.sigmoid, "σ(x)"), Linear(total, -after)]
+    scores = torch.nn.Sequential(*summed, Anchored(_squashed, "t / (3 (|t| + 1))"))
     return [InParallel([votes, scores]), Linear(np.hstack([np.eye(n_classes)] * 2))]
 
 
@@ -205,15 +220,21 @@ def vote(model: Any, *, form: str, path: str) -> Conversion:
     if part.classes is None or len(part.output_names) != len(part.classes):
         raise _refusal(model, path, part, "predict")
     n = len(part.classes)
-    if n == 2 or part.response not in (Response.PAIRWISE, Response.PAIRWISE_DECISION, Response.PAIRWISE_SCORES):
+    if n == 2 or part.response not in (Response.PAIRWISE, Response.PAIRWISE_DECISION, *_SCORED_PAIRS):
+        if part.asks or part.votes:  # its largest output may not be the prediction; that of its probabilities is
+            shares = _asked(model, "probability", form, path)
+            if shares is not None and shares.response is Response.PROBABILITY and not shares.asks:
+                part = shares
+            elif part.asks or n > 2:
+                raise _refusal(model, path, part, "predict")
         return extended(part, Winner(), response=None)
     cast: list[torch.nn.Module] = [
         Affine(-1.0),
         Step(0.0, strict=True),
         Linear(np.kron(np.eye(n), np.ones((1, n - 1)))),
     ]
-    if part.response is Response.PAIRWISE_SCORES:
-        cast = votes_and_scores(n)
+    if part.response in _SCORED_PAIRS:
+        cast = votes_and_scores(n, part.response)
     return extended(shortened(part), *cast, Winner(), response=None)
 
 

@@ -83,7 +83,9 @@ def convert_nmf(model: Any, *, output: str | None = None, form: str = "fused") -
 
     def own(X: np.ndarray) -> np.ndarray:
         options = {"alpha_W": model.alpha_W, "l1_ratio": model.l1_ratio, "tol": 1e-14, "max_iter": 100_000}
-        return non_negative_factorization(np.asarray(X), H=components, n_components=n, update_H=False, **options)[0]
+        return non_negative_factorization(
+            np.asarray(X, np.float64), H=components, n_components=n, update_H=False, **options
+        )[0]
 
     return Conversion(
         torch.nn.Sequential(

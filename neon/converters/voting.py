@@ -295,6 +295,7 @@ def _mean_decision(model: Any, parts: list[Conversion], form: str, given: Sequen
         response=Response.DECISION,
         output_names=names,
         classes=model.classes_,
+        asks=True,  # the prediction is by the mean probability, or by votes
     )
 
 

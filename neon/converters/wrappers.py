@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from neon.converters.base import Conversion, Response
 from neon.converters.meta import column_names, on_arrays
 from neon.converters.registry import choose, convert, no_relu_form, register, within
 from neon.converters.responses import decision, extended, predicted, probability, second
-from neon.nn import Affine, Linear, TwoClass, plain_linear
+from neon.nn import Linear, TwoClass, plain_linear
 from neon.nn.anchored import Anchored
 from neon.nn.featurewise import featurewise
 
@@ -50,7 +51,8 @@ def convert_threshold(model: Any, *, output: str | None = None, form: str = "fus
     inner = getattr(model, "estimator_", model.estimator)
     path = within(path, "estimator_")
     if output in ("log_odds", "probability", "decision_function"):
-        return convert(inner, output=output, form=form, path=path)
+        part = convert(inner, output=output, form=form, path=path)
+        return dataclasses.replace(part, asks=True)  # the prediction is by the threshold
     choose(output, ("margin", "log_odds", "probability", "decision_function"), model)
     methods = ["predict_proba", "decision_function"] if model.response_method == "auto" else [model.response_method]
     method = next(method for method in methods if hasattr(inner, method))
@@ -120,7 +122,8 @@ def convert_target(model: Any, *, output: str | None = None, form: str = "fused"
 
     if affine is not None:
         scale, shift = affine
-        layer = plain_linear(np.diag(scale), shift) if form == "relu" else Affine(scale, shift)
+        # The shift is a bias, no feature's: a scaling would hand it on.
+        layer = (plain_linear if form == "relu" else Linear)(np.diag(scale), shift)
         return extended(part, layer, explains="predicted value", response=Response.PREDICTION, own=own)
     if output == "predict":
         if form == "relu":

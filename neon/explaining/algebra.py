@@ -15,9 +15,10 @@ from neon.plots._columns import column_means
 if TYPE_CHECKING:
     from neon.explanation import Explanation
 
-__all__ = ["averaged", "grouped", "pick_features", "pick_output", "pick_rows"]
+__all__ = ["SEVERAL_OUTPUTS", "averaged", "grouped", "pick_features", "pick_output", "pick_rows"]
 
 OTHER_FEATURES = "other features"
+SEVERAL_OUTPUTS = "several outputs"
 
 
 def pick_rows(explanation: Explanation, rows: Any) -> Explanation:
@@ -41,6 +42,7 @@ def pick_rows(explanation: Explanation, rows: Any) -> Explanation:
         encoded=_given(explanation.encoded, lambda encoded: pick_rows(encoded, rows)),
         imputed=_given(explanation.imputed, pick),
         texts=_given(explanation.texts, pick),
+        index=_given(explanation.index, pick),
     )
 
 
@@ -90,7 +92,7 @@ def averaged(explanation: Explanation) -> Explanation:
         raise ValueError("no samples to average")
     target, names = explanation.target, explanation.output_names
     if target is not None and (target != target[0]).any():
-        target, names = np.zeros_like(target), ("several outputs",)
+        target, names = np.zeros_like(target), (SEVERAL_OUTPUTS,)
     return replace(
         explanation,
         **_each(explanation, lambda array: array.mean(axis=0, keepdims=True, dtype=np.float64)),
@@ -100,6 +102,7 @@ def averaged(explanation: Explanation) -> Explanation:
         encoded=None,
         imputed=None,
         texts=None,
+        index=None,
     )
 
 

@@ -54,6 +54,11 @@ class Collected:
             self._write(self.residuals, name, start, amount)
         self.n_outputs = chunk.n_outputs
 
+    def close(self) -> None:
+        """Nobody writes any more: an explanation then shares the arrays rather than copying them."""
+        for array in (*self.parts.values(), *self.residuals.values()):
+            array.flags.writeable = False
+
     def _write(self, arrays: dict[str, np.ndarray], name: str, start: int, tensor: Tensor) -> None:
         if name not in arrays:
             dtype = np.float64 if tensor.is_floating_point() else np.int64

@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from neon.explanation import Explanation
 
-__all__ = ["check_fields", "frozen"]
+__all__ = ["as_labels", "check_fields", "frozen", "row_labels"]
 
 
 def frozen(array: Any, *, as_float: bool = False) -> np.ndarray:
@@ -26,6 +26,22 @@ def frozen(array: Any, *, as_float: bool = False) -> np.ndarray:
         array = array.copy()
         array.flags.writeable = False
     return array
+
+
+def row_labels(X: Any) -> Any:
+    """The index of a pandas frame or series; None where it only counts the rows, or there is none."""
+    if not hasattr(X, "iloc"):
+        return None
+    import pandas as pd
+
+    counted = isinstance(X.index, pd.RangeIndex) and X.index.equals(pd.RangeIndex(len(X)))
+    return None if counted else X.index
+
+
+def as_labels(index: Any) -> np.ndarray:
+    """Labels of rows, one entry each: numbers, or else objects, such as timestamps or tuples of several levels."""
+    array = np.asarray(index)
+    return array if array.dtype.kind in "biuf" and array.ndim == 1 else np.fromiter(index, dtype=object)
 
 
 def check_fields(explanation: Explanation) -> None:
@@ -53,6 +69,8 @@ def check_fields(explanation: Explanation) -> None:
     ]
     if explanation.interactions is not None:
         parts.append(("interactions", explanation.interactions, (shape[0], *features, *features, *each[1:])))
+    if explanation.index is not None:
+        parts.append(("index", explanation.index, shape[:1]))
     for name, array, wanted in parts:
         if array.shape != wanted:
             raise ValueError(f"{name}: expected shape {wanted}, got {array.shape}")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from neon.explanation import Explanation
 
-__all__ = ["to_frame", "to_shap"]
+__all__ = ["interactions_frame", "pairs_of", "to_frame", "to_shap"]
 
 
 def to_frame(explanation: Explanation) -> pandas.DataFrame:
@@ -24,11 +24,15 @@ def to_frame(explanation: Explanation) -> pandas.DataFrame:
     shape, n_samples = explanation.feature_shape, len(explanation)
     names = explanation.feature_names or [",".join(map(str, index)) for index in np.ndindex(*shape)]
     output = np.array(explanation.output_names, dtype=object)
+    index = pd.RangeIndex(n_samples) if explanation.index is None else pd.Index(explanation.index)
+    if index.nlevels == 1:
+        index.name = "sample"
     if explanation.target is None:
-        index = pd.MultiIndex.from_product([range(n_samples), output], names=["sample", "output"])
         values, target = np.moveaxis(explanation.values, -1, 1), np.tile(output, n_samples)
+        index = index.repeat(len(output))
+        levels = [index.get_level_values(level) for level in range(index.nlevels)]
+        index = pd.MultiIndex.from_arrays([*levels, target], names=[*index.names, "output"])
     else:
-        index = pd.RangeIndex(n_samples, name="sample")
         values, target = explanation.values, output[explanation.target]
     others = {"base_value": explanation.base_values.ravel()}
     others |= {f"residual:{name}": part.ravel() for name, part in explanation.residuals.items()}
@@ -36,6 +40,40 @@ def to_frame(explanation: Explanation) -> pandas.DataFrame:
     columns = [f"feature:{name}" if name in others else name for name in names]
     relevance = pd.DataFrame(values.reshape(len(index), len(columns)), index=index, columns=columns)
     return pd.concat([relevance, pd.DataFrame(others, index=index)], axis=1)
+
+
+def interactions_frame(explanation: Explanation) -> pandas.DataFrame:
+    """See `Explanation.interactions_frame`."""
+    import pandas as pd
+
+    pairs, names = pairs_of(explanation), np.array(explanation.feature_names, dtype=object)
+    output = np.array(explanation.output_names, dtype=object)
+    n_samples, n_features = pairs.shape[:2]
+    labels = np.arange(n_samples) if explanation.index is None else explanation.index
+    if explanation.target is None:
+        pairs = np.moveaxis(pairs, -1, 1)
+        labels, target = labels.repeat(len(output)), np.tile(output, n_samples)
+    else:
+        target = output[explanation.target]
+    return pd.DataFrame(
+        {
+            "sample": labels.repeat(n_features**2),
+            "target": target.repeat(n_features**2),
+            "feature": np.tile(names.repeat(n_features), len(target)),
+            "other feature": np.tile(names, n_features * len(target)),
+            "value": pairs.ravel(),
+        }
+    )
+
+
+def pairs_of(explanation: Explanation) -> np.ndarray:
+    """The interactions; raise where there are none."""
+    if explanation.interactions is None:
+        raise ValueError(
+            "no interactions: ask for them by neon.explain(model, X, interactions=True), of tree ensembles; picking "
+            "some of the features drops them"
+        )
+    return explanation.interactions
 
 
 def to_shap(explanation: Explanation) -> shap.Explanation:

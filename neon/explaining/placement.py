@@ -58,4 +58,8 @@ def as_array(rows: Any) -> np.ndarray:
     """Rows of whatever kind as an explanation holds them."""
     if isinstance(rows, Tensor):
         return rows.cpu().float().numpy() if rows.dtype == torch.bfloat16 else rows.cpu().numpy()
-    return np.asarray(rows.toarray() if sparse.issparse(rows) else rows)
+    if not sparse.issparse(rows):
+        return np.asarray(rows)
+    dense = rows.toarray()
+    dense.flags.writeable = False  # the explanation shares it then
+    return dense

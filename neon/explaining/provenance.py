@@ -27,6 +27,7 @@ def decoded(explanation: Explanation, encoding: Encoding, rows: Any, names: Sequ
         The caller's columns.
     """
     values, unowned = encoding.total(explanation.values, len(names))
+    values.flags.writeable = False  # the explanation shares it then
     residuals = dict(explanation.residuals)
     if np.any(unowned != 0):
         residuals["constant"] = unowned + residuals.get("constant", 0.0)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from neon.errors import UnsupportedOperationError
 
-__all__ = ["Ledger", "Message", "divide"]
+__all__ = ["ROUNDING", "Ledger", "Message", "divide", "moved_from"]
+
+ROUNDING = 50  # times the machine's epsilon: what is left of a zero after sums of some length
 
 
 @dataclass(frozen=True, eq=False)
 class Message:
-    """Relevance ``R`` of a value ``x``, or the slope ``c`` with ``R = c (x - x_ref)``.
+    """Relevance ``R`` of a value ``x``, or the slope ``c`` with ``R = c (x - x_ref)``, multiplied out when asked for.
 
     A rule that multiplies by the input hands on the slope where it can: the next linear map then reads
     ``R / z`` without dividing, which is exact where ``z = 0`` as well.
@@ -23,7 +26,8 @@ class Message:
 
     _relevance: Tensor | None = None
     slope: Tensor | None = None
-    displacement: Tensor | None = None
+    value: Tensor | None = None
+    reference: Tensor | None = None
     vanishes: bool = False
 
     @classmethod
@@ -31,16 +35,16 @@ class Message:
         return cls(relevance, vanishes=vanishes)
 
     @classmethod
-    def of_slope(cls, slope: Tensor, displacement: Tensor) -> Message:
-        return cls(slope=slope, displacement=displacement)
+    def of_slope(cls, slope: Tensor, value: Tensor, reference: Tensor | None = None) -> Message:
+        return cls(slope=slope, value=value, reference=reference)
 
     @property
     def relevance(self) -> Tensor:
         if self._relevance is not None:
             return self._relevance
         assert self.slope is not None
-        assert self.displacement is not None
-        return self.slope * self.displacement
+        assert self.value is not None
+        return self.slope * self.value if self.reference is None else (self.value - self.reference).mul_(self.slope)
 
     def slope_over(self, displacement: Tensor, ledger: Ledger) -> Tensor:
         """``R / displacement``, without dividing where the slope is known.
@@ -55,8 +59,8 @@ class Message:
 
     def __add__(self, other: Message) -> Message:
         if self.slope is not None and other.slope is not None:
-            assert self.displacement is not None
-            return Message.of_slope(self.slope + other.slope, self.displacement)
+            assert self.value is not None
+            return Message.of_slope(self.slope + other.slope, self.value, self.reference)
         return Message.of_relevance(self.relevance + other.relevance, vanishes=self.vanishes and other.vanishes)
 
 
@@ -98,6 +102,15 @@ class Ledger:
                 "together; account for one sample at a time (batch_size=1)"
             )
         self.absorbed[name] = self.absorbed[name] + total if name in self.absorbed else total
+
+
+def moved_from(z: Tensor, z_ref: Tensor) -> Tensor:
+    """``z - z_ref`` (n_samples, ...), and 0 where they differ by rounding alone: at the reference nothing has moved."""
+    size = torch.maximum(z.abs(), z_ref.abs())
+    if z.ndim > 1:
+        size = size.amax(tuple(range(1, z.ndim)), keepdim=True)
+    difference = z - z_ref
+    return difference.masked_fill_(difference.abs() <= ROUNDING * torch.finfo(z.dtype).eps * size, 0.0)
 
 
 def divide(numerator: Tensor, denominator: Tensor) -> Tensor:

@@ -97,9 +97,11 @@ class Plan:
             )
             for row in self.rows
         ]
-        widths = [max(len(line[i]) for line in (header, *body)) for i in range(len(header))]
+        # What is not known, as relevance before there is a target, has no column.
+        shown = [i for i in range(len(header)) if i < 4 or any(line[i] for line in body)]
+        widths = [max(len(line[i]) for line in (header, *body)) for i in shown]
         lines = [
-            "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in (header, *body)
+            "  ".join(line[i].ljust(w) for i, w in zip(shown, widths, strict=True)).rstrip() for line in (header, *body)
         ]
         absorbed = ", ".join(f"{name} {total:.6g}" for name, total in self.residuals.items() if total)
         end = [f"absorbed in all: {absorbed}"] if absorbed else []

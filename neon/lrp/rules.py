@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from neon.lrp.linear_maps import LinearMap
-from neon.lrp.message import Ledger, Message, divide
+from neon.lrp.message import Ledger, Message, divide, moved_from
 
 __all__ = [
     "AlphaBeta",
@@ -366,7 +366,7 @@ class Reference(Rule):
         if message.slope is not None and own is None:
             s = message.slope
         else:
-            difference = call.output(False) - z_ref
+            difference = moved_from(call.output(False), z_ref)
             s = divide(message.relevance, difference)
             if ledger.enabled:
                 ledger.absorb("stabilizer", message.relevance * (difference == 0))

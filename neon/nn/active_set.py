@@ -118,7 +118,7 @@ class _ActiveSet(Treatment):
             return (Message.of_slope(slope, x),)
         if ledger.enabled:
             ledger.absorb("active_set", lost.sum(1) + (slope * x_ref).sum(1) - (c * w_ref).sum(1))
-        return (Message.of_slope(slope, x - x_ref),)
+        return (Message.of_slope(slope, x, x_ref),)
 
 
 def _bind(

@@ -62,7 +62,7 @@ class _Anchored(Elementwise):
         slope = self.secant(call, x, at, y, y_at)
         if x_ref is not None and y_ref is not None:
             slope = torch.where(x == x_ref, slope, (y - y_ref) / (x - x_ref)) * message.slope_over(y - y_ref, ledger)
-            return (Message.of_slope(slope, x - x_ref),)
+            return (Message.of_slope(slope, x, x_ref),)
         if message.slope is None:  # relevance that is not in proportion to the value passes unchanged
             return (Message.of_relevance(message.relevance),)
         s = message.slope

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function
 
-from neon.lrp.message import Ledger, Message
+from neon.lrp.message import ROUNDING, Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Rule
 from neon.lrp.tape import Retention
@@ -93,7 +93,12 @@ class _CountSketch(Treatment):
         origin = torch.zeros_like(x[:1]) if r is None else r
         y_origin = count_sketch(origin, maps, constants)
         y_reference = call.reference(call.output)
-        slope = message.slope_over(y - (y_origin if y_reference is None else y_reference), ledger)
+        moved = y - (y_origin if y_reference is None else y_reference)
+        size = y.abs().amax(1, keepdim=True) + y_origin.abs().amax(1, keepdim=True)
+        hit = moved.abs() <= ROUNDING * torch.finfo(y.dtype).eps * size  # what the transforms leave of a zero
+        slope = message.slope_over(moved.masked_fill(hit, 0.0), ledger)
+        if ledger.enabled and message.slope is not None and y_reference is None:
+            ledger.absorb("bias", slope * y_origin)
         if ledger.enabled and y_reference is not None:  # of several rows, the map's mean is not the map of their mean
             ledger.absorb("spread", slope * (y_origin - y_reference))
         nodes, weights = np.polynomial.legendre.leggauss((len(maps) + 1) // 2)
@@ -103,7 +108,7 @@ class _CountSketch(Treatment):
                 point = (origin + node * (x - origin)).requires_grad_()
                 (gradient,) = torch.autograd.grad(count_sketch(point, maps, constants), point, slope)
             total += weight * gradient
-        return (Message.of_slope(total, x - origin),)
+        return (Message.of_slope(total, x, origin),)
 
 
 treat(count_sketch, by=_CountSketch())

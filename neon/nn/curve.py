@@ -63,8 +63,8 @@ class _BalancedProduct(Treatment):
         a_ref, b_ref = (torch.zeros_like(a[:1]) if r is None else r for r in references)
         s = message.slope_over(a * b - a_ref * b_ref, ledger)
         parts = (
-            Message.of_slope(s * (b + b_ref) / 2, a - a_ref),
-            Message.of_slope(s * (a + a_ref) / 2, b - b_ref),
+            Message.of_slope(s * (b + b_ref) / 2, a, a_ref),
+            Message.of_slope(s * (a + a_ref) / 2, b, b_ref),
         )
         return parts if len(call.inputs) == 2 else (parts[0] + parts[1],)
 

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function
 
-from neon.lrp.message import Ledger, Message, divide
+from neon.lrp.message import ROUNDING, Ledger, Message, divide, moved_from
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Hybrid, Rule
 from neon.lrp.tape import Retention
@@ -47,9 +47,6 @@ def squared_distance(x: Tensor, centers: Tensor, factor: Tensor | None = None, o
     if len(rows):
         d[rows, columns] = (z[rows] - u[columns]).square().sum(1)
     return d if offset is None else d.add_(offset)
-
-
-ROUNDING = 50  # times the machine's epsilon: what is left of a zero after sums of some length
 
 
 def _near(d: Tensor, squares: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
@@ -124,9 +121,10 @@ class _SquaredDistance(Treatment):
             s = message.slope
         else:
             d = call.value(call.output)
-            s = divide(message.relevance, d if d_ref is None else d - d_ref)
+            moved = d if d_ref is None else moved_from(d, d_ref)
+            s = divide(message.relevance, moved)
             if ledger.enabled and d_ref is not None:
-                ledger.absorb("stabilizer", message.relevance * (d == d_ref))
+                ledger.absorb("stabilizer", message.relevance * (moved == 0))
         origin = centers.mean(0)
         z, u = x - origin, centers - origin
         close = None

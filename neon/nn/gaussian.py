@@ -9,12 +9,12 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function
 
-from neon.lrp.message import Ledger, Message, divide
+from neon.lrp.message import ROUNDING, Ledger, Message, divide
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Rule
 from neon.lrp.tape import Retention
 from neon.nn.basic import fixed
-from neon.nn.distance import ROUNDING, squared_distance
+from neon.nn.distance import squared_distance
 
 __all__ = ["GaussianEnergy", "gaussian_energy", "paired"]
 
@@ -149,15 +149,13 @@ class _GaussianEnergy(Treatment):
         args, kwargs = call.arguments()
         x, means, factors, shares, constants = _bind(*args, **kwargs)
         if message.slope is not None:
-            s = message.slope
-            # Competitors out of sight: what they would add is less than rounding.
-            s = s.masked_fill(s.abs() <= torch.finfo(s.dtype).eps ** 2 * s.abs().amax(1, keepdim=True), 0.0)
+            s = _in_sight(message.slope, message.slope)
         else:
             energy = call.value(call.output)
             # What lies outside a metric's range cancels from the energy only to rounding: a row this close is a hit.
             size = factors.square().flatten(1).sum(1) * squared_distance(x, means)
             hit = energy <= (ROUNDING * torch.finfo(x.dtype).eps) ** 2 * size
-            s = divide(message.relevance, energy.masked_fill(hit, 0.0))
+            s = _in_sight(divide(message.relevance, energy.masked_fill(hit, 0.0)), message.relevance)
             if ledger.enabled:
                 ledger.absorb("exact_hit", message.relevance * hit)
         if ledger.enabled:
@@ -168,6 +166,12 @@ class _GaussianEnergy(Treatment):
         else:
             relevance = _mixed(x, s, means, factors)
         return (Message.of_relevance(relevance if shares is None else relevance.addmm_(s, shares)),)
+
+
+def _in_sight(s: Tensor, parts: Tensor) -> Tensor:
+    """Without competitors out of sight: what they would add is less than rounding."""
+    parts = parts.abs()
+    return s.masked_fill(parts <= torch.finfo(s.dtype).eps ** 2 * parts.amax(1, keepdim=True), 0.0)
 
 
 def _mixed(x: Tensor, s: Tensor, means: Tensor, factors: Tensor) -> Tensor:

@@ -11,13 +11,12 @@ from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function
 from torch.utils.weak import WeakIdKeyDictionary
 
-from neon.lrp.message import Ledger, Message, divide
+from neon.lrp.message import ROUNDING, Ledger, Message, divide, moved_from
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Rule
 from neon.lrp.tape import Retention
 from neon.nn.barycenter import Finder, mapped, parts, shared
 from neon.nn.basic import fixed
-from neon.nn.distance import ROUNDING
 
 __all__ = ["Paths", "SquaredGeodesic", "squared_geodesic"]
 
@@ -164,7 +163,7 @@ class _SquaredGeodesic(Treatment):
         x, paths, finder = _bind(*args, **kwargs)
         squares, at_ref = call.value(call.output), call.reference(call.output)
         if message.slope is not None or at_ref is not None:
-            s = message.slope_over(squares if at_ref is None else squares - at_ref, ledger)
+            s = message.slope_over(squares if at_ref is None else moved_from(squares, at_ref), ledger)
         else:
             # What scalings before leave of a zero is rounding: a row this close, next to its mean distance, is a hit.
             hit = squares <= ROUNDING * torch.finfo(squares.dtype).eps * squares.mean(1, keepdim=True)

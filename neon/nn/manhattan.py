@@ -9,12 +9,11 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function
 
-from neon.lrp.message import Ledger, Message, divide
+from neon.lrp.message import ROUNDING, Ledger, Message, divide
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Hybrid, Rule
 from neon.lrp.tape import Retention
 from neon.nn.basic import fixed
-from neon.nn.distance import ROUNDING
 
 __all__ = ["ManhattanDistance", "manhattan_distance"]
 

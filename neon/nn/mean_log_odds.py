@@ -76,12 +76,16 @@ class _MeanLogOdds(Treatment):
         h, log_weights = _bind(*args, **kwargs)
         g, h_ref, g_ref = call.value(call.output), call.reference(call.inputs[0]), call.reference(call.output)
         if h_ref is None or g_ref is None:
-            h_ref, g_ref = torch.zeros_like(h[:1]), torch.zeros_like(g[:1])
+            h_ref, g_ref = h.new_zeros(1, h.shape[1]), g.new_zeros(1, g.shape[1])
         s = message.slope_over(g - g_ref, ledger)
+        # Classes that hold relevance, one after the other: explaining one class a row, these are few.
+        rows, c = s.nonzero(as_tuple=True)
         members = (len(log_weights), -1)
-        log_k = _log_secant(h, h_ref).unflatten(1, members) + log_weights[:, None]
-        slope = (log_k - _log_secant(g, g_ref)[:, None]).exp() * s[:, None]
-        return (Message.of_slope(slope.flatten(1), h - h_ref),)
+        own = h.unflatten(1, members)[rows, :, c], h_ref.unflatten(1, members)[0, :, c].T
+        log_k = _log_secant(*own) + log_weights - _log_secant(g[rows, c], g_ref[0, c])[:, None]
+        slope = torch.zeros_like(h)
+        slope.unflatten(1, members)[rows, :, c] = log_k.exp_().mul_(s[rows, c, None])
+        return (Message.of_slope(slope, h, h_ref),)
 
     def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
         """Of the mean: the secants need one point."""

@@ -57,6 +57,7 @@ class NeighborGraph(torch.nn.Module):
     """
 
     states: tuple[str, ...] = ("the neighbours",)
+
     def __init__(self, distance: list[torch.nn.Module], finder: Finder, *, root: float | None) -> None:
         super().__init__()
         self.distance = torch.nn.Sequential(*distance)
@@ -121,7 +122,7 @@ class _NeighborGraph(Treatment):
         if root is None:
             slope, there = _by_nearness(c * f, d, f > 0)
             there = there + slope * d_ref
-            below = Message.of_slope(slope, d - d_ref)
+            below = Message.of_slope(slope, d, d_ref)
         else:
             gated = c * ((f > 0) | (d == 0))
             there = gated * d_ref**root

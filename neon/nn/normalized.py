@@ -14,19 +14,23 @@ from neon.lrp.tape import Retention
 __all__ = ["Normalized", "normalized"]
 
 
-def normalized(p: Tensor) -> Tensor:
-    """``P_c = p_c / Σ_k p_k`` of scores p ≥ 0, (n_samples, n_classes); equal shares where all are 0."""
+def normalized(p: Tensor, uniform: bool = True) -> Tensor:
+    """``P_c = p_c / Σ_k p_k`` of scores p ≥ 0, (n_samples, n_classes); where all are 0 equal shares, or none."""
     if has_torch_function((p,)):
-        return handle_torch_function(normalized, (p,), p)
+        return handle_torch_function(normalized, (p,), p, uniform)
     total = p.sum(1, keepdim=True)
-    return torch.where(total == 0, 1 / p.shape[1], p / total)
+    return torch.where(total == 0, 1 / p.shape[1] if uniform else 0.0, p / total)
 
 
 class Normalized(torch.nn.Module):
     """`normalized` as a layer."""
 
+    def __init__(self, *, uniform: bool = True) -> None:
+        super().__init__()
+        self.uniform = uniform
+
     def forward(self, p: Tensor) -> Tensor:
-        return normalized(p)
+        return normalized(p, self.uniform)
 
 
 class _Normalized(Treatment):
@@ -56,7 +60,7 @@ class _Normalized(Treatment):
             slope, none, amount = s * (1 / S + 1 / S_ref) / 2 - crossed, (S == 0) | (S_ref == 0), s * (P - P_ref)
         if ledger.enabled:
             ledger.absorb("uniform", torch.where(none, amount, 0.0))
-        return (Message.of_slope(torch.where(none, 0.0, slope), p - r),)
+        return (Message.of_slope(torch.where(none, 0.0, slope), p, r),)
 
     def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
         """Of the mean: the shares need one point."""

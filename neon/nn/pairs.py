@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -36,21 +36,20 @@ def pooled_minimum(h: Tensor, groups: int | Sequence[int], stiffness: float, gat
     """
     if has_torch_function((h,)):
         return handle_torch_function(pooled_minimum, (h,), h, groups, stiffness, gated)
-    return _units(h, groups, math.inf).amin(2)
+    return _each(h, groups, torch.amin)
 
 
-def _units(h: Tensor, groups: int | Sequence[int], fill: float) -> Tensor:
-    """Columns by group, (n_samples, n_groups, size): smaller groups are filled up."""
+def _each(h: Tensor, groups: int | Sequence[int], reduce: Callable[[Tensor, int], Tensor]) -> Tensor:
+    """The sum, minimum, ... over each group of columns, (n_samples, n_groups)."""
     if isinstance(groups, int):
-        return h.unflatten(1, (groups, -1))
-    inside = _inside(groups, h.device)
-    place = inside.flatten().cumsum(0).sub_(1)  # a filled place reads the column before it, and is overwritten
-    return h.index_select(1, place).unflatten(1, inside.shape).masked_fill_(~inside, fill)
+        return reduce(h.unflatten(1, (groups, -1)), 2)
+    return torch.stack([reduce(part, 1) for part in h.split(list(groups), 1)], 1)
 
 
-def _inside(sizes: Sequence[int], device: torch.device) -> Tensor:
-    """Where groups of these sizes have units: (n_groups, largest size)."""
-    return torch.arange(max(sizes), device=device) < torch.tensor(sizes, device=device)[:, None]
+def _columns(group: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
+    """The columns of one group for each row, and which of them only fill up a smaller one; group : (n_samples, 1)."""
+    size, place = sizes[group], torch.arange(int(sizes.max()), device=sizes.device)
+    return (sizes.cumsum(0) - sizes)[group] + torch.minimum(place, size - 1), place >= size
 
 
 class PooledMinimum(torch.nn.Module):
@@ -81,25 +80,39 @@ class _PooledMinimum(Treatment):
         assert message is not None
         args, kwargs = call.arguments()
         h, groups, stiffness, gated = _bind(*args, **kwargs)
-        units, e = _units(h, groups, math.inf), call.value(call.output)[..., None]
-        p = torch.softmax(-stiffness * units, 2) if stiffness < math.inf else (units == e).to(h)
-        p = p / p.sum(2, keepdim=True)
-        h_ref, e_ref = call.reference(call.inputs[0]), call.reference(call.output)
-        if h_ref is not None and e_ref is not None:
-            h, e = h - h_ref, e - e_ref[..., None]
-            take_most = torch.zeros_like(e, dtype=torch.bool)
-        else:
-            take_most = (e >= 0) & (not gated)
-        units = _units(h, groups, 0.0)  # whose weight is 0 where groups were filled up
-        s = message.slope_over(e[..., 0], ledger)[..., None]
-        share = torch.where(units == e, 1.0, e / units).masked_fill(p == 0, 0.0)
+        e, h_ref, e_ref = call.value(call.output), call.reference(call.inputs[0]), call.reference(call.output)
+        moved, moved_e = (h, e) if h_ref is None or e_ref is None else (h - h_ref, e - e_ref)
+        s = message.slope_over(moved_e, ledger)
+        sizes = torch.tensor([h.shape[1] // groups] * groups if isinstance(groups, int) else groups, device=h.device)
+        units, own = h, moved  # own : what the units themselves bring, relative to a reference
+        column, of = None, None
+        if len(sizes) > 1 and len(s) and int((s != 0).sum(1).max()) <= 1:
+            # Of one minimum a row nobody looks at the units of the others.
+            chosen = s.abs().argmax(1, keepdim=True)
+            column, outside = _columns(chosen, sizes)
+            s, e, moved_e = (part.gather(1, chosen) for part in (s, e, moved_e))
+            units = h.gather(1, column).masked_fill_(outside, math.inf)
+            own = moved.gather(1, column).masked_fill_(outside, 0.0)
+            groups = 1
+        if s.shape[1] > 1:
+            of = torch.arange(len(sizes), device=h.device).repeat_interleave(sizes).expand(len(h), -1)
+
+        def spread(part: Tensor) -> Tensor:
+            """From groups to their units."""
+            return part if of is None else part.gather(1, of)
+
+        least = spread(e)
+        p = (units == least).to(h) if stiffness == math.inf else (units - least).mul_(-stiffness).exp_()
+        p = p.div_(spread(_each(p, groups, torch.sum)))
+        take_most, wide = (moved_e >= 0) & (moved is h and not gated), spread(moved_e)
         if ledger.enabled:
-            residual = torch.where(take_most, 0.0, e - (p * units).sum(2, keepdim=True))
+            residual = torch.where(take_most, 0.0, moved_e - _each(p * own, groups, torch.sum))
             ledger.absorb("pooling", s * residual)
-        slope = (s * p * torch.where(take_most, share, 1.0)).flatten(1)
-        if not isinstance(groups, int):
-            slope = slope.index_select(1, _inside(groups, h.device).flatten().nonzero()[:, 0])
-        return (Message.of_slope(slope, h),)
+        share = torch.where(own == wide, 1.0, wide / own).masked_fill_((p == 0) | ~spread(take_most), 1.0)
+        slope = p.mul_(spread(s)).mul_(share)
+        if column is not None:
+            slope = torch.zeros_like(h).scatter_add_(1, column, slope)
+        return (Message.of_slope(slope, moved),)
 
 
 def _bind(

@@ -14,13 +14,13 @@ from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function
 
 from neon.lrp.linear_maps import LinearMap, Uniform
-from neon.lrp.message import Ledger, Message, divide
+from neon.lrp.message import ROUNDING, Ledger, Message, divide
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.operations.linear import Linear
 from neon.lrp.rules import Rule
 from neon.lrp.tape import Retention
 from neon.nn.basic import fixed
-from neon.nn.distance import ROUNDING, SquaredDistance
+from neon.nn.distance import SquaredDistance
 
 __all__ = [
     "Abs",

@@ -184,7 +184,7 @@ class _TopicShares(Treatment):
             return (Message.of_slope(slope, x), None)
         if ledger.enabled:
             ledger.absorb("claims", kept + (slope * x_ref).sum(1) - (c * f_ref).sum(1))
-        return (Message.of_slope(slope, x - x_ref), None)
+        return (Message.of_slope(slope, x, x_ref), None)
 
 
 def _bind(x: Tensor, weights: Tensor, topics: Tensor, prior: float) -> tuple[Tensor, Tensor, Tensor, float]:

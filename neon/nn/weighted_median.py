@@ -73,7 +73,7 @@ class _WeightedMedian(Treatment):
         s = message.slope_over(o - o_ref, ledger)
         if ledger.enabled:
             ledger.absorb("pooling", s * (h_ref.expand_as(h).gather(1, index) - o_ref))
-        return (Message.of_slope(torch.zeros_like(h).scatter_(1, index, s), h - h_ref),)
+        return (Message.of_slope(torch.zeros_like(h).scatter_(1, index, s), h, h_ref),)
 
 
 def _median(h: Tensor, weights: Tensor) -> Tensor:

@@ -1,4 +1,6 @@
-"""Plots of explanations: bar, beeswarm, waterfall, heatmap, and of tokens. Red is positive relevance, blue is negative.
+"""Plots of explanations: bar, beeswarm, waterfall, heatmap, scatter, interactions, and of tokens.
+
+Red is positive relevance, blue is negative.
 
 Each takes an explanation (`heatmap` also an array, `tokens` words and their relevance) and `ax=None`, draws and
 returns the axes; none shows a window or changes matplotlib's settings. matplotlib is imported at first use.
@@ -13,10 +15,12 @@ if TYPE_CHECKING:
     from neon.plots._bar import bar
     from neon.plots._beeswarm import beeswarm
     from neon.plots._heatmap import heatmap
+    from neon.plots._interactions import interactions
+    from neon.plots._scatter import scatter
     from neon.plots._tokens import tokens
     from neon.plots._waterfall import waterfall
 
-__all__ = ["bar", "beeswarm", "heatmap", "tokens", "waterfall"]
+__all__ = ["bar", "beeswarm", "heatmap", "interactions", "scatter", "tokens", "waterfall"]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,44 +2,58 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import functools
+import inspect
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Concatenate, ParamSpec
 
-from neon import plots
+from neon.plots import bar, beeswarm, heatmap, interactions, scatter, waterfall
+from neon.plots._tokens import text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from neon.explanation import Explanation
 
+P = ParamSpec("P")
+
+
+def _method(draw: Callable[Concatenate[Explanation, P], Axes]) -> Callable[Concatenate[PlotAccessor, P], Axes]:
+    """A plot as a method: with the signature and the docstring of the function, less its explanation."""
+    signature = inspect.signature(draw)
+    _, *parameters = signature.parameters.values()
+    options = [parameter.name for parameter in parameters]
+
+    @functools.wraps(draw)
+    def method(self: PlotAccessor, /, *args: P.args, **given: P.kwargs) -> Axes:
+        unknown = [name for name in given if name not in options]
+        if unknown:
+            raise TypeError(f"plot.{draw.__name__} has no option {unknown[0]!r}; its options: {', '.join(options)}")
+        return draw(self._explanation, *args, **given)
+
+    own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    # A keyword-only parameter may follow positional-only `self` and positional ones.
+    method.__signature__ = signature.replace(parameters=[own, *parameters])  # type: ignore[attr-defined]
+    method.__qualname__ = f"PlotAccessor.{draw.__name__}"
+    method.__doc__ = re.sub(r"\nexplanation : .*(\n .*)*", "", inspect.getdoc(draw) or "")
+    return method
+
 
 class PlotAccessor:
-    """The plots of one explanation; every method passes its options on and returns the axes."""
+    """The plots of one explanation, of one output per sample; each returns the axes that it drew on."""
 
     def __init__(self, explanation: Explanation) -> None:
         self._explanation = explanation
 
-    def bar(self, **options: Any) -> Axes:
-        """Mean |relevance| of each feature; for one sample, signed. See `neon.plots.bar`."""
-        return plots.bar(self._explanation, **options)
-
-    def beeswarm(self, **options: Any) -> Axes:
-        """Relevance of each feature in each sample, as dots. See `neon.plots.beeswarm`."""
-        return plots.beeswarm(self._explanation, **options)
-
-    def waterfall(self, row: int = 0, **options: Any) -> Axes:
-        """From the base value to the prediction of one sample. See `neon.plots.waterfall`."""
-        return plots.waterfall(self._explanation, row, **options)
-
-    def heatmap(self, row: int = 0, **options: Any) -> Axes:
-        """Relevance of the pixels of one image, or of a whole table. See `neon.plots.heatmap`."""
-        return plots.heatmap(self._explanation, row, **options)
-
-    def text(self, row: int = 0, **options: Any) -> Axes:
-        """Relevance of the words of one document, in place. See `neon.plots.tokens`."""
-        pieces, relevance = self._explanation.text(row)
-        if relevance.ndim > 1:
-            raise ValueError("explanation of all outputs: pick one by explanation.select(output).plot.text(row)")
-        return plots.tokens(pieces, relevance, **options)
+    bar = _method(bar)
+    beeswarm = _method(beeswarm)
+    waterfall = _method(waterfall)
+    heatmap = _method(heatmap)
+    scatter = _method(scatter)
+    interactions = _method(interactions)
+    text = _method(text)
 
     def __repr__(self) -> str:
-        return f"<plots of {self._explanation!r}: .bar(), .beeswarm(), .waterfall(row), .heatmap(), .text(row)>"
+        names = ".bar(), .beeswarm(), .waterfall(row), .heatmap(), .scatter(feature), .interactions(), .text(row)"
+        return f"<plots of {self._explanation!r}: {names}>"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -25,9 +24,7 @@ from neon.plots._canvas import (
     what,
 )
 from neon.plots._text import BLUE, RED, elide_all, feature_order, number
-
-# Groups get colours that mean no sign, neither red nor blue, of P. Tol's palette for all kinds of sight.
-GROUP_COLORS = ("#117733", "#ddcc77", "#aa4499", "#44aa99", "#332288", "#999933", "#882255", "#88ccee")
+from neon.plots._values import group_color
 
 
 def bar(
@@ -121,7 +118,7 @@ def _grouped(explanation: Explanation, max_features: int, ax: Axes | None) -> Ax
         lengths = _mean(members)[shown]
         longest = max(longest, lengths.max())
         lines = np.arange(len(shown)) + (place - (len(groups) - 1) / 2) * height
-        color = _group_color(place, len(groups))
+        color = group_color(place, len(groups))
         names[place] += f" ({len(members)})"
         ax.barh(lines, lengths, height=0.92 * height, color=color, label=names[place])
     _finish(ax, explanation, shown, others, magnitude, left_out)
@@ -164,9 +161,3 @@ def _finite(explanation: Explanation) -> tuple[np.ndarray, str]:
 def _mean(rows: np.ndarray) -> np.ndarray:
     """Average the rows; zeros if there is none."""
     return rows.sum(axis=0) / max(len(rows), 1)
-
-
-def _group_color(place: int, count: int) -> str | tuple[float, ...]:
-    if count <= len(GROUP_COLORS):
-        return GROUP_COLORS[place]
-    return mpl.colormaps["viridis"](place / (count - 1))

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import ListedColormap
 
 from neon.explanation import Explanation
 from neon.plots._canvas import (
@@ -22,10 +19,9 @@ from neon.plots._canvas import (
     what,
 )
 from neon.plots._columns import as_numbers
-from neon.plots._text import GREY, feature_order
+from neon.plots._text import feature_order
+from neon.plots._values import value_colors, value_scale
 
-# Red and blue mean the sign of relevance everywhere: feature values take other colours, without pale yellow.
-VALUE_COLORS = ListedColormap(mpl.colormaps["viridis"](np.linspace(0.0, 0.93, 256)), "neon_value")
 SPREAD, STEP, BINS = 0.42, 0.13, 120  # lines to either side, lines between two dots, piles along the axis
 
 
@@ -34,7 +30,7 @@ def beeswarm(
 ) -> Axes:
     """Draw one dot a sample and feature: at its relevance, coloured by the feature's value.
 
-    Dots pile up where many have the same relevance. The other features are added up on the last line.
+    Dots pile up where many have the same relevance. The other features are added up as a number on the last line.
 
     Parameters
     ----------
@@ -77,7 +73,7 @@ def beeswarm(
             relevance,
             line + _piles(relevance, low, high),
             s=14,
-            c=_colors(as_numbers(explanation.data[dots, feature])),
+            c=value_colors(as_numbers(explanation.data[dots, feature])),
             linewidths=0,
             zorder=2,
             rasterized=len(relevance) > 1000,  # keeps vector files small
@@ -88,18 +84,7 @@ def beeswarm(
     ax.set_xlim(low, high)
     label_x(ax, f"relevance · {what(explanation)}")
     if colorbar:
-        bar = ax.figure.colorbar(
-            ScalarMappable(cmap=VALUE_COLORS),
-            ax=ax,
-            aspect=40,
-            pad=0.02,
-            ticks=[0, 1],
-            shrink=min(1, 12 / len(shown)),
-        )
-        bar.ax.set_yticklabels(["low", "high"])
-        bar.ax.tick_params(length=0)
-        bar.set_label("feature value", labelpad=-8)
-        bar.outline.set_visible(False)
+        value_scale(ax, "feature value", shrink=min(1, 12 / len(shown)))
     return ax
 
 
@@ -112,17 +97,3 @@ def _piles(relevance: np.ndarray, low: float, high: float) -> np.ndarray:
     rank[order] = np.arange(len(bins)) - np.repeat(np.cumsum(counts) - counts, counts)
     place = np.where(rank % 2, -1, 1) * ((rank + 1) // 2)
     return place * min(STEP, SPREAD / np.abs(place).max(initial=1))
-
-
-def _colors(feature: np.ndarray) -> np.ndarray:
-    """Colours of the dots, (n_samples, 4)."""
-    known = np.isfinite(feature)
-    colors = np.empty((len(feature), 4))
-    colors[:] = mpl.colors.to_rgba(GREY)
-    if known.any():
-        low, high = np.percentile(feature[known], [5, 95])
-        if low == high:  # a rare feature: mostly zeros
-            low, high = feature[known].min(), feature[known].max()
-        scaled = (feature[known] - low) / (high - low) if high > low else np.full(known.sum(), 0.5)
-        colors[known] = VALUE_COLORS(np.clip(scaled, 0.0, 1.0))
-    return colors

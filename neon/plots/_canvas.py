@@ -11,10 +11,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
+from neon.explaining.algebra import SEVERAL_OUTPUTS
 from neon.explanation import Explanation
 from neon.plots._text import BLUE, RED, elide, elide_all, named_value, number
 
 SMALL = 9  # font size in points, for numbers beside bars
+WIDTH = 58  # letters in a line below the axes
 FAINT: dict[str, Any] = {"color": "0.6", "linewidth": 0.8, "zorder": 0.5}
 
 # 257 colours: with symmetrical limits, zero falls on the middle one, white. What is no number is grey.
@@ -52,10 +54,22 @@ def targets_of(explanation: Explanation) -> np.ndarray:
 
 
 def what(explanation: Explanation) -> str:
-    """Say what is explained, and of which output where all samples have the same of several."""
-    names, targets = explanation.output_names, set(targets_of(explanation).tolist())
-    output = f": {names[targets.pop()]}" if len(targets) == 1 < len(names) else ""
-    return elide(explanation.explains + output, 110)
+    """Say what is explained, and of which of several outputs: the same in all samples, or each sample's own."""
+    names = explanation.output_names
+    explained = [elide(names[target], 40) for target in np.unique(targets_of(explanation))]
+    if len(explained) > 1:
+        output = f": each row's own target ({_listed(explained)})"
+    else:
+        output = f": {explained[0]}" if explained and (len(names) > 1 or names == (SEVERAL_OUTPUTS,)) else ""
+    return " ".join(textwrap.wrap(explanation.explains, WIDTH, max_lines=3, placeholder=" …")) + output
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names after each other, the middle ones left out of a long list."""
+    first = next((count for count in range(len(names)) if len(", ".join(names[: count + 1])) > WIDTH), len(names))
+    if first == len(names):
+        return ", ".join(names)
+    return f"{', '.join(names[: max(1, first - 1)])}, …, {names[-1]}"
 
 
 def axes(ax: Axes | None, *, lines: float) -> Axes:
@@ -68,9 +82,14 @@ def axes(ax: Axes | None, *, lines: float) -> Axes:
     return ax
 
 
-def label_x(ax: Axes, text: str) -> None:
+def label_x(ax: Axes, text: str, *, width: int = WIDTH) -> None:
     """Label the axis below, in as many lines as it takes beside the names on the left. It is no formula either."""
-    ax.set_xlabel(textwrap.fill(text, 58), parse_math=False)
+    ax.set_xlabel(textwrap.fill(text, width), parse_math=False)
+
+
+def label_top(ax: Axes, text: str, *, width: int = 80) -> None:
+    """Write above the axes, from the left, in lines of so many letters."""
+    ax.set_title(textwrap.fill(text, width), loc="left", fontsize=SMALL, color="0.3", parse_math=False)
 
 
 def short_names(explanation: Explanation, features: np.ndarray, *, row: int | None = None) -> list[str]:

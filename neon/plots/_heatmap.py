@@ -61,7 +61,7 @@ def heatmap(
     limit : float, optional
         The relevance with the strongest colour; the largest magnitude by default.
     max_features : int
-        Features of a table that are drawn; the others are added up on the last line.
+        Features of a table that are drawn; the others are added up as a number on the last line.
     colorbar : bool
         Whether to add the legend of relevance.
     ax : matplotlib Axes, optional

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Rectangle
 from matplotlib.textpath import text_to_path
 
-from neon.plots._canvas import RELEVANCE_COLORS
+from neon.explanation import Explanation
+from neon.plots._canvas import RELEVANCE_COLORS, SMALL, label_top, what
 from neon.plots._heatmap import _array, _norm
+from neon.plots._text import number
 
 WIDTH = 7.5  # inches of new axes
 SIZE = 11.0  # font size; it, and what follows, in points
@@ -21,7 +26,62 @@ GAP = 2.0  # between boxes
 BOX, LINE = 17.0, 21.0  # height of a box, and of a line with the space below it
 
 
-def tokens(tokens: Sequence[str], relevance: Any, *, limit: float | None = None, ax: Axes | None = None) -> Axes:
+SCALE = 28.0  # height of the colour scale, with the space above it
+TITLE = 14.0  # height of a line of the title
+
+
+def text(
+    explanation: Explanation,
+    row: int = 0,
+    *,
+    limit: float | None = None,
+    colorbar: bool = True,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw a document with the relevance of each word behind it: red positive, blue negative, zero white.
+
+    What is explained and the prediction stand above it.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        Of one output per sample.
+    row : int
+        Which document.
+    limit : float, optional
+        The relevance with the strongest colour, the same for texts that are compared; the largest magnitude by
+        default.
+    colorbar : bool
+        Whether to add the legend of relevance.
+    ax : matplotlib Axes, optional
+        Where to draw; new axes, as high as the text, by default. Its own width at the time of the call is filled.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ValueError
+        If the model read no text, features were picked or grouped, or the explanation is of all outputs.
+    """
+    pieces, relevance = explanation.text(row)
+    if relevance.ndim > 1:
+        raise ValueError("explanation of all outputs: pick one by explanation.select(output).plot.text(row)")
+    sample = explanation[row]
+    title = f"{what(sample)} · prediction {number(sample.prediction[0])}"
+    return tokens(pieces, relevance, limit=limit, colorbar=colorbar, title=title, ax=ax)
+
+
+def tokens(
+    tokens: Sequence[str],
+    relevance: Any,
+    *,
+    limit: float | None = None,
+    colorbar: bool = True,
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
     """Draw a text with the relevance of each token behind it: red positive, blue negative, zero white.
 
     Parameters
@@ -33,6 +93,10 @@ def tokens(tokens: Sequence[str], relevance: Any, *, limit: float | None = None,
     limit : float, optional
         The relevance with the strongest colour, the same for texts that are compared; the largest magnitude by
         default.
+    colorbar : bool
+        Whether to add the legend of relevance below the text.
+    title : str
+        What stands above the text.
     ax : matplotlib Axes, optional
         Where to draw; new axes, as high as the text, by default. Its own width at the time of the call is filled.
 
@@ -53,16 +117,23 @@ def tokens(tokens: Sequence[str], relevance: Any, *, limit: float | None = None,
         raise ValueError("nothing to draw: there are no tokens")
     width = 72 * WIDTH if ax is None else 72 * ax.get_window_extent().width / ax.figure.dpi
     places, widths = _lay_out(words, width)
-    height = LINE * (places[-1][1] + 1)
+    below = LINE * (places[-1][1] + 1)
+    height = below + SCALE * colorbar
+    letters = int(width / (0.52 * SMALL))
+    above = TITLE * len(textwrap.wrap(title, letters)) + 6 * bool(title)
     if ax is None:
-        figure = plt.figure(figsize=(WIDTH, height / 72))
-        ax = figure.add_axes((0.0, 0.0, 1.0, 1.0))
+        figure = plt.figure(figsize=(WIDTH, (height + above) / 72))
+        ax = figure.add_axes((0.0, 0.0, 1.0, height / (height + above)))
     else:
         height = max(height, 72 * ax.get_window_extent().height / ax.figure.dpi)
     ax.set_axis_off()
     ax.set_xlim(0, width)
     ax.set_ylim(height, 0)
+    if title:
+        label_top(ax, title, width=letters)
     norm = _norm(values, limit)
+    if colorbar:
+        _scale(ax, below, norm)
     for word, (left, line), wide, value in zip(words, places, widths, values, strict=True):
         red, green, blue, _ = color = RELEVANCE_COLORS(norm(value))
         top = LINE * line + (LINE - BOX) / 2
@@ -80,6 +151,19 @@ def tokens(tokens: Sequence[str], relevance: Any, *, limit: float | None = None,
             parse_math=False,
         )
     return ax
+
+
+def _scale(ax: Axes, top: float, norm: Normalize) -> None:
+    """A legend of relevance below the text, whose axes are in points, downwards."""
+    width, height = ax.get_xlim()[1], ax.get_ylim()[0]
+    inset = ax.inset_axes((30 / width, 1 - (top + 12) / height, 140 / width, 6 / height))
+    scale = ax.figure.colorbar(ScalarMappable(norm, RELEVANCE_COLORS), cax=inset, orientation="horizontal")
+    limit = norm.vmax or 1.0
+    ends = [-limit, 0.0, limit]
+    scale.set_ticks(ends, labels=[number(end, signed=True) for end in ends])
+    scale.outline.set_visible(False)
+    inset.tick_params(length=0, pad=2, labelsize=SMALL)
+    inset.text(1.17, 0.5, "relevance", transform=inset.transAxes, va="center", fontsize=SMALL)
 
 
 def _lay_out(words: Sequence[str], width: float) -> tuple[list[tuple[float, int]], list[float]]:

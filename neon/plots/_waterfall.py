@@ -12,6 +12,7 @@ from neon.explanation import Explanation
 from neon.plots._canvas import (
     FAINT,
     axes,
+    label_top,
     label_x,
     name_lines,
     number_beside,
@@ -21,7 +22,8 @@ from neon.plots._canvas import (
     table_of,
     what,
 )
-from neon.plots._text import BLUE, RED, elide_all, feature_order, number
+from neon.plots._columns import as_numbers
+from neon.plots._text import BLUE, RED, elide, elide_all, feature_order, number
 
 RESIDUAL: dict[str, Any] = {"facecolor": "#e3e3e3", "edgecolor": "#7a7a7a", "hatch": "////", "linewidth": 0.8}
 
@@ -31,7 +33,8 @@ def waterfall(explanation: Explanation, row: int = 0, *, max_features: int = 10,
 
     Read from the top down: the base value; features, most relevant first (red: up, blue: down); the features
     left out, as one step; residuals by name, hatched grey, as no feature owns them (those that are zero take
-    no line); the prediction. A step that is not finite has no length, but its number.
+    no line, nor do tokens that the document does not have and that have no relevance); the prediction. A step
+    that is not finite has no length, but its number.
 
     Parameters
     ----------
@@ -58,6 +61,10 @@ def waterfall(explanation: Explanation, row: int = 0, *, max_features: int = 10,
     sample = table_of(explanation)[operator.index(row)]
     values, base, prediction = sample.values[0], sample.base_values[0], sample.prediction[0]
     shown, others = feature_order(np.abs(values), max_features)
+    if sample.texts is not None:  # a document has few of the tokens
+        shown, others = (
+            part[(values[part] != 0) | (as_numbers(sample.data[0, part]) != 0)] for part in (shown, others)
+        )
     residuals = {name: part[0] for name, part in sample.residuals.items() if part[0] != 0}
     names = [
         "base value",
@@ -84,4 +91,6 @@ def waterfall(explanation: Explanation, row: int = 0, *, max_features: int = 10,
     name_lines(ax, names)
     ax.set_xlim(padded(ends.min(), ends.max(), left=0.2, right=0.2))
     label_x(ax, what(sample))
+    if sample.index is not None:
+        label_top(ax, elide(sample.index[0], 60))
     return ax

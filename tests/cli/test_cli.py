@@ -19,6 +19,7 @@ import pytest
 import skops.io
 import torch
 from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.manifold import SpectralEmbedding
@@ -142,6 +143,8 @@ FAULTS = {
     "model.skops data.csv --plot out.bmp": "expected one of .png",
     "model.skops data.csv -o folder.csv": "it is a folder",
     "model.skops data.csv --plot out.png --target all": "draws one output",
+    "model.skops data.csv --plot-kind bar": "--plot-kind says what --plot draws",
+    "model.skops data.csv --composite fancy": "fancy",
 }
 
 
@@ -166,6 +169,7 @@ def test_faults(
         (["explain", "model.skops"], "data"),
         (["explain", "model.skops", "data.csv", "--colour"], "colour"),
         (["paint"], "paint"),
+        (["explain", "model.skops", "data.csv", "--plot", "out.png", "--plot-kind", "pie"], "pie.*beeswarm"),
     ],
 )
 def test_wrong_arguments(capsys: pytest.CaptureFixture[str], arguments: list[str], words: str) -> None:
@@ -340,6 +344,53 @@ def test_show(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     equivalence = re.search(r"largest \|network - model\|: (\S+)", printed)
     assert equivalence is not None
     assert float(equivalence[1]) < 1e-9
+
+
+def test_show_has_columns_only_for_what_is_known(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    X, _ = _wine()
+    skops.io.dump(make_pipeline(StandardScaler(), LogisticRegression()).fit(X, np.arange(len(X)) % 3), "three.skops")
+    skops.io.dump(PCA(2).fit(X), "map.skops")
+    relevance = ("R out", "R in", "absorbed", "growth")
+    for model in ("model.skops", "three.skops", "map.skops"):
+        assert main(["show", model]) == 0
+        printed = capsys.readouterr().out
+        assert "rule" in printed
+        assert not any(column in printed for column in relevance)
+        assert main(["show", model, "--data", "data.csv"]) == 0
+        printed = capsys.readouterr().out
+        known = model != "map.skops"  # which explains all of its columns, and predicts none
+        assert all((column in printed) == known for column in relevance)
+        assert ("summed over" in printed) == known
+    explanation = neon.explain(_classifier(), X[:256])
+    assert main(["show", "model.skops", "--data", "data.csv"]) == 0
+    header, _, *lines = capsys.readouterr().out.split("composite: neon\n")[1].splitlines()
+    place = header.index("R out")
+    last = next(line for line in reversed(lines) if re.match(r"\S+ ", line[place:] + " ") and "relevance" not in line)
+    top = float(last[place:].split()[0])
+    assert top == pytest.approx(explanation.prediction.sum(), rel=1e-4)
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"neon {neon.__version__}\n"
+
+
+def test_composite_and_kind_of_plot(folder: Path) -> None:
+    """The options reach the explainer and the plot."""
+    assert main(["explain", "model.skops", "data.csv", "--composite", "zero", "-o", "out.csv"]) == 0
+    expected = neon.explain(_classifier(), _wine()[0], composite="zero")
+    assert not np.allclose(expected.values, neon.explain(_classifier(), _wine()[0]).values)
+    written = pd.read_csv(Path("out.csv"))
+    np.testing.assert_allclose(written[list(expected.feature_names)], expected.values, rtol=1e-9, atol=1e-12)
+    pictures = set()
+    for kind in ("bar", "beeswarm", "waterfall", "heatmap"):
+        assert main(["explain", "model.skops", "data.csv", "--plot", "out.png", "--plot-kind", kind]) == 0
+        pictures.add(Path("out.png").read_bytes())
+    assert main(["explain", "model.skops", "data.csv", "--plot", "out.png"]) == 0
+    assert len(pictures) == 4
+    assert Path("out.png").read_bytes() in pictures  # the default is one of them
 
 
 def test_the_readme_example(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

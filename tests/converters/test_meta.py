@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy.special import expit, logit
 from sklearn import ensemble, multiclass, multioutput
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.compose import TransformedTargetRegressor
+from sklearn.compose import TransformedTargetRegressor, make_column_transformer
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+from sklearn.decomposition import PCA
 from sklearn.dummy import DummyClassifier
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Perceptron, Ridge
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
-from sklearn.naive_bayes import MultinomialNB
+from sklearn.naive_bayes import GaussianNB, MultinomialNB
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 import neon
+from neon.converters import responses
 from neon.errors import UnsupportedModelError
 from neon.nn.anchored import anchored
 from neon.nn.mean_log_odds import mean_log_odds
@@ -245,6 +251,10 @@ def test_target_transformers() -> None:
     close(neon.explain(log, X, output="predict").prediction, log.predict(X))
     scaler = TransformedTargetRegressor(Ridge(), transformer=StandardScaler()).fit(X, y)
     close(neon.explain(scaler, X).values, X * scaler.regressor_.coef_ * scaler.transformer_.scale_)
+    far = TransformedTargetRegressor(KNeighborsRegressor(3), transformer=StandardScaler()).fit(X, y + 1000)
+    explanation = neon.explain(far, X)  # the mean of the targets is no feature's
+    close(explanation.values, neon.explain(far.regressor_, X).values * far.transformer_.scale_)
+    close(explanation.residuals["bias"], np.full(len(X), far.transformer_.mean_))
 
 
 @pytest.mark.parametrize(
@@ -254,6 +264,11 @@ def test_target_transformers() -> None:
         (GridSearchCV(LogisticRegression(), {"C": [1.0]}, refit=False, cv=2), ValueError, "refit=False"),
         (multiclass.OneVsOneClassifier(Ridge()), UnsupportedModelError, "regressors"),
         (FixedThresholdClassifier(LogisticRegression(), threshold=1.5), ValueError, "always predicts"),
+        (
+            multiclass.OneVsOneClassifier(FixedThresholdClassifier(LogisticRegression(), threshold=0.2)),
+            UnsupportedModelError,
+            "thresholds of their own",
+        ),
         (CalibratedClassifierCV(Perceptron(), cv=2), None, ""),
     ],
 )
@@ -287,6 +302,75 @@ def test_soft_vote_of_trees_against_the_rest(output: str | None) -> None:
     close(neon.explain(model, X, "all", output=output).prediction, model.predict_proba(X))
     with pytest.raises(ValueError, match="may be certain"):
         neon.neuralize(model, output="log_odds")
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        make_pipeline(PCA(1), GaussianNB()),
+        make_pipeline(PCA(1), LogisticRegression()),
+        DecisionTreeClassifier(max_depth=3, random_state=0),
+    ],
+)
+def test_votes_of_pairs_break_ties_by_what_their_machines_say(member: Any) -> None:
+    """Around it, one against one gives votes and scores, of probabilities as they are: the model's own."""
+    rng = np.random.default_rng(3)
+    X, rows = rng.normal(size=(80, 2)), 3 * rng.normal(size=(2000, 2))
+    y = np.array(list("abcd"))[rng.integers(4, size=80)]
+    model = multiclass.OneVsOneClassifier(member).fit(X, y)
+    votes = model.decision_function(rows).round()
+    assert ((votes == votes.max(1, keepdims=True)).sum(1) > 1).any()  # otherwise this test would test nothing
+    encoded = neon.neuralize(model).encode(rows)
+    close(responses.decision(model, form="fused", path="").layers(encoded), model.decision_function(rows))
+    cast = responses.vote(model, form="fused", path="").layers(encoded).numpy()
+    np.testing.assert_array_equal(model.classes_[cast.argmax(1)], model.predict(rows))
+
+
+@pytest.mark.parametrize(
+    "around", [multiclass.OutputCodeClassifier(None, random_state=1), multiclass.OneVsRestClassifier(None)]
+)
+def test_a_machine_with_one_class_to_learn_reads_no_column(around: Any) -> None:
+    """Not even one of strings: the code gives both classes the same bit; a label that every row has."""
+    X = pd.DataFrame({"a": random.normal(size=60), "b": np.resize(["u", "v", "w"], 60)})
+    label = (X["a"] + (X["b"] == "u") > 0).astype(int)
+    coded = isinstance(around, multiclass.OutputCodeClassifier)
+    y = label if coded else np.stack([label, np.ones(60, dtype=int)], axis=1)
+    columns = make_column_transformer((StandardScaler(), ["a"]), (OneHotEncoder(), ["b"]))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Label .* is present in all")
+        model = around.set_params(estimator=make_pipeline(columns, LogisticRegression())).fit(X, y)
+    constant = [not hasattr(member, "steps") for member in model.estimators_]
+    assert any(constant)
+    assert not all(constant)
+    explanation = neon.explain(model, X, "all")
+    assert neon.neuralize(model).verify(X) <= 1e-9
+    assert explanation.conservation_error() <= 1e-9 * np.abs(explanation.prediction).max()
+    if not coded:
+        assert not explanation.values[:, :, constant.index(True)].any()
+
+
+def test_a_pipeline_that_starts_with_passthrough() -> None:
+    """It does not know what it was fitted on; its next step does."""
+    X, y = load_wine(return_X_y=True)
+    X = pd.DataFrame(X[:, :4], columns=list("abcd"))
+    model = make_pipeline("passthrough", StandardScaler(), LogisticRegression())
+    search = GridSearchCV(model, {"passthrough": ["passthrough"]}, cv=2).fit(X, y)
+    for fitted in (model.fit(X, y), search):
+        explanation = neon.explain(fitted, X, "all")
+        assert explanation.feature_names == ("a", "b", "c", "d")
+        close(explanation.values, neon.explain(model[1:], X, "all").values)
+        assert neon.neuralize(fitted).verify(X) <= 1e-9
+
+
+def test_trees_beside_and_before_models_with_rules_of_their_own() -> None:
+    X, y = load_wine(return_X_y=True)
+    leaves = ensemble.RandomTreesEmbedding(4, max_depth=2, random_state=0)
+    members = [("a", KNeighborsClassifier(3)), ("b", DecisionTreeClassifier(max_depth=2, random_state=0))]
+    before = make_pipeline(leaves, MLPClassifier((4,), max_iter=200, tol=0.01, random_state=0))
+    for model in (before, ensemble.VotingClassifier(members)):
+        explanation = neon.explain(model.fit(X, y), X, "all")
+        assert neon.neuralize(model).verify(X) <= 1e-9
+        assert explanation.conservation_error() <= 1e-9 * np.abs(explanation.prediction).max()
 
 
 def test_documents() -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy import sparse
 from scipy.special import logit
 from sklearn import neighbors
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.semi_supervised import LabelSpreading
 
 import neon
 from neon.errors import UnsupportedModelError
@@ -181,6 +184,23 @@ def test_asking_leaves_no_trace_in_the_tree() -> None:
     before = model._tree.get_n_calls()
     neon.neuralize(model).verify(rows[:, :5])
     assert model._tree.get_n_calls() == before
+
+
+def test_asking_for_the_winner_of_a_tie_leaves_no_trace() -> None:
+    X, y = np.array([[-1.0], [1.0], [3.0]]), np.array([1, 0, 0])
+    model = neighbors.KNeighborsClassifier(1, algorithm="kd_tree").fit(X, y)
+    before = pickle.dumps(model)
+    explanation = neon.explain(model, np.array([[0.0]]))  # as far from both
+    assert explanation.prediction == 0
+    assert pickle.dumps(model) == before
+
+
+@pytest.mark.parametrize("kernel", ["rbf", "knn"])
+def test_labels_spread_over_sparse_points(kernel: str) -> None:
+    train, rows, y, _ = split("wine")
+    model = LabelSpreading(kernel=kernel, gamma=0.1, n_neighbors=5).fit(sparse.csr_matrix(train), y)
+    dense = LabelSpreading(kernel=kernel, gamma=0.1, n_neighbors=5).fit(train, y)
+    np.testing.assert_allclose(neon.explain(model, rows).values, neon.explain(dense, rows).values, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize(

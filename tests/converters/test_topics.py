@@ -183,4 +183,4 @@ def test_what_it_says() -> None:
 
 def test_negative_counts_are_refused() -> None:
     with pytest.raises(ValueError, match="outside its domain"):
-        neon.Explainer(fitted())(DIGITS[:5] - 1.0)
+        neon.Explainer(fitted())(DIGITS[:5] - 1.0, 0)

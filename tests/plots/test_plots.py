@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import matplotlib as mpl
@@ -11,11 +13,15 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KernelDensity
+from sklearn.pipeline import make_pipeline
 
 import neon
 from neon import Explanation
-from neon.plots._text import BLUE, RED, elide, elide_all
+from neon.plots import _tokens
+from neon.plots._text import BLUE, GREY, RED, elide, elide_all
 
 PLOTS = ("bar", "beeswarm", "waterfall", "heatmap")
 
@@ -348,3 +354,201 @@ def test_long_names_stay_apart() -> None:
     for i, name in enumerate(short):
         assert f"sensor {i} of" in name
     assert elide_all(["a", "b" * 40, "a"]) == ["a", elide("b" * 40), "a"]
+
+
+# Captions, scatter, interactions, and the methods themselves.
+
+
+def caption(axes: Axes) -> str:
+    return " ".join(axes.get_xlabel().split())
+
+
+@pytest.mark.parametrize("plot", ["bar", "beeswarm", "heatmap"])
+def test_the_caption_says_whose_target_is_explained(plot: str) -> None:
+    assert caption(draw(plot, explanation())).endswith(": each row's own target (red, rosé, white)")
+    of_one = explanation()
+    assert caption(draw(plot, of_one[of_one.target == 1])).endswith("squared distance: rosé")
+    of_two = caption(draw(plot, of_one[of_one.target != 1]))
+    assert of_two.endswith(": each row's own target (red, white)")
+    many = caption(draw(plot, explanation(90, outputs=tuple(f"cluster {i}" for i in range(30)))))
+    assert "(cluster 0, cluster 1, " in many
+    assert many.endswith(", …, cluster 29)")
+
+
+def test_the_caption_of_an_average_names_no_single_target() -> None:
+    assert caption(draw("bar", explanation().mean())).endswith(": several outputs")
+
+
+def test_captions_are_wrapped_and_cut_at_words() -> None:
+    words = [f"word{i:03d}" for i in range(60)]
+    given = replace(explanation(outputs=("value",)), explains=" ".join(words[:18]))
+    assert caption(draw("waterfall", given)) == " ".join(words[:18])
+    given = replace(explanation(), explains=" ".join(words))
+    label = draw("bar", given).get_xlabel()
+    assert max(map(len, label.splitlines())) <= 58
+    text = caption(draw("bar", given))
+    *kept, dots = text.removeprefix("mean |relevance| · ").split(": ")[0].split()
+    assert dots == "…"
+    assert kept == words[: len(kept)]
+    assert 18 <= len(kept) < 60
+    assert text.endswith("(red, rosé, white)")
+
+
+def test_a_waterfall_says_which_row() -> None:
+    given = replace(explanation(3), index=["ann", "bob", "cy"])
+    assert draw("waterfall", given, row=1).get_title(loc="left") == "bob"
+    assert draw("waterfall", explanation(3), row=1).get_title(loc="left") == ""
+
+
+METHODS = (*PLOTS, "scatter", "interactions", "text")
+
+
+@pytest.mark.parametrize("plot", METHODS)
+def test_methods_have_the_signature_of_the_function(plot: str) -> None:
+    method = getattr(explanation(3).plot, plot)
+    function = _tokens.text if plot == "text" else getattr(neon.plots, plot)
+    assert list(inspect.signature(method).parameters) == list(inspect.signature(function).parameters)[1:]
+    lines = (inspect.getdoc(method) or "").splitlines()
+    assert lines[0] == (inspect.getdoc(function) or "").splitlines()[0]
+    documented = [line.split(" : ")[0] for line in lines if " : " in line and not line.startswith(" ")]
+    assert documented == list(inspect.signature(method).parameters)
+
+
+@pytest.mark.parametrize("option", ["max_display", "top"])
+def test_an_unknown_option_names_the_known_ones(option: str) -> None:
+    for plot in ("bar", "beeswarm", "heatmap", "interactions"):
+        with pytest.raises(TypeError, match=f"{plot} has no option '{option}'; its options: .*max_features"):
+            getattr(explanation().plot, plot)(**{option: 3})
+
+
+def mixed() -> Explanation:
+    """Numbers, numbers with gaps, strings with gaps."""
+    random = np.random.default_rng(1)
+    data = np.empty((12, 3), dtype=object)
+    data[:, 0] = random.normal(size=12)
+    data[:, 1] = [*random.normal(size=9), np.nan, None, np.nan]
+    data[:, 2] = ["warm", "cold", "$x_1$", None] * 3
+    return explanation(12, 3, data=data)
+
+
+def dots(axes: Axes) -> np.ndarray:
+    """Places of the dots, (n_samples, 2)."""
+    (drawn,) = axes.collections
+    return np.asarray(drawn.get_offsets())
+
+
+def dot_colors(axes: Axes) -> list[str]:
+    return [to_hex(color) for color in axes.collections[0].get_facecolor()]
+
+
+@pytest.mark.parametrize("feature", [0, "feature 0"])
+def test_scatter_is_value_against_relevance(feature: str | int) -> None:
+    given = mixed()
+    axes = given.plot.scatter(feature)
+    axes.figure.canvas.draw()
+    np.testing.assert_allclose(dots(axes), np.stack([given.data[:, 0].astype(float), given.values[:, 0]], 1))
+    assert dot_colors(axes) == [RED if value >= 0 else BLUE for value in given.values[:, 0]]
+    assert axes.get_xlabel() == "feature 0"
+    assert axes.get_title(loc="left").replace("\n", " ").endswith("each row's own target (red, rosé, white)")
+
+
+def test_scatter_marks_what_is_missing_at_the_left() -> None:
+    given = mixed()
+    axes = given.plot.scatter(1)
+    axes.figure.canvas.draw()
+    at, relevance = dots(axes).T
+    np.testing.assert_allclose(relevance, given.values[:, 1])
+    np.testing.assert_allclose(at[:9], given.data[:9, 1].astype(float))
+    assert (at[9:] < at[:9].min()).all()
+    assert axes.get_xlim()[0] < at.min()
+    labels = {label.get_text(): place for label, place in zip(axes.get_xticklabels(), axes.get_xticks(), strict=True)}
+    assert labels.pop("missing") == at[9]
+    for label, place in labels.items():
+        assert float(label.replace("−", "-")) == pytest.approx(place)
+
+
+def test_scatter_gives_strings_a_place_each() -> None:
+    given = mixed()
+    axes = given.plot.scatter("feature 2", color=0)
+    axes.figure.canvas.draw()
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["missing", "$x_1$", "cold", "warm"]
+    nearest = [int(np.argmin(np.abs(axes.get_xticks() - place))) for place in dots(axes)[:, 0]]
+    assert nearest == [3, 2, 1, 0] * 3
+
+
+def test_scatter_colours_by_another_feature() -> None:
+    given = mixed()
+    axes = given.plot.scatter(0, color="feature 2")
+    axes.figure.canvas.draw()
+    legend = axes.get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["$x_1$", "cold", "warm"]
+    shown = [to_hex(handle.get_color()) for handle in legend.legend_handles]
+    assert dot_colors(axes) == [shown[2], shown[1], shown[0], GREY] * 3
+    assert len(set(shown)) == 3
+    axes = given.plot.scatter(2, color=1)  # by numbers, with gaps
+    found = dot_colors(axes)
+    assert found[9:] == [GREY] * 3
+    assert GREY not in found[:9]
+
+
+def test_scatter_draws_anything_and_refuses_the_rest() -> None:
+    for case in CASES.values():
+        given = case()
+        _, axes = plt.subplots()
+        assert given.plot.scatter(0, color=given.values.shape[1] - 1, ax=axes) is axes
+        axes.figure.canvas.draw()
+        plt.close("all")
+    with pytest.raises(ValueError, match="no feature is called 'hue'"):
+        explanation().plot.scatter("hue")
+    with pytest.raises(ValueError, match="no feature 9"):
+        explanation().plot.scatter(0, color=9)
+    with pytest.raises(TypeError, match="one feature"):
+        explanation().plot.scatter([0, 1])
+    with pytest.raises(ValueError, match="select an output first"):
+        every_output().plot.scatter(0)
+    nothing_known = np.full((40, 5), np.nan)
+    explanation(data=nothing_known).plot.scatter(0, color=1).figure.canvas.draw()
+    assert len(dots(explanation(values=np.where(np.eye(40, 5) > 0, np.inf, 1.0)).plot.scatter(0))) == 39
+
+
+def with_interactions(n_samples: int = 20, n_features: int = 5) -> Explanation:
+    pairs = np.random.default_rng(2).normal(size=(n_samples, n_features, n_features))
+    pairs = (pairs + pairs.swapaxes(1, 2)) * np.arange(1, n_features + 1) * np.arange(1, n_features + 1)[:, None]
+    return replace(explanation(n_samples, n_features, values=pairs.sum(axis=2)), interactions=pairs)
+
+
+@pytest.mark.parametrize("max_features", [1, 3, 10])
+def test_interactions_are_mean_magnitudes(max_features: int) -> None:
+    given = with_interactions()
+    axes = given.plot.interactions(max_features=max_features)
+    axes.figure.canvas.draw()
+    order = sorted(range(5), key=lambda f: -np.abs(given.values[:, f]).mean())[:max_features]
+    assert names(axes) == [f"feature {f}" for f in order]
+    assert [label.get_text() for label in axes.get_xticklabels()] == names(axes)
+    drawn = axes.images[0].get_array()
+    for line, i in enumerate(order):
+        for place, j in enumerate(order):
+            mean = sum(abs(sample[i, j]) for sample in given.interactions) / 20
+            assert drawn[line, place] == pytest.approx(mean, rel=1e-12)
+    assert ("other features" in caption(axes)) == (max_features < 5)
+    _, other = plt.subplots()
+    assert given.plot.interactions(ax=other) is other
+
+
+def test_interactions_must_be_there() -> None:
+    with pytest.raises(ValueError, match=r"no interactions: .*interactions=True"):
+        explanation().plot.interactions()
+    with pytest.raises(ValueError, match=r"no interactions"):
+        explanation().interactions_frame()
+    with_interactions(30, 40).plot.interactions(max_features=30).figure.canvas.draw()
+
+
+def test_a_waterfall_of_a_text_has_no_steps_of_absent_words() -> None:
+    docs = ["good plot", "bad plot", "good film", "bad film", "dull film"]
+    model = make_pipeline(CountVectorizer(), LogisticRegression()).fit(docs, [1, 0, 1, 0, 0])
+    given = neon.explain(model, docs)
+    assert names(draw("waterfall", given)) == ["base value", "good = 1", "plot = 1", "prediction"]
+    assert names(draw("waterfall", neon.explain(model, ["unseen"]))) == ["base value", "prediction"]
+    shifted = neon.explain(model, docs, reference=docs)  # absent words have relevance here: all have a step
+    absent = [name for name in names(draw("waterfall", shifted)) if name.endswith(" = 0")]
+    assert len(absent) == np.count_nonzero((shifted.values[0] != 0) & (shifted.data[0] == 0))

@@ -12,7 +12,11 @@ import pytest
 import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
+import neon
 from neon.plots._tokens import tokens
 
 WORDS = ("The", "plot", "is", "not", "good.")
@@ -103,3 +107,25 @@ def test_what_does_not_fit_is_refused() -> None:
         tokens(WORDS, RELEVANCE[:4])
     with pytest.raises(ValueError, match="no tokens"):
         tokens([], [])
+
+
+def test_title_and_colour_scale() -> None:
+    axes = tokens(WORDS, RELEVANCE, title="log-odds of a class: praise")
+    axes.figure.canvas.draw()
+    assert axes.get_title(loc="left") == "log-odds of a class: praise"
+    assert axes._left_title.get_window_extent().y1 <= axes.figure.bbox.y1 + 1  # it is on the figure
+    (scale,) = axes.child_axes
+    assert [label.get_text() for label in scale.get_xticklabels()] == ["−2.00", "0", "+2.00"]
+    below = scale.get_tightbbox()
+    assert axes.bbox.y0 <= below.y0
+    assert below.y1 <= min(box.get_window_extent().y0 for box in axes.patches)
+    assert tokens(WORDS, RELEVANCE, colorbar=False).child_axes == []
+
+
+def test_a_document_is_drawn_under_what_is_explained() -> None:
+    docs = ["good plot", "bad plot", "good film", "bad film"]
+    model = make_pipeline(CountVectorizer(), LogisticRegression()).fit(docs, ["praise", "blame", "praise", "blame"])
+    given = neon.explain(model, docs)
+    axes = given.plot.text(1)
+    assert words(axes) == ["bad", "plot"]
+    assert axes.get_title(loc="left") == f"{given.explains}: blame · prediction {given.prediction[1]:.3g}"
