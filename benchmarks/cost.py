@@ -110,9 +110,9 @@ def of_families(names: list[str], n_rows: int, n_fit: int, repeats: int) -> None
     for name, family in families(y[:n_fit], 1 / (X.shape[1] * X.var())).items():
         if names and name not in names:
             continue
-        own, explainer, explained = prepared(family, rows[family.rows], n_fit)
+        own, explainer, explained, target = prepared(family, rows[family.rows], n_fit)
         own_s, neon_s, ratio = paired_seconds(
-            partial(own, explained), partial(explainer, explained), repeats, pause=0.05
+            partial(own, explained), partial(explainer, explained, target), repeats, pause=0.05
         )
         cells = (name, f"{len(explained):,}", f"{1e3 * own_s:.1f}", f"{1e3 * neon_s:.1f}", f"{ratio:.2f}")
         print(f"| {' | '.join(cells)} | {family.why if ratio > 3 else ''} |", flush=True)
@@ -122,14 +122,19 @@ def of_families(names: list[str], n_rows: int, n_fit: int, repeats: int) -> None
     print(f"{time.perf_counter() - began:.0f} s in all")
 
 
-def prepared(family: Family, X: Any, n_fit: int) -> tuple[Any, Any, Any]:
-    """The model's own function as the equivalent network calls it, the explainer, and the rows to explain."""
+def prepared(family: Family, X: Any, n_fit: int) -> tuple[Any, Any, Any, int | None]:
+    """The model's own function as the equivalent network calls it, the explainer, the rows to explain, and a target.
+
+    The target is what is predicted; of several outputs that are no alternatives, the first.
+    """
     n_fit = family.fit_limit or n_fit
     fit_X, fit_y = X[:n_fit], None if family.y is None else family.y[:n_fit]
     model = family.estimator.fit(fit_X, fit_y)
     reference = {"reference": fit_X} if family.labelled else {}
     explainer = neon.Explainer(model, progress=False, **family.options, **reference)
-    return explainer.network._own, explainer, X[: family.limit]
+    network = explainer.network
+    target = None if network.classes is not None or len(network.output_names) == 1 else 0
+    return network._own, explainer, X[: family.limit], target
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn import cluster, cross_decomposition, decomposition, ensemble, naive_bayes, neighbors, tree
+from sklearn import cluster, cross_decomposition, decomposition, ensemble, manifold, naive_bayes, neighbors, tree
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.covariance import EllipticEnvelope
@@ -43,6 +43,7 @@ CHEAP = "a few small matrix products; the explanation is as large as the rows, c
 METRIC = "a metric of 64 x 64: one product with it for the value, two more to share it"
 POINTS = "distances to all points: the model keeps the nearest alone, here all are held, and shared by two products"
 KERNELS = "kernel values of all points: their secants, and two more products to share the distances"
+WAYS = "every step of the shortest ways through the training rows is shared, where the model adds up lengths"
 CENTERS = "distances to all points: the evidence against every other cluster is shared, by two more products"
 PATHS = "distances to a few centers; the minimum over every path of decisions is shared as well"
 ABSOLUTE = "absolute differences from all points: once for the distances, once more to share them"
@@ -163,6 +164,21 @@ def families(y: np.ndarray, gamma: float) -> dict[str, Family]:
             value,
             fit_limit=1_000,
             why=KERNELS,
+        ),
+        "Isomap, linear": Family(
+            make_pipeline(manifold.Isomap(n_neighbors=10, n_components=10), Ridge()), value, fit_limit=1_000, why=WAYS
+        ),
+        "LocallyLinearEmbedding, linear": Family(
+            make_pipeline(
+                manifold.LocallyLinearEmbedding(n_neighbors=20, n_components=10, eigen_solver="dense"), Ridge()
+            ),
+            value,
+            fit_limit=1_000,
+        ),
+        "LatentDirichletAllocation, linear": Family(
+            make_pipeline(decomposition.LatentDirichletAllocation(10, **seed), Ridge()),
+            value,
+            rows="counts",
         ),
         "FastICA, linear": Family(
             make_pipeline(decomposition.FastICA(10, tol=1e-2, **seed), Ridge()), value, why=CHEAP
