@@ -224,7 +224,7 @@ class Explainer:
     def _explanation(
         self, found: Collected, rows: Any, numbers: Any, names: Sequence[str] | None, index: np.ndarray | None
     ) -> Explanation:
-        check_outputs(self.network, numbers, found.parts["prediction"])
+        check_outputs(self.network, numbers, found.parts["prediction"], found.finite)
         pairs = found.parts.pop("interactions", None)
         found.close()
         if found.n_outputs is None:

@@ -313,3 +313,8 @@ def test_what_is_no_table_of_rows(given: Any, words: str) -> None:
 def test_what_is_no_model(given: Any) -> None:
     with pytest.raises(TypeError, match="pass the estimator itself"):
         neon.Explainer(given)
+
+
+def test_relevance_that_is_not_finite_is_refused(svc: Any) -> None:
+    with np.errstate(over="ignore", invalid="ignore"), pytest.raises(ValueError, match="too large to be shared"):
+        neon.explain(svc, X * 1e160)

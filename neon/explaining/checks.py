@@ -36,13 +36,15 @@ def check_equivalence(network: Network, rows: Any, dtype: torch.dtype) -> None:
         )
 
 
-def check_outputs(network: Network | torch.nn.Module, numbers: Any, prediction: np.ndarray) -> None:
+def check_outputs(network: Network | torch.nn.Module, numbers: Any, prediction: np.ndarray, finite: bool) -> None:
     """Only a density may be infinite, which is worth a warning.
 
     Parameters
     ----------
     numbers : what the network reads
     prediction : ndarray (n_samples[, n_outputs])
+    finite : bool
+        Whether all relevance is.
 
     Raises
     ------
@@ -50,6 +52,10 @@ def check_outputs(network: Network | torch.nn.Module, numbers: Any, prediction: 
         If anything else is NaN or infinite.
     """
     outside = np.unique(np.nonzero(~np.isfinite(prediction))[0])
+    if not len(outside) and not finite:
+        raise ValueError(
+            "relevance is NaN or infinite where predictions are not: numbers in X are too large to be shared"
+        )
     if not len(outside):
         return
     if isinstance(network, Network):

@@ -43,6 +43,7 @@ class Collected:
         self.parts: dict[str, np.ndarray] = {}
         self.residuals: dict[str, np.ndarray] = {}
         self.n_outputs: int | None = None
+        self.finite = True
 
     def add(self, start: int, chunk: Chunk) -> None:
         """Take the chunk whose first row is ``start``."""
@@ -53,6 +54,7 @@ class Collected:
         for name, amount in chunk.residuals.items():
             self._write(self.residuals, name, start, amount)
         self.n_outputs = chunk.n_outputs
+        self.finite &= bool(chunk.values.sum().isfinite())  # while the chunk is in the processor's cache
 
     def close(self) -> None:
         """Nobody writes any more: an explanation then shares the arrays rather than copying them."""

@@ -370,10 +370,8 @@ class Reference(Rule):
             s = divide(message.relevance, difference)
             if ledger.enabled:
                 ledger.absorb("stabilizer", message.relevance * (difference == 0))
-        displacements = tuple(x - x_ref for x, x_ref in zip(call.inputs, r, strict=True))
-        if own is None:
-            return tuple(map(Message.of_slope, call.map.vjp(s), displacements))
-        return tuple(Message.of_relevance(d * c) for d, c in zip(displacements, call.map.vjp(s), strict=True))
+        found = tuple(map(Message.of_slope, call.map.vjp(s), call.inputs, r))
+        return found if own is None else tuple(Message.of_relevance(message.relevance) for message in found)
 
 
 @dataclass(frozen=True)

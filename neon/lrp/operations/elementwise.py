@@ -61,7 +61,7 @@ class Elementwise(Treatment):
         y_ref = call.reference(call.output)
         assert y_ref is not None
         slope = self.secant(call, x, x_ref, call.value(call.output), y_ref)
-        return (Message.of_slope(message.slope * slope, x - x_ref),)
+        return (Message.of_slope(message.slope * slope, x, x_ref),)
 
     def secant(self, call: Call, x: Tensor, x_ref: Tensor, y: Tensor, y_ref: Tensor) -> Tensor:
         """``(f(x) - f(r)) / (x - r)``, and ``f'(r)`` at ``x = r``."""

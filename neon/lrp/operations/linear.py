@@ -116,5 +116,5 @@ def _view(call: Call, linear: LinearMap) -> LinearCall:
 def _pass(call: Call, linear: Affine, message: Message) -> Message:
     if message.slope is not None and (call.references is not None or linear.bias is None):
         x, x_ref = call.value(call.inputs[0]), call.reference(call.inputs[0])
-        return Message.of_slope(linear.vjp(message.slope)[0], x if x_ref is None else x - x_ref)
+        return Message.of_slope(linear.vjp(message.slope)[0], x, x_ref)
     return Message.of_relevance(message.relevance.sum_to_size(linear.shape), vanishes=message.vanishes)

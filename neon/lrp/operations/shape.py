@@ -46,7 +46,7 @@ class Movement(Treatment):
         moved = torch.autograd.grad([y for y, _ in pairs], probes, carried, allow_unused=True, materialize_grads=True)
         if slopes and call.references is not None:
             return tuple(
-                Message.of_slope(slope, call.value(slot) - _reference(call, slot))
+                Message.of_slope(slope, call.value(slot), _reference(call, slot))
                 for slope, slot in zip(moved, call.inputs, strict=True)
             )
         if slopes:
