@@ -24,9 +24,8 @@ from neon.explaining.provenance import decoded, decoded_pairs
 from neon.explaining.reference import reference_rows
 from neon.explanation import Explanation
 from neon.lrp import LRP
-from neon.lrp.composites import Composite
+from neon.lrp.composites import Rules
 from neon.lrp.lrp import Recording
-from neon.lrp.rules import Rule
 from neon.lrp.targets import checked_index
 from neon.nn.trees.second_order import second_order
 
@@ -48,7 +47,7 @@ class Explainer:
         Fitted; it is never modified.
     output : str, optional
         Which function of the model to explain, where it has several ("decision_function", "outlierness", ...).
-    composite : str, Rule or Composite, optional
+    composite : str, Rule, Composite or sequence of (selector, rule), optional
         The LRP rules. Default: the network's own.
     reference : array-like (n_features,) or (n_rows, n_features), optional
         What "no evidence" looks like: a point or background rows. Default: ``network.reference``, which is what the
@@ -74,7 +73,7 @@ class Explainer:
         model: Any,
         *,
         output: str | None = None,
-        composite: str | Rule | Composite | None = None,
+        composite: Rules | None = None,
         reference: Any = None,
         device: str | torch.device | None = None,
         dtype: torch.dtype | None = None,

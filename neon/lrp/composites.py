@@ -163,8 +163,9 @@ class Composite:
     Parameters
     ----------
     rules : sequence of (selector, rule)
-        The first selector that matches an operation, with a rule that fits its kind, gives the rule. Products of two
-        explained values that none fits take `SignalTakesAll`.
+        A selector is one of `neon.composites` (`named`, `kind`, `first`, ...), a string for `named`, or a function of a
+        `Node`. The first selector that matches an operation, with a rule that fits its kind, gives the rule. Products
+        of two explained values that none fits take `SignalTakesAll`.
     name : str
         Shown by ``repr`` and `neon.LRP.plan`.
 
@@ -177,11 +178,14 @@ class Composite:
     rules: tuple[tuple[Selector, Rule], ...]
     name: str = "custom"
 
-    def __init__(self, rules: Sequence[tuple[Selector, Rule]], name: str = "custom") -> None:
+    def __init__(self, rules: Sequence[tuple[Selector | str, Rule]], name: str = "custom") -> None:
+        checked = []
         for entry in rules:
-            if len(entry) != 2 or not callable(entry[0]) or not isinstance(entry[1], Rule):
+            pair = tuple(entry) if isinstance(entry, (tuple, list)) else ()
+            if len(pair) != 2 or not (callable(pair[0]) or isinstance(pair[0], str)) or not isinstance(pair[1], Rule):
                 raise TypeError(f"a composite is a list of (selector, rule); got {entry!r}")
-        object.__setattr__(self, "rules", tuple((selector, rule) for selector, rule in rules))
+            checked.append((named(pair[0]) if isinstance(pair[0], str) else pair[0], pair[1]))
+        object.__setattr__(self, "rules", tuple(checked))
         object.__setattr__(self, "name", name)
 
     def rule_for(self, node: Node) -> Rule:
@@ -191,9 +195,10 @@ class Composite:
                 return rule
         if node.kind == "product":
             return SignalTakesAll()
-        raise ValueError(
-            f"composite {self.name!r} has no rule for {node.kind} {node.module!r}; end it with (anything(), rule)"
-        )
+        advice = "end it with (anything(), rule)"
+        if node.kind == "tree":
+            advice = "trees take the composites 'shapley', 'path', 'equal' and, with reference rows, 'interventional'"
+        raise ValueError(f"composite {self.name!r} has no rule for {node.kind} {node.module!r}; {advice}")
 
     @property
     def needs_names(self) -> bool:
@@ -205,7 +210,7 @@ class Composite:
         """Whether a rule is relative to a reference point."""
         return any(rule.takes_reference for _, rule in self.rules)
 
-    def override(self, selector: Selector, rule: Rule) -> Composite:
+    def override(self, selector: Selector | str, rule: Rule) -> Composite:
         """The same composite with one more (selector, rule) in front."""
         return Composite([(selector, rule), *self.rules], f"{self.name} with overrides")
 
@@ -345,12 +350,17 @@ def names() -> list[str]:
     return sorted(_PRESETS)
 
 
-def by_name(composite: str | Rule | Composite, **options: Any) -> Composite:
-    """A composite from a preset's name, from one rule for every map, or as it is."""
+Rules = str | Rule | Composite | Sequence[tuple[Selector | str, Rule]]
+
+
+def by_name(composite: Rules, **options: Any) -> Composite:
+    """A composite from a preset's name, from one rule for every map, from a list of (selector, rule), or as it is."""
     if isinstance(composite, Composite):
         return composite
     if isinstance(composite, Rule):
         return Composite([(anything(), composite)], repr(composite))
+    if not isinstance(composite, str):
+        return Composite(composite)
     if composite not in _PRESETS:
         raise ValueError(f"unknown composite {composite!r}; choose from {names()}, or build a Composite")
     return _PRESETS[composite](**options)

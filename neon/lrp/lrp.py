@@ -10,13 +10,12 @@ import torch
 from torch import Tensor
 
 from neon.lrp.canonize import merge_batch_norm, relevant_operations
-from neon.lrp.composites import Composite, by_name
+from neon.lrp.composites import Rules, by_name
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations.table import is_cheap, retention_of, widened
 from neon.lrp.peephole import merge_spelled_out
 from neon.lrp.plan import Plan, PlanRow
 from neon.lrp.propagate import Step, Walk, assign, propagate, replay
-from neon.lrp.rules import Rule
 from neon.lrp.tape import Retention, Tape, module_names, record
 from neon.lrp.targets import one_hot
 
@@ -33,8 +32,8 @@ class LRP:
     ----------
     model : torch.nn.Module or callable
         Runs as it is, once, under ``no_grad``; nothing in it is changed.
-    composite : str, Rule or Composite
-        A preset's name (`neon.composites.names`), one rule for every map, or a `Composite`.
+    composite : str, Rule, Composite or sequence of (selector, rule)
+        A preset's name (`neon.composites.names`), one rule for every map, a `Composite`, or what makes one.
     memory : str
         "normal": values that are cheap to compute (activations, normalizations, attention weights) are computed again
         on the way back. "high": every value that a rule reads is kept. "low": the values of every twelfth operation
@@ -48,7 +47,7 @@ class LRP:
     def __init__(
         self,
         model: Callable[..., Any],
-        composite: str | Rule | Composite = "epsilon",
+        composite: Rules = "epsilon",
         *,
         memory: Literal["high", "normal", "low"] = "normal",
     ) -> None:

@@ -10,7 +10,7 @@ import functools
 import inspect
 import sys
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from torch.overrides import TorchFunctionMode
 
 from neon.errors import UnsupportedOperationError
 from neon.lrp.decompose import DECOMPOSITIONS
+from neon.lrp.unseen import Unseen, leaves, refuse_exports
 
 __all__ = ["Operation", "Retention", "Slot", "Tape", "assigned", "record", "viewed", "written"]
 
@@ -68,7 +69,7 @@ class Operation:
         args, kwargs = self.arguments(value)
         with torch.no_grad():
             result = self.function(*args, **kwargs)
-        outputs = tuple(carriers(result) or [leaf for leaf in _leaves(result) if isinstance(leaf, Tensor)])
+        outputs = tuple(carriers(result) or [leaf for leaf in leaves(result) if isinstance(leaf, Tensor)])
         if self.extra_bias is not None:
             return (outputs[0] + self.extra_bias,)
         return outputs
@@ -147,20 +148,23 @@ def record(
     Raises
     ------
     UnsupportedOperationError
-        If the model writes in place into memory that another recorded tensor shares.
+        If the model writes in place into memory that another recorded tensor shares, or computes with explained values
+        where the tape cannot follow: in complex numbers, outside torch functions, outside torch.
     TypeError
         If the model does not return one tensor.
     """
     recorder = _Recorder(names, retention, checkpoint_every, is_cheap)
     aliases = [tensor.detach() for tensor in inputs]
     recorder.explain(aliases)
-    with torch.no_grad(), recorder:
+    # TorchScript's kernels are seen where they are not fused.
+    with torch.no_grad(), torch.jit.optimized_execution(False), recorder.unseen, recorder:
         output = model(*aliases)
     if not isinstance(output, Tensor):
         raise TypeError(
             f"the model returned {type(output).__name__}, not one tensor; wrap it in a function that picks the "
             "tensor to explain, for example LRP(lambda x: model(x)[0])"
         )
+    recorder.unseen.refuse(output)
     slot = recorder.slot(output)
     if slot is None:
         raise ValueError("the model's output does not depend on its input through differentiable operations")
@@ -185,6 +189,7 @@ class _Recorder(TorchFunctionMode):
         self._is_cheap = is_cheap
         self._cheap: set[int] = set()  # slots not kept, because what they are computed from is
         self._tracked: dict[int, tuple[weakref.ref[Tensor], int]] = {}
+        self.unseen = Unseen(self._tracked)
         self._stale: dict[int, str] = {}
         self._overwritten: list[Tensor] = []  # constants that were written into: what they held before
         self._callers: dict[int, Tensor] = {}  # the explained inputs by their memory, which stays the caller's own
@@ -196,16 +201,25 @@ class _Recorder(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         args, kwargs = tuple(args), dict(kwargs or {})
+        self.unseen.refuse((args, kwargs))
         self._refuse_overwritten(func, (args, kwargs))
-        inputs = tuple(slot for leaf in _leaves((args, kwargs)) if (slot := self.slot(leaf)) is not None)
-        if not inputs or func in _CONSTANT:
+        inputs = tuple(slot for leaf in leaves((args, kwargs)) if (slot := self.slot(leaf)) is not None)
+        if not inputs:
             return func(*args, **kwargs)
         if func in DECOMPOSITIONS:
             with self:
                 result = DECOMPOSITIONS[func](*args, **kwargs)
-            if all(self.slot(leaf) is None for leaf in _leaves(result)):
+            if all(self.slot(leaf) is None for leaf in leaves(result)):
                 raise UnsupportedOperationError(f"{function_name(func)}: only what it holds constant is explained")
             return result
+        self.unseen.pause()
+        try:
+            return func(*args, **kwargs) if func in _CONSTANT else self._record(func, args, kwargs, inputs)
+        finally:
+            self.unseen.resume()
+
+    def _record(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], inputs: tuple[int, ...]) -> Any:
+        """Run a function of explained values and write it down."""
         name, module = function_name(func), self._module_name((args, kwargs))
         for slot in inputs:
             if slot in self._stale:
@@ -215,6 +229,7 @@ class _Recorder(TorchFunctionMode):
                 )
         func, args, kwargs, rebound = _out_of_place(func, args, kwargs)
         result = func(*args, **kwargs)
+        refuse_exports(name, module, result)
         outputs = carriers(result) or self._indices(result, inputs)
         if rebound is not None and not outputs:
             rebound.data = result
@@ -243,7 +258,7 @@ class _Recorder(TorchFunctionMode):
     def _indices(self, result: Any, inputs: tuple[int, ...]) -> list[Tensor]:
         """Token ids on their way to an embedding: whole numbers made of explained whole numbers."""
         whole = {dtype for slot in inputs if not (dtype := self.tape.specs[slot].dtype).is_floating_point}
-        return [leaf for leaf in _leaves(result) if isinstance(leaf, Tensor) and leaf.dtype in whole]
+        return [leaf for leaf in leaves(result) if isinstance(leaf, Tensor) and leaf.dtype in whole]
 
     def slot(self, leaf: Any) -> int | None:
         entry = self._tracked.get(id(leaf))
@@ -259,7 +274,7 @@ class _Recorder(TorchFunctionMode):
 
     def _retain(self, retention: Retention, args: Any, kwargs: Any, inputs: tuple[int, ...]) -> None:
         if retention.inputs:
-            for leaf in _leaves((args, kwargs)):
+            for leaf in leaves((args, kwargs)):
                 slot = self.slot(leaf)
                 if slot is not None and slot not in self._cheap:
                     self.tape.values[slot] = leaf.detach()
@@ -328,7 +343,7 @@ class _Recorder(TorchFunctionMode):
         if not self._overwritten or func in _CONSTANT:
             return
         memories = {_memory(tensor) for tensor in self._overwritten}
-        for leaf in _leaves(arguments):
+        for leaf in leaves(arguments):
             if type(leaf) is Tensor and self.slot(leaf) is None and _memory(leaf) in memories:
                 raise UnsupportedOperationError(
                     f"{function_name(func)} reads a view of memory that was written in place since; take the view anew"
@@ -337,11 +352,11 @@ class _Recorder(TorchFunctionMode):
     def _module_name(self, arguments: Any) -> str:
         if self._names is None:
             return ""
-        for leaf in _leaves(arguments):
+        for leaf in leaves(arguments):
             if id(leaf) in self._names:
                 return self._names[id(leaf)]
         # No parameter: the nearest calling frame that belongs to one of the model's modules.
-        frame = sys._getframe(2)
+        frame = sys._getframe(3)
         while frame is not None:
             variables = frame.f_code.co_varnames
             if variables and variables[0] == "self":
@@ -416,6 +431,8 @@ _CONSTANT = frozenset(
 def _out_of_place(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, Any, Tensor | None]:
     """The function without its in-place effect, and the tensor that it would have changed."""
     name = getattr(func, "__name__", "")
+    if name in ("apply_", "map_"):
+        raise UnsupportedOperationError(f"{name} runs Python on every value, which relevance does not follow")
     if kwargs.get("out") is not None:
         raise UnsupportedOperationError(f"{name}(..., out=...) writes into a given tensor; use its return value")
     if name in ("copy_", "fill_", "zero_"):
@@ -456,17 +473,6 @@ def _replace(tree: Any, leaf: Callable[[Any], Any]) -> Any:
     return leaf(tree)
 
 
-def _leaves(tree: Any) -> Iterator[Any]:
-    if isinstance(tree, (tuple, list)):
-        for item in tree:
-            yield from _leaves(item)
-    elif isinstance(tree, dict):
-        for item in tree.values():
-            yield from _leaves(item)
-    else:
-        yield tree
-
-
 def carriers(result: Any) -> list[Tensor]:
     """The tensors of a result that can carry relevance: floating ones (not indices, not masks)."""
-    return [leaf for leaf in _leaves(result) if isinstance(leaf, Tensor) and leaf.is_floating_point()]
+    return [leaf for leaf in leaves(result) if isinstance(leaf, Tensor) and leaf.is_floating_point()]

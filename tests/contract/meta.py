@@ -103,7 +103,9 @@ def wrappers(two: Data, three: Data) -> dict[str, Case]:
             X, y, options={"output": "predict"},
         ),
         "TransformedTargetRegressor-neighbors": Case(
-            TransformedTargetRegressor(scaled(RadiusNeighborsRegressor(4.0, algorithm="brute")), transformer=PowerTransformer()),
+            TransformedTargetRegressor(
+                scaled(RadiusNeighborsRegressor(4.0, algorithm="brute")), transformer=PowerTransformer()
+            ),
             X, y, options={"output": "predict"},
         ),
         "TransformedTargetRegressor-link": Case(
