@@ -42,7 +42,7 @@ ZOO: dict[str, Callable[..., Example]] = {
         *(language.bert, language.gpt, language.llama, language.transformer_encoder, language.transformer),
         *(graph.gcn, graph.gcn_sparse, graph.gin, graph.gat),
         *(odd.two_inputs, odd.siamese, odd.used_twice, odd.control_flow, odd.functional, odd.in_place),
-        *(odd.assignment, odd.gates, odd.sparse_experts, odd.spectral, odd.spatial_transformer),
+        *(odd.assignment, odd.gates, odd.sparse_experts, odd.spatial_transformer),
         *(odd.patch_mixer, odd.point_cloud, odd.bag_of_words, odd.volume),
     )
 }

@@ -200,26 +200,6 @@ def sparse_experts(full: bool = False) -> Example:
     return example(SparseExperts(), noise(4, 6))
 
 
-class Spectral(nn.Module):
-    """A convolution in the Fourier domain beside one in time (FNO, Li et al. 2021)."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.enter, self.beside, self.head = nn.Conv1d(2, 4, 1), nn.Conv1d(4, 4, 1), nn.Linear(4, 3)
-        self.real, self.imaginary = nn.Parameter(torch.zeros(4, 4, 5)), nn.Parameter(torch.zeros(4, 4, 5))
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.enter(x)
-        modes = torch.fft.rfft(x)[..., :5]
-        mixed = torch.einsum("ncm,cdm->ndm", modes, torch.complex(self.real, self.imaginary))
-        x = F.gelu(torch.fft.irfft(mixed, n=x.shape[-1]) + self.beside(x))
-        return self.head(x.mean(-1))
-
-
-def spectral(full: bool = False) -> Example:
-    return example(Spectral(), noise(2, 2, 16))
-
-
 class SpatialTransformer(nn.Module):
     """An image resampled where a small network looks (Jaderberg et al. 2015)."""
 

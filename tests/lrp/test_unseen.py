@@ -25,6 +25,28 @@ class Beside(nn.Module):
         return (x + self.function(x)).sum(1, keepdim=True)
 
 
+class Spectral(nn.Module):
+    """A convolution in the Fourier domain beside one in time (FNO, Li et al. 2021)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.enter, self.beside, self.head = nn.Conv1d(2, 4, 1), nn.Conv1d(4, 4, 1), nn.Linear(4, 3)
+        self.real, self.imaginary = nn.Parameter(torch.zeros(4, 4, 5)), nn.Parameter(torch.zeros(4, 4, 5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.enter(x)
+        modes = torch.fft.rfft(x)[..., :5]
+        mixed = torch.einsum("ncm,cdm->ndm", modes, torch.complex(self.real, self.imaginary))
+        x = nn.functional.gelu(torch.fft.irfft(mixed, n=x.shape[-1]) + self.beside(x))
+        return self.head(x.mean(-1))
+
+
+def test_a_convolution_in_the_fourier_domain_is_refused() -> None:
+    """Its part of the relevance would be missing, and called a bias."""
+    with pytest.raises(UnsupportedOperationError, match=r"rfft.*complex numbers"):
+        LRP(Spectral())(torch.rand(2, 2, 16), 0)
+
+
 def scripted(x: Tensor) -> Tensor:
     return x * 2 + 1
 
