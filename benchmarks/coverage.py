@@ -33,7 +33,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils import _safe_indexing, all_estimators
 
 import neon
-from neon.converters.coverage import Support
+from neon.converters.coverage import MEANING, Support
 from neon.converters.registry import declined, public_name, takes_data
 from tests.contract import CASES, Case
 
@@ -42,12 +42,8 @@ PAGE, WORDS = ROOT / "docs" / "coverage.md", ROOT / "neon" / "converters" / "cov
 EXPERIMENTAL = ("HalvingGridSearchCV", "HalvingRandomSearchCV", "IterativeImputer")
 AS_INSIDE = ("FrozenEstimator", "GridSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV", "Pipeline", "RFE",
              "RFECV", "RandomizedSearchCV", "SelfTrainingClassifier")  # fmt: skip
-STATUSES = {
-    "exact": "the network computes the model's own function",
-    "surrogate": "the network computes another, stated function; agreement with the model is measured",
-    "layers": "a transformer that the network computes",
-    "encoding": "a transformer that scikit-learn runs; relevance goes back to the columns that its output is made from",
-    "not explained": "the table says why, and so does the error message",
+STATUSES = {status: MEANING[status] for status in ("exact", "surrogate", "layers", "encoding")} | {
+    "not explained": "the table says why, and so does the error message"
 }
 
 
