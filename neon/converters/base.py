@@ -25,6 +25,7 @@ class Response(enum.Enum):
     PROBABILITY_EACH = "predict_proba is f_c / Σ_k f_k; of two classes f"
     LOG_ODDS = "predict_proba is σ(f)"
     LOG_ODDS_EACH = "predict_proba is σ(f_c) / Σ_k σ(f_k), and decision_function is f; of two classes σ(f)"
+    CLIPPED_EACH = "predict_proba is p_c / Σ_k p_k with p = (clip(f, -1, 1) + 1) / 2, and decision_function is f"
     HALF_LOG_ODDS = "predict_proba is σ(2 f), and decision_function is f"
     LOGITS = "predict_proba is the softmax of f, and decision_function is f"
     WEIGHTED_VOTES = "predict_proba is the softmax of f / (K - 1), of two classes σ(f); decision_function is f"

@@ -14,7 +14,7 @@ from torch import Tensor
 from neon.converters.base import Conversion, Response
 from neon.converters.isotonic import Interpolation
 from neon.converters.meta import beside, column_names
-from neon.converters.registry import choose, no_relu_form, register, within
+from neon.converters.registry import check_several, choose, no_relu_form, register, within
 from neon.converters.responses import decision, extended, probability, second
 from neon.errors import UnsupportedModelError
 from neon.nn import Affine, Evidence, Linear, TwoClass, plain_linear
@@ -34,6 +34,7 @@ def convert_calibrated(model: Any, *, output: str | None = None, form: str = "fu
     ``-log σ(-(a_c f_c + b_c))``.
     """
     folds, classes = model.calibrated_classifiers_, model.classes_
+    check_several(model)
     isotonic = folds[0].method == "isotonic"
     choose(output, ("probability",) if isotonic else ("log_odds",), model)
     parts = [

@@ -17,17 +17,23 @@ __all__ = ["convert_dummy_classifier", "convert_dummy_regressor"]
 
 
 def convert_dummy_classifier(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
-    """The constant probability of each class."""
+    """The constant probability of each class, or of each class of each target."""
     choose(output, ("probability",), model)
     if model.strategy in ("stratified", "uniform"):
         raise UnsupportedModelError(
             f"DummyClassifier(strategy={model.strategy!r}) predicts at random; supported are 'prior', 'most_frequent' "
             "and 'constant'"
         )
-    if model.n_outputs_ > 1:
-        raise UnsupportedModelError("DummyClassifier of several targets; fit one for each")
-    own = lambda X: np.asarray(model.predict_proba(X), dtype=np.float64)  # noqa: E731
+    several = model.n_outputs_ > 1
+
+    def own(X: Any) -> np.ndarray:
+        found = model.predict_proba(X)
+        return np.asarray(np.hstack(found) if several else found, dtype=np.float64)
+
     held = own(np.zeros((1, 1)))[0]
+    if several:
+        names = [f"target {i}: {name}" for i, classes in enumerate(model.classes_) for name in classes]
+        return _constant(held, "for each target: probability of a class", names, own, form, None)
     return _constant(
         held, "probability of a class", map(str, model.classes_), own, form, Response.PROBABILITY, model.classes_
     )
@@ -48,7 +54,7 @@ def _constant(
     names: Any,
     own: Any,
     form: str,
-    response: Response,
+    response: Response | None,
     classes: np.ndarray | None = None,
 ) -> Conversion:
     layer = (plain_linear if form == "relu" else Linear)(np.zeros((len(held), 1)), held)

@@ -10,7 +10,7 @@ from scipy.special import expit
 
 from neon.converters.arrays import dense
 from neon.converters.base import Conversion, Response
-from neon.converters.registry import choose, convert, no_relu_form, register
+from neon.converters.registry import check_several, choose, convert, no_relu_form, register
 from neon.nn import Affine, Evidence, Linear, TwoClass, plain_linear
 
 __all__ = ["convert_classifier", "convert_glm", "convert_logistic", "convert_one_class", "convert_regressor"]
@@ -48,9 +48,8 @@ def convert_glm(model: Any, *, output: str | None = None, form: str = "fused") -
 def convert_classifier(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
     """The decision function of each class; of two classes, ``±f``."""
     choose(output, ("decision_function",), model)
-    response = Response.DECISION
-    if getattr(model, "loss", None) == "log_loss":  # SGDClassifier: of two classes, or one machine for each
-        response = Response.LOG_ODDS_EACH
+    by_loss = {"log_loss": Response.LOG_ODDS_EACH, "modified_huber": Response.CLIPPED_EACH}  # of an SGDClassifier
+    response = by_loss.get(getattr(model, "loss", ""), Response.DECISION)
     return _scores(model, "decision function in favour of a class", response, form)
 
 
@@ -94,6 +93,10 @@ def convert_one_class(model: Any, *, output: str | None = None, form: str = "fus
 def _scores(model: Any, explains: str, response: Response, form: str) -> Conversion:
     weight = np.atleast_2d(dense(model.coef_))
     names = tuple(map(str, model.classes_))
+    if getattr(getattr(model, "_label_binarizer", None), "y_type_", "").startswith("multilabel"):
+        words = "decision function of a label"
+        return _linear(weight, model.intercept_, words, None, names, model.decision_function, form)
+    check_several(model)
     if len(weight) > 1:
         own_scores = model.decision_function
         return _linear(weight, model.intercept_, explains, response, names, own_scores, form, model.classes_)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from scipy.special import expit
 
 from neon.converters.base import Conversion, Response
-from neon.converters.registry import choose, no_relu_form, register
+from neon.converters.registry import check_several, choose, no_relu_form, register
 from neon.lrp import composites
 from neon.lrp.rules import Pass
 from neon.nn import Affine, Evidence, Linear, TwoClass, plain_linear
@@ -26,13 +27,16 @@ _ACTIVATIONS = {
 
 
 def convert_mlp(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
-    """Regressors: the predicted value. Classifiers: the log-odds of a class (or of each label).
+    """Regressors: the predicted value, or with a Poisson loss its logarithm. Classifiers: log-odds of a class or label.
 
     Without a reference point relevance goes back by LRP-ε and biases keep their share; with one, by the rescale rule
     relative to it.
     """
     classes = getattr(model, "classes_", None)
-    choose(output, ("predict",) if classes is None else ("log_odds",), model)
+    kind = _KINDS[model.out_activation_, classes is None]
+    choose(output, (kind.output,), model)
+    if classes is not None:
+        check_several(model)
     if form == "relu" and model.activation not in ("relu", "identity"):
         raise no_relu_form(f"activation {model.activation!r} is not piecewise linear")
     make = plain_linear if form == "relu" else Linear
@@ -41,13 +45,12 @@ def convert_mlp(model: Any, *, output: str | None = None, form: str = "fused") -
         layers.append(make(weight.T, bias))
         if i < len(model.coefs_) - 1 and model.activation != "identity":
             layers.append(_ACTIVATIONS[model.activation]())
-    kind = "predict" if classes is None else model.out_activation_
-    if kind == "softmax":
+    if model.out_activation_ == "softmax":
         if form == "relu":
             raise no_relu_form("log-odds of more than two classes are no piecewise linear function")
         layers += [Affine(-1.0), Evidence(soft=True)]
-    binary = kind == "logistic" and model.n_outputs_ == 1
-    if binary:
+    labels = classes is not None and model._label_binarizer.y_type_.startswith("multilabel")
+    if model.out_activation_ == "logistic" and not labels:
         layers.append(plain_linear(np.array([[-1.0], [1.0]])) if form == "relu" else TwoClass())
 
     def own(X: np.ndarray) -> np.ndarray:
@@ -60,15 +63,35 @@ def convert_mlp(model: Any, *, output: str | None = None, form: str = "fused") -
         names = tuple(f"target {i}" for i in range(model.n_outputs_))
     return Conversion(
         torch.nn.Sequential(*layers),
-        "predicted value" if classes is None else "log-odds of a class",
+        "log-odds of a label" if labels else kind.explains,
         names,
         own,
-        response=Response.PREDICTION if classes is None else Response.LOG_ODDS,
-        link=None if classes is None else expit,
+        response=None if labels else kind.response,
+        link=kind.link,
         composite="perceptron",
         takes_reference=True,
-        classes=None if classes is None else np.asarray(classes),
+        classes=None if classes is None or labels else np.asarray(classes),
     )
+
+
+class _Kind(NamedTuple):
+    """What the last activation makes of the last layer's outputs, which are explained."""
+
+    output: str
+    explains: str
+    response: Response
+    link: Callable[[np.ndarray], np.ndarray] | None = None
+
+
+_ODDS = _Kind("log_odds", "log-odds of a class", Response.LOG_ODDS, expit)
+_KINDS = {  # by the last activation, and whether the model is a regressor
+    ("identity", True): _Kind("predict", "predicted value", Response.PREDICTION),
+    ("exp", True): _Kind(
+        "linear_predictor", "linear predictor: the logarithm of the predicted mean", Response.LOG_PREDICTION, np.exp
+    ),
+    ("logistic", False): _ODDS,
+    ("softmax", False): _ODDS,
+}
 
 
 def _perceptron(epsilon: float = 1e-6) -> composites.Composite:

@@ -16,7 +16,7 @@ from neon.converters.arrays import contrast, versus
 from neon.converters.base import Conversion, Response
 from neon.converters.encoding import Encoding
 from neon.converters.meta import beside, column_names, on_arrays
-from neon.converters.registry import choose, no_relu_form, register, within
+from neon.converters.registry import check_several, choose, no_relu_form, register, within
 from neon.converters.responses import (
     NEVER,
     binary_score,
@@ -52,6 +52,8 @@ def convert_one_vs_rest(model: Any, *, output: str | None = None, form: str = "f
     """
     output = choose(output, ("decision_function", "log_odds", "probability"), model)
     binary = len(model.estimators_) == 1 and not model.multilabel_
+    if not model.multilabel_:
+        check_several(model)
     if output != "decision_function":
         return _of_probabilities(model, output, binary, form, path)
     parts, kind = _scores(model, form, path)
@@ -192,6 +194,7 @@ def _rivals(n: int, shift: float, form: str) -> list[torch.nn.Module]:
 def convert_output_code(model: Any, *, output: str | None = None, form: str = "fused", path: str = "") -> Conversion:
     """How much closer the machines' scores are to the code of a class than to any other, in squared distance."""
     choose(output, ("evidence",), model)
+    check_several(model)
     given, codes = column_names(model), np.asarray(model.code_book_, dtype=np.float64)
     if form == "relu":
         raise no_relu_form("a squared distance to codes is not made of Linear and ReLU alone")

@@ -14,8 +14,8 @@ from neon.converters.base import Conversion
 from neon.errors import UnknownOutputError, UnsupportedModelError
 
 __all__ = [
-    "choose", "convert", "decline", "declined", "no_relu_form", "public_name", "register", "registered", "takes_data",
-    "within",
+    "check_several", "choose", "convert", "decline", "declined", "no_relu_form", "public_name", "register",
+    "registered", "takes_data", "within",
 ]  # fmt: skip
 
 Converter = Callable[..., Conversion]
@@ -145,6 +145,21 @@ def choose(output: str | None, choices: tuple[str, ...], model: Any) -> str:
             f"output={output!r} is unknown for {type(model).__name__}; choose from {list(choices)}"
         )
     return output
+
+
+def check_several(model: Any) -> None:
+    """Refuse a classifier that has seen one class alone: it has no score that tells this class from another.
+
+    Raises
+    ------
+    UnsupportedModelError
+        Whose words name the class.
+    """
+    if len(model.classes_) == 1:
+        raise UnsupportedModelError(
+            f"{type(model).__name__} was fitted on one class alone, {str(model.classes_[0])!r}, and predicts it for "
+            "every row: there is no other class to tell it from, and nothing to explain"
+        )
 
 
 def no_relu_form(why: str) -> ValueError:

@@ -130,6 +130,9 @@ def log_odds(model: Any, part: Conversion, path: str) -> Conversion:
         case Response.PROBABILITY_EACH:
             layers = [] if binary else [Normalized(uniform=False)]
             return extended(part, *layers, explains="probability of a class", response=Response.PROBABILITY)
+        case Response.CLIPPED_EACH:
+            layers = [Anchored(_clipped, "(clip(x, -1, 1) + 1) / 2"), *([] if binary else [Normalized()])]
+            return extended(part, *layers, explains="probability of a class", response=Response.PROBABILITY)
         case Response.LOG_ODDS_EACH:
             layers = [] if binary else shares_of_sigmoids()
         case Response.HALF_LOG_ODDS:
@@ -141,6 +144,11 @@ def log_odds(model: Any, part: Conversion, path: str) -> Conversion:
         case _:
             raise _refusal(model, path, part, "predict_proba")
     return extended(part, *layers, explains="log-odds of a class", response=Response.LOG_ODDS)
+
+
+def _clipped(t: torch.Tensor) -> torch.Tensor:
+    """``(clip(t, -1, 1) + 1) / 2``: the probability that a modified Huber loss estimates."""
+    return (t.clamp(-1, 1) + 1) / 2
 
 
 def shares_of_sigmoids() -> list[torch.nn.Module]:
@@ -180,8 +188,8 @@ def binary_score(model: Any, *, form: str, path: str, odds: bool = True) -> tupl
 
 
 _DECISIONS = (
-    Response.DECISION, Response.LOG_ODDS, Response.LOG_ODDS_EACH, Response.HALF_LOG_ODDS, Response.LOGITS,
-    Response.WEIGHTED_VOTES,
+    Response.DECISION, Response.LOG_ODDS, Response.LOG_ODDS_EACH, Response.CLIPPED_EACH, Response.HALF_LOG_ODDS,
+    Response.LOGITS, Response.WEIGHTED_VOTES,
 )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from scipy.special import expit
 
 from neon.converters.base import Conversion, Response
 from neon.converters.meta import beside, column_names, on_arrays
-from neon.converters.registry import choose, no_relu_form, register, within
+from neon.converters.registry import check_several, choose, no_relu_form, register, within
 from neon.converters.responses import NEVER, certain, decision, extended, predicted, probability, vote
 from neon.converters.trees import voting as trees
 from neon.converters.trees.build import Scores, convert_trees, join
@@ -112,6 +112,7 @@ def convert_adaboost(model: Any, *, output: str | None = None, form: str = "fuse
     if all(hasattr(member, "tree_") for member in model.estimators_):
         return trees.convert_adaboost(model, output=output, form=form)
     choose(output, ("decision_function",), model)
+    check_several(model)
     n, given = len(model.classes_), column_names(model)
     weights = np.asarray(model.estimator_weights_)[: len(model.estimators_)]
     weights = weights / model.estimator_weights_.sum()

@@ -10,7 +10,9 @@ import torch.nn.functional as F
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-__all__ = ["Affine", "Kernel", "Linear", "TwoClass", "fixed", "plain_linear"]
+__all__ = ["Affine", "Kernel", "Linear", "TwoClass", "fixed", "plain_linear", "preimage"]
+
+_REDUNDANT = torch.finfo(torch.float64).eps ** 0.5
 
 
 def fixed(values: ArrayLike | Tensor) -> Tensor:
@@ -18,6 +20,34 @@ def fixed(values: ArrayLike | Tensor) -> Tensor:
     if not isinstance(values, Tensor):
         values = np.array(values, dtype=np.float64)
     return torch.as_tensor(values, dtype=torch.float64).detach().clone()
+
+
+def preimage(weight: Tensor, target: Tensor) -> Tensor:
+    """The shortest x with ``W x = t``, or where there is none with the least ``‖W x - t‖``.
+
+    Directions that are in W by rounding alone lead nowhere: what is left of a row that repeats others has a singular
+    value of some ε, and the way along it would be 1 / ε long. Here they end at √ε of the largest, where the error of
+    leaving one out is as large as that of taking it. Rows of different scales (a whitened PCA) are no such directions:
+    where a solution exists, they are first brought to one length, which leaves it as it is.
+
+    Parameters
+    ----------
+    weight : (n_outputs, n_inputs)
+    target : (n_targets, n_outputs)
+
+    Returns
+    -------
+    Tensor
+        (n_targets, n_inputs)
+    """
+    length = torch.linalg.vector_norm(weight, dim=1)
+    length = torch.where(length > 0, length, 1.0)
+    rows, scaled = weight / length[:, None], target / length
+    x = scaled @ torch.linalg.pinv(rows, rtol=_REDUNDANT).T
+    missed = torch.linalg.vector_norm(x @ rows.T - scaled, dim=1)
+    if bool((missed <= 1e-10 * torch.linalg.vector_norm(scaled, dim=1)).all()):
+        return x
+    return target @ torch.linalg.pinv(weight, rtol=_REDUNDANT).T
 
 
 class Affine(torch.nn.Module):

@@ -11,7 +11,7 @@ from neon.lrp.message import ROUNDING, Ledger, Message, divide, moved_from
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Hybrid, Rule
 from neon.lrp.tape import Retention
-from neon.nn.basic import fixed
+from neon.nn.basic import fixed, preimage
 
 __all__ = ["SquaredDistance", "squared_distance"]
 
@@ -84,7 +84,7 @@ class SquaredDistance(torch.nn.Module):
         """
         assert self.factor is None
         target = self.centers if bias is None else self.centers - bias
-        preimages = target @ torch.linalg.pinv(weight).T
+        preimages = preimage(weight, target)
         unreached = (target - preimages @ weight.T).square().sum(1)
         reached = unreached <= 1e-20 * target.square().sum(1).clamp(min=1e-300)
         return SquaredDistance(preimages, weight, None if bool(reached.all()) else unreached)

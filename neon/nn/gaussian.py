@@ -13,7 +13,7 @@ from neon.lrp.message import ROUNDING, Ledger, Message, divide
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Rule
 from neon.lrp.tape import Retention
-from neon.nn.basic import fixed
+from neon.nn.basic import fixed, preimage
 from neon.nn.distance import squared_distance
 
 __all__ = ["GaussianEnergy", "gaussian_energy", "paired"]
@@ -99,7 +99,7 @@ class GaussianEnergy(torch.nn.Module):
         target = self.means if bias is None else self.means - bias
         wanted = (factors @ target[:, :, None])[:, :, 0]
         merged = factors @ weight
-        means = (torch.linalg.pinv(merged) @ wanted[:, :, None])[:, :, 0]
+        means = torch.cat([preimage(*one) for one in zip(merged, wanted[:, None], strict=True)])
         unreached = ((merged @ means[:, :, None])[:, :, 0] - wanted).square().sum(1)
         constants = self.constants
         if bool((unreached > 1e-20 * wanted.square().sum(1)).any()):

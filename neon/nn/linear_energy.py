@@ -11,7 +11,7 @@ from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Rule
 from neon.lrp.tape import Retention
-from neon.nn.basic import fixed
+from neon.nn.basic import fixed, preimage
 from neon.nn.gaussian import paired
 
 __all__ = ["LinearEnergy", "linear_energy"]
@@ -84,7 +84,7 @@ class LinearEnergy(torch.nn.Module):
         if self.means is None:
             return LinearEnergy(self.weight @ weight, b, residual="bias")
         target = self.means if bias is None else self.means - bias
-        means = target @ torch.linalg.pinv(weight).T
+        means = preimage(weight, target)
         missed = (means @ weight.T - target).square().sum(1)
         reached = bool((missed <= 1e-20 * target.square().sum(1)).all())
         return LinearEnergy(self.weight @ weight, b, means=means, residual=self.residual if reached else "bias")

@@ -90,6 +90,17 @@ def cases() -> dict[str, Case]:
             two,
         )
     found["MLPClassifier-binary"] = (scaled(MLPClassifier(hidden_layer_sizes=(8,), max_iter=30)), cancer)
+    labels = (wine[0], np.stack([wine[1] == 0, wine[0][:, 0] > 13, wine[0][:, 1] > 2], axis=1).astype(int))
+    found["MLPClassifier-labels"] = (scaled(MLPClassifier(hidden_layer_sizes=(8,), max_iter=30)), labels)
+    found["RidgeClassifier-labels"] = (scaled(linear_model.RidgeClassifier()), labels)
+    found["RidgeClassifierCV-label-pair"] = (scaled(linear_model.RidgeClassifierCV()), (labels[0], labels[1][:, :2]))
+    if SKLEARN >= (1, 7):
+        poisson = MLPRegressor(hidden_layer_sizes=(8,), loss="poisson", alpha=0.1, max_iter=30)
+        found["MLPRegressor-poisson"] = (scaled(poisson), (diabetes[0], diabetes[1] / 100))
+        found["MLPRegressor-poisson-targets"] = (scaled(poisson), (diabetes[0], np.abs(two[1]) / 100))
+    for kind, data in {"binary": cancer, "multi": wine}.items():
+        clipped = linear_model.SGDClassifier(loss="modified_huber", random_state=0)
+        found[f"SGDClassifier-clipped-{kind}"] = (scaled(clipped), data)
     digits = tuple(part[:120] for part in load_digits(return_X_y=True))
     hidden = make_pipeline(MinMaxScaler(), BernoulliRBM(5, n_iter=3, random_state=0))
     found["BernoulliRBM"] = (hidden, digits)

@@ -13,7 +13,7 @@ from sklearn.datasets import load_breast_cancer, load_wine
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge, RidgeClassifier
+from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge, RidgeClassifier, SGDClassifier
 from sklearn.model_selection import (
     FixedThresholdClassifier,
     GridSearchCV,
@@ -116,6 +116,9 @@ def wrappers(two: Data, three: Data) -> dict[str, Case]:
         ),
         "DummyClassifier": Case(DummyClassifier(), *three, relu=True),
         "DummyClassifier-constant": Case(DummyClassifier(strategy="constant", constant=1), *three, relu=True),
+        "DummyClassifier-targets": Case(
+            DummyClassifier(), three[0], np.stack([three[1], three[1] == 1], axis=1), relu=True
+        ),
         "DummyRegressor": Case(DummyRegressor(strategy="median"), X, np.stack([y, -y], axis=1), relu=True),
     }  # fmt: skip
 
@@ -128,6 +131,7 @@ def votes(two: Data, three: Data) -> dict[str, Case]:
     mixture = [("a", logistic()), ("b", scaled(SVC())), ("c", tree)]
     regressors = [("a", scaled(Ridge())), ("b", scaled(SVR(C=100.0))), ("c", PoissonRegressor())]
     linear = [("a", scaled(Ridge())), ("b", "drop"), ("c", Ridge(10.0))]
+    clipped = SGDClassifier(loss="modified_huber", random_state=0)
     random: dict[str, Any] = {"n_estimators": 4, "random_state": 0}
     svm = CalibratedClassifierCV(scaled(SVC()), ensemble=False, cv=2)
     soft = {"svm-logistic": [("a", logistic()), ("b", svm)], "tree": [("a", logistic()), ("c", tree)]}
@@ -156,6 +160,13 @@ def votes(two: Data, three: Data) -> dict[str, Case]:
             ensemble.BaggingClassifier(scaled(SVC()), **random),
             *two,
             options={"output": "decision_function"},
+        ),
+        "BaggingClassifier-clipped": Case(ensemble.BaggingClassifier(scaled(clipped), **random), *three),
+        "VotingClassifier-soft-clipped": Case(
+            ensemble.VotingClassifier([("a", scaled(clipped)), ("b", logistic())], voting="soft"), *two
+        ),
+        "StackingClassifier-clipped": Case(
+            ensemble.StackingClassifier([("a", scaled(clipped)), ("b", logistic())], cv=2), *three
         ),
         "BaggingClassifier-tree": Case(ensemble.BaggingClassifier(tree, max_features=0.5, **random), *three, relu=True),
         "BaggingRegressor": Case(ensemble.BaggingRegressor(scaled(SVR()), max_features=0.4, **random), X, y),
