@@ -48,7 +48,6 @@ __all__ = [
     "lrp_overview",
     "named",
     "names",
-    "neon",
     "register",
     "zero",
 ]
@@ -315,13 +314,13 @@ def cp_lrp(epsilon: float = 1e-6) -> Composite:
     return Composite([(kind("product"), SignalTakesAll(epsilon)), (anything(), Epsilon(epsilon))], "cp_lrp")
 
 
-def neon() -> Composite:
-    """The default for neuralized models: contributions relative to a reference point; scalings pass relevance on."""
+def _neon() -> Composite:
+    """Contributions relative to a reference point; scalings pass relevance on."""
     return Composite([(kind("affine"), Pass()), (anything(), Reference())], "neon")
 
 
 _PRESETS: dict[str, Callable[..., Composite]] = {
-    preset.__name__: preset
+    preset.__name__.lstrip("_"): preset
     for preset in (
         zero,
         epsilon,
@@ -335,14 +334,25 @@ _PRESETS: dict[str, Callable[..., Composite]] = {
         deep_taylor,
         attn_lrp,
         cp_lrp,
-        neon,
+        _neon,
     )
 }
 
 
 def register(name: str, preset: Callable[..., Composite]) -> None:
-    """Add a preset: ``by_name(name, **options)`` then gives ``preset(**options)``."""
+    """Add a preset: ``by_name(name, **options)`` and ``neon.composites.name(**options)`` then give it."""
     _PRESETS[name] = preset
+
+
+def __getattr__(name: str) -> Callable[..., Composite]:
+    """Presets that upper floors registered, ``neon`` among them, which takes the rules of trees there."""
+    if name in _PRESETS:
+        return _PRESETS[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}; presets: {', '.join(names())}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PRESETS})
 
 
 def names() -> list[str]:

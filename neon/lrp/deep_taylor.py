@@ -125,7 +125,7 @@ def _(rule: Epsilon, x: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, T
 def _(rule: Gamma, x: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
     """``v_i = x_i (1 + γ 1[x_i w_ik > 0])``; for x ≥ 0 the indicator is ``w_ik > 0``."""
     absorbing = _moving(rule, bias)
-    sign = (x @ weight.T + absorbing * bias).sign()  # the generalised rule favours what pulls z its own way
+    sign = (x @ weight.T + bias).sign()  # the generalised rule favours what pulls z its own way
     favoured = x.unsqueeze(1) * weight * sign.unsqueeze(2) > 0
     return x.unsqueeze(1) * (1 + rule.gamma * favoured), absorbing * (1 + rule.gamma * (bias * sign > 0))
 

@@ -94,9 +94,14 @@ class LRP:
             If the model runs an operation that has no relevance treatment.
         ValueError
             If the target does not fit the output.
+
+        Warns
+        -----
+        RuntimeWarning
+            If relevance grows by more than a factor of 100 in one operation, as in `plan`.
         """
         recording = self.record(x)
-        walk = recording.propagate(target, at=at, keep=keep, free=True)
+        walk = recording.propagate(target, at=at, keep=keep, free=True, warn=True)
         relevance = walk.relevance if isinstance(x, tuple) else walk.relevance[0]
         return (relevance, walk.at) if at else relevance
 
@@ -189,6 +194,7 @@ class Recording:
         keep: Mapping[str, Sequence[int]] | None = None,
         account: bool = False,
         free: bool = False,
+        warn: bool = False,
     ) -> Walk:
         """Relevance of the inputs for one target.
 
@@ -198,9 +204,12 @@ class Recording:
             Whether to write down what no input owns, by name.
         free : bool
             Drop recorded values on the way; the recording explains no further target then.
+        warn : bool
+            Warn of operations in which relevance grows by more than a factor of 100.
         """
         slots = {name: self._slot_of(name) for name in at}
-        return propagate(
+        rows, observe = self._observed()
+        walk = propagate(
             self.steps,
             self.tape.inputs,
             self.tape.output,
@@ -209,28 +218,17 @@ class Recording:
             free=free,
             at=slots,
             keep={self._slot_of(name): list(channels) for name, channels in (keep or {}).items()},
+            observe=observe if warn else None,
         )
+        if warn:
+            Plan(rows, self.composite).warn_of_explosions(stacklevel=5)
+        return walk
 
     @torch.no_grad()
     def plan(self, target: Target = None) -> Plan:
-        rows = [
-            PlanRow(
-                step.call.operation.name,
-                step.call.operation.module,
-                tuple(self.tape.specs[step.call.output].shape),
-                "" if step.rule is None else str(step.rule),
-            )
-            for step in self.steps
-        ]
+        rows, observe = self._observed()
         if target is None and self.output[0].numel() != 1:
             return Plan(rows, self.composite)
-        index = {id(step): row for step, row in zip(self.steps, rows, strict=True)}
-
-        def observe(step: Step, above: tuple[Message | None, ...], below: tuple[Message | None, ...]) -> None:
-            row = index[id(step)]
-            row.relevance_out, row.magnitude_out = _total(above)
-            row.relevance_in, row.magnitude_in = _total(below)
-
         walk = propagate(
             self.steps,
             self.tape.inputs,
@@ -243,6 +241,26 @@ class Recording:
         plan = Plan(rows, self.composite, residuals)
         plan.warn_of_explosions(stacklevel=4)
         return plan
+
+    def _observed(self) -> tuple[list[PlanRow], Callable[..., None]]:
+        """A row for each operation, and what fills them while relevance is propagated."""
+        rows = [
+            PlanRow(
+                step.call.operation.name,
+                step.call.operation.module,
+                tuple(self.tape.specs[step.call.output].shape),
+                "" if step.rule is None else str(step.rule),
+            )
+            for step in self.steps
+        ]
+        index = {id(step): row for step, row in zip(self.steps, rows, strict=True)}
+
+        def observe(step: Step, above: tuple[Message | None, ...], below: tuple[Message | None, ...]) -> None:
+            row = index[id(step)]
+            row.relevance_out, row.magnitude_out = _total(above)
+            row.relevance_in, row.magnitude_in = _total(below)
+
+        return rows, observe
 
     def _start(self, target: Target) -> Message:
         output = widened(self.output)

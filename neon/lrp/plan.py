@@ -74,8 +74,9 @@ class Plan:
         for row in self.rows:
             if row.growth is not None and row.growth > EXPLOSION:
                 where = f"{row.operation} of {row.module!r}" if row.module else row.operation
+                under = f" under {row.rule}" if row.rule else ""
                 warnings.warn(
-                    f"relevance grows {row.growth:.3g} times in {where} under {row.rule}: its denominators are close "
+                    f"relevance grows {row.growth:.3g} times in {where}{under}: its denominators are close "
                     "to 0; a rule with a larger epsilon, or Gamma or ZPlus, bounds it",
                     RuntimeWarning,
                     stacklevel=stacklevel,

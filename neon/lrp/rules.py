@@ -56,6 +56,8 @@ class LinearCall:
         Whether all inputs are known to be ≥ 0.
     rectified : bool
         Whether the output goes through a ReLU and nowhere else.
+    weighted : bool
+        Whether the map has weights of its own: it is no average, sum or shift.
     reference_inputs, reference_output
         The values at the reference point, where the engine was given one.
     """
@@ -65,6 +67,7 @@ class LinearCall:
     output: Callable[[bool], Tensor]
     nonnegative: bool = False
     rectified: bool = False
+    weighted: bool = True
     reference_inputs: tuple[Tensor, ...] | None = None
     reference_output: Tensor | None = None
 
@@ -169,8 +172,9 @@ class Gamma(Rule):
     """LRP-γ, generalised to inputs and outputs of any sign (overview sec. 10.2.3; Andéol et al. 2021).
 
     For ``z_k > 0``: ``R_i = Σ_k [x_i w_ik + γ (x_i w_ik)⁺] R_k / st(z_k + γ p_k)``, and for ``z_k < 0`` the same with
-    ``(·)⁻`` and ``n_k``, where ``p_k = Σ_i (x_i w_ik)⁺ + b_k⁺`` and ``n_k = z_k - p_k``. On non-negative inputs of a
-    ReLU layer this is ``R_i = Σ_k x_i (w + γ w⁺)_ik R_k / st(Σ_i x_i (w + γ w⁺)_ik + b_k + γ b_k⁺)``.
+    ``(·)⁻`` and ``n_k``, where ``p_k = Σ_i (x_i w_ik)⁺ + b_k⁺`` and ``n_k = z_k - p_k``. With ``bias="ignore"`` the
+    denominators are without b, and the sign is still that of z_k with it. On non-negative inputs of a ReLU layer this
+    is ``R_i = Σ_k x_i (w + γ w⁺)_ik R_k / st(Σ_i x_i (w + γ w⁺)_ik + b_k + γ b_k⁺)``.
     """
 
     gamma: float = 0.25
@@ -188,20 +192,20 @@ class Gamma(Rule):
             z = add(favoured.forward(*call.inputs), b).clamp_(min=0)  # ≥ 0 wherever there is relevance
             s = share(message.relevance, z, self.epsilon, b, ledger, nonnegative=True, own=True)
             return _times(call.inputs, favoured.vjp(s))
-        gamma, z = self.gamma, self._output(call, message)
+        gamma, z, signed = self.gamma, self._output(call, message), call.output(message.vanishes)
         p, n = positive_and_negative(call, z, self._bias(call.map))
         b = self._bias(call.map)
         b_pos, b_neg = (None, None) if b is None else (b + gamma * b.clamp(min=0), b + gamma * b.clamp(max=0))
-        s_pos = share(message.relevance * (z > 0), z + gamma * p, self.epsilon, b_pos, ledger)
-        s_neg = share(message.relevance * (z < 0), z + gamma * n, self.epsilon, b_neg, ledger)
+        s_pos = share(message.relevance * (signed > 0), z + gamma * p, self.epsilon, b_pos, ledger)
+        s_neg = share(message.relevance * (signed < 0), z + gamma * n, self.epsilon, b_neg, ledger)
         if ledger.enabled:
-            ledger.absorb("stabilizer", message.relevance * (z == 0))
+            ledger.absorb("stabilizer", message.relevance * (signed == 0))
         # x (w + γ w±) = xw + γ (xw)±, and (xw)± = (xw ± |x||w|) / 2: two transposed passes for both branches.
-        signed = call.map.vjp((s_pos + s_neg) * (1 + gamma / 2))
+        plain = call.map.vjp((s_pos + s_neg) * (1 + gamma / 2))
         magnitude = call.map.modified(torch.abs).vjp((s_pos - s_neg) * (gamma / 2))
         return tuple(
             Message.of_relevance(x * c + x.abs() * d, vanishes=True)
-            for x, c, d in zip(call.inputs, signed, magnitude, strict=True)
+            for x, c, d in zip(call.inputs, plain, magnitude, strict=True)
         )
 
 
@@ -209,7 +213,8 @@ class Gamma(Rule):
 class AlphaBeta(Rule):
     """LRP-αβ: ``R_i = Σ_k (α (x_i w_ik)⁺ / st(p_k) - β (x_i w_ik)⁻ / st(n_k)) R_k``, ``α - β = 1`` (Bach et al. 2015).
 
-    ``p_k = Σ_i (x_i w_ik)⁺ + b_k⁺`` and ``n_k = Σ_i (x_i w_ik)⁻ + b_k⁻``.
+    ``p_k = Σ_i (x_i w_ik)⁺ + b_k⁺`` and ``n_k = Σ_i (x_i w_ik)⁻ + b_k⁻``. Averages, sums and shifts whose parts are all
+    of one sign take their plain share, ``R_i = Σ_k x_i w_ik / z_k R_k``: there is nothing to weigh against.
     """
 
     alpha: float = 2.0
@@ -222,17 +227,40 @@ class AlphaBeta(Rule):
             raise ValueError(f"alpha - beta must be 1 and beta >= 0, got alpha={self.alpha}, beta={self.beta}")
 
     def propagate(self, call: LinearCall, message: Message, ledger: Ledger) -> tuple[Message, ...]:
+        if call.weighted or not self.beta:
+            return self._propagate(call, message, ledger)
+        of_one_sign = self._of_one_sign(call)
+        mixed = Message.of_relevance(message.relevance.masked_fill(of_one_sign, 0.0), vanishes=message.vanishes)
+        plain = Message.of_relevance(message.relevance.masked_fill(~of_one_sign, 0.0), vanishes=message.vanishes)
+        shares = Epsilon(self.epsilon, bias=self.bias).propagate(call, plain, ledger)
+        return tuple(map(Message.__add__, self._propagate(call, mixed, ledger), shares))
+
+    def _of_one_sign(self, call: LinearCall) -> Tensor:
+        """Which sums have no positive or no negative part."""
+        b = self._bias(call.map)
+        parts = self._parts(call)
+        p = _accumulate([same.forward(*x) for x, same, _ in parts])
+        n = _accumulate([opposite.forward(*x) for x, _, opposite in parts])
+        return ((p == 0) & (True if b is None else b <= 0)) | ((n == 0) & (True if b is None else b >= 0))
+
+    def _parts(self, call: LinearCall) -> list[tuple[tuple[Tensor, ...], LinearMap, LinearMap]]:
+        """Inputs with the maps that make positive and negative parts of them.
+
+        ``(xw)⁺ = x⁺w⁺ + x⁻w⁻`` and ``(xw)⁻ = x⁺w⁻ + x⁻w⁺``. Two passes with |w| would do, but their differences leave
+        rounding of what cancels, which slopes R / ε of empty sums would blow up.
+        """
+        excite, inhibit = call.map.modified(lambda w: w.clamp(min=0)), call.map.modified(lambda w: w.clamp(max=0))
+        if call.nonnegative:
+            return [(call.inputs, excite, inhibit)]
+        return [
+            (tuple(x.clamp(min=0) for x in call.inputs), excite, inhibit),
+            (tuple(x.clamp(max=0) for x in call.inputs), inhibit, excite),
+        ]
+
+    def _propagate(self, call: LinearCall, message: Message, ledger: Ledger) -> tuple[Message, ...]:
         b = self._bias(call.map)
         b_pos, b_neg = (None, None) if b is None else (b.clamp(min=0), b.clamp(max=0))
-        excite, inhibit = call.map.modified(lambda w: w.clamp(min=0)), call.map.modified(lambda w: w.clamp(max=0))
-        # (xw)⁺ = x⁺w⁺ + x⁻w⁻ and (xw)⁻ = x⁺w⁻ + x⁻w⁺. Two passes with |w| would do, but their differences leave
-        # rounding of what cancels, which slopes R / ε of empty sums would blow up.
-        parts = [(call.inputs, excite, inhibit)]
-        if not call.nonnegative:
-            parts = [
-                (tuple(x.clamp(min=0) for x in call.inputs), excite, inhibit),
-                (tuple(x.clamp(max=0) for x in call.inputs), inhibit, excite),
-            ]
+        parts = self._parts(call)
         relevance, p = message.relevance, add(_accumulate([same.forward(*x) for x, same, _ in parts]), b_pos)
         n = p
         if self.beta and call.nonnegative:

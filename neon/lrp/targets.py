@@ -32,13 +32,16 @@ class LogOdds:
     """``η_c = log P_c / (1 - P_c) = -log Σ_{k≠c} exp(-(z_c - z_k))`` of softmax logits z.
 
     A soft minimum over the linear differences ``z_c - z_k``, gated by ``p_k ∝ exp(-(z_c - z_k))`` (Montavon et al.
-    2019, sec. 10.3): relevance starts as ``z ⊙ (e_c - p)``, whose sum is η plus the entropy of p.
+    2019, sec. 10.3): relevance starts as ``z ⊙ (e_c - p)``, whose sum is η plus the entropy of p. A single output is
+    its own log-odds.
     """
 
     index: Index
 
     def __call__(self, output: Tensor) -> Tensor:
         chosen = one_hot(self.index, output)
+        if output.shape[1] == 1:
+            return output * chosen
         p = output.masked_fill(chosen > 0, -torch.inf).softmax(1)
         return output * (chosen - p)
 

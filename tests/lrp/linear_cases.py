@@ -21,6 +21,11 @@ class Case:
     function: Callable[[Tensor], Tensor]
     whole: bool = True
 
+    @property
+    def weighted(self) -> bool:
+        """Whether it has weights of its own: it is no average, sum or shift."""
+        return self.name in {case.name for case in (*dense_cases(), *convolution_cases())}
+
 
 def _draw(seed: int) -> Callable[..., Tensor]:
     generator = torch.Generator().manual_seed(seed)

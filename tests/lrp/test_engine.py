@@ -129,3 +129,49 @@ def test_relevance_of_a_value_that_is_zero_stays_on_the_books() -> None:
     walk = LRP(model, "neon").record(torch.tensor([[0.0, 3.0]], dtype=torch.float64)).propagate(account=True)
     total = walk.relevance[0].sum() + sum(walk.ledger.absorbed.values())
     assert float(total) == pytest.approx(-2.0, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda z: z.mean(-1),
+        lambda z: z.sum((2, 3)),
+        lambda z: nn.functional.avg_pool2d(z, 2).flatten(1),
+        lambda z: nn.functional.adaptive_avg_pool2d(z, 1).flatten(1),
+        lambda z: (z[:, :1] + z[:, 1:]).flatten(1),
+        lambda z: torch.stack([z, 2 * z], 1).mean(1),
+        lambda z: z + 1,
+        lambda z: -z.mean((2, 3)),
+    ],
+)
+@pytest.mark.parametrize("rule", [rules.AlphaBeta(2, 1, 1e-12), rules.AlphaBeta(3, 2, 1e-12, bias="ignore")], ids=str)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_alpha_beta_passes_relevance_on_once_where_nothing_is_weighed_against(function, rule, sign) -> None:
+    x = sign * (torch.rand(3, 2, 4, 4, dtype=torch.float64) + 0.5)
+    walk = LRP(function, rule).record(x).propagate(lambda z: z, account=True)
+    expected = function(x).flatten(1).sum(1)
+    torch.testing.assert_close(walk.relevance[0].flatten(1).sum(1) + sum(walk.ledger.absorbed.values()), expected)
+    assert bool((walk.relevance[0].flatten(1).sum(1).abs() <= 1.01 * function(x).flatten(1).abs().sum(1)).all())
+
+
+def test_the_plain_call_warns_of_explosions_as_the_plan_does() -> None:
+    weight = torch.tensor([[1.0, -1.0, 1e-5]], dtype=torch.float64)
+    lrp, x = LRP(lambda x: nn.functional.linear(x, weight), "epsilon"), torch.ones(1, 3, dtype=torch.float64)
+    for call in (lrp, lrp.plan):
+        with pytest.warns(RuntimeWarning, match="grows 1.8.* times in linear under Epsilon") as caught:
+            call(x, torch.ones(1, 1, dtype=torch.float64))
+        assert call is not lrp or caught[0].filename == __file__
+
+
+def test_every_preset_has_a_function_of_its_name() -> None:
+    for name in composites.names():
+        assert repr(getattr(composites, name)()) == repr(composites.by_name(name))
+        assert name in dir(composites)
+    with pytest.raises(AttributeError, match="presets: attn_lrp"):
+        composites.no_such_preset  # noqa: B018
+
+
+@pytest.mark.parametrize("index", [0, -1, [0, 0]])
+def test_a_single_logit_is_its_own_log_odds(index) -> None:
+    z = torch.tensor([[1.5], [-0.25]])
+    assert torch.equal(neon.targets.LogOdds(index)(z), z)

@@ -19,12 +19,14 @@ Array = np.ndarray
 class Matrix:
     """A linear map written out.
 
-    w : (inputs, outputs); b : (outputs,); connected : (inputs, outputs), whether output k reads input i.
+    w : (inputs, outputs); b : (outputs,); connected : (inputs, outputs), whether output k reads input i;
+    left_out : (outputs,), a bias that is part of the output but of no denominator.
     """
 
     w: Array
     b: Array
     connected: Array
+    left_out: Array | float = 0.0
 
     @classmethod
     def of(cls, function: Callable[[torch.Tensor], torch.Tensor], input_shape: tuple[int, ...]) -> "Matrix":
@@ -38,7 +40,7 @@ class Matrix:
 
     def without_bias(self) -> "Matrix":
         """The map as ``bias="ignore"`` sees it."""
-        return Matrix(self.w, np.zeros_like(self.b), self.connected)
+        return Matrix(self.w, np.zeros_like(self.b), self.connected, left_out=self.b)
 
 
 def st(z: Array, epsilon: float) -> Array:
@@ -77,11 +79,14 @@ def gamma_of_relu_layers(x: Array, m: Matrix, relevance: Array, *, gamma: float 
 
 
 def gamma(x: Array, m: Matrix, relevance: Array, *, gamma: float = 0.25, epsilon: float = 1e-6) -> Array:
-    """The generalised γ rule: x and z of any sign; outputs with ``z_k = 0`` hand on nothing."""
+    """The generalised γ rule: x and z of any sign; outputs with ``z_k = 0`` hand on nothing.
+
+    The branch is that of z with the bias, also where the bias is left out of the denominators.
+    """
     xp, xn = pos(x)[:, :, None], neg(x)[:, :, None]
     w_up, w_down = m.w + gamma * pos(m.w), m.w + gamma * neg(m.w)
     b_up, b_down = m.b + gamma * pos(m.b), m.b + gamma * neg(m.b)
-    z = (x[:, :, None] * m.w).sum(1) + m.b
+    z = (x[:, :, None] * m.w).sum(1) + m.b + m.left_out
     of_positive = xp * w_up + xn * w_down
     of_negative = xp * w_down + xn * w_up
     return shares(of_positive, st(of_positive.sum(1) + b_up, epsilon), relevance * (z > 0)) + shares(
@@ -94,6 +99,16 @@ def alpha_beta(x: Array, m: Matrix, relevance: Array, *, alpha: float, beta: flo
     excited = shares(pos(z_ik), st(pos(z_ik).sum(1) + pos(m.b), epsilon), relevance)
     inhibited = shares(neg(z_ik), st(neg(z_ik).sum(1) + neg(m.b), epsilon), relevance)
     return alpha * excited - beta * inhibited
+
+
+def alpha_beta_of_sums(
+    x: Array, m: Matrix, relevance: Array, *, alpha: float, beta: float, epsilon: float = 1e-6
+) -> Array:
+    """αβ of averages, sums and shifts: those whose parts are all of one sign take their plain share."""
+    z_ik = x[:, :, None] * m.w
+    of_one_sign = ((pos(z_ik).sum(1) + pos(m.b)) == 0) | ((neg(z_ik).sum(1) + neg(m.b)) == 0)
+    plain = shares(z_ik, st(z_ik.sum(1) + m.b, epsilon), relevance * of_one_sign)
+    return plain + alpha_beta(x, m, relevance * ~of_one_sign, alpha=alpha, beta=beta, epsilon=epsilon)
 
 
 def z_plus(x: Array, m: Matrix, relevance: Array, *, epsilon: float = 1e-6) -> Array:

@@ -89,10 +89,11 @@ class Linear(Treatment):
         if isinstance(rule, Pass):
             assert isinstance(linear, Affine)
             return (_pass(call, linear, message),)
-        return rule.propagate(_view(call, linear), message, ledger)
+        weighted = self.kind in ("dense", "convolution")
+        return rule.propagate(_view(call, linear, weighted), message, ledger)
 
 
-def _view(call: Call, linear: LinearMap) -> LinearCall:
+def _view(call: Call, linear: LinearMap, weighted: bool) -> LinearCall:
     consumers = call.consumers.get(call.output, [])
     rectified = len(consumers) == 1 and consumers[0].function in RELU
     after = consumers[0].outputs[0] if rectified else call.output
@@ -108,6 +109,7 @@ def _view(call: Call, linear: LinearMap) -> LinearCall:
         output,
         nonnegative=all(slot in call.nonnegative for slot in call.inputs),
         rectified=rectified,
+        weighted=weighted,
         reference_inputs=known if len(known) == len(references) else None,
         reference_output=call.reference(call.output),
     )
