@@ -14,8 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from neon.errors import UnsupportedOperationError
+from neon.lrp.distances import DISTANCES
+from neon.lrp.recurrent import RECURRENT, refuse_dropout
 
-__all__ = ["DECOMPOSITIONS"]
+__all__ = ["DECOMPOSITIONS", "decomposition"]
 
 
 def scaled_dot_product_attention(
@@ -28,7 +30,7 @@ def scaled_dot_product_attention(
     scale: float | None = None,
     enable_gqa: bool = False,
 ) -> Tensor:
-    _refuse_dropout(dropout_p, "scaled_dot_product_attention")
+    refuse_dropout(dropout_p, "scaled_dot_product_attention")
     if enable_gqa:
         key = key.repeat_interleave(query.shape[-3] // key.shape[-3], -3)
         value = value.repeat_interleave(query.shape[-3] // value.shape[-3], -3)
@@ -73,7 +75,7 @@ def multi_head_attention_forward(
     average_attn_weights: bool = True,
     is_causal: bool = False,
 ) -> tuple[Tensor, Tensor | None]:
-    _refuse_dropout(dropout_p if training else 0.0, "multi_head_attention_forward")
+    refuse_dropout(dropout_p if training else 0.0, "multi_head_attention_forward")
     if static_k is not None or static_v is not None:
         raise UnsupportedOperationError("multi_head_attention_forward with static_k or static_v")
     batched = query.ndim == 3
@@ -115,8 +117,131 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     return output if bias is None else output + bias
 
 
-def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
-    return (F.normalize(x1, dim=dim, eps=eps) * F.normalize(x2, dim=dim, eps=eps)).sum(dim)
+def _plus_product(product: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
+    """``beta * input + alpha * product(a, b)``: ``addmm``, ``baddbmm`` and their kin."""
+
+    def run(input: Tensor, a: Tensor, b: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+        added = _times(product(a, b), alpha)
+        return added if beta == 0 else _times(input, beta) + added
+
+    return run
+
+
+def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+    return input + _times(tensor1 * tensor2, value)
+
+
+def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+    return input + _times(tensor1 / tensor2, value)
+
+
+def lerp(input: Tensor, end: Tensor, weight: float | Tensor) -> Tensor:
+    return input * (1 - weight) + end * weight
+
+
+def _over_explained(input: Any, other: Tensor) -> Tensor:
+    """A constant divided by an explained value."""
+    return other.reciprocal() * input
+
+
+def _einsum_in_pairs(equation: str, *operands: Tensor) -> Tensor:
+    """A product of three factors or more, two at a time from the left."""
+    given, _, wanted = equation.replace(" ", "").partition("->")
+    terms = given.split(",")
+    if "->" not in equation:
+        letters = given.replace(",", "").replace("...", "")
+        wanted = "..." * ("..." in given) + "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
+    result, term = operands[0], terms[0]
+    for i, (operand, other) in enumerate(zip(operands[1:], terms[1:], strict=True), 2):
+        needed = dict.fromkeys(wanted + "".join(terms[i:]))  # the samples' letter comes first in what is wanted
+        both = term + other
+        kept = "..." * ("..." in both) + "".join(c for c in needed if c in both and c != ".")
+        kept = wanted if i == len(operands) else kept
+        result, term = torch.einsum(f"{term},{other}->{kept}", result, operand), kept
+    return result
+
+
+def _scatter_sum(input: Tensor, dim: int, index: Tensor, src: Any, *, reduce: str) -> Tensor:
+    if reduce != "add":
+        raise UnsupportedOperationError(f"scatter with reduce={reduce!r}; sums have a rule")
+    src = src if isinstance(src, Tensor) else torch.full(index.shape, src, dtype=input.dtype, device=input.device)
+    return input.scatter_add(dim, index, src)
+
+
+def _with_statistic(statistic: Callable[..., Tensor]) -> Callable[..., tuple[Tensor, Tensor]]:
+    """``var_mean`` and ``std_mean``."""
+
+    def run(input: Tensor, dim: Any = None, *args: Any, keepdim: bool = False, **kwargs: Any) -> tuple[Tensor, Tensor]:
+        if isinstance(dim, bool):  # var_mean(x, unbiased)
+            return statistic(input, dim), input.mean()
+        spread = statistic(input, dim, *args, keepdim=keepdim, **kwargs)
+        return spread, input.mean(dim, keepdim=spread.ndim == input.ndim)
+
+    return run
+
+
+def aminmax(input: Tensor, *, dim: Any = None, keepdim: bool = False) -> Any:
+    dim = tuple(range(input.ndim)) if dim is None else dim
+    return torch.return_types.aminmax((input.amin(dim, keepdim), input.amax(dim, keepdim)))
+
+
+def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
+    given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else tensors
+    shape = torch.broadcast_shapes(*(tensor.shape for tensor in given))
+    return tuple(tensor.expand(shape) for tensor in given)
+
+
+def _lp_pool(average: Callable[..., Tensor], axes: int) -> Callable[..., Tensor]:
+    def run(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
+        sizes = kernel_size if isinstance(kernel_size, (tuple, list)) else (kernel_size,) * axes
+        powers = average(input.pow(norm_type), kernel_size, stride, 0, ceil_mode)
+        return (powers.relu() * math.prod(sizes)).pow(1 / norm_type)
+
+    return run
+
+
+def embedding_bag(
+    input: Tensor,
+    weight: Tensor,
+    offsets: Tensor | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2,
+    scale_grad_by_freq: bool = False,
+    mode: str = "mean",
+    sparse: bool = False,
+    per_sample_weights: Tensor | None = None,
+    include_last_offset: bool = False,
+    padding_idx: int | None = None,
+) -> Tensor:
+    if max_norm is not None:
+        raise UnsupportedOperationError("embedding_bag with max_norm changes its table; use F.embedding and a sum")
+    ids = input.detach()
+    kept = torch.ones_like(ids) if padding_idx is None else (ids != padding_idx % len(weight)).to(ids.dtype)
+    rows = F.embedding(input, weight)
+    rows = rows if per_sample_weights is None else rows * per_sample_weights.unsqueeze(-1)
+    if padding_idx is not None:
+        filler = -torch.inf if mode == "max" else 0.0
+        rows = rows.masked_fill((kept == 0).unsqueeze(-1), filler)
+    if input.ndim == 2:  # a bag in each row
+        sizes = kept.sum(1, keepdim=True)
+        bags = rows.amax(1) if mode == "max" else rows.sum(1)
+    else:
+        assert offsets is not None
+        starts = offsets[:-1] if include_last_offset else offsets
+        bag = torch.searchsorted(starts.contiguous(), torch.arange(len(ids), device=ids.device), right=True) - 1
+        sizes = torch.zeros(len(starts), 1, dtype=ids.dtype, device=ids.device).index_add(0, bag, kept.unsqueeze(-1))
+        empty = torch.zeros(len(starts), weight.shape[1], dtype=weight.dtype, device=ids.device)
+        if mode == "max":
+            bags = empty.scatter_reduce(0, bag.unsqueeze(-1).expand(rows.shape), rows, "amax", include_self=False)
+        else:
+            bags = empty.index_add(0, bag, rows)
+    if mode == "mean":
+        return bags / sizes.clamp(min=1)
+    return bags.masked_fill(sizes == 0, 0.0) if mode == "max" else bags
+
+
+def _times(x: Tensor, factor: float) -> Tensor:
+    return x if factor == 1 else x * factor
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
@@ -163,133 +288,51 @@ def _merged_mask(
     return merged
 
 
-def _lstm_step(x: Tensor, state: tuple[Tensor, ...], w: Tensor) -> tuple[Tensor, ...]:
-    h, c = state
-    i, f, g, o = (x + F.linear(h, w)).chunk(4, -1)
-    c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-    return torch.sigmoid(o) * torch.tanh(c), c
-
-
-def _gru_step(x: Tensor, state: tuple[Tensor, ...], w: Tensor, b: Tensor | None) -> tuple[Tensor, ...]:
-    (h,) = state
-    x_r, x_z, x_n = x.chunk(3, -1)
-    h_r, h_z, h_n = F.linear(h, w, b).chunk(3, -1)
-    z = torch.sigmoid(x_z + h_z)
-    n = torch.tanh(x_n + torch.sigmoid(x_r + h_r) * h_n)
-    return ((1 - z) * n + z * h,)
-
-
-def _plain_step(activation: Callable[[Tensor], Tensor]) -> Callable[..., tuple[Tensor, ...]]:
-    def step(x: Tensor, state: tuple[Tensor, ...], w: Tensor) -> tuple[Tensor, ...]:
-        return (activation(x + F.linear(state[0], w)),)
-
-    return step
-
-
-def _cell(step: Callable[..., Any], x: Tensor, state: tuple[Tensor, ...], weights: list[Tensor]) -> tuple[Tensor, ...]:
-    """One step, both products and biases of which are given; the GRU keeps the recurrent bias inside its gate."""
-    w_x, w_h, *biases = weights
-    found: tuple[Tensor, ...]
-    if step is _gru_step:
-        b_x, b_h = biases or (None, None)
-        found = step(F.linear(x, w_x, b_x), state, w_h, b_h)
-    else:
-        found = step(F.linear(x, w_x, biases[0] + biases[1] if biases else None), state, w_h)
-    return found
-
-
-def _recurrent(step: Callable[..., Any], n_states: int) -> Callable[..., Any]:
-    """``torch.lstm`` and its kin, for batches of sequences and for packed ones."""
-
-    def run(*args: Any) -> tuple[Tensor, ...]:
-        packed = isinstance(args[3], (list, tuple))
-        if packed:
-            x, sizes, state, weights, has_biases, n_layers, dropout, training, bidirectional = args
-            steps = list(x.split(sizes.tolist()))
-        else:
-            x, state, weights, has_biases, n_layers, dropout, training, bidirectional, batch_first = args
-            steps = list(x.unbind(1 if batch_first else 0))
-        _refuse_dropout(dropout if training else 0.0, "a recurrent layer")
-        state = state if isinstance(state, (list, tuple)) else (state,)
-        n_directions, per_layer = 1 + bool(bidirectional), 4 if has_biases else 2
-        last: list[tuple[Tensor, ...]] = []
-        for layer in range(n_layers):
-            outputs = []
-            for direction in range(n_directions):
-                cell = layer * n_directions + direction
-                if len(weights) != per_layer * n_layers * n_directions:
-                    raise UnsupportedOperationError("an LSTM with projections (proj_size > 0)")
-                own = list(weights[cell * per_layer : (cell + 1) * per_layer])
-                initial = tuple(part[cell] for part in state)
-                found, final = _sequence(step, steps, initial, own, backwards=direction == 1)
-                outputs.append(found)
-                last.append(final)
-            steps = [torch.cat(pair, -1) if n_directions == 2 else pair[0] for pair in zip(*outputs, strict=True)]
-        output = torch.cat(steps) if packed else torch.stack(steps, 1 if batch_first else 0)
-        return (output, *(torch.stack([final[i] for final in last]) for i in range(n_states)))
-
-    return run
-
-
-def _sequence(
-    step: Callable[..., Any],
-    steps: list[Tensor],
-    initial: tuple[Tensor, ...],
-    weights: list[Tensor],
-    backwards: bool,
-) -> tuple[list[Tensor], tuple[Tensor, ...]]:
-    """One layer in one direction; sequences of a packed batch end (or begin, backwards) at steps of their own."""
-    longest = len(steps[0]) if steps else 0
-    state = tuple(part[: len(steps[-1])] if backwards else part for part in initial)
-    ended: list[tuple[Tensor, ...]] = []
-    outputs: list[Tensor] = []
-    for x in reversed(steps) if backwards else steps:
-        if len(x) < len(state[0]):
-            ended.append(tuple(part[len(x) :] for part in state))
-            state = tuple(part[: len(x)] for part in state)
-        elif len(x) > len(state[0]):
-            state = tuple(
-                torch.cat([part, start[len(part) : len(x)]]) for part, start in zip(state, initial, strict=True)
-            )
-        state = _cell(step, x, state, weights)
-        outputs.append(state[0])
-    if ended:
-        state = tuple(torch.cat([part, *(end[i] for end in reversed(ended))]) for i, part in enumerate(state))
-    assert len(state[0]) == longest
-    return outputs[::-1] if backwards else outputs, state
-
-
-def _single(step: Callable[..., Any]) -> Callable[..., Any]:
-    """``torch.lstm_cell`` and its kin."""
-
-    def run(x: Tensor, state: Any, w_x: Tensor, w_h: Tensor, b_x: Any = None, b_h: Any = None) -> Any:
-        state = state if isinstance(state, (list, tuple)) else (state,)
-        found = _cell(step, x, tuple(state), [w_x, w_h] if b_x is None else [w_x, w_h, b_x, b_h])
-        return found if len(found) > 1 else found[0]
-
-    return run
-
-
-def _refuse_dropout(p: float, name: str) -> None:
-    if p:
-        raise UnsupportedOperationError(f"dropout {p} inside {name} is random; call model.eval() first")
-
-
 _SAMPLING_MODES, _PADDING_MODES = ("bilinear", "nearest", "bicubic"), ("zeros", "border", "reflection")
-_tanh_step, _relu_step = _plain_step(torch.tanh), _plain_step(torch.relu)
+T = torch.Tensor
 DECOMPOSITIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     F.scaled_dot_product_attention: scaled_dot_product_attention,
     F.multi_head_attention_forward: multi_head_attention_forward,
     F.bilinear: bilinear,
-    F.cosine_similarity: cosine_similarity,
     F.glu: glu,
     F.grid_sample: grid_sample,
-    torch.lstm: _recurrent(_lstm_step, 2),
-    torch.gru: _recurrent(_gru_step, 1),
-    torch.rnn_tanh: _recurrent(_tanh_step, 1),
-    torch.rnn_relu: _recurrent(_relu_step, 1),
-    torch.lstm_cell: _single(_lstm_step),
-    torch.gru_cell: _single(_gru_step),
-    torch.rnn_tanh_cell: _single(_tanh_step),
-    torch.rnn_relu_cell: _single(_relu_step),
+    torch.addcmul: addcmul,
+    T.addcmul: addcmul,
+    torch.addcdiv: addcdiv,
+    T.addcdiv: addcdiv,
+    **{function: _plus_product(torch.matmul) for function in (torch.addmm, T.addmm, torch.addmv, T.addmv)},
+    **{function: _plus_product(torch.bmm) for function in (torch.baddbmm, T.baddbmm)},
+    **{function: _plus_product(lambda a, b: torch.bmm(a, b).sum(0)) for function in (torch.addbmm, T.addbmm)},
+    torch.lerp: lerp,
+    T.lerp: lerp,
+    torch.einsum: _einsum_in_pairs,
+    **dict.fromkeys((torch.div, T.div, T.__truediv__), _over_explained),
+    torch.scatter: _scatter_sum,
+    T.scatter: _scatter_sum,
+    torch.var_mean: _with_statistic(torch.var),
+    torch.std_mean: _with_statistic(torch.std),
+    torch.aminmax: aminmax,
+    T.aminmax: aminmax,
+    torch.broadcast_tensors: broadcast_tensors,
+    F.lp_pool1d: _lp_pool(F.avg_pool1d, 1),
+    F.lp_pool2d: _lp_pool(F.avg_pool2d, 2),
+    F.lp_pool3d: _lp_pool(F.avg_pool3d, 3),
+    F.embedding_bag: embedding_bag,
+    **DISTANCES,
+    **RECURRENT,
 }
+
+
+def decomposition(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], is_explained: Callable[[Any], bool]
+) -> Callable[..., Any] | None:
+    """How a call of a torch function is spelled out, if it is: some functions are one map for some arguments alone."""
+    if function in (torch.addmm, T.addmm) and list(map(is_explained, args)) == [False, True, False]:
+        return None  # a dense layer with its bias
+    if function is torch.einsum and len(args) <= 3:
+        return None
+    if function in (torch.div, T.div, T.__truediv__) and (kwargs or len(args) < 2 or is_explained(args[0])):
+        return None
+    if function in (torch.scatter, T.scatter) and "reduce" not in kwargs:
+        return None
+    return DECOMPOSITIONS.get(function)

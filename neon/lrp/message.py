@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import torch
@@ -56,6 +57,15 @@ class Message:
         if ledger.enabled:
             ledger.absorb("stabilizer", self.relevance * (displacement == 0))
         return divide(self.relevance, displacement)
+
+    def to(self, dtype: torch.dtype) -> Message:
+        """The same in the precision of the value that it belongs to."""
+        carried = self._relevance if self.slope is None else self.slope
+        if carried is None or carried.dtype == dtype or not dtype.is_floating_point:
+            return self
+        if self.slope is None:
+            return dataclasses.replace(self, _relevance=carried.to(dtype))
+        return dataclasses.replace(self, slope=carried.to(dtype))
 
     def __add__(self, other: Message) -> Message:
         if self.slope is not None and other.slope is not None:

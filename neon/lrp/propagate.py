@@ -120,6 +120,7 @@ def propagate(
             observe(step, above, below)
         for slot, part in zip(step.call.inputs, below, strict=True):
             if part is not None:
+                part = part.to(step.call.dtype(slot))
                 inbox[slot] = inbox[slot] + part if slot in inbox else part
         if free:
             # One step late: a linear map may read its output behind the ReLU that comes after it.

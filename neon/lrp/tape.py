@@ -19,7 +19,8 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from neon.errors import UnsupportedOperationError
-from neon.lrp.decompose import DECOMPOSITIONS
+from neon.lrp.aliases import ALIASES
+from neon.lrp.decompose import decomposition
 from neon.lrp.unseen import Unseen, leaves, refuse_exports
 
 __all__ = ["Operation", "Retention", "Slot", "Tape", "assigned", "record", "viewed", "written"]
@@ -200,34 +201,59 @@ class _Recorder(TorchFunctionMode):
         self._callers = {_memory(x): x for x in inputs}
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        args, kwargs = tuple(args), dict(kwargs or {})
+        func, args, kwargs = ALIASES.get(func, func), tuple(args), dict(kwargs or {})
+        if func in _LIKE:
+            args, kwargs = (*args[:1], *_replace(args[1:], _blank)), _replace(kwargs, _blank)
         self.unseen.refuse((args, kwargs))
         self._refuse_overwritten(func, (args, kwargs))
         inputs = tuple(slot for leaf in leaves((args, kwargs)) if (slot := self.slot(leaf)) is not None)
         if not inputs:
             return func(*args, **kwargs)
-        if func in DECOMPOSITIONS:
-            with self:
-                result = DECOMPOSITIONS[func](*args, **kwargs)
-            if all(self.slot(leaf) is None for leaf in leaves(result)):
-                raise UnsupportedOperationError(f"{function_name(func)}: only what it holds constant is explained")
-            return result
+        plain, plain_args, plain_kwargs, rebound = _out_of_place(func, args, kwargs)
+        if rebound is not None and self.slot(rebound) is None and plain_args and plain_args[0] is rebound:
+            plain_args = (rebound.detach(), *plain_args[1:])  # a constant's memory as it is before the write
+        spelled_out = decomposition(plain, plain_args, plain_kwargs, lambda leaf: self.slot(leaf) is not None)
+        if spelled_out is not None:
+            return self._spell_out(spelled_out, plain_args, plain_kwargs, function_name(func), rebound)
         self.unseen.pause()
         try:
-            return func(*args, **kwargs) if func in _CONSTANT else self._record(func, args, kwargs, inputs)
+            if func in _CONSTANT:
+                return func(*args, **kwargs)
+            return self._record(plain, plain_args, plain_kwargs, inputs, function_name(func), rebound)
         finally:
             self.unseen.resume()
 
-    def _record(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], inputs: tuple[int, ...]) -> Any:
+    def _spell_out(
+        self, spelled_out: Any, args: tuple[Any, ...], kwargs: dict[str, Any], name: str, rebound: Tensor | None
+    ) -> Any:
+        """Run what a function is made of, so that its parts reach the tape."""
+        module = self._module_name((args, kwargs))
+        with self:
+            result = spelled_out(*args, **kwargs)
+        if all(self.slot(leaf) is None for leaf in leaves(result)):
+            raise UnsupportedOperationError(f"{name}: only what it holds constant is explained")
+        if rebound is not None:
+            self._rebind(rebound, result, name, module)
+            return rebound
+        return result
+
+    def _record(
+        self,
+        func: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        inputs: tuple[int, ...],
+        name: str,
+        rebound: Tensor | None,
+    ) -> Any:
         """Run a function of explained values and write it down."""
-        name, module = function_name(func), self._module_name((args, kwargs))
+        module = self._module_name((args, kwargs))
         for slot in inputs:
             if slot in self._stale:
                 raise UnsupportedOperationError(
                     f"{name} in {module or 'the model'} reads memory that {self._stale[slot]} changed in place "
                     "through a view; write the in-place operation out of place"
                 )
-        func, args, kwargs, rebound = _out_of_place(func, args, kwargs)
         result = func(*args, **kwargs)
         refuse_exports(name, module, result)
         outputs = carriers(result) or self._indices(result, inputs)
@@ -409,6 +435,23 @@ def function_name(function: Callable[..., Any]) -> str:
     return name
 
 
+# Functions that read no more than the shape and the type of their other arguments.
+_LIKE = frozenset(
+    {
+        torch.Tensor.type_as,
+        torch.Tensor.to,
+        torch.Tensor.expand_as,
+        torch.Tensor.view_as,
+        torch.Tensor.reshape_as,
+    }
+)
+
+
+def _blank(leaf: Any) -> Any:
+    """A tensor of the same shape and type that holds nothing."""
+    return leaf.new_empty(()).expand(leaf.shape) if isinstance(leaf, Tensor) else leaf
+
+
 # Results that do not depend on the values of their arguments, or that the user cut off on purpose.
 _CONSTANT = frozenset(
     {
@@ -441,7 +484,7 @@ def _out_of_place(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> t
         for owner in (torch.Tensor, torch, torch.nn.functional):
             plain = getattr(owner, name[:-1], None)
             if plain is not None and args and isinstance(args[0], Tensor):
-                return plain, args, kwargs, args[0]
+                return ALIASES.get(plain, plain), args, kwargs, args[0]
     if name == "__setitem__":
         return assigned, args, {}, args[0]
     parameters = _parameters(func)

@@ -3,18 +3,30 @@
 An operation that is not in the table is an error, never a silent gradient. `treat` adds to the table.
 """
 
-from neon.lrp.operations import elementwise, linear, linear_functions, normalization, pooling, products, shape
+from neon.lrp.operations import (
+    deviation,
+    elementwise,
+    linear,
+    linear_functions,
+    normalization,
+    pooling,
+    products,
+    scatter,
+    shape,
+)
 from neon.lrp.operations.table import Call, Treatment, supported_functions, treat, treatment_of
 
 __all__ = [
     "Call",
     "Treatment",
+    "deviation",
     "elementwise",
     "linear",
     "linear_functions",
     "normalization",
     "pooling",
     "products",
+    "scatter",
     "shape",
     "supported_functions",
     "treat",

@@ -114,6 +114,7 @@ T = torch.Tensor
 treat(*RELU, by=Elementwise(nonnegative=True, forget=True))
 # The parts of a distance: its reference is the mean distance of the reference rows.
 treat(torch.square, T.square, torch.abs, T.abs, by=Elementwise(nonnegative=True, mean_first=False))
+treat(torch._C._nn.smooth_l1_loss, torch._C._nn.huber_loss, by=Elementwise(nonnegative=True, mean_first=False))
 treat(torch.exp, T.exp, by=Exponential(nonnegative=True))
 treat(
     F.sigmoid, torch.sigmoid, T.sigmoid, F.hardsigmoid, F.relu6, F.softplus, T.sqrt, torch.sqrt,
@@ -125,11 +126,16 @@ treat(
     F.tanh, torch.tanh, T.tanh, torch.pow, T.pow, T.__pow__, torch.log, T.log, torch.log1p, T.log1p, torch.expm1,
     T.expm1, torch.sin, T.sin, torch.cos, T.cos, torch.clamp, T.clamp, torch.sign, T.sign, torch.reciprocal,
     T.reciprocal, T.__rtruediv__, torch.erf, T.erf, torch.atan, T.atan, torch.sinh, torch.cosh, torch.asinh,
-    torch.rsqrt, T.rsqrt, torch.log2, torch.log10, torch.exp2, torch.logit, torch.float_power,
+    torch.rsqrt, T.rsqrt, torch.log2, T.log2, torch.log10, T.log10, torch.exp2, T.exp2, torch.logit, T.logit,
+    torch.float_power, T.float_power, torch.nan_to_num, T.nan_to_num, torch.clamp_min, T.clamp_min, torch.clamp_max,
+    T.clamp_max, T.sinh, T.cosh, T.asinh, torch.acosh, T.acosh, torch.tan, T.tan, torch.asin, T.asin, torch.acos,
+    T.acos, torch.atanh, T.atanh, torch.erfc, T.erfc, T.hardshrink, torch.threshold, torch.rrelu, F.rrelu,
+    torch.positive, T.positive, T.__pos__, torch.sinc, T.sinc, torch.i0, T.i0,
     by=Elementwise(),
 )  # fmt: skip
 treat(
-    F.dropout, F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout, F.feature_alpha_dropout, torch.dropout,
-    T.clone, torch.clone, T.contiguous, T.to, T.float, T.double, T.type, T.cpu, T.cuda,
+    F.dropout, F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout, F.feature_alpha_dropout,
+    torch.dropout, torch.alpha_dropout, torch.feature_alpha_dropout, torch.feature_dropout,
+    T.clone, torch.clone, T.contiguous, T.to, T.type_as, T.bfloat16, T.half, T.float, T.double, T.type, T.cpu, T.cuda,
     by=Identity(),
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +19,6 @@ from neon.lrp.linear_maps import (
     Dense,
     Dot,
     Fixed,
-    Joint,
     LeftMatmul,
     LinearMap,
     Signed,
@@ -26,8 +26,8 @@ from neon.lrp.linear_maps import (
 )  # fmt: skip
 from neon.lrp.operations.linear import Linear
 from neon.lrp.operations.products import LinearOrProduct
-from neon.lrp.operations.table import Call, treat
-from neon.lrp.tape import Slot
+from neon.lrp.operations.table import Call, treat, widened
+from neon.lrp.unseen import leaves
 
 __all__: list[str] = []
 
@@ -46,35 +46,26 @@ def _matmul(call: Call, input: Tensor, other: Tensor) -> LinearMap:
         return LeftMatmul(input, shape=other.shape)
     if other.ndim == 1:
         return Dot(other)
-    return Dense(other.mT) if other.ndim == 2 else _bmm(call, input, other)
+    return Dense(other.mT) if other.ndim == 2 else _bilinear(call)
 
 
-def _bmm(call: Call, input: Tensor, mat2: Tensor) -> LinearMap:
-    return _with_constant(call, mat2 if call.tracked(0) else input, input if call.tracked(0) else mat2)
+def _bilinear(call: Call, *args: Any, **kwargs: Any) -> LinearMap:
+    """A product of the explained and a constant argument: ``bmm``, ``einsum``, ``tensordot``."""
+    constants = [leaf for leaf in leaves(call.operation.args) if isinstance(leaf, Tensor)]
+    if not constants:  # einsum of one operand
+        return _fixed(call, call.blank(call.inputs[0]))
+    return _with_constant(call, constants[0])
 
 
-def _einsum(call: Call, equation: str, *operands: Any) -> LinearMap:
-    flat = operands[0] if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else operands
-    given = call.operation.args[1:]
-    slots = given[0] if len(given) == 1 and isinstance(given[0], (list, tuple)) else given
-    (x,) = (operand for operand, slot in zip(flat, slots, strict=True) if isinstance(slot, Slot))
-    constants = [operand for operand, slot in zip(flat, slots, strict=True) if not isinstance(slot, Slot)]
-    if len(constants) > 1:
-        raise UnsupportedOperationError("einsum with more than one constant; write it as several")
-    if not constants:
-        return Fixed(x.new_ones(()), None, function_of_input(call), x)
-    return _with_constant(call, constants[0], x)
-
-
-def _with_constant(call: Call, constant: Tensor, x: Tensor) -> LinearMap:
+def _with_constant(call: Call, constant: Tensor) -> LinearMap:
     """The call as a function of its explained and its constant argument."""
 
     def function(x: Tensor, weight: Tensor) -> Tensor:
-        args, kwargs = call.arguments(lambda _: x, lambda leaf: weight if leaf is constant else leaf)
+        args, kwargs = call.arguments(lambda _: x, lambda leaf: weight if leaf is constant else widened(leaf))
         result: Tensor = call.operation.function(*args, **kwargs)
         return result
 
-    return Bilinear(constant, None, function, x)
+    return Bilinear(widened(constant), None, function, call.blank(call.inputs[0]))
 
 
 def _interpolate(
@@ -89,26 +80,12 @@ def _interpolate(
     return Fixed(input.new_ones(()), None, function_of_input(call), input, nonnegative=mode != "bicubic")
 
 
-def _fixed(call: Call, input: Tensor, *args: Any, **kwargs: Any) -> LinearMap:
+def _fixed(call: Call, input: Tensor, *args: Any, **kwargs: Any) -> Fixed:
     return Fixed(input.new_ones(()), None, function_of_input(call), input)
 
 
-def _accumulated(call: Call, input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> LinearMap:
-    """``index_add`` and ``scatter_add``: values added up at the places that an index says."""
-
-    def function(*inputs: Tensor, constant: Callable[[Tensor], Tensor] = torch.zeros_like) -> Tensor:
-        queue = iter(inputs)
-        args, kwargs = call.arguments(
-            lambda _: next(queue),
-            lambda leaf: constant(leaf) if isinstance(leaf, Tensor) and leaf.is_floating_point() else leaf,
-        )
-        result: Tensor = call.operation.function(*args, **kwargs)
-        return result
-
-    likes = tuple(call.blank(slot) for slot in call.inputs)
-    # What a constant contributes stands where a bias does.
-    bias = function(torch.zeros_like(likes[0]), constant=torch.clone) if len(likes) == 1 else None
-    return Joint(likes[0].new_ones(()), bias, function, likes, nonnegative=alpha >= 0)
+def _difference(call: Call, input: Tensor, *args: Any, **kwargs: Any) -> LinearMap:
+    return dataclasses.replace(_fixed(call, input), nonnegative=False)
 
 
 def _grid_sampler(
@@ -138,9 +115,13 @@ def _convolution(
     stride, dilation = _tuple(stride, axes), _tuple(dilation, axes)
     if padding == "same":
         total = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True)]
-        if any(t % 2 for t in total):
-            raise UnsupportedOperationError(
-                f'{call.operation.name}: padding="same" with an even kernel; pad explicitly'
+        if any(t % 2 for t in total):  # one more zero on the far side
+            function = call.operation.function
+            return Bilinear(
+                weight,
+                _channels(bias, axes),
+                lambda x, w: function(x, w, None, stride, padding, dilation, groups),
+                input,
             )
         padding = tuple(t // 2 for t in total)
     padding = (0,) * axes if padding == "valid" else _tuple(padding, axes)
@@ -343,18 +324,18 @@ T = torch.Tensor
 _BICUBIC = 2  # of torch.grid_sampler's interpolation modes
 treat(F.linear, by=Linear(_linear, "dense"))
 treat(
-    torch.matmul, T.matmul, T.__matmul__, T.__rmatmul__, torch.mm, T.mm, torch.sparse.mm,
+    torch.matmul, T.matmul, T.__matmul__, T.__rmatmul__, torch.mm, T.mm, torch.mv, T.mv, torch.sparse.mm,
     by=LinearOrProduct(Linear(_matmul, "dense")),
 )  # fmt: skip
-treat(torch.bmm, T.bmm, by=LinearOrProduct(Linear(_bmm, "dense")))
-treat(torch.einsum, by=LinearOrProduct(Linear(_einsum, "dense")))
+treat(
+    torch.bmm, T.bmm, torch.einsum, torch.tensordot, torch.inner, T.inner, torch.outer, T.outer, torch.linalg.vecdot,
+    torch.kron, T.kron,
+    by=LinearOrProduct(Linear(_bilinear, "dense")),
+)  # fmt: skip
 treat(F.interpolate, F.upsample, by=Linear(_interpolate, "pooling"))
 treat(torch.grid_sampler, by=Linear(_grid_sampler, "pooling"))
-treat(
-    torch.index_add, T.index_add, torch.scatter_add, T.scatter_add,
-    by=Linear(_accumulated, "pooling"),
-)  # fmt: skip
-treat(torch.cumsum, T.cumsum, by=Linear(_fixed, "pooling"))
+treat(torch.cumsum, T.cumsum, F.fold, T.sum_to_size, by=Linear(_fixed, "pooling"))
+treat(torch.diff, T.diff, by=Linear(_difference, "sum"))
 treat(torch.addmm, T.addmm, by=Linear(_addmm, "dense"))
 treat(torch.conv1d, torch.conv2d, torch.conv3d, by=Linear(_convolution, "convolution"))
 treat(

@@ -106,7 +106,11 @@ def _unsqueeze(x: Tensor, axes: list[int]) -> Tensor:
 T = torch.Tensor
 treat(
     F.max_pool1d, F.max_pool2d, F.max_pool3d, torch.max_pool1d, torch.max_pool2d, torch.max_pool3d,
-    F.adaptive_max_pool1d, F.adaptive_max_pool2d, F.adaptive_max_pool3d,
+    F.adaptive_max_pool1d, F.adaptive_max_pool2d, F.adaptive_max_pool3d, torch.adaptive_max_pool1d,
+    F.max_pool1d_with_indices, F.max_pool2d_with_indices, F.max_pool3d_with_indices, torch.max_pool1d_with_indices,
+    F.adaptive_max_pool1d_with_indices, F.adaptive_max_pool2d_with_indices, F.adaptive_max_pool3d_with_indices,
+    torch.fmax, T.fmax, torch.fmin, T.fmin, torch.median, T.median, torch.nanmedian, T.nanmedian,
+    torch.msort, T.msort, torch.mode, T.mode, torch.cummax, T.cummax, torch.cummin, T.cummin,
     T.max, torch.max, T.min, torch.min, torch.maximum, T.maximum, torch.minimum, T.minimum,
     torch.topk, T.topk, torch.sort, T.sort, torch.kthvalue, T.kthvalue,
     torch.amax, T.amax, torch.amin, T.amin,

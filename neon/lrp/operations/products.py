@@ -11,7 +11,7 @@ from torch import Tensor
 from neon.errors import UnsupportedOperationError
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations.linear import Linear
-from neon.lrp.operations.table import Call, Treatment
+from neon.lrp.operations.table import Call, Delegating, Treatment
 from neon.lrp.rules import Halves, Rule, share
 from neon.lrp.tape import Operation, Retention
 
@@ -68,7 +68,7 @@ def _bilinear(call: Call, s: Tensor, portions: tuple[float, float]) -> list[Tens
     return parts
 
 
-class LinearOrProduct(Treatment):
+class LinearOrProduct(Delegating):
     """A function that is linear in one explained argument, and a product of two."""
 
     def __init__(self, linear: Linear) -> None:
@@ -78,27 +78,13 @@ class LinearOrProduct(Treatment):
     def is_cheap(self, n_inputs: int) -> bool:
         return n_inputs > 1 or self.linear.is_cheap(n_inputs)
 
-    def _of(self, operation: Operation) -> Treatment:
+    def of(self, operation: Operation) -> Treatment:
         return self.linear if len(operation.inputs) == 1 else self.product
-
-    def kind_of(self, operation: Operation) -> str:
-        return self._of(operation).kind_of(operation)
-
-    def effective_rule(self, call: Call, rule: Rule | None) -> Rule | None:
-        return self._of(call.operation).effective_rule(call, rule)
 
     def check(self, call: Call, rule: Rule | None) -> None:
         if len(call.inputs) > 2:
             raise UnsupportedOperationError(f"{call.operation.name} of more than two explained values")
-        self._of(call.operation).check(call, rule)
-
-    def nonnegative(self, call: Call) -> bool:
-        return self._of(call.operation).nonnegative(call)
-
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        return self._of(call.operation).propagate(call, messages, rule, ledger)
+        super().check(call, rule)
 
 
 T = torch.Tensor

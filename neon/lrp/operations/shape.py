@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from neon.errors import UnsupportedOperationError
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations.table import Call, Treatment, treat
 from neon.lrp.rules import Rule
@@ -22,12 +24,6 @@ class Movement(Treatment):
 
     def is_cheap(self, n_inputs: int) -> bool:
         return True
-
-    def check(self, call: Call, rule: Rule | None) -> None:
-        kwargs, args = call.operation.kwargs, call.operation.args
-        accumulates = call.operation.function in _PUT and kwargs.get("accumulate", len(args) > 3 and args[3])
-        if accumulates or kwargs.get("reduce") is not None:
-            raise UnsupportedOperationError(f"{call.operation.name} that accumulates; use index_add or scatter_add")
 
     def nonnegative(self, call: Call) -> bool:
         return not _inserts(call) and all(slot in call.nonnegative for slot in call.inputs)
@@ -92,7 +88,7 @@ def _probe(call: Call, slot: int, messages: tuple[Message | None, ...]) -> Tenso
 
 
 class Embedding(Treatment):
-    """A row of a table for each token: the token gets the relevance of its row."""
+    """A row of a table for each token, or 1 at its place: the token gets the relevance of its row."""
 
     retention = Retention(inputs=False)
 
@@ -111,9 +107,17 @@ def _reference(call: Call, slot: int) -> Tensor:
 
 
 T = torch.Tensor
-_PUT = {torch.index_put, T.index_put}
-_JOIN = {torch.cat, torch.concat, torch.concatenate, torch.stack, torch.hstack, torch.vstack}
-_INSERT = {
+_JOIN = {
+    torch.cat,
+    torch.concat,
+    torch.concatenate,
+    torch.stack,
+    torch.hstack,
+    torch.vstack,
+    torch.dstack,
+    torch.column_stack,
+}
+_INSERT: set[Callable[..., Any]] = {
     F.pad,
     torch.constant_pad_nd,
     T.masked_fill,
@@ -128,24 +132,43 @@ _INSERT = {
     T.scatter,
     torch.index_copy,
     T.index_copy,
+    torch.index_fill,
+    T.index_fill,
+    torch.masked_scatter,
+    T.masked_scatter,
+    torch.slice_scatter,
+    T.slice_scatter,
+    torch.select_scatter,
+    T.select_scatter,
+    torch.diagonal_scatter,
+    T.diagonal_scatter,
+    torch.put,
+    T.put,
+    torch.diag_embed,
+    T.diag_embed,
+    F.max_unpool1d,
+    F.max_unpool2d,
+    F.max_unpool3d,
     torch._C._VariableFunctions._pad_packed_sequence,
 }
 treat(
     T.view, T.reshape, torch.reshape, T.flatten, torch.flatten, T.unflatten, torch.unflatten, T.squeeze, torch.squeeze,
-    T.unsqueeze, torch.unsqueeze, T.permute, torch.permute, T.transpose, torch.transpose, T.swapaxes, torch.swapaxes,
-    T.movedim, torch.movedim, T.t, torch.t, T.view_as, T.reshape_as,
-    T.T.__get__, T.mT.__get__,  # type: ignore[attr-defined]
+    T.unsqueeze, torch.unsqueeze, T.permute, torch.permute, T.transpose, torch.transpose, T.movedim, torch.movedim,
+    T.t, torch.t, T.adjoint, torch.adjoint, T.ravel, torch.ravel, T.view_as, T.reshape_as,
+    torch.atleast_1d, torch.atleast_2d, torch.atleast_3d, T.as_strided, torch.as_strided,
+    T.T.__get__, T.mT.__get__, T.H.__get__, T.mH.__get__,  # type: ignore[attr-defined]
     T.expand, T.expand_as, torch.broadcast_to, T.broadcast_to, T.repeat, torch.tile, T.tile, T.repeat_interleave,
     torch.repeat_interleave,
-    torch.cat, torch.concat, torch.concatenate, torch.stack, torch.hstack, torch.vstack,
-    T.split, torch.split, T.chunk, torch.chunk, torch.tensor_split, T.tensor_split, T.unbind, torch.unbind,
+    *_JOIN, T.split, torch.split, T.chunk, torch.chunk, torch.tensor_split, T.tensor_split, T.unbind, torch.unbind,
+    T.split_with_sizes, torch.split_with_sizes, T.unsafe_split, torch.unsafe_split, T.unsafe_chunk, torch.unsafe_chunk,
+    T.hsplit, torch.hsplit, T.vsplit, torch.vsplit, T.dsplit, torch.dsplit,
     T.__getitem__, T.narrow, torch.narrow, T.select, torch.select, T.index_select, torch.index_select, T.gather,
-    torch.gather, torch.take_along_dim, T.roll, torch.roll, T.flip, torch.flip, T.diagonal, torch.diagonal,
-    F.pad, torch.constant_pad_nd, T.masked_fill, torch.masked_fill, F.pixel_shuffle, F.pixel_unshuffle,
-    F.unfold, T.unfold, torch.channel_shuffle, torch.where, T.where, assigned, written, viewed,
-    torch.index_put, T.index_put, torch.scatter, T.scatter, torch.index_copy, T.index_copy,
-    torch.tril, T.tril, torch.triu, T.triu,
-    torch._C._VariableFunctions._pack_padded_sequence, torch._C._VariableFunctions._pad_packed_sequence,
+    torch.gather, T.take_along_dim, torch.take_along_dim, T.take, torch.take, T.masked_select, torch.masked_select,
+    T.roll, torch.roll, T.flip, torch.flip, T.fliplr, torch.fliplr, T.flipud, torch.flipud, T.rot90, torch.rot90,
+    T.diagonal, torch.diagonal, torch.linalg.diagonal, T.diag, torch.diag,
+    F.pixel_shuffle, torch.pixel_shuffle, F.pixel_unshuffle, torch.pixel_unshuffle,
+    F.unfold, T.unfold, F.channel_shuffle, torch.channel_shuffle, viewed,
+    *_INSERT, torch.tril, T.tril, torch.triu, T.triu, torch._C._VariableFunctions._pack_padded_sequence,
     by=Movement(),
 )  # fmt: skip
-treat(F.embedding, torch.embedding, by=Embedding())
+treat(F.embedding, torch.embedding, F.one_hot, by=Embedding())

@@ -15,7 +15,7 @@ from neon.lrp.message import Ledger, Message
 from neon.lrp.rules import Rule
 from neon.lrp.tape import Operation, Retention, Slot, Tape
 
-__all__ = ["Call", "Treatment", "supported_functions", "treat", "treatment_of", "widened"]
+__all__ = ["Call", "Delegating", "Treatment", "supported_functions", "treat", "treatment_of", "widened"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +56,12 @@ class Call:
         """A tensor shaped, strided and typed like a slot's value, without its values."""
         spec = self.tape.specs[slot]
         device = self.tape.values[self.tape.output].device
-        dtype = torch.float32 if spec.dtype in _HALF else spec.dtype
-        return torch.empty_strided(spec.shape, spec.stride(), dtype=dtype, device=device)
+        return torch.empty_strided(spec.shape, spec.stride(), dtype=self.dtype(slot), device=device)
+
+    def dtype(self, slot: int) -> torch.dtype:
+        """The precision in which the engine computes with a slot."""
+        dtype = self.tape.specs[slot].dtype
+        return torch.float32 if dtype in _HALF else dtype
 
     def tracked(self, position: int) -> bool:
         """Whether the positional argument carries relevance (as opposed to a constant)."""
@@ -124,6 +128,34 @@ class Treatment(abc.ABC):
     def relative_to(self, call: Call, values: dict[int, Tensor], rule: Rule | None) -> tuple[Tensor, ...]:
         """What relevance by this rule is relative to: the outputs at the reference rows, by default."""
         return self.at_reference(call, values)
+
+
+class Delegating(Treatment):
+    """A treatment that leaves each operation to another one, by its arguments."""
+
+    @abc.abstractmethod
+    def of(self, operation: Operation) -> Treatment:
+        """The treatment of one recorded operation."""
+
+    def kind_of(self, operation: Operation) -> str:
+        return self.of(operation).kind_of(operation)
+
+    def effective_rule(self, call: Call, rule: Rule | None) -> Rule | None:
+        return self.of(call.operation).effective_rule(call, rule)
+
+    def check(self, call: Call, rule: Rule | None) -> None:
+        self.of(call.operation).check(call, rule)
+
+    def nonnegative(self, call: Call) -> bool:
+        return self.of(call.operation).nonnegative(call)
+
+    def propagate(
+        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
+    ) -> tuple[Message | None, ...]:
+        return self.of(call.operation).propagate(call, messages, rule, ledger)
+
+    def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
+        return self.of(call.operation).at_reference(call, values)
 
 
 _TABLE: dict[Callable[..., Any], Treatment] = {}

@@ -1,0 +1,91 @@
+"""Variance and standard deviation, where they are what a network goes on with and not what it divides by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from neon.errors import UnsupportedOperationError
+from neon.lrp.message import Ledger, Message
+from neon.lrp.operations.table import Call, Treatment, treat
+from neon.lrp.rules import Rule
+from neon.lrp.tape import Retention
+
+__all__ = ["Deviation"]
+
+
+class Deviation(Treatment):
+    """``v = Σ_i d_i² / n`` with ``d_i = x_i - mean(x)``: ``R_i = s x_i d_i / n`` with the slope ``s = R / v``.
+
+    What squares and a mean give that are spelled out. Relative to a reference r, ``v - v^ref = Σ_i (d_i + d_i^ref)
+    (x_i - r_i) / n``. The standard deviation σ hands on ``s / (σ + σ^ref)``. n counts less the correction.
+    """
+
+    retention = Retention(inputs=True, output=True)
+
+    def __init__(self, *, root: bool) -> None:
+        self._root = root
+
+    def check(self, call: Call, rule: Rule | None) -> None:
+        if 0 in self._of(call)[0]:
+            raise UnsupportedOperationError(f"{call.operation.name} over axis 0 mixes the samples of a batch")
+
+    def nonnegative(self, call: Call) -> bool:
+        return True
+
+    def propagate(
+        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
+    ) -> tuple[Message | None, ...]:
+        (message,) = messages
+        assert message is not None
+        axes, correction, keepdim = self._of(call)
+        x, x_ref, y_ref = call.value(call.inputs[0]), call.reference(call.inputs[0]), call.reference(call.output)
+        y = call.value(call.output)
+        slope = message.slope_over(y if y_ref is None else y - y_ref, ledger)
+        if self._root:
+            total = y if y_ref is None else y + y_ref
+            slope = (slope / total).masked_fill_(total == 0, 0.0)
+        if not keepdim:
+            for axis in axes:
+                slope = slope.unsqueeze(axis)
+        deviations = _centered(x, axes) if x_ref is None else _centered(x, axes) + _centered(x_ref, axes)
+        n = x[0].numel() // max(1, slope[0].numel()) - correction
+        return (Message.of_slope(deviations.mul_(slope).div_(n), x, x_ref),)
+
+    def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
+        """Of the mean of the reference rows."""
+        return call.operation.run(lambda slot: values[slot].mean(0, keepdim=True))
+
+    def _of(self, call: Call) -> tuple[list[int], float, bool]:
+        args, kwargs = call.arguments(call.blank)
+        x, dim, correction, keepdim = _bind(*args, **kwargs)
+        dim = tuple(range(x.ndim)) if dim is None else dim
+        return (
+            sorted(axis % x.ndim for axis in (dim if isinstance(dim, (tuple, list)) else (dim,))),
+            correction,
+            keepdim,
+        )
+
+
+def _centered(x: Tensor, axes: list[int]) -> Tensor:
+    return x - x.mean(axes, keepdim=True)
+
+
+def _bind(
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool = True,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> tuple[Tensor, Any, float, bool]:
+    if isinstance(dim, bool):  # var(x, unbiased)
+        dim, unbiased = None, dim
+    return input, dim, float(unbiased) if correction is None else correction, keepdim
+
+
+T = torch.Tensor
+treat(torch.var, T.var, by=Deviation(root=False))
+treat(torch.std, T.std, by=Deviation(root=True))
