@@ -116,7 +116,9 @@ def _after(linear: Operation, norm: Operation) -> Operation:
     else:
         weight = weight * scale.reshape(-1, *(1,) * (weight.ndim - 1))
     bias = shift if bias is None else shift + bias * scale
-    return _with(linear, weight, bias, inputs=linear.args[:1], outputs=norm.outputs)
+    both = _with(linear, weight, bias, inputs=linear.args[:1], outputs=norm.outputs)
+    both.merged = norm.module
+    return both
 
 
 def _before(norm: Operation, linear: Operation, tape: Tape) -> Operation:

@@ -14,15 +14,17 @@ from neon.lrp.composites import Rules, by_name
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations.table import is_cheap, retention_of, widened
 from neon.lrp.peephole import merge_spelled_out
+from neon.lrp.places import Part, as_index, slot_of
 from neon.lrp.plan import Plan, PlanRow
 from neon.lrp.propagate import Step, Walk, assign, propagate, replay
+from neon.lrp.rules import Reference, Zero
 from neon.lrp.tape import Retention, Tape, module_names, record
 from neon.lrp.targets import one_hot
 
 __all__ = ["LRP", "Recording", "Target"]
 
 _SEGMENT = 12  # operations between two checkpoints: about the square root of a deep model's number
-Target = int | Sequence[int] | Tensor | Callable[[Tensor], Tensor] | None
+Target = int | Sequence[int] | Sequence[Sequence[int]] | Tensor | Callable[[Tensor], Tensor] | None
 
 
 class LRP:
@@ -65,7 +67,7 @@ class LRP:
         target: Target = None,
         *,
         at: Sequence[str] = (),
-        keep: Mapping[str, Sequence[int]] | None = None,
+        keep: Mapping[str, Part] | None = None,
     ) -> Any:
         """Relevance of the inputs.
 
@@ -74,14 +76,18 @@ class LRP:
         x : Tensor or tuple of Tensor
             The inputs, samples along axis 0. Whole numbers are token ids: each gets the relevance of its embedding.
         target : int, sequence of int, Tensor or callable, optional
-            What is explained. An output index, or one for each sample: relevance starts as that output's value. A
-            floating tensor shaped like the output: relevance starts as given. A callable: relevance starts as
-            ``target(output)``. None: the only output.
+            What is explained. An output index, or one for each sample: relevance starts as that output's value. Of
+            maps and tokens an index is a tuple, ``(class, y, x)`` or ``(token, class)``; for one of each sample, an
+            array with such a row for each. A floating tensor shaped like the output: relevance starts as given. A
+            callable: relevance starts as ``target(output)``, shaped like the output, or where that is one scalar a
+            sample, what it computes is explained by LRP-0 as the model's last step. None: the only output.
         at : sequence of str
-            Names of modules whose output relevance to return as well.
-        keep : mapping of str to sequence of int, optional
-            Channels (axis 1) by module name: of the relevance at that module's output only theirs goes on, the part
-            of the prediction that runs through these concepts (CRP, Achtibat et al. 2023).
+            Names of modules, containers too, at whose output to return relevance as well; ``"name:input"`` for what
+            a module reads, with what other readers give to it.
+        keep : mapping of str to int, sequence of int or index, optional
+            Channels (axis 1) by such a name: of the relevance there only theirs goes on, the part of the prediction
+            that runs through these concepts (CRP, Achtibat et al. 2023). An index as of the output itself,
+            ``(..., [3, 5])`` for the last axis, picks anything else.
 
         Returns
         -------
@@ -191,7 +197,7 @@ class Recording:
         target: Target = None,
         *,
         at: Sequence[str] = (),
-        keep: Mapping[str, Sequence[int]] | None = None,
+        keep: Mapping[str, Part] | None = None,
         account: bool = False,
         free: bool = False,
         warn: bool = False,
@@ -207,17 +213,18 @@ class Recording:
         warn : bool
             Warn of operations in which relevance grows by more than a factor of 100.
         """
-        slots = {name: self._slot_of(name) for name in at}
+        slots = {name: slot_of(self.tape, name) for name in at}
         rows, observe = self._observed()
+        ledger = Ledger(enabled=account, n_samples=len(self.tape.specs[self.tape.inputs[0]]))
         walk = propagate(
             self.steps,
             self.tape.inputs,
             self.tape.output,
-            self._start(target),
-            ledger=Ledger(enabled=account, n_samples=len(self.tape.specs[self.tape.inputs[0]])),
+            self._start(target, ledger),
+            ledger=ledger,
             free=free,
             at=slots,
-            keep={self._slot_of(name): list(channels) for name, channels in (keep or {}).items()},
+            keep={slot_of(self.tape, name): as_index(part) for name, part in (keep or {}).items()},
             observe=observe if warn else None,
         )
         if warn:
@@ -229,12 +236,13 @@ class Recording:
         rows, observe = self._observed()
         if target is None and self.output[0].numel() != 1:
             return Plan(rows, self.composite)
+        ledger = Ledger(n_samples=1)  # totals over the batch
         walk = propagate(
             self.steps,
             self.tape.inputs,
             self.tape.output,
-            self._start(target),
-            ledger=Ledger(n_samples=1),  # totals over the batch
+            self._start(target, ledger),
+            ledger=ledger,
             observe=observe,
         )
         residuals = {name: float(total) for name, total in walk.ledger.absorbed.items()}
@@ -262,13 +270,20 @@ class Recording:
 
         return rows, observe
 
-    def _start(self, target: Target) -> Message:
+    def _start(self, target: Target, ledger: Ledger) -> Message:
         output = widened(self.output)
         displacement = output if self.base is None else output - self.base
         if callable(target) and not isinstance(target, Tensor):
-            target = target(output)
-            if not isinstance(target, Tensor) or target.shape != output.shape:
-                raise ValueError(f"a target function must return a tensor of shape {tuple(output.shape)}")
+            found = target(output)
+            if not isinstance(found, Tensor) or found.shape not in (output.shape, (len(output),), (len(output), 1)):
+                given = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+                raise ValueError(
+                    f"a target function must return relevance of the output's shape {tuple(output.shape)}, or one "
+                    f"scalar for each of {len(output)} samples; got {given}"
+                )
+            if found.shape != output.shape:
+                return self._of_scalar(target, output, ledger)
+            target = found
         if isinstance(target, Tensor) and target.is_floating_point():
             if target.shape != output.shape:
                 raise ValueError(
@@ -284,12 +299,13 @@ class Recording:
             )
         return Message.of_slope(torch.ones_like(output), displacement)
 
-    def _slot_of(self, name: str) -> int:
-        for operation in reversed(self.tape.operations):
-            if operation.module == name:
-                return operation.outputs[0]
-        known = sorted({operation.module for operation in self.tape.operations} - {""})
-        raise ValueError(f"no recorded operation of module {name!r}; recorded modules: {', '.join(known)}")
+    def _of_scalar(self, function: Callable[[Tensor], Tensor], output: Tensor, ledger: Ledger) -> Message:
+        """Relevance of the output for one scalar a sample that a function makes of it."""
+        recording = LRP(function, Zero() if self.base is None else Reference()).record(output, reference=self.base)
+        walk = recording.propagate(account=ledger.enabled)
+        for name, amount in walk.ledger.absorbed.items():
+            ledger.absorb(name, amount)
+        return Message.of_relevance(walk.relevance[0])
 
 
 def _total(messages: tuple[Message | None, ...]) -> tuple[float, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -79,7 +80,7 @@ def propagate(
     ledger: Ledger,
     free: bool = False,
     at: dict[str, int] | None = None,
-    keep: dict[int, list[int]] | None = None,
+    keep: dict[int, tuple[Any, ...]] | None = None,
     observe: Callable[[Step, tuple[Message | None, ...], tuple[Message | None, ...]], None] | None = None,
 ) -> Walk:
     """Send ``message`` from the output to the inputs.
@@ -90,8 +91,8 @@ def propagate(
         Drop values from the tape as soon as no rule can ask for them again.
     at : dict of str to int
         Slots whose relevance to return, by name.
-    keep : dict of int to list of int, optional
-        Slots of whose relevance only these channels (axis 1) go on.
+    keep : dict of int to index, optional
+        Slots of whose relevance only what the index picks goes on.
     observe : callable, optional
         Called with each step and the messages above and below it.
     """
@@ -127,6 +128,9 @@ def propagate(
             for slot in done:
                 step.call.tape.values.pop(slot, None)
             done = [slot for slot in step.call.operation.outputs if slot != output]
+    for slot in inputs:
+        if keep and slot in keep and slot in inbox:
+            inbox[slot] = _only(inbox[slot], keep[slot], ledger)
     values = steps[-1].call.tape.values if steps else {}
     relevance = tuple(
         (_like(inbox[slot].relevance, values[slot]) if steps else inbox[slot].relevance)
@@ -145,13 +149,18 @@ def _like(relevance: Tensor, x: Tensor) -> Tensor:
     return relevance.to(x.dtype) if x.is_floating_point() else relevance
 
 
-def _only(message: Message, channels: list[int], ledger: Ledger) -> Message:
-    """The relevance of some channels; the rest is written down as ``other_channels``."""
+def _only(message: Message, index: tuple[Any, ...], ledger: Ledger) -> Message:
+    """The relevance of what an index picks; the rest is written down as ``other_channels``."""
     relevance = message.relevance
-    if relevance.ndim < 2 or not all(-relevance.shape[1] <= c < relevance.shape[1] for c in channels):
-        raise ValueError(f"keep: channels {channels} of a module whose output has shape {tuple(relevance.shape)}")
     kept = torch.zeros_like(relevance)
-    kept[:, channels] = relevance[:, channels]
+    try:
+        kept[index] = relevance[index]
+    except (IndexError, TypeError) as error:
+        what = f"channels {index[1]}" if index[0] == slice(None) and len(index) == 2 else f"index {index}"
+        raise ValueError(
+            f"keep: {what} of a module whose output has shape {tuple(relevance.shape)}; plain numbers are channels "
+            "(axis 1), and (..., [3, 5]) is an index of the last axis"
+        ) from error
     if ledger.enabled:
         ledger.absorb("other_channels", relevance - kept)
     return Message.of_relevance(kept, vanishes=message.vanishes)

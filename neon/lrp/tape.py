@@ -51,6 +51,7 @@ class Operation:
     outputs: tuple[int, ...]
     module: str = ""
     extra_bias: Tensor | None = None  # what a merged neighbour adds to the output (see canonize)
+    merged: str = ""  # the module of the normalization that the output includes
 
     @property
     def name(self) -> str:

@@ -14,12 +14,12 @@ from torch import Tensor
 
 __all__ = ["Channel", "Contrast", "LogOdds", "OneHot", "one_hot"]
 
-Index = int | Sequence[int]
+Index = int | Sequence[int] | Sequence[Sequence[int]]
 
 
 @dataclass(frozen=True)
 class OneHot:
-    """Relevance 1 at an output, whatever its value; index : int or one for each sample."""
+    """Relevance 1 at an output, whatever its value; index : int or one for each sample (of maps, tuples)."""
 
     index: Index
 
@@ -39,6 +39,11 @@ class LogOdds:
     index: Index
 
     def __call__(self, output: Tensor) -> Tensor:
+        if output.ndim != 2:
+            raise ValueError(
+                f"log-odds are of outputs of shape (n_samples, n_classes), got {tuple(output.shape)}; let the model "
+                "pick one position, as LRP(lambda x: model(x)[:, :, 3, 5])"
+            )
         chosen = one_hot(self.index, output)
         if output.shape[1] == 1:
             return output * chosen
@@ -78,14 +83,29 @@ class Channel:
 
 
 def one_hot(target: Any, output: Tensor) -> Tensor:
-    """A tensor shaped like the output (n_samples, n_outputs) with 1 at each sample's target."""
-    if output.ndim != 2:
-        raise ValueError(
-            f"an output index needs an output of shape (n_samples, n_outputs), got {tuple(output.shape)}; "
-            "give a tensor of that shape, a callable, or neon.targets.Channel as target"
-        )
-    index = checked_index(target, len(output), output.shape[1], output.device)
-    return torch.zeros_like(output).scatter_(1, index[:, None], 1.0)
+    """A tensor shaped like the output (n_samples, ...) with 1 at each sample's target.
+
+    Of an output with more than one axis beside the samples, a tuple is one place for all of them.
+    """
+    places: Any = target
+    if output.ndim == 2:
+        places = checked_index(target, len(output), output.shape[1], output.device)[:, None]
+    else:
+        n, sizes = len(output), output.shape[1:]
+        index = torch.as_tensor(target, device=output.device)
+        if isinstance(target, tuple) and index.shape == (len(sizes),):
+            index = index.expand(n, -1)
+        if not sizes or index.shape != (n, len(sizes)):
+            raise ValueError(
+                f"an output index needs an output of shape (n_samples, n_outputs), got {tuple(output.shape)}; give "
+                f"a tuple of {len(sizes)} numbers such as (class, y, x) or (token, class), an array of shape "
+                f"({n}, {len(sizes)}), a tensor shaped like the output, a callable, or neon.targets.Channel as target"
+            )
+        columns = zip(index.unbind(1), sizes, strict=True)
+        places = torch.stack([checked_index(column, n, size, output.device) for column, size in columns], 1)
+    chosen = torch.zeros_like(output)
+    chosen[(torch.arange(len(output), device=output.device), *places.unbind(1))] = 1.0
+    return chosen
 
 
 def checked_index(target: Any, n_samples: int, n_outputs: int, device: torch.device) -> Tensor:
