@@ -9,11 +9,17 @@ import warnings
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from neon.cli.terminal import visible
+
 __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit code is 2 where the user's input is at fault, with one line on standard error."""
+    """Run the command line.
+
+    The exit code is 2 where the user's input is at fault, with one line on standard error; 1 where the work was done,
+    and the network gave other numbers than the model.
+    """
     options = _parser().parse_args(arguments)
     from neon.cli import commands as run
 
@@ -22,14 +28,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     shown = warnings.showwarning
     warnings.showwarning = _one_line
     try:
-        getattr(run, options.command)(options)
+        return int(getattr(run, options.command)(options))
+    except KeyboardInterrupt:
+        print("neon: interrupted", file=sys.stderr)
+        return 130
     except (OSError, ValueError, TypeError, ImportError, RuntimeError, AttributeError, MemoryError) as error:
-        text = " ".join(str(error).split()) or type(error).__name__
+        text = visible(" ".join(str(error).split())) or type(error).__name__
         print(f"neon: {text}", file=sys.stderr)
         return 2
     finally:
         warnings.showwarning = shown
-    return 0
+
+
+_OUT = (
+    "write the explanation to this .csv or .parquet file; names and labels are written as they stand, so do not open "
+    "it in a spreadsheet, which runs text that starts with =, +, - or @, where they come from strangers"
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -59,11 +73,18 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--drop", action="append", default=[], metavar="COLUMN", help="leave out a column that is no feature"
         )
+        command.add_argument(
+            "--missing",
+            action="append",
+            default=[],
+            metavar="WORD",
+            help="a word that means a missing value; in .csv columns of text the empty field alone does",
+        )
     explain.add_argument("data", help=f"rows to explain: {tables}")
     explain.add_argument("--target", help='a class, a cluster or "all" (default: the predicted one)')
     explain.add_argument("--reference", help=f"background rows: {tables}")
     explain.add_argument("--composite", metavar="NAME", help="LRP rules (default: the model's own)")
-    explain.add_argument("-o", "--out", help="write the explanation to this .csv or .parquet file")
+    explain.add_argument("-o", "--out", help=_OUT)
     explain.add_argument("--plot", metavar="FILE", help="write a plot to this .png, .pdf or .svg file")
     explain.add_argument(
         "--plot-kind",
@@ -76,4 +97,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _one_line(message: Warning | str, *_: Any, **__: Any) -> None:
-    print(f"neon: warning: {' '.join(str(message).split())}", file=sys.stderr)
+    print(f"neon: warning: {visible(' '.join(str(message).split()))}", file=sys.stderr)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import sys
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 
 from neon.cli.files import check_writable, load_model, read_table, write_whole
+from neon.cli.terminal import say, visible
 from neon.converters import Network, neuralize
 from neon.converters.intake import take
 from neon.explainer import Explainer
@@ -21,10 +23,11 @@ from neon.lrp import LRP
 
 __all__ = ["demo", "explain", "show"]
 
+_ROUNDING = 1e-6  # relative; libraries that compute in float32 differ by 1e-7
 _FOLLOWED = 256  # rows whose relevance `show` follows through the network
 
 
-def demo(options: Namespace) -> None:
+def demo(options: Namespace) -> int:
     """Train three pipelines on bundled data and explain them."""
     import matplotlib as mpl
     from sklearn.cluster import KMeans
@@ -41,6 +44,7 @@ def demo(options: Namespace) -> None:
     one_class = make_pipeline(StandardScaler(), OneClassSVM(nu=0.05)).fit(benign)
     folder = Path(options.out)
     folder.mkdir(parents=True, exist_ok=True)
+    code = 0
     for title, name, model, data in (
         ("k-means: why is a wine in its cluster?", "kmeans", kmeans, wine.data),
         ("SVM: why is a tumour called benign or malignant?", "svm", svm, cancer.data),
@@ -48,31 +52,32 @@ def demo(options: Namespace) -> None:
     ):
         explainer = Explainer(model)
         explanation = explainer(data)
-        print(f"\n{title}")
-        _report(explainer.network, explanation, data)
+        say(f"\n{title}")
+        code = max(code, _report(explainer.network, explanation, data))
         write_whole(folder / f"{name}.csv", explanation.to_frame().to_csv)
         for kind, axes in (("bar", explanation.plot.bar()), ("row_0", explanation.plot.waterfall(0))):
             write_whole(folder / f"{name}_{kind}.png", functools.partial(_save, axes))
-    print(f"\nTables and plots are in {folder}/")
+    say(f"\nTables and plots are in {folder}/")
+    return code
 
 
-def explain(options: Namespace) -> None:
+def explain(options: Namespace) -> int:
     """Explain a model's predictions and write what was asked for."""
     for path, suffixes in ((options.out, (".csv", ".parquet")), (options.plot, (".png", ".pdf", ".svg"))):
         if path is not None:
-            check_writable(path, suffixes)
+            check_writable(path, suffixes, (options.model, options.data, options.reference))
     if options.plot is not None and options.target == "all":
         raise ValueError("--plot draws one output for each row: give --target one output, or leave it out")
     if options.plot_kind is not None and options.plot is None:
         raise ValueError("--plot-kind says what --plot draws: give --plot a file")
     model = _model(options)
-    data = read_table(options.data, drop=options.drop)
-    reference = None if options.reference is None else read_table(options.reference, drop=options.drop)
+    read = functools.partial(read_table, drop=options.drop, missing=options.missing)
+    data = read(options.data)
+    reference = None if options.reference is None else read(options.reference)
     explainer = Explainer(
         model, output=options.output, composite=options.composite, reference=reference, device=options.device
     )
     explanation = explainer(data, _target(options.target, explainer.network))
-    _report(explainer.network, explanation, data)
     if options.out is not None:
         frame = explanation.to_frame()
         write_whole(options.out, frame.to_csv if Path(options.out).suffix == ".csv" else frame.to_parquet)
@@ -81,17 +86,21 @@ def explain(options: Namespace) -> None:
 
         mpl.use("Agg")
         write_whole(options.plot, functools.partial(_save, getattr(explanation.plot, options.plot_kind or "bar")()))
+    return _report(explainer.network, explanation, data)
 
 
-def show(options: Namespace) -> None:
+def show(options: Namespace) -> int:
     """Print the equivalent network."""
     model = _model(options)
     network = neuralize(model, output=options.output)
-    data = None if options.data is None else read_table(options.data, drop=options.drop)
-    print(network)
-    print(_plan(network, data))
-    if data is not None:
-        print(f"largest |network - model|: {network.verify(data):.1e}")
+    data = None if options.data is None else read_table(options.data, drop=options.drop, missing=options.missing)
+    say(str(network))
+    say(_plan(network, data))
+    if data is None:
+        return 0
+    error = network.verify(data)
+    say(f"largest |network - model|: {error:.1e}")
+    return _agreed(error, 1.0)
 
 
 def _plan(network: Network, data: Any) -> str:
@@ -123,19 +132,35 @@ def _target(text: str | None, network: Network) -> Any:
     return int(text) if text.lstrip("-").isdecimal() else text
 
 
-def _report(network: Network, explanation: Explanation, data: Any, n_features: int = 8) -> None:
+def _report(network: Network, explanation: Explanation, data: Any, n_features: int = 8) -> int:
+    """Say what was found; the exit code."""
+    error = network.verify(data)
     finite = np.isfinite(explanation.prediction.reshape(len(explanation), -1)).all(axis=1)
-    print(f"explains: {explanation.explains}")
-    print(f"rows: {len(explanation)}, equivalence |network - model| ≤ {network.verify(data):.1e}, ", end="")
+    say(f"explains: {explanation.explains}")
+    say(f"rows: {len(explanation)}, equivalence |network - model| ≤ {error:.1e}, ", end="")
     explanation = explanation[finite]  # rows to which a density gives no probability have no relevance
-    print(f"conservation error ≤ {explanation.conservation_error():.1e}")
+    say(f"conservation error ≤ {explanation.conservation_error():.1e}")
     values = np.abs(explanation.values)
     strength = values.sum(axis=(0, *range(2, values.ndim))) / max(values[:, 0].size, 1)
     order = np.argsort(-strength, kind="stable")[:n_features]
-    width = max(len(explanation.feature_names[i]) for i in order)
-    for i in order:
+    names = [visible(explanation.feature_names[i]).replace("\n", "\\n") for i in order]
+    width = max(map(len, names))
+    for name, i in zip(names, order, strict=True):
         bar = "█" * round(30 * strength[i] / (strength.max() or 1.0))
-        print(f"  {explanation.feature_names[i]:<{width}}  {strength[i]:9.4g}  {bar}")
+        say(f"  {name:<{width}}  {strength[i]:9.4g}  {bar}")
+    return _agreed(error, float(np.abs(explanation.prediction).max(initial=0.0)))
+
+
+def _agreed(error: float, size: float) -> int:
+    """0 where the network gives what the model gives, to rounding; else 1, with words on standard error."""
+    if error <= _ROUNDING * max(1.0, size):
+        return 0
+    print(
+        f"neon: the network gives other numbers than the model, by up to {error:.1e}: do not trust the explanation of "
+        "such rows; in Python, neon.neuralize(model).verify(rows) finds them",
+        file=sys.stderr,
+    )
+    return 1
 
 
 def _save(axes: Any, path: Path) -> None:

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
 import os
-from collections.abc import Callable, Sequence
+import signal
+import stat
+import tempfile
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +19,7 @@ import pandas as pd
 
 __all__ = ["check_writable", "load_model", "read_table", "write_whole"]
 
-_READERS: dict[str, Callable[[Path], Any]] = {
-    ".csv": pd.read_csv,
-    ".parquet": pd.read_parquet,
-    ".npy": lambda file: np.load(file, allow_pickle=False),
-}
+_SUFFIXES = (".csv", ".parquet", ".npy")
 
 
 def load_model(path: str, *, trust: Sequence[str] = (), trust_pickle: bool = False) -> Any:
@@ -60,8 +63,11 @@ def _load_skops(file: Path, trust: Sequence[str]) -> Any:
     raise ValueError(f"{file} holds types that are not trusted: {', '.join(unknown)}; allow with {allow}")
 
 
-def read_table(path: str, *, drop: Sequence[str] = ()) -> pd.DataFrame | np.ndarray:
+def read_table(path: str, *, drop: Sequence[str] = (), missing: Sequence[str] = ()) -> pd.DataFrame | np.ndarray:
     """Read rows of a ``.csv``, ``.parquet`` or ``.npy`` file, without the columns named in ``drop``.
+
+    In a column of text of a ``.csv`` file the empty field alone is a missing value, and the words in ``missing``: NA is
+    Namibia there, and None an answer. In a column of numbers the words that pandas knows are.
 
     Raises
     ------
@@ -69,11 +75,15 @@ def read_table(path: str, *, drop: Sequence[str] = ()) -> pd.DataFrame | np.ndar
         If the file cannot be read, is no table, or has no rows or no such columns.
     """
     file = _existing(path)
-    read = _READERS.get(file.suffix)
-    if read is None:
-        raise ValueError(f"{path}: data is a {', '.join(_READERS)} file")
+    if file.suffix not in _SUFFIXES:
+        raise ValueError(f"{path}: data is a {', '.join(_SUFFIXES)} file")
     try:
-        table = read(file)
+        if file.suffix == ".csv":
+            table = _read_csv(file, missing)
+        elif file.suffix == ".parquet":
+            table = pd.read_parquet(file)
+        else:
+            table = np.load(file, allow_pickle=False)
     except ImportError:
         raise
     except Exception as error:
@@ -90,13 +100,63 @@ def read_table(path: str, *, drop: Sequence[str] = ()) -> pd.DataFrame | np.ndar
     return table.drop(columns=list(drop))
 
 
-def check_writable(path: str | Path, suffixes: Sequence[str]) -> None:
-    """Refuse, before any work is done, a file that could not be written.
+def _read_csv(file: Path, missing: Sequence[str]) -> pd.DataFrame:
+    """A table with a name for every column, numbers to the last digit, and words that are words."""
+    _check_fields(file)
+    read: dict[str, Any] = {"index_col": False}
+    if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1):  # from then on it is always so
+        read["float_precision"] = "round_trip"
+    table = pd.read_csv(file, **read, na_values=list(missing))
+    text = [name for name in table if not pd.api.types.is_numeric_dtype(table[name])]
+    if not text:
+        return table
+    literal = pd.read_csv(file, **read, keep_default_na=False, na_values=["", *missing], dtype=dict.fromkeys(text, str))
+    taken = {
+        name: found
+        for name in text
+        if (found := sorted(set(literal.loc[table[name].isna() & literal[name].notna(), name].astype(str))))
+    }
+    for name, found in taken.items():
+        warnings.warn(
+            f"{file}: in the column of text {name!r}, {', '.join(map(repr, found))} is taken as it stands; where it "
+            f"means that the value is missing, give {' '.join(f'--missing {word}' for word in found)}",
+            stacklevel=2,
+        )
+    for name in taken:
+        table[name] = literal[name]
+    return table
+
+
+def _check_fields(file: Path) -> None:
+    """Refuse rows with other fields than the header has names: their values would stand under another column's name.
 
     Raises
     ------
     ValueError
-        If the suffix is another, or the place is none for a file.
+        Which names the line.
+    """
+    limit = csv.field_size_limit(2**31 - 1)
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as lines:
+            rows = csv.reader(lines)
+            header = next((row for row in rows if row), [])
+            for row in rows:
+                if row and len(row) != len(header):
+                    raise ValueError(
+                        f"line {rows.line_num} has {len(row)} fields, and the header {len(header)} names (a comma at "
+                        "the end of a line is one field more, and so is a column of row numbers without a name)"
+                    )
+    finally:
+        csv.field_size_limit(limit)
+
+
+def check_writable(path: str | Path, suffixes: Sequence[str], inputs: Sequence[str | None] = ()) -> None:
+    """Refuse, before any work is done, a file that could not be written, or that is read.
+
+    Raises
+    ------
+    ValueError
+        If the suffix is another, the place is none for a file, or the file is one of ``inputs``, by whatever name.
     """
     target = Path(path)
     if target.suffix not in suffixes:
@@ -107,25 +167,50 @@ def check_writable(path: str | Path, suffixes: Sequence[str]) -> None:
         raise ValueError(f"cannot write {path}: the folder {target.parent} does not exist")
     if not os.access(target.parent, os.W_OK):
         raise ValueError(f"cannot write {path}: no permission to write in {target.parent.resolve()}")
+    for read in inputs:
+        if read is not None and target.exists() and Path(read).exists() and target.samefile(read):
+            raise ValueError(f"cannot write {path}: it is read as {read}, which would be lost; name another file")
 
 
 def write_whole(path: str | Path, write: Callable[[Path], Any]) -> None:
-    """Call ``write`` on a temporary name beside ``path``, then rename: no half-written file is ever left.
+    """Call ``write`` on a name in a folder of our own beside ``path``, then rename: no half-written file is ever left.
+
+    Nobody else can put anything into that folder. Links are followed; a file that is replaced keeps its permissions.
 
     Raises
     ------
     ValueError
         If the file system refuses.
     """
-    target = Path(path)
-    temporary = target.with_name(f".{target.stem}-{os.getpid()}{target.suffix}")
     try:
-        write(temporary)
-        temporary.replace(target)
+        target = Path(path).resolve()
+        with _leaving_in_order(), tempfile.TemporaryDirectory(prefix=".neon-", dir=target.parent) as folder:
+            temporary = Path(folder) / target.name
+            write(temporary)
+            if target.exists():
+                temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+            temporary.replace(target)
     except OSError as error:
         raise ValueError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def _leaving_in_order() -> Iterator[None]:
+    """Within, a request to end (SIGTERM, SIGHUP) unwinds as an exception does, so that what was begun is removed."""
+    if threading.current_thread() is not threading.main_thread():  # where alone Python takes signals
+        yield
+        return
+
+    def leave(number: int, _: Any) -> None:
+        raise SystemExit(128 + number)
+
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.signal(number, leave) for number in numbers if signal.getsignal(number) == signal.SIG_DFL}
+    try:
+        yield
     finally:
-        temporary.unlink(missing_ok=True)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _existing(path: str) -> Path:

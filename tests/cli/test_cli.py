@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import stat
 import subprocess
 import sys
@@ -19,17 +20,20 @@ import pytest
 import skops.io
 import torch
 from sklearn.cluster import KMeans
+from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.manifold import SpectralEmbedding
 from sklearn.neighbors import KernelDensity
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import OneClassSVM
 
 import neon
 from neon.cli import main
+from neon.cli.files import read_table
 
 DATA = Path(__file__).parents[2] / "data"
 
@@ -66,6 +70,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         Path(f"truncated_{name}").write_bytes(Path(name).read_bytes()[:100])
 
     X.to_csv("data.csv", index=False)
+    Path("linked.csv").symlink_to("data.csv")
+    header, *lines = Path("data.csv").read_text().splitlines()
+    Path("trailing.csv").write_text("\n".join([header, *(f"{line}," for line in lines)]))
+    Path("short.csv").write_text("\n".join([header, *(line.rpartition(",")[0] for line in lines)]))
+    Path("numbered.csv").write_text("\n".join([header, *(f"{i},{line}" for i, line in enumerate(lines))]))
     X.to_parquet("data.parquet")
     np.save("data.npy", X.to_numpy())
     X.drop(columns="hue").to_csv("missing.csv", index=False)
@@ -120,7 +129,10 @@ FAULTS = {
     "model.skops nothing.csv": "not a readable .csv file",
     "model.skops folder.csv": "a folder, not a file",
     "model.skops binary.csv": "not a readable .csv file",
-    "model.skops ragged.csv": "not a readable .csv file",
+    "model.skops ragged.csv": "line 3 has 3 fields, and the header 2 names",
+    "model.skops trailing.csv": "line 2 has 14 fields, and the header 13 names .*a comma at the end",
+    "model.skops short.csv": "line 2 has 12 fields",
+    "model.skops numbered.csv": "line 2 has 14 fields.*row numbers without a name",
     "model.skops truncated_data.parquet": "not a readable .parquet file",
     "model.skops nothing.parquet": "not a readable .parquet file",
     "model.skops truncated_data.npy": "not a readable .npy file",
@@ -142,6 +154,11 @@ FAULTS = {
     "model.skops data.csv -o out.xlsx": "expected one of .csv, .parquet",
     "model.skops data.csv --plot out.bmp": "expected one of .png",
     "model.skops data.csv -o folder.csv": "it is a folder",
+    "model.skops data.csv -o data.csv": "cannot write data.csv: it is read as data.csv, which would be lost",
+    "model.skops data.csv -o ./folder.csv/../data.csv": "it is read as data.csv, which would be lost",
+    "model.skops data.csv -o linked.csv": "cannot write linked.csv: it is read as data.csv",
+    "model.skops linked.csv -o data.csv": "cannot write data.csv: it is read as linked.csv",
+    "model.skops data.csv --reference data.parquet -o data.parquet": "it is read as data.parquet",
     "model.skops data.csv --plot out.png --target all": "draws one output",
     "model.skops data.csv --plot-kind bar": "--plot-kind says what --plot draws",
     "model.skops data.csv --composite fancy": "fancy",
@@ -433,6 +450,118 @@ def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = pd.read_csv(tmp_path / "demo" / "kmeans.csv", index_col="sample")
     parts = table.drop(columns=["prediction", "target"]).to_numpy().sum(axis=1)
     np.testing.assert_allclose(parts, table["prediction"], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("word", ["NA", "None", "null", "nan", "n/a"])
+@pytest.mark.filterwarnings("default:.*taken as it stands:UserWarning")
+def test_words_of_a_column_of_text_are_words(folder: Path, capsys: pytest.CaptureFixture[str], word: str) -> None:
+    X = pd.DataFrame({"country": [word, "US"] * 20, "x": np.linspace(0, 1, 40)})
+    columns = make_column_transformer((OneHotEncoder(), ["country"]), remainder="passthrough")
+    model = make_pipeline(columns, LogisticRegression()).fit(X, X["country"] == word)
+    skops.io.dump(model, "countries.skops")
+    X.to_csv("countries.csv", index=False)
+    assert main(["explain", "countries.skops", "countries.csv", "--target", "1", "-o", "out.csv"]) == 0
+    assert re.fullmatch(
+        f"neon: warning: countries.csv: in the column of text 'country', '{word}' is taken as it stands; where it "
+        f"means that the value is missing, give --missing {word}\n",
+        capsys.readouterr().err,
+    )
+    written = pd.read_csv(Path("out.csv"))
+    np.testing.assert_allclose(written["prediction"], model.decision_function(X), rtol=1e-9)
+
+
+@pytest.mark.parametrize(("field", "options"), [("", []), ("NA", ["--missing", "NA"]), ("?", ["--missing", "?"])])
+def test_missing_values_of_text_and_of_numbers(
+    folder: Path, capsys: pytest.CaptureFixture[str], field: str, options: list[str]
+) -> None:
+    X = pd.DataFrame({"country": [np.nan, "NL", "US", "US"] * 10, "x": [np.nan, 1.0, 2.0, 3.0] * 10})
+    columns = make_column_transformer((OneHotEncoder(), ["country"]), (SimpleImputer(), ["x"]))
+    model = make_pipeline(columns, LogisticRegression()).fit(X, np.arange(40) % 4 == 0)
+    joblib.dump(model, "countries.joblib")
+    X.to_csv("countries.csv", index=False, na_rep=field)
+    arguments = ["--trust-pickle", "--target", "1", "-o", "out.csv", *options]
+    assert main(["explain", "countries.joblib", "countries.csv", *arguments]) == 0
+    assert capsys.readouterr().err == ""
+    np.testing.assert_allclose(pd.read_csv(Path("out.csv"))["prediction"], model.decision_function(X), rtol=1e-9)
+
+
+def test_numbers_are_read_to_the_last_digit(folder: Path) -> None:
+    numbers = np.random.default_rng(0).random(2000) * 10.0 ** np.random.default_rng(1).integers(-300, 300, 2000)
+    pd.DataFrame({"x": numbers}).to_csv("numbers.csv", index=False)
+    np.testing.assert_array_equal(read_table("numbers.csv").x, numbers)
+
+
+def test_what_others_put_beside_the_output_is_left_alone(folder: Path) -> None:
+    """No temporary name can be known beforehand, a link is followed, and permissions stay."""
+    Path("kept.csv").write_text("precious")
+    Path("private.csv").write_text("old")
+    Path("private.csv").chmod(0o600)
+    Path("link.csv").symlink_to("private.csv")
+    for name in (f".out-{os.getpid()}.csv", ".out.csv", "out.csv.tmp"):
+        Path(name).symlink_to("kept.csv")
+    assert main(["explain", "model.skops", "data.csv", "-o", "out.csv"]) == 0
+    assert main(["explain", "model.skops", "data.csv", "-o", "link.csv"]) == 0
+    assert Path("kept.csv").read_text() == "precious"
+    assert Path("link.csv").is_symlink()
+    assert Path("private.csv").read_bytes() == Path("out.csv").read_bytes()
+    assert stat.S_IMODE(Path("private.csv").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_leaves_no_half_written_file(tmp_path: Path, number: signal.Signals) -> None:
+    code = (
+        "import time\nfrom neon.cli.files import write_whole\n"
+        "def slow(path):\n path.write_text('half'); print('writing', flush=True); time.sleep(60)\n"
+        "write_whole('out.csv', slow)"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=pipe, stderr=pipe, text=True, cwd=tmp_path, env=environment
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "writing\n"
+        process.send_signal(number)
+        assert process.wait(timeout=30) != 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_terminal_obeys_no_name(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    X = pd.DataFrame(
+        np.random.default_rng(0).normal(size=(20, 2)), columns=["\x1b]0;owned\x07\x1b[2Jage", "a\nb\u202e"]
+    )
+    skops.io.dump(LogisticRegression().fit(X, np.where(X.iloc[:, 0] > 0, "\x1b[31mA", "B\x9b")), "odd.skops")
+    X.to_csv("odd.csv", index=False)
+    assert main(["explain", "odd.skops", "odd.csv", "-o", "out.csv"]) == 0
+    assert main(["show", "odd.skops", "--data", "odd.csv"]) == 0
+    assert main(["explain", "odd.skops", "data.csv"]) == 2
+    captured = capsys.readouterr()
+    assert not set("\x1b\x07\x9b\u202e") & set(captured.out + captured.err)
+    assert "\\x1b]0;owned\\x07\\x1b[2Jage" in captured.out
+    assert "a\\nb\\u202e" in captured.out
+    assert list(pd.read_csv(Path("out.csv")).columns[1:3]) == list(X.columns)  # in the file they stand as they are
+
+
+def test_a_reader_that_leaves_costs_no_file(folder: Path) -> None:
+    command = f"{sys.executable} -c 'import sys; from neon.cli import main; sys.exit(main())'"
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONUNBUFFERED": "1"}
+    done = subprocess.run(
+        ["bash", "-c", f"{command} explain model.skops data.csv -o out.csv | true; exit ${{PIPESTATUS[0]}}"],
+        capture_output=True, text=True, env=environment, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(pd.read_csv(Path("out.csv"))) == len(_wine()[0])
+
+
+@pytest.mark.parametrize("command", ["explain model.skops data.csv -o out.csv", "show model.skops --data data.csv"])
+def test_other_numbers_than_the_model_are_no_success(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    for error in (1.0, float("nan")):
+        monkeypatch.setattr("neon.converters.network.Network.verify", lambda self, X, error=error: error)
+        assert main(command.split()) == 1
+        words = f"neon: the network gives other numbers than the model, by up to {error:.1e}: do not trust "
+        assert capsys.readouterr().err.startswith(words)
 
 
 def _run(*arguments: str, encoding: str = "utf-8") -> subprocess.CompletedProcess[str]:
