@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,12 @@ from sklearn.metrics.pairwise import euclidean_distances
 from neon.converters.arrays import contrast, dense
 from neon.converters.base import Conversion, Response
 from neon.converters.log_odds import log_odds
-from neon.converters.neighbors import share_margin, untouched
+from neon.converters.neighbors import share_margin
 from neon.converters.registry import choose, no_relu_form, register
+from neon.converters.searches import as_fitted, nameless, untouched
 from neon.errors import UnsupportedModelError
 from neon.nn import Affine, ClassSums, DistanceLayers, Evidence, Linear, LogSumExp, NeighborMean, SquaredDistance
+from neon.nn.normalized import Normalized
 
 __all__ = ["convert_label_propagation"]
 
@@ -39,15 +42,19 @@ def convert_label_propagation(model: Any, *, output: str | None = None, form: st
     distance = DistanceLayers(points) if form == "layers" else SquaredDistance(points)
     response = None if output == "margin" else Response.PROBABILITY if knn else Response.LOG_ODDS
     if knn:
-        layers = [distance, NeighborMean(labels, n_neighbors=model.n_neighbors)]
+        layers: list[torch.nn.Module] = [NeighborMean([distance], _Nearest(nameless(model)), labels)]
+        if not np.allclose(labels.sum(1), 1.0):  # rows that no label has reached
+            layers.append(Normalized(uniform=False))
         words = "a class's share of the labels of the nearest points"
         if output == "margin":
             layers += share_margin(len(classes))
             words = f"how much larger {words} is than its closest rival's"
         words = f"{words}; the neighbours are taken as given"
 
+        asked = untouched(model)
+
         def own(X: np.ndarray) -> np.ndarray:
-            shares = labels[untouched(model)._get_kernel(model.X_, X)].mean(1)
+            shares = np.asarray(asked.predict_proba(as_fitted(X, model.X_)))
             return contrast(-shares) if output == "margin" else shares
     else:
         gamma, words = float(model.gamma), "log-odds of a class"
@@ -66,7 +73,19 @@ def convert_label_propagation(model: Any, *, output: str | None = None, form: st
         response=response,
         classes=classes,
         votes=output == "margin",
+        thresholds=knn,  # distances tie, and rounding decides who is a neighbour
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Nearest:
+    """The model's own search, all neighbours alike."""
+
+    model: Any
+
+    def __call__(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        index = self.model._get_kernel(self.model.X_, as_fitted(X, self.model.X_))
+        return index, np.ones(index.shape)
 
 
 def _log_sums(weights: np.ndarray, gamma: float, form: str) -> list[torch.nn.Module]:

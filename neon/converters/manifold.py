@@ -13,8 +13,8 @@ from sklearn.neighbors import kneighbors_graph, radius_neighbors_graph
 
 from neon.converters.arrays import dense
 from neon.converters.base import Conversion
-from neon.converters.neighbors import untouched
 from neon.converters.registry import choose, decline, no_relu_form, register
+from neon.converters.searches import untouched
 from neon.errors import UnsupportedModelError
 from neon.nn import Barycenter, Linear, SquaredGeodesic
 

@@ -1,4 +1,4 @@
-"""Graphs of nearest neighbours as features: the distance to each fitted row that is near, or 1."""
+"""Distances to the nearest fitted rows: their mean, and graphs of neighbours as features."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import torch
 
 from neon.converters.arrays import dense
 from neon.converters.base import Conversion
-from neon.converters.neighbors import neighbor_distance, refuse_relu, untouched
+from neon.converters.neighbors import neighbor_distance, refuse_relu
 from neon.converters.registry import choose, register
-from neon.nn import NeighborGraph
+from neon.converters.searches import KNearest, asking, model_search
+from neon.nn import Linear, NeighborGraph
 
-__all__ = ["convert_neighbor_graph"]
+__all__ = ["convert_nearest_neighbors", "convert_neighbor_graph"]
 
 _WORDS = {
     "distance": "distance to a training row that is a neighbour, zero to any other; the neighbours are taken as given",
@@ -28,28 +29,34 @@ def convert_neighbor_graph(model: Any, *, output: str | None = None, form: str =
     choose(output, ("transform",), model)
     refuse_relu(form)
     distance, root = neighbor_distance(model, form)
-    finder = _Neighbors(untouched(model))
-    graph = NeighborGraph(distance, finder, root=root if model.mode == "distance" else None)
+    search = model_search(model)
+    if isinstance(search, KNearest) and model.mode == "distance":
+        search = KNearest(search.model, search.n_neighbors + 1)
+    graph = NeighborGraph(distance, search, root=root if model.mode == "distance" else None)
     return Conversion(
         torch.nn.Sequential(graph),
         _WORDS[model.mode],
         tuple(f"training row {j}" for j in range(int(model.n_samples_fit_))),
-        _Graph(model, euclidean=root == 0.5),
+        _Graph(model, euclidean=model.effective_metric_ == "euclidean"),
         thresholds=True,  # distances tie, and rounding decides who is a neighbour
+        missing=model.effective_metric_ == "nan_euclidean",
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Neighbors:
-    """The model's own search."""
-
-    model: Any
-
-    def __call__(self, X: np.ndarray) -> Any:
-        if "Radius" in type(self.model).__name__:
-            return self.model.radius_neighbors_graph(X, mode="connectivity")
-        n_neighbors = self.model.n_neighbors + (self.model.mode == "distance")
-        return self.model.kneighbors_graph(X, n_neighbors, mode="connectivity")
+def convert_nearest_neighbors(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """NearestNeighbors: the mean distance to the k nearest training rows, how far out a row lies."""
+    choose(output, ("distance",), model)
+    refuse_relu(form)
+    distance, root = neighbor_distance(model, form)
+    k, n, search = int(model.n_neighbors), int(model.n_samples_fit_), asking(model, "kneighbors")
+    return Conversion(
+        torch.nn.Sequential(NeighborGraph(distance, model_search(model), root=root), Linear(np.full((1, n), 1 / k))),
+        f"mean distance to the {k} nearest training rows; the neighbours are taken as given",
+        ("distance",),
+        lambda X: search(X)[0].mean(1, keepdims=True),
+        thresholds=True,
+        missing=model.effective_metric_ == "nan_euclidean",
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +67,7 @@ class _Graph:
     euclidean: bool
 
     def __call__(self, X: np.ndarray) -> np.ndarray:
-        found = untouched(self.model).transform(X).tocoo()
+        found = asking(self.model, "transform")(X).tocoo()
         if self.model.mode == "distance" and self.euclidean and self.model._fit_method == "brute":
             rows, points = dense(X)[found.row], dense(self.model._fit_X)[found.col]
             near = found.data**2 <= 1e-6 * ((rows**2).sum(1) + (points**2).sum(1))
@@ -70,3 +77,4 @@ class _Graph:
 
 _NAMES = ("KNeighborsTransformer", "RadiusNeighborsTransformer")
 register(*(f"sklearn.neighbors.{name}" for name in _NAMES), by=convert_neighbor_graph)
+register("sklearn.neighbors.NearestNeighbors", by=convert_nearest_neighbors)

@@ -9,24 +9,25 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 from scipy.special import logsumexp
 
-from neon.converters.arrays import dense
-from neon.converters.base import Conversion, Response
+from neon.converters.arrays import contrast, dense
+from neon.converters.base import Conversion
+from neon.converters.metrics import is_squared
 from neon.converters.neighbors import (
     FROZEN,
-    by_nearness,
-    check_one_target,
     conversion_of,
     neighbor_distance,
+    neighbor_mean,
     refuse_relu,
-    untouched,
+    share_margin,
+    shares_of_votes,
 )
 from neon.converters.registry import choose, register
+from neon.converters.searches import asking, model_search
 from neon.lrp import composites
 from neon.lrp.rules import Hybrid
-from neon.nn import MajorityEvidence, NeighborMean, SquaredDistance, VoteOdds
+from neon.nn import MajorityEvidence, VoteOdds
 
 __all__ = ["convert_classifier"]
 
@@ -38,93 +39,116 @@ def convert_classifier(model: Any, *, output: str | None = None, form: str = "fu
 
     Uniform votes: ``e_c = d_rest^(k - r + 1) - d_c^(r)`` between the r-th nearest points (`majority_evidence`), above 0
     exactly where class c is predicted. Votes by nearness: the log-odds of the class among the k nearest (`vote_odds`).
+    Votes weighted by a function: how much larger a class's share is than that of its closest rival. Of several targets
+    the shares are explained.
     """
-    nearness = by_nearness(model)
-    evidence = "log_odds" if nearness else "evidence"
-    output = choose(output, (evidence, "probability"), model)
-    check_one_target(model)
+    if model.outputs_2d_:
+        choose(output, ("probability",), model)
+        refuse_relu(form)
+        return shares_of_votes(model, form)
+    if callable(model.weights):
+        by, kind = _margin, "margin"
+    else:
+        by, kind = (_log_odds, "log_odds") if model.weights == "distance" else (_majority, "evidence")
+    output = choose(output, (kind, "probability"), model)
     refuse_relu(form)
-    labels, k, classes = np.asarray(model._y).ravel(), int(model.n_neighbors), model.classes_
-    order = np.argsort(labels, kind="stable")  # the points, class by class
-    distances, root = neighbor_distance(model, form, order)
-    sizes = np.bincount(labels, minlength=len(classes)).tolist()
-    if len(classes) < 2:
+    if len(model.classes_) < 2:
         raise ValueError(f"{type(model).__name__} of one class has no competitor: there is no evidence to explain")
-    if output == "probability":
-        shares = NeighborMean(np.eye(len(classes))[labels[order]], n_neighbors=k, root=root if nearness else None)
-        words = f"share of the votes for a class; {FROZEN}"
-        shares_of = lambda X: untouched(model).predict_proba(X)  # noqa: E731
-        return conversion_of(model, [*distances, shares], words, shares_of, response=Response.PROBABILITY)
-    n = int(model.n_samples_fit_)
-    head: torch.nn.Module
-    if nearness:
-        floor = _floor(dense(model._fit_X), root)
-        head = VoteOdds(sizes, k, root, floor)
-        words = (
-            f"log-odds of a class among the {k} nearest neighbours, weighted by nearness (where the vote is unanimous, "
-            "the nearest points of the other classes stand against it), explained by how near either side comes"
-        )
+    return shares_of_votes(model, form) if output == "probability" else by(model, form)
 
-        def own(X: np.ndarray) -> np.ndarray:
-            d, index = untouched(model).kneighbors(X, n_neighbors=n)
-            return _odds(np.maximum(d, floor**root), labels[index], len(classes), k)
 
-        return conversion_of(model, [*distances, head], words, own, votes=True)
-    head = MajorityEvidence(sizes, k)
-    kind = "squared distance" if root == 0.5 else "distance"
-    words = (
-        f"evidence that a class wins the vote of the {k} nearest neighbours: the {kind} at which enough votes against "
-        "it are reached, less the one at which it has enough; above 0 exactly where it is predicted"
+def _margin(model: Any, form: str) -> Conversion:
+    shares, voted = np.eye(len(model.classes_))[_labels(model)], asking(model, "predict_proba")
+    return conversion_of(
+        model,
+        [neighbor_mean(model, form, shares), *share_margin(len(model.classes_))],
+        "how much larger a class's share of the votes, weighted by a function, is than its closest rival's; weights "
+        f"and {FROZEN}",
+        lambda X: contrast(-voted(X)),
+        classes=model.classes_,
+        votes=True,
     )
 
-    def ranks(X: np.ndarray) -> np.ndarray:
-        d, index = untouched(model).kneighbors(X, n_neighbors=n)
-        return _evidence(d ** (1 / root), labels[index], len(classes), k)
 
-    squared = isinstance(distances[0], SquaredDistance)
-    composite = (
-        composites.by_name("neon").override(composites.kind("distance"), Hybrid(eta=_ETA)) if squared else "neon"
+def _majority(model: Any, form: str) -> Conversion:
+    distances, root = neighbor_distance(model, form)
+    composite: Any = "neon"
+    if is_squared(distances):  # the hybrid rule reads a distance as one layer
+        composite = composites.by_name("neon").override(composites.kind("distance"), Hybrid(eta=_ETA))
+        distances = neighbor_distance(model, "fused")[0]
+    predict, classes = asking(model, "predict"), model.classes_
+    return conversion_of(
+        model,
+        [MajorityEvidence(distances, model_search(model), _labels(model), len(classes))],
+        f"evidence that a class wins the vote of the {model.n_neighbors} nearest neighbours: the "
+        f"{_unit(root)} at which enough votes against it are reached, less the one at which it has enough; above 0 "
+        "exactly where it is predicted",
+        lambda X: (predict(X)[:, None] == classes).astype(float),
+        link=lambda e: (e > 0).astype(float),
+        classes=classes,
+        composite=composite,
     )
-    if squared:  # the hybrid rule reads a distance as one layer
-        distances = neighbor_distance(model, "fused", order)[0]
-    return conversion_of(model, [*distances, head], words, ranks, votes=True, composite=composite)
+
+
+def _log_odds(model: Any, form: str) -> Conversion:
+    distances, root = neighbor_distance(model, form)
+    labels, n_classes, k = _labels(model), len(model.classes_), int(model.n_neighbors)
+    floor = _floor(dense(model._fit_X), root)
+    voted, search, n = asking(model, "predict_proba"), asking(model, "kneighbors"), int(model.n_samples_fit_)
+
+    def own(X: np.ndarray) -> np.ndarray:
+        """From the model's probabilities; where the vote is unanimous they say no more, and all points stand in."""
+        p = voted(X)
+        rest = np.stack([np.delete(p, c, 1).sum(1) for c in range(n_classes)], axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            odds = np.log(p) - np.log(rest)
+        if np.isfinite(odds).all():
+            return np.asarray(odds)
+        votes, every = ((d, labels[index]) for d, index in (search(X), search(X, n)))
+        return np.where(np.isfinite(odds), odds, _odds(*votes, *every, n_classes, floor**root))
+
+    return conversion_of(
+        model,
+        [VoteOdds(distances, model_search(model), labels, n_classes, root, floor)],
+        f"log-odds of a class among the {k} nearest neighbours, weighted by nearness (where the vote is unanimous, "
+        "the nearest points of the other classes stand against it), explained by how near either side comes",
+        own,
+        classes=model.classes_,
+        votes=True,
+    )
+
+
+def _labels(model: Any) -> np.ndarray:
+    return np.asarray(model._y).ravel()
+
+
+def _unit(root: float) -> str:
+    return {0.5: "squared distance", 1.0: "distance"}.get(root, f"distance to the power of {1 / root:.4g}")
 
 
 def _floor(points: np.ndarray, root: float) -> float:
     """A distance that counts as none, 1e-7 of the data's spread: scikit-learn's own rounding by brute force."""
-    return max(1e-7 * float(np.sqrt(points.var(0).sum())), 1e-150) ** (1 / root)
+    return float(max(1e-7 * np.sqrt(np.nanvar(points, axis=0).sum()), 1e-150) ** (1 / root))
 
 
-def _odds(d: np.ndarray, labels: np.ndarray, n_classes: int, k: int) -> np.ndarray:
-    """`vote_odds` from the model's own neighbours, all of them in order: (n_samples, n_points)."""
-    log_votes, columns = -np.log(d), []
+def _odds(
+    d: np.ndarray, labels: np.ndarray, d_all: np.ndarray, labels_all: np.ndarray, n_classes: int, floor: float
+) -> np.ndarray:
+    """Log-odds of a unanimous vote from the model's own k neighbours, and from all points in order as its stand-ins."""
+    hit, columns, k = d == 0, [], d.shape[1]
+    votes = np.where(hit[:, :1], hit, True)
+    log_votes, log_all = -np.log(np.where(hit, floor, d)), -np.log(np.maximum(d_all, floor))
     for c in range(n_classes):
         sides = []
-        for side in (labels == c, labels != c):
-            none = ~side[:, :k].any(1)
-            voting = np.where(none[:, None], side & (side.cumsum(1) <= k), side & (np.arange(d.shape[1]) < k))
-            sides.append(logsumexp(np.where(voting, log_votes, -np.inf), axis=1))
+        for voting, standing in ((labels == c, labels_all == c), (labels != c, labels_all != c)):
+            voting, standing = voting & votes, standing & (standing.cumsum(1) <= k)
+            own, stand_in = (
+                logsumexp(np.where(of, logs, -np.inf), axis=1)
+                for of, logs in ((voting, log_votes), (standing, log_all))
+            )
+            sides.append(np.where(voting.any(1), own, stand_in))
         columns.append(sides[0] - sides[1])
     return np.stack(columns, 1)
-
-
-def _evidence(d: np.ndarray, labels: np.ndarray, n_classes: int, k: int) -> np.ndarray:
-    """`majority_evidence` from the model's own neighbours, all of them in order."""
-    e = np.zeros((len(d), n_classes))
-    for row, (near, of) in enumerate(zip(d, labels, strict=True)):
-        votes = np.bincount(of[:k], minlength=n_classes)
-        for c in range(n_classes):
-            if n_classes == 2:
-                needed = k // 2 + 1 if c else (k + 1) // 2
-            else:
-                needed = min(k, max(1, *(v + (rival < c) for rival, v in enumerate(votes) if rival != c)))
-            own, rest = near[of == c], near[of != c]
-            at = [
-                side[rank - 1] if rank <= len(side) else max(side[-1], near[k - 1])
-                for side, rank in ((own, needed), (rest, k - needed + 1))
-            ]
-            e[row, c] = at[1] - at[0]
-    return e
 
 
 register("sklearn.neighbors.KNeighborsClassifier", by=convert_classifier)

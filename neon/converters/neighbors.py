@@ -5,7 +5,9 @@ The value is the model's own. Which points are neighbours is taken as given, and
 
 from __future__ import annotations
 
-import copy
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,69 +15,118 @@ import torch
 
 from neon.converters.arrays import contrast, dense
 from neon.converters.base import Conversion, Response
+from neon.converters.metrics import metric_layers
 from neon.converters.registry import choose, no_relu_form, register
-from neon.errors import UnsupportedModelError
-from neon.nn import (
-    Affine,
-    DistanceLayers,
-    Linear,
-    ManhattanDistance,
-    NeighborMean,
-    PairwiseDifference,
-    PooledMinimum,
-    SquaredDistance,
-    manhattan_layers,
-    plain_linear,
-)
+from neon.converters.searches import asking, model_search
+from neon.nn import Affine, Linear, NeighborMean, PairwiseDifference, PooledMinimum, plain_linear
 
 __all__ = [
     "FROZEN",
-    "by_nearness",
-    "check_one_target",
     "conversion_of",
     "convert_components",
     "convert_radius_classifier",
     "convert_regressor",
     "neighbor_distance",
+    "neighbor_mean",
     "refuse_relu",
     "share_margin",
-    "untouched",
+    "shares_of_votes",
 ]
+
+FROZEN = "the neighbours are taken as given, each one's pull away from the training mean shared by how near it is"
 
 
 def convert_regressor(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
     """KNeighborsRegressor, RadiusNeighborsRegressor: the predicted value, exact (`neighbor_mean`)."""
     choose(output, ("predict",), model)
     refuse_relu(form)
-    distances, root = neighbor_distance(model, form)
     values = np.asarray(model._y, dtype=np.float64).reshape(len(model._y), -1)
-    mean = NeighborMean(values, root=root if by_nearness(model) else None, **_reach(model, root))
+    mean = neighbor_mean(model, form, values)
+    predict, n = asking(model, "predict"), values.shape[1]
     return conversion_of(
         model,
-        [*distances, mean],
+        [mean],
         f"predicted value, the mean of the neighbours'; {FROZEN}",
-        lambda X: untouched(model).predict(X).reshape(len(X), -1),
+        lambda X: np.asarray(predict(X), dtype=np.float64).reshape(len(X), n),
         response=Response.PREDICTION,
-        names=("prediction",) if values.shape[1] == 1 else tuple(f"target {i}" for i in range(values.shape[1])),
+        names=("prediction",) if n == 1 else tuple(f"target {i}" for i in range(n)),
     )
 
 
 def convert_radius_classifier(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
-    """RadiusNeighborsClassifier: how much larger a class's share of the votes is than that of its closest rival."""
-    output = choose(output, ("margin", "probability"), model)
-    check_one_target(model)
+    """RadiusNeighborsClassifier: how much larger a class's share of the votes is than that of its closest rival.
+
+    Rows without neighbours are given ``outlier_label``, where the model has one: as a class of its own, if it is none.
+    """
+    output = choose(output, ("probability",) if model.outputs_2d_ else ("margin", "probability"), model)
     refuse_relu(form)
-    distances, root = neighbor_distance(model, form)
-    classes = model.classes_
-    shares = np.eye(len(classes))[np.asarray(model._y).ravel()]
-    mean = NeighborMean(shares, root=root if by_nearness(model) else None, **_reach(model, root))
     if output == "probability":
-        words = f"share of the votes for a class; {FROZEN}"
-        own = lambda X: untouched(model).predict_proba(X)  # noqa: E731
-        return conversion_of(model, [*distances, mean], words, own, response=Response.PROBABILITY)
+        return shares_of_votes(model, form)
+    classes, (outlier, *_) = model.classes_, model.outlier_label_ or [None]
+    shares, alone = _shares(model)
+    apart = alone is not None and outlier not in classes
+    if apart and alone is not None:
+        classes = np.append(classes, outlier)
+        shares, alone = np.pad(shares, ((0, 0), (0, 1))), np.append(alone, 1.0)
+    mean = NeighborMean(
+        neighbor_distance(model, form)[0], model_search(model, Weighing(model.weights)), shares, alone=alone
+    )
+    own = _probabilities(model)
+
+    def rivalry(X: np.ndarray) -> np.ndarray:
+        p = own(X)
+        return contrast(-np.column_stack([p, 1 - p.sum(1).round()]) if apart else -p)
+
     words = f"how much larger a class's share of the votes is than its closest rival's; {FROZEN}"
-    layers = [*distances, mean, *share_margin(len(classes))]
-    return conversion_of(model, layers, words, lambda X: contrast(-untouched(model).predict_proba(X)), votes=True)
+    return conversion_of(model, [mean, *share_margin(len(classes))], words, rivalry, votes=True, classes=classes)
+
+
+def shares_of_votes(model: Any, form: str) -> Conversion:
+    """The share of the neighbours' votes for a class, of each target."""
+    shares, alone = _shares(model)
+    mean = NeighborMean(
+        neighbor_distance(model, form)[0], model_search(model, Weighing(model.weights)), shares, alone=alone
+    )
+    several = bool(model.outputs_2d_)
+    names = tuple(f"target {i}: {c}" for i, of in enumerate(model.classes_) for c in of) if several else None
+    return conversion_of(
+        model,
+        [mean],
+        f"share of the votes for a class; {FROZEN}",
+        _probabilities(model),
+        response=None if several else Response.PROBABILITY,
+        names=names,
+        classes=None if several else model.classes_,
+    )
+
+
+def neighbor_mean(model: Any, form: str, values: np.ndarray, alone: np.ndarray | None = None) -> NeighborMean:
+    """The mean of the training rows' values by the model's own search and weights."""
+    distance, _ = neighbor_distance(model, form)
+    return NeighborMean(distance, model_search(model, Weighing(model.weights)), values, alone=alone)
+
+
+def _shares(model: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    """What a training row votes for, (n_points, n_classes of all targets); and what rows without neighbours get."""
+    classes = model.classes_ if model.outputs_2d_ else [model.classes_]
+    labels = np.asarray(model._y).reshape(len(model._y), -1)
+    shares = np.hstack([np.eye(len(of))[labels[:, i]] for i, of in enumerate(classes)])
+    outlier = getattr(model, "outlier_label_", None)
+    if outlier is None:
+        return shares, None
+    return shares, np.hstack([(of == outlier[i]).astype(float) for i, of in enumerate(classes)])
+
+
+def _probabilities(model: Any) -> Callable[[np.ndarray], np.ndarray]:
+    """The model's ``predict_proba``, of several targets side by side."""
+    shares = asking(model, "predict_proba")
+
+    def own(X: np.ndarray) -> np.ndarray:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Outlier label")  # which is no class: all shares are 0
+            return np.hstack(shares(X)) if model.outputs_2d_ else np.asarray(shares(X))
+
+    return own
 
 
 def share_margin(n_classes: int) -> list[torch.nn.Module]:
@@ -99,42 +150,40 @@ def convert_components(model: Any, *, output: str | None = None, form: str = "fu
     )
 
 
-def neighbor_distance(
-    model: Any, form: str, order: np.ndarray | slice = slice(None)
-) -> tuple[list[torch.nn.Module], float]:
-    """Layers from rows to their distances from the fitted points, and the root that takes these to the model's.
+def neighbor_distance(model: Any, form: str) -> tuple[list[torch.nn.Module], float]:
+    """Layers from rows to values that add up over the features, and the root that takes these to the distances.
 
     Raises
     ------
     UnsupportedModelError
-        For a metric that is no Euclidean and no Manhattan distance.
+        For a metric that is no function of such values (`metric_layers`).
     """
-    metric, points = getattr(model, "effective_metric_", model.metric), dense(model._fit_X)[order]
-    if metric == "precomputed":
-        raise UnsupportedModelError(
-            f"{type(model).__name__} with metric='precomputed' sees distances and no features; fit it on the features "
-            "themselves, with metric='euclidean' or 'manhattan'"
-        )
-    p = (getattr(model, "effective_metric_params_", None) or {}).get("p", 2)
-    weighted = (getattr(model, "effective_metric_params_", None) or {}).get("w") is not None
-    if metric == "minkowski" and not weighted:
-        metric = {1: "manhattan", 2: "euclidean"}.get(p, metric)
-    if metric in ("euclidean", "l2"):
-        return [DistanceLayers(points) if form == "layers" else SquaredDistance(points)], 0.5
-    if metric in ("manhattan", "l1", "cityblock"):
-        return manhattan_layers(points) if form == "layers" else [ManhattanDistance(points)], 1.0
-    raise UnsupportedModelError(
-        f"{type(model).__name__} with metric={metric!r}; supported are 'euclidean' and 'manhattan' (minkowski with p=2 "
-        "and p=1)"
-    )
+    metric = getattr(model, "effective_metric_", model.metric)
+    params = getattr(model, "effective_metric_params_", model.metric_params)
+    return metric_layers(type(model).__name__, metric, params, dense(model._fit_X), form)
 
 
-FROZEN = "the neighbours are taken as given, each one's pull away from the training mean shared by how near it is"
+@dataclass(frozen=True, eq=False)
+class Weighing:
+    """From distances, one array or an array of arrays, to the weights of votes, as the model has them.
+
+    kind : "uniform", "distance" or a function of distances
+    """
+
+    kind: Any
+
+    def __call__(self, d: Any) -> Any:
+        if callable(self.kind):
+            return self.kind(d)
+        each = _nearness if self.kind == "distance" else np.ones_like
+        return [each(row) for row in d] if d.dtype == object else each(d)
 
 
-def untouched(model: Any) -> Any:
-    """The model, to be asked without a trace: search trees count their queries."""
-    return copy.deepcopy(model)
+def _nearness(d: np.ndarray) -> np.ndarray:
+    """``1 / d``; where some neighbours of a row are at distance 0, these alone count."""
+    hit = d == 0
+    with np.errstate(divide="ignore"):
+        return np.where(hit.any(-1, keepdims=True), hit, 1 / d)
 
 
 def conversion_of(
@@ -145,42 +194,25 @@ def conversion_of(
     *,
     response: Response | None = None,
     names: tuple[str, ...] | None = None,
+    classes: np.ndarray | None = None,
     votes: bool = False,
+    link: Callable[[np.ndarray], np.ndarray] | None = None,
     composite: Any = "neon",
 ) -> Conversion:
-    classes = getattr(model, "classes_", None)
     return Conversion(
         torch.nn.Sequential(*layers),
         explains,
         tuple(map(str, classes)) if names is None and classes is not None else names or ("prediction",),
         own,
         response=response,
+        link=link,
         classes=classes,
         votes=votes,
         composite=composite,
-        infinite=hasattr(model, "radius") and "Radius" in type(model).__name__,
+        thresholds=True,  # distances tie, and rounding decides who is a neighbour
+        missing=getattr(model, "effective_metric_", model.metric) == "nan_euclidean",
+        infinite="Radius" in type(model).__name__,
     )
-
-
-def _reach(model: Any, root: float) -> dict[str, Any]:
-    """The keyword of `NeighborMean` that says who is a neighbour."""
-    if "Radius" in type(model).__name__:
-        return {"radius": float(model.radius) ** (1 / root)}
-    return {"n_neighbors": int(model.n_neighbors)}
-
-
-def by_nearness(model: Any) -> bool:
-    """Whether votes are weighted by nearness."""
-    if model.weights not in (None, "uniform", "distance"):
-        raise UnsupportedModelError(
-            f"{type(model).__name__} with weights={model.weights!r}; supported are 'uniform' and 'distance'"
-        )
-    return bool(model.weights == "distance")
-
-
-def check_one_target(model: Any) -> None:
-    if model.outputs_2d_:
-        raise UnsupportedModelError(f"{type(model).__name__} with several targets; fit one model for each")
 
 
 def refuse_relu(form: str) -> None:

@@ -19,7 +19,7 @@ from neon.nn import Featurewise
 
 __all__ = ["Network", "neuralize"]
 
-_ROUNDING = 1e-14  # relative
+_ROUNDING = 1e-13  # relative
 
 
 class Network(torch.nn.Module):
@@ -127,7 +127,8 @@ class Network(torch.nn.Module):
         Raises
         ------
         ValueError
-            If the model has several outputs of which it predicts none: targets, labels, transformed columns.
+            If the model has several outputs of which it predicts none: targets, labels, transformed columns; or a label
+            that is no output.
         """
         best, index = output.max(1)
         if output.shape[1] == 1:
@@ -139,14 +140,23 @@ class Network(torch.nn.Module):
                 "name, an index or 'all'"
             )
         second = output.scatter(1, index[:, None], -torch.inf).amax(1)
-        doubtful = best - second <= _ROUNDING * best.abs()  # where probabilities tie, the model's own rounding decides
+        # Where outputs tie the model's own rounding decides, relative to the values that they are differences of.
+        rounding = _ROUNDING * output.masked_fill(output.isinf(), 0.0).abs().amax(1)
+        doubtful = best - second <= rounding
         if self.asks or self.votes:
-            doubtful |= torch.ones_like(doubtful) if self.asks else best <= 0
+            doubtful |= torch.ones_like(doubtful) if self.asks else best <= rounding
         tied = doubtful.nonzero()[:, 0]
         if len(tied) and hasattr(self.model, "predict"):
             model = copy.deepcopy(self.model)  # search trees count their queries
             labels = model.predict(self.intake.named(take(rows, tied.cpu().numpy())))
-            index[tied] = torch.as_tensor(np.searchsorted(self.classes, labels), device=index.device)
+            found = np.asarray(labels)[:, None] == self.classes
+            unknown = ~found.any(1)
+            if unknown.any():
+                raise ValueError(
+                    f"the model predicts {np.asarray(labels)[unknown][0]!s} for {unknown.sum()} rows, which is none of "
+                    "its outputs: give target=, or output= that has one"
+                )
+            index[tied] = torch.as_tensor(found.argmax(1), device=index.device)
         return index
 
     def _tensor(self, numbers: Any) -> Tensor:

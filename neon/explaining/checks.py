@@ -70,7 +70,8 @@ def check_outputs(network: Network | torch.nn.Module, numbers: Any, prediction: 
             raise ValueError("X contains NaN, which one part of the model takes and another does not")
     raise ValueError(
         f"the network gives NaN or infinity for {len(outside)} rows, the first of them {outside[0]}: a step "
-        "such as log or sqrt got a value outside its domain, or numbers grew too large"
+        "such as log or sqrt got a value outside its domain, or numbers grew too large; it explains: "
+        f"{getattr(network, 'explains', 'the output of a torch module')}"
     )
 
 

@@ -1,5 +1,6 @@
 """The layers that neuralized models are made of, as functions that join the tape and as modules."""
 
+from neon.nn.additive import AdditiveDistance, additive_distance
 from neon.nn.barycenter import Barycenter, barycenter
 from neon.nn.basic import Affine, Kernel, Linear, TwoClass, plain_linear
 from neon.nn.class_sums import ClassSums, class_sums
@@ -34,6 +35,7 @@ from neon.nn.plain import (
 from neon.nn.power import Power
 from neon.nn.projection import Projection, projection
 from neon.nn.reachability import LocalOutlierFactor, local_outlier_factor
+from neon.nn.search import Neighborhood, neighbors_of
 from neon.nn.side_by_side import SideBySide
 from neon.nn.softmin import SoftMin, softmin
 from neon.nn.step import Step, step
@@ -42,6 +44,7 @@ from neon.nn.votes import MajorityEvidence, VoteOdds, majority_evidence, vote_od
 
 __all__ = [
     "Abs",
+    "AdditiveDistance",
     "Affine",
     "Barycenter",
     "ClassSums",
@@ -64,6 +67,7 @@ __all__ = [
     "Monomials",
     "NeighborGraph",
     "NeighborMean",
+    "Neighborhood",
     "PairwiseDifference",
     "PooledMaximum",
     "PooledMinimum",
@@ -81,6 +85,7 @@ __all__ = [
     "TopicShares",
     "TwoClass",
     "VoteOdds",
+    "additive_distance",
     "balanced_product",
     "barycenter",
     "class_sums",
@@ -102,6 +107,7 @@ __all__ = [
     "monomials",
     "neighbor_graph",
     "neighbor_mean",
+    "neighbors_of",
     "plain_linear",
     "pooled_maximum",
     "pooled_minimum",

@@ -82,12 +82,16 @@ class SquaredDistance(torch.nn.Module):
 
         A center's preimage is its least-squares solution; what the map cannot reach stays as ``offset``.
         """
-        assert self.factor is None
         target = self.centers if bias is None else self.centers - bias
+        if self.factor is not None:
+            weight, target = self.factor @ weight, target @ self.factor.T
         preimages = preimage(weight, target)
         unreached = (target - preimages @ weight.T).square().sum(1)
         reached = unreached <= 1e-20 * target.square().sum(1).clamp(min=1e-300)
-        return SquaredDistance(preimages, weight, None if bool(reached.all()) else unreached)
+        offset = self.offset
+        if not bool(reached.all()):
+            offset = unreached if offset is None else offset + unreached
+        return SquaredDistance(preimages, weight, offset)
 
     def extra_repr(self) -> str:
         metric = "" if self.factor is None else f", in the metric of a {tuple(self.factor.shape)} map"

@@ -15,7 +15,7 @@ from neon.lrp.rules import Hybrid, Rule
 from neon.lrp.tape import Retention
 from neon.nn.basic import fixed
 
-__all__ = ["ManhattanDistance", "manhattan_distance"]
+__all__ = ["ManhattanDistance", "blocks", "manhattan_distance"]
 
 _BLOCK = 2**16  # differences at a time: what stays in the processor's cache is not fetched twice
 
@@ -101,13 +101,13 @@ def _weighted(x: Tensor, centers: Tensor, weights: Tensor) -> Tensor:
     """``Σ_j weights_j |x_i - u_ji|``, weights : (n_samples, n_centers), a block of rows and centers at a time."""
     r = torch.zeros_like(x)
     space = x.new_empty(0)  # written over and over: fresh memory costs more than arithmetic
-    for rows, columns in _blocks(len(x), *centers.shape):
+    for rows, columns in blocks(len(x), *centers.shape):
         parts = torch.sub(x[rows, None], centers[columns], out=space.resize_(0)).abs_()
         r[rows] += (weights[rows, None, columns] @ parts)[:, 0]
     return r
 
 
-def _blocks(n_rows: int, n_centers: int, n_features: int) -> Iterator[tuple[slice, slice]]:
+def blocks(n_rows: int, n_centers: int, n_features: int) -> Iterator[tuple[slice, slice]]:
     """Blocks of rows and centers with at most ``_BLOCK`` differences each (or one row's from one center)."""
     columns = max(1, min(n_centers, _BLOCK // n_features))
     rows = max(1, _BLOCK // (columns * n_features))

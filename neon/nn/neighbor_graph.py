@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 import torch
 from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function
 
-from neon.lrp.message import Ledger, Message, divide
+from neon.lrp.message import ROUNDING, Ledger, Message, divide
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Rule
 from neon.lrp.tape import Retention
-from neon.nn.basic import Linear
-from neon.nn.distance import SquaredDistance
+from neon.nn.search import Neighborhood, Search
 
 __all__ = ["NeighborGraph", "neighbor_graph"]
 
-Finder = Callable[[np.ndarray], Any]
 
-
-def neighbor_graph(d: Tensor, x: Tensor, finder: Finder, root: float | None) -> Tensor:
+def neighbor_graph(d: Tensor, index: Tensor, weights: Tensor, root: float | None) -> Tensor:
     """``d_j ** root`` of the points j that are neighbours, and 0 of the others; without a root, 1 and 0.
 
     Parameters
     ----------
     d : (n_samples, n_points)
-        Distances of x from the points.
-    x : (n_samples, n_features)
-    finder : callable
-        ndarray (n_samples, n_features) -> sparse matrix (n_samples, n_points) that holds an entry for each neighbour.
+        Distances.
+    index, weights : (n_samples, most)
+        See `neighbors_of`; weights do not count.
     root : float, optional
 
     Returns
@@ -40,55 +31,25 @@ def neighbor_graph(d: Tensor, x: Tensor, finder: Finder, root: float | None) -> 
     Tensor
         (n_samples, n_points)
     """
-    if has_torch_function((d, x)):
-        return handle_torch_function(neighbor_graph, (d, x), d, x, finder, root)
-    graph = torch.zeros_like(d)
-    if not len(x):
-        return graph
-    found = finder(x.detach().cpu().double().numpy()).tocoo()
-    near = tuple(torch.as_tensor(index, dtype=torch.long, device=d.device) for index in (found.row, found.col))
-    return graph.index_put(near, d.new_ones(()) if root is None else d[near] ** root)
+    if has_torch_function((d, index, weights)):
+        return handle_torch_function(neighbor_graph, (d, index, weights), d, index, weights, root)
+    rows, slots = (index >= 0).nonzero(as_tuple=True)
+    near = (rows, index[rows, slots].long())
+    return torch.zeros_like(d).index_put(near, d.new_ones(()) if root is None else d[near] ** root)
 
 
-class NeighborGraph(torch.nn.Module):
-    """`neighbor_graph` of fixed points.
+class NeighborGraph(Neighborhood):
+    """`neighbor_graph` of fixed points; distance, search : see `Neighborhood`."""
 
-    distance : layers from rows to their distances from the points
-    """
-
-    states: tuple[str, ...] = ("the neighbours",)
-
-    def __init__(self, distance: list[torch.nn.Module], finder: Finder, *, root: float | None) -> None:
-        super().__init__()
-        self.distance = torch.nn.Sequential(*distance)
-        self.finder, self.root = finder, root
+    def __init__(self, distance: list[torch.nn.Module], search: Search, *, root: float | None) -> None:
+        super().__init__(distance, search)
+        self.root = root
 
     def forward(self, x: Tensor) -> Tensor:
-        return neighbor_graph(self.distance(x), x, self.finder, self.root)
-
-    def after(self, weight: Tensor, bias: Tensor | None) -> NeighborGraph:
-        """The graph of ``W x + b``, as a graph of x."""
-        first, *others = self.distance
-        if isinstance(first, SquaredDistance) and first.factor is None:
-            layers: list[torch.nn.Module] = [first.after(weight, bias)]
-        else:
-            layers = [Linear(weight, bias), first]
-        return NeighborGraph([*layers, *others], _After(self.finder, Linear(weight, bias)), root=self.root)
+        return neighbor_graph(*self.look(x), self.root)
 
     def extra_repr(self) -> str:
         return "1 for neighbors" if self.root is None else f"distance^{self.root} of neighbors"
-
-
-@dataclass(frozen=True, eq=False)
-class _After:
-    """Neighbours of linearly mapped rows."""
-
-    finder: Finder
-    linear: Linear
-
-    def __call__(self, x: np.ndarray) -> Any:
-        with torch.no_grad():
-            return self.finder(self.linear(torch.as_tensor(x)).numpy())
 
 
 class _NeighborGraph(Treatment):
@@ -113,11 +74,11 @@ class _NeighborGraph(Treatment):
         if f_ref is None or d_ref is None:
             c = message.slope_over(f, ledger)
             if root is not None:
-                return (Message.of_relevance(c * f), None)
+                return (Message.of_relevance(c * f), None, None)
             slope, left = _by_nearness(c * f, d, f > 0)
             if ledger.enabled:
                 ledger.absorb("no_competitor", left)
-            return (Message.of_slope(slope, d), None)
+            return (Message.of_slope(slope, d), None, None)
         c = message.slope_over(f - f_ref, ledger)
         if root is None:
             slope, there = _by_nearness(c * f, d, f > 0)
@@ -129,10 +90,10 @@ class _NeighborGraph(Treatment):
             below = Message.of_relevance(gated * f - there)
         if ledger.enabled:
             ledger.absorb("neighbors", there - c * f_ref)
-        return (below, None)
+        return (below, None, None)
 
     def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
-        """Of the mean row: the distances come as the mean of those of all rows."""
+        """Of the mean row: the distances come as the mean of those of all rows, the neighbours as its own."""
         means = {slot: values[slot].mean(0, keepdim=True) for slot in call.inputs}
         return call.operation.run(means.__getitem__)
 
@@ -141,12 +102,14 @@ def _by_nearness(pull: Tensor, d: Tensor, near: Tensor) -> tuple[Tensor, Tensor]
     """Slopes on the distances that share the pulls of the neighbours, and the pulls that no distance explains."""
     n_others = (~near).sum(1, keepdim=True)
     mean = divide(d.masked_fill(near, 0.0).sum(1, keepdim=True), n_others)
-    gap = torch.where(near & (n_others > 0), mean - d, 0.0)
+    # As far as the others, but for rounding: no distance tells them apart.
+    apart = near & (n_others > 0) & ((mean - d).abs() > ROUNDING * torch.finfo(d.dtype).eps * (mean + d))
+    gap = torch.where(apart, mean - d, 0.0)
     slopes = divide(pull, gap)
     return torch.where(near, -slopes, divide(slopes.sum(1, keepdim=True), n_others)), pull * (gap == 0)
 
 
-def _bind(d: Tensor, x: Tensor, finder: Finder, root: float | None) -> tuple[Tensor, float | None]:
+def _bind(d: Tensor, index: Tensor, weights: Tensor, root: float | None) -> tuple[Tensor, float | None]:
     return d, root
 
 

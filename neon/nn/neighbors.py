@@ -9,96 +9,81 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function
 
-from neon.lrp.message import Ledger, Message, divide
+from neon.lrp.message import ROUNDING, Ledger, Message, divide
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Rule
 from neon.lrp.tape import Retention
 from neon.nn.basic import fixed
+from neon.nn.search import Neighborhood, Search
 
 __all__ = ["NeighborMean", "neighbor_mean"]
 
 
-def neighbor_mean(
-    d: Tensor, values: Tensor, n_neighbors: int | None = None, radius: float | None = None, root: float | None = None
-) -> Tensor:
-    """The mean value of the nearest points.
+def neighbor_mean(d: Tensor, index: Tensor, weights: Tensor, values: Tensor, alone: Tensor | None = None) -> Tensor:
+    """The weighted mean value of the neighbours.
 
     Parameters
     ----------
     d : (n_samples, n_points)
-        Distances.
+        Distances; the mean does not depend on them, its relevance does.
+    index, weights : (n_samples, most)
+        See `neighbors_of`.
     values : (n_points, n_outputs)
-    n_neighbors : int, optional
-        How many points are neighbours; or else
-    radius : float, optional
-        The distance up to which points are.
-    root : float, optional
-        Weigh neighbours by ``d ** -root`` (where some of them are at distance 0, these alone); without it all the same.
+    alone : (n_outputs,), optional
+        What a row without neighbours has. Default: NaN.
 
     Returns
     -------
     Tensor
-        (n_samples, n_outputs); NaN where no point is within the radius.
+        (n_samples, n_outputs)
     """
-    if has_torch_function((d,)):
-        return handle_torch_function(neighbor_mean, (d,), d, values, n_neighbors, radius, root)
-    near = _neighbors(d, n_neighbors, radius, root)
+    if has_torch_function((d, index, weights)):
+        return handle_torch_function(neighbor_mean, (d, index, weights), d, index, weights, values, alone)
+    near = _flat(index, weights)
     means = d.new_zeros(len(d), values.shape[1]).index_add_(0, near.rows, near.weights[:, None] * values[near.columns])
-    return means if radius is None else means.masked_fill_(near.totals[:, None] == 0, torch.nan)
+    return torch.where(near.counts[:, None] > 0, means, torch.nan if alone is None else alone)
 
 
-class _Neighbors(NamedTuple):
+class _Flat(NamedTuple):
     """Who is whose neighbour, one after the other: they are few, and all else is done for them alone."""
 
     rows: Tensor
     columns: Tensor
-    d: Tensor
     weights: Tensor  # adding up to 1 for each row
-    totals: Tensor  # (n_samples,), what they were divided by
+    counts: Tensor  # (n_samples,), of neighbours
 
 
-def _neighbors(d: Tensor, n_neighbors: int | None, radius: float | None, root: float | None) -> _Neighbors:
-    if n_neighbors is not None:
-        columns = d.topk(n_neighbors, 1, largest=False).indices.flatten()
-        rows = torch.arange(len(d), device=d.device).repeat_interleave(n_neighbors)
-    else:
-        assert radius is not None
-        rows, columns = (d <= radius).nonzero(as_tuple=True)
-    near = d[rows, columns]
-    if root is None:
-        weights = torch.ones_like(near)
-    else:
-        hit = near == 0
-        hits = d.new_zeros(len(d)).index_add_(0, rows, hit.to(d))
-        weights = torch.where(hits[rows] > 0, hit.to(d), near**-root)
-    totals = d.new_zeros(len(d)).index_add_(0, rows, weights)
-    return _Neighbors(rows, columns, near, weights / totals[rows], totals)
+def _flat(index: Tensor, weights: Tensor) -> _Flat:
+    rows, slots = (index >= 0).nonzero(as_tuple=True)
+    found = weights[rows, slots]
+    totals = found.new_zeros(len(index)).index_add_(0, rows, found)
+    counts = torch.bincount(rows, minlength=len(index))
+    return _Flat(rows, index[rows, slots].long(), found / totals[rows], counts)
 
 
-class NeighborMean(torch.nn.Module):
-    """`neighbor_mean` of fixed values."""
+class NeighborMean(Neighborhood):
+    """`neighbor_mean` of fixed values; distance, search : see `Neighborhood`."""
 
-    states: tuple[str, ...] = ("the neighbours",)
     values: Tensor
+    alone: Tensor | None
 
     def __init__(
         self,
+        distance: list[torch.nn.Module],
+        search: Search,
         values: ArrayLike | Tensor,
         *,
-        n_neighbors: int | None = None,
-        radius: float | None = None,
-        root: float | None = None,
+        alone: ArrayLike | Tensor | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(distance, search)
         self.register_buffer("values", fixed(values))
-        self.n_neighbors, self.radius, self.root = n_neighbors, radius, root
+        self.register_buffer("alone", None if alone is None else fixed(alone))
 
-    def forward(self, d: Tensor) -> Tensor:
-        return neighbor_mean(d, self.values, self.n_neighbors, self.radius, self.root)
+    def forward(self, x: Tensor) -> Tensor:
+        return neighbor_mean(*self.look(x), self.values, self.alone)
 
     def extra_repr(self) -> str:
-        which = f"{self.n_neighbors} nearest" if self.radius is None else f"within {self.radius:.4g}"
-        return f"{which} of {len(self.values)} points"
+        return f"mean over neighbors among {len(self.values)} points"
 
 
 class _NeighborMean(Treatment):
@@ -107,7 +92,7 @@ class _NeighborMean(Treatment):
     ``f - ȳ = Σ_j w_j (y_j - ȳ)`` over the neighbours, whose set and weights ``w_j`` are frozen. A pull is shared by
     ``(D - d_j) / (D - d_j)``, D the mean distance of the points that are no neighbours: a slope on D and on d_j that
     never changes sign. What is left is ȳ, the ``training_mean``, and pulls that no distance explains because all
-    points are neighbours, ``no_competitor``.
+    points are neighbours, or all as far, ``no_competitor``. What a row has that is alone is ``no_neighbor``.
     """
 
     retention = Retention(inputs=True)
@@ -118,28 +103,32 @@ class _NeighborMean(Treatment):
         (message,) = messages
         assert message is not None
         args, kwargs = call.arguments()
-        d, values, n_neighbors, radius, root = _bind(*args, **kwargs)
-        near = _neighbors(d, n_neighbors, radius, root)
+        d, index, weights, values, alone = _bind(*args, **kwargs)
+        near = _flat(index, weights)
         s, mean = message.slope_over(call.value(call.output), ledger), values.mean(0)
+        s, lonely = torch.where(near.counts[:, None] > 0, s, 0.0), torch.where(near.counts[:, None] > 0, 0.0, s)
         pull = near.weights * (s[near.rows] * (values - mean)[near.columns]).sum(1)
-        farthest = d.new_full((len(d),), -torch.inf).scatter_reduce_(0, near.rows, near.d, "amax")
-        slope = torch.gt(d, farthest[:, None], out=torch.empty_like(d))  # 1 for the points outside
+        slope = torch.ones_like(d).index_put_((near.rows, near.columns), d.new_zeros(()))  # 1 for the points outside
         n_outside = slope.sum(1)
-        gap = divide(torch.linalg.vecdot(d, slope), n_outside)[near.rows] - near.d
-        gap = gap.masked_fill_(n_outside[near.rows] == 0, 0.0)
-        slopes = divide(pull, gap)
+        between, own = divide(torch.linalg.vecdot(d, slope), n_outside)[near.rows], d[near.rows, near.columns]
+        gap = between - own
+        # As far as the others, but for rounding: no distance tells them apart.
+        none = (n_outside[near.rows] == 0) | (gap.abs() <= ROUNDING * torch.finfo(d.dtype).eps * (between + own))
+        slopes = divide(pull, gap.masked_fill_(none, 0.0))
         if ledger.enabled:
             ledger.absorb("training_mean", s * mean)
-            ledger.absorb("no_competitor", torch.zeros_like(n_outside).index_add_(0, near.rows, pull * (gap == 0)))
+            ledger.absorb("no_competitor", torch.zeros_like(n_outside).index_add_(0, near.rows, pull * none))
+            if alone is not None:
+                ledger.absorb("no_neighbor", lonely * alone)
         slope *= divide(torch.zeros_like(n_outside).index_add_(0, near.rows, slopes), n_outside)[:, None]
         slope[near.rows, near.columns] = -slopes
-        return (Message.of_slope(slope, d),)
+        return (Message.of_slope(slope, d), None, None)
 
 
 def _bind(
-    d: Tensor, values: Tensor, n_neighbors: int | None = None, radius: float | None = None, root: float | None = None
-) -> tuple[Tensor, Tensor, int | None, float | None, float | None]:
-    return d, values, n_neighbors, radius, root
+    d: Tensor, index: Tensor, weights: Tensor, values: Tensor, alone: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor | None]:
+    return d, index, weights, values, alone
 
 
 treat(neighbor_mean, by=_NeighborMean())

@@ -12,6 +12,7 @@ from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Rule
 from neon.lrp.tape import Retention
 from neon.nn.basic import fixed
+from neon.nn.search import Neighborhood, Search
 
 __all__ = ["LocalOutlierFactor", "local_outlier_factor"]
 
@@ -20,52 +21,59 @@ _GUARD = 1e-10  # what scikit-learn adds to the mean reachability, so that dupli
 
 
 def local_outlier_factor(
-    d: Tensor, radii: Tensor, densities: Tensor, n_neighbors: int, root: float, threshold: float
+    d: Tensor, index: Tensor, lengths: Tensor, radii: Tensor, densities: Tensor, threshold: float
 ) -> Tensor:
-    """``mean_j ρ_j · (mean_j max(κ_j, d_j^root) + 1e-10) - threshold`` over the k nearest points.
+    """``mean_j ρ_j · (mean_j max(κ_j, l_j) + 1e-10) - threshold`` over the neighbours.
 
     Parameters
     ----------
     d : (n_samples, n_points)
-        Distances.
+        Distances, for the relevance.
+    index, lengths : (n_samples, k)
+        The neighbours and how far the model finds them (`neighbors_of`): next to duplicates rounding tells apart what
+        is infinitely dense.
     radii : (n_points,)
         ``κ``: each point's distance to its own k-th neighbour.
     densities : (n_points,)
         ``ρ``: each point's local reachability density.
-    root : float
-        1 for a distance, 1/2 for a squared one.
 
     Returns
     -------
     Tensor
         (n_samples, 1)
     """
-    if has_torch_function((d,)):
-        return handle_torch_function(local_outlier_factor, (d,), d, radii, densities, n_neighbors, root, threshold)
-    nearest, index = d.topk(n_neighbors, 1, largest=False)
-    reach = torch.maximum(nearest**root, radii[index]).mean(1, keepdim=True)
-    return densities[index].mean(1, keepdim=True) * (reach + _GUARD) - threshold
+    if has_torch_function((d, index, lengths)):
+        every = (d, index, lengths)
+        return handle_torch_function(local_outlier_factor, every, *every, radii, densities, threshold)
+    near = index.long()
+    reach = torch.maximum(lengths, radii[near]).mean(1, keepdim=True)
+    return densities[near].mean(1, keepdim=True) * (reach + _GUARD) - threshold
 
 
-class LocalOutlierFactor(torch.nn.Module):
-    """`local_outlier_factor` of fixed points."""
+class LocalOutlierFactor(Neighborhood):
+    """`local_outlier_factor` of fixed points; distance, search : see `Neighborhood`."""
 
     radii: Tensor
     densities: Tensor
 
     def __init__(
-        self, radii: ArrayLike | Tensor, densities: ArrayLike | Tensor, n_neighbors: int, root: float, threshold: float
+        self,
+        distance: list[torch.nn.Module],
+        search: Search,
+        radii: ArrayLike | Tensor,
+        densities: ArrayLike | Tensor,
+        threshold: float,
     ) -> None:
-        super().__init__()
+        super().__init__(distance, search)
         self.register_buffer("radii", fixed(radii))
         self.register_buffer("densities", fixed(densities))
-        self.n_neighbors, self.root, self.threshold = n_neighbors, root, threshold
+        self.threshold = threshold
 
-    def forward(self, d: Tensor) -> Tensor:
-        return local_outlier_factor(d, self.radii, self.densities, self.n_neighbors, self.root, self.threshold)
+    def forward(self, x: Tensor) -> Tensor:
+        return local_outlier_factor(*self.look(x), self.radii, self.densities, self.threshold)
 
     def extra_repr(self) -> str:
-        return f"{self.n_neighbors} nearest of {len(self.radii)} points, threshold={self.threshold:.4g}"
+        return f"neighbors among {len(self.radii)} points, threshold={self.threshold:.4g}"
 
 
 class _LocalOutlierFactor(Treatment):
@@ -82,27 +90,27 @@ class _LocalOutlierFactor(Treatment):
         (message,) = messages
         assert message is not None
         args, kwargs = call.arguments()
-        d, radii, densities, k, root, threshold = _bind(*args, **kwargs)
+        d, index, lengths, radii, densities, threshold = _bind(*args, **kwargs)
         s = message.slope_over(call.value(call.output), ledger)
-        nearest, index = d.topk(k, 1, largest=False)
-        distance, radius = nearest**root, radii[index]
-        weight = s * densities[index].mean(1, keepdim=True)
+        near, k = index.long(), index.shape[1]
+        nearest, radius = d.gather(1, near), radii[near]
+        weight = s * densities[near].mean(1, keepdim=True)
         # Training points lie exactly on each other's radius, where rounding must not decide.
-        far = distance > radius * (1 + 1e-7)
+        far = lengths > radius * (1 + 1e-7)
         if ledger.enabled:
-            ledger.absorb("reachability", weight / k * torch.maximum(distance, radius).masked_fill(far, 0.0))
+            ledger.absorb("reachability", weight / k * torch.maximum(lengths, radius).masked_fill(far, 0.0))
             ledger.absorb("reachability", weight * _GUARD)
             ledger.absorb("threshold", -threshold * s)
-        parts, found = weight / k * distance * far, torch.zeros_like(d)
+        parts, found = weight / k * lengths * far, torch.zeros_like(d)
         if bool((far & (nearest < _STEEP * d.amax(1, keepdim=True))).any()):
-            return (Message.of_relevance(found.scatter_(1, index, parts)),)
-        return (Message.of_slope(found.scatter_(1, index, divide(parts, nearest)), d),)
+            return (Message.of_relevance(found.scatter_(1, near, parts)), None, None)
+        return (Message.of_slope(found.scatter_(1, near, divide(parts, nearest)), d), None, None)
 
 
 def _bind(
-    d: Tensor, radii: Tensor, densities: Tensor, n_neighbors: int, root: float, threshold: float
-) -> tuple[Tensor, Tensor, Tensor, int, float, float]:
-    return d, radii, densities, n_neighbors, root, threshold
+    d: Tensor, index: Tensor, lengths: Tensor, radii: Tensor, densities: Tensor, threshold: float
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, float]:
+    return d, index, lengths, radii, densities, threshold
 
 
 treat(local_outlier_factor, by=_LocalOutlierFactor())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function
 
@@ -13,60 +15,79 @@ from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Rule
 from neon.lrp.tape import Retention
+from neon.nn.search import Neighborhood, Search
 
 __all__ = ["MajorityEvidence", "VoteOdds", "majority_evidence", "vote_odds"]
 
+_STEPS = 2.0**40  # that the largest distance has, for telling apart what differs by more than rounding
 
-def majority_evidence(d: Tensor, sizes: Sequence[int], n_neighbors: int) -> Tensor:
+
+def majority_evidence(d: Tensor, index: Tensor, weights: Tensor, labels: Tensor, n_classes: int) -> Tensor:
     """``e_c = d_rest^(k - r + 1) - d_c^(r)``: where enough votes against c are reached, less where it has enough.
 
-    ``d^(r)`` is the r-th smallest distance. Class c has at least r of the k votes exactly if ``e_c ≥ 0``. Of two
-    classes the first needs ``r = ⌈k/2⌉`` votes to win and the second, which loses ties, ``⌊k/2⌋ + 1``; of more classes
-    each needs as many as its strongest rival has in that row (one more than a rival that comes before it has).
+    ``d^(r)`` is the r-th smallest distance, the k neighbours' before all others'. Class c has at least r of the k votes
+    exactly if ``e_c ≥ 0``. Of two classes the first needs ``r = ⌈k/2⌉`` votes to win and the second, which loses ties,
+    ``⌊k/2⌋ + 1``; of more classes each needs as many as its strongest rival has in that row (one more than a rival that
+    comes before it has). Where the distances tie, the winner has the smallest number above 0.
 
     Parameters
     ----------
     d : (n_samples, n_points)
-        Distances to the points, class by class.
-    sizes : sequence of int
-        How many points each class has.
-    n_neighbors : int
-        The k.
+        Distances.
+    index, weights : (n_samples, k)
+        The neighbours (`neighbors_of`); weights do not count.
+    labels : Tensor of int (n_points,)
+        The classes of the points.
+    n_classes : int
 
     Returns
     -------
     Tensor
         (n_samples, n_classes)
     """
-    if has_torch_function((d,)):
-        return handle_torch_function(majority_evidence, (d,), d, sizes, n_neighbors)
-    near = _nearest(d, sizes, 2 * n_neighbors - 1)
-    needed = _needed(near.labels[:, :n_neighbors], len(sizes))
-    kth, columns = near.d[:, n_neighbors - 1], []
-    for c in range(len(sizes)):
+    if has_torch_function((d, index, weights)):
+        every = (d, index, weights)
+        return handle_torch_function(majority_evidence, every, *every, labels, n_classes)
+    k = index.shape[1]
+    near = _nearest(d, index.long(), labels, n_classes, 2 * k - 1)
+    needed = _needed(near.labels[:, :k], n_classes)
+    kth, columns = near.d[:, k - 1 : k].amax(1), []
+    for c in range(n_classes):
         own, r = near.labels == c, needed[:, c]
-        columns.append(_at_rank(near.d, ~own, n_neighbors - r + 1, kth) - _at_rank(near.d, own, r, kth))
-    return torch.stack(columns, 1)
+        columns.append(_at_rank(near.d, ~own, k - r + 1, kth) - _at_rank(near.d, own, r, kth))
+    e = torch.stack(columns, 1)
+    votes = _counts(near.labels[:, :k], n_classes)
+    first = votes * n_classes - torch.arange(n_classes, device=d.device)  # of equal counts the first one is largest
+    won = torch.zeros_like(e).scatter_(1, first.argmax(1, keepdim=True), 1.0) > 0
+    return torch.where(won, e.clamp(min=torch.finfo(e.dtype).tiny), e.clamp(max=0.0))
 
 
 class _Near(NamedTuple):
-    """The nearest points of every class, sorted by distance: (n_samples, n_candidates) each."""
+    """The nearest points of every class, the neighbours first, each part sorted: (n_samples, n_candidates) each."""
 
-    d: Tensor
+    d: Tensor  # never falling: rounding must not tell apart what the search took for the same
     columns: Tensor
     labels: Tensor
 
 
-def _nearest(d: Tensor, sizes: Sequence[int], depth: int) -> _Near:
-    found, columns, start = [], [], 0
-    for part in d.split(list(sizes), 1):
-        near = part.topk(min(part.shape[1], depth), 1, largest=False)
-        found.append(near.values)
-        columns.append(near.indices + start)
-        start += part.shape[1]
-    labels = torch.cat([torch.full_like(part, c) for c, part in enumerate(columns)], 1)
-    values, order = torch.cat(found, 1).sort(dim=1, stable=True)
-    return _Near(values, torch.cat(columns, 1).gather(1, order), labels.gather(1, order))
+def _nearest(d: Tensor, index: Tensor, labels: Tensor, n_classes: int, depth: int) -> _Near:
+    inside = torch.zeros_like(d, dtype=torch.bool).scatter_(1, index, True)
+    # What ties, but for rounding, is the same: its order must not depend on the other rows of a batch.
+    snapped = (d * (_STEPS / d.amax(1, keepdim=True).clamp(min=torch.finfo(d.dtype).tiny))).round_()
+    key = snapped.masked_fill(inside, -1.0)  # neighbours are candidates, however many are as near
+    found = []
+    for c in range(n_classes):
+        of = (labels == c).nonzero()[:, 0]
+        found.append(of[key[:, of].topk(min(len(of), depth), 1, largest=False).indices])
+    columns = torch.cat(found, 1)
+    columns = columns.gather(1, snapped.gather(1, columns).argsort(dim=1, stable=True))
+    columns = columns.gather(1, (~inside.gather(1, columns)).to(torch.uint8).argsort(dim=1, stable=True))
+    return _Near(d.gather(1, columns).cummax(1).values, columns, labels[columns])
+
+
+def _counts(votes: Tensor, n_classes: int) -> Tensor:
+    """How many votes each class has, (n_samples, n_classes); votes : (n_samples, k) labels."""
+    return votes.new_zeros(len(votes), n_classes).scatter_add_(1, votes, torch.ones_like(votes))
 
 
 def _needed(votes: Tensor, n_classes: int) -> Tensor:
@@ -74,7 +95,7 @@ def _needed(votes: Tensor, n_classes: int) -> Tensor:
     n, k = votes.shape
     if n_classes == 2:
         return votes.new_tensor([(k + 1) // 2, k // 2 + 1]).expand(n, 2)
-    counts = votes.new_zeros(n, n_classes).scatter_add_(1, votes, torch.ones_like(votes))
+    counts = _counts(votes, n_classes)
     none = votes.new_zeros(n, 1)
     before = torch.cat([none, counts.cummax(1).values[:, :-1] + 1], 1)
     after = torch.cat([counts.flip(1).cummax(1).values.flip(1)[:, 1:], none], 1)
@@ -91,18 +112,21 @@ def _at_rank(d: Tensor, side: Tensor, rank: Tensor, kth: Tensor) -> Tensor:
     return torch.where(counts[:, -1] >= rank, farthest, torch.maximum(farthest, kth))
 
 
-class MajorityEvidence(torch.nn.Module):
-    """`majority_evidence` of classes of fixed size."""
+class MajorityEvidence(Neighborhood):
+    """`majority_evidence` of fixed labels; distance, search : see `Neighborhood`."""
 
-    def __init__(self, sizes: Sequence[int], n_neighbors: int) -> None:
-        super().__init__()
-        self.sizes, self.n_neighbors = tuple(sizes), n_neighbors
+    labels: Tensor
 
-    def forward(self, d: Tensor) -> Tensor:
-        return majority_evidence(d, self.sizes, self.n_neighbors)
+    def __init__(self, distance: list[torch.nn.Module], search: Search, labels: ArrayLike, n_classes: int) -> None:
+        super().__init__(distance, search)
+        self.register_buffer("labels", torch.as_tensor(np.asarray(labels, dtype=np.int64)))
+        self.n_classes = n_classes
+
+    def forward(self, x: Tensor) -> Tensor:
+        return majority_evidence(*self.look(x), self.labels, self.n_classes)
 
     def extra_repr(self) -> str:
-        return f"votes of the {self.n_neighbors} nearest, {sum(self.sizes)} → {len(self.sizes)}"
+        return f"votes of neighbors, {len(self.labels)} → {self.n_classes}"
 
 
 class _MajorityEvidence(Treatment):
@@ -120,22 +144,22 @@ class _MajorityEvidence(Treatment):
         (message,) = messages
         assert message is not None
         args, kwargs = call.arguments()
-        d, sizes, k = _bind(*args, **kwargs)
-        e = call.value(call.output)
+        d, index, labels, n_classes = _bind(*args, **kwargs)
+        e, k = call.value(call.output), index.shape[1]
         s = message.slope_over(e, ledger)
-        near = _nearest(d, sizes, 2 * k - 1)
-        needed = _needed(near.labels[:, :k], len(sizes))
+        near = _nearest(d, index, labels, n_classes, 2 * k - 1)
+        needed = _needed(near.labels[:, :k], n_classes)
         slope, lost = torch.zeros_like(d), s.new_zeros(len(s))
-        for c in range(len(sizes)):
+        for c in range(n_classes):
             rows = s[:, c].nonzero()[:, 0]
             here = _Near(*(part[rows] for part in near))
             own, r = here.labels == c, needed[rows, c]
             weights = _window(~own, k - r + 1, d) - _window(own, r, d)
             slope[rows] = slope[rows].scatter_add(1, here.columns, s[rows, c, None] * weights)
-            lost[rows] += s[rows, c] * (e[rows, c] - (weights * here.d).sum(1))
+            lost[rows] += s[rows, c] * (e[rows, c] - (weights * d[rows].gather(1, here.columns)).sum(1))
         if ledger.enabled:
             ledger.absorb("pooling", lost)
-        return (Message.of_slope(slope, d),)
+        return (Message.of_slope(slope, d), None, None)
 
 
 def _window(side: Tensor, rank: Tensor, like: Tensor) -> Tensor:
@@ -144,46 +168,56 @@ def _window(side: Tensor, rank: Tensor, like: Tensor) -> Tensor:
     return within / within.sum(1, keepdim=True)
 
 
-def _bind(d: Tensor, sizes: Sequence[int], n_neighbors: int) -> tuple[Tensor, Sequence[int], int]:
-    return d, sizes, n_neighbors
+def _bind(
+    d: Tensor, index: Tensor, weights: Tensor, labels: Tensor, n_classes: int
+) -> tuple[Tensor, Tensor, Tensor, int]:
+    return d, index.long(), labels, n_classes
 
 
-def vote_odds(d: Tensor, sizes: Sequence[int], n_neighbors: int, root: float, floor: float) -> Tensor:
-    """``log Σ_{j in c} d_j^-root - log Σ_{j not in c} d_j^-root`` over the k nearest: log-odds of votes by nearness.
+def vote_odds(
+    d: Tensor, index: Tensor, lengths: Tensor, labels: Tensor, n_classes: int, root: float, floor: float
+) -> Tensor:
+    """``log Σ_{j in c} 1/l_j - log Σ_{j not in c} 1/l_j`` over the k neighbours: log-odds of votes by nearness.
 
-    A side that has no point among the k nearest is represented by its k nearest beyond them, so that the odds stay
-    finite where the vote is unanimous; they are above 0 for a class that has all votes, below 0 for one that has none.
+    Where some neighbours are at distance 0, these alone vote. A side that has no vote is represented by its k nearest
+    points, so that the odds stay finite where the vote is unanimous; they are above 0 for a class that has all votes,
+    below 0 for one that has none.
 
     Parameters
     ----------
     d : (n_samples, n_points)
-        Distances to the points, class by class.
-    sizes : sequence of int
-        How many points each class has.
+        Distances.
+    index, lengths : (n_samples, k)
+        The neighbours and how far the model finds them (`neighbors_of`).
+    labels : Tensor of int (n_points,)
+        The classes of the points.
     root : float
-        1 for a distance, 1/2 for a squared one.
+        What takes d to lengths: 1 for a distance, 1/2 for a squared one.
     floor : float
-        Distances below count as this one.
+        Values of d below count as this one.
 
     Returns
     -------
     Tensor
         (n_samples, n_classes)
     """
-    if has_torch_function((d,)):
-        return handle_torch_function(vote_odds, (d,), d, sizes, n_neighbors, root, floor)
-    near = _nearest(d, sizes, n_neighbors)
-    log_votes, columns = -root * near.d.clamp(min=floor).log(), []
-    for c in range(len(sizes)):
-        own, rest = (_voters(side, n_neighbors) for side in (near.labels == c, near.labels != c))
-        columns.append(_log_sum(log_votes, own) - _log_sum(log_votes, rest))
+    if has_torch_function((d, index, lengths)):
+        every = (d, index, lengths)
+        return handle_torch_function(vote_odds, every, *every, labels, n_classes, root, floor)
+    near, k = _nearest(d, index.long(), labels, n_classes, index.shape[1]), index.shape[1]
+    hit = (lengths == 0) & (index >= 0)
+    votes = torch.where(hit.any(1, keepdim=True), hit, True)
+    log_lengths = torch.where(hit, math.log(floor) * root, lengths.log())
+    columns, chosen = [], labels[index.long()]
+    log_near = root * near.d.clamp(min=floor).log()
+    for c in range(n_classes):
+        sides = []
+        for voting, standing in ((chosen == c, near.labels == c), (chosen != c, near.labels != c)):
+            voting = voting & votes
+            stand_in = _log_sum(-log_near, standing & (standing.cumsum(1) <= k))
+            sides.append(torch.where(voting.any(1), _log_sum(-log_lengths, voting), stand_in))
+        columns.append(sides[0] - sides[1])
     return torch.stack(columns, 1)
-
-
-def _voters(side: Tensor, k: int) -> Tensor:
-    """Who of a side votes: its points among the k nearest, or else its k nearest."""
-    votes = side & (torch.arange(side.shape[1], device=side.device) < k)
-    return torch.where(votes.any(1, keepdim=True), votes, side & (side.cumsum(1) <= k))
 
 
 def _log_sum(log_votes: Tensor, side: Tensor) -> Tensor:
@@ -191,14 +225,22 @@ def _log_sum(log_votes: Tensor, side: Tensor) -> Tensor:
 
 
 class VoteOdds(MajorityEvidence):
-    """`vote_odds` of classes of fixed size."""
+    """`vote_odds` of fixed labels; distance, search : see `Neighborhood`."""
 
-    def __init__(self, sizes: Sequence[int], n_neighbors: int, root: float, floor: float) -> None:
-        super().__init__(sizes, n_neighbors)
+    def __init__(
+        self,
+        distance: list[torch.nn.Module],
+        search: Search,
+        labels: ArrayLike,
+        n_classes: int,
+        root: float,
+        floor: float,
+    ) -> None:
+        super().__init__(distance, search, labels, n_classes)
         self.root, self.floor = root, floor
 
-    def forward(self, d: Tensor) -> Tensor:
-        return vote_odds(d, self.sizes, self.n_neighbors, self.root, self.floor)
+    def forward(self, x: Tensor) -> Tensor:
+        return vote_odds(*self.look(x), self.labels, self.n_classes, self.root, self.floor)
 
 
 class _VoteOdds(Treatment):
@@ -217,12 +259,12 @@ class _VoteOdds(Treatment):
         (message,) = messages
         assert message is not None
         args, kwargs = call.arguments()
-        d, sizes, k, root, floor = _bind_odds(*args, **kwargs)
-        e = call.value(call.output)
+        d, index, labels, n_classes, root, floor = _bind_odds(*args, **kwargs)
+        e, k = call.value(call.output), index.shape[1]
         s = message.slope_over(e, ledger)
-        near = _nearest(d, sizes, k)
+        near = _nearest(d, index, labels, n_classes, k)
         relevance, lost = torch.zeros_like(d), s.new_zeros(len(s))
-        for c in range(len(sizes)):
+        for c in range(n_classes):
             rows = s[:, c].nonzero()[:, 0]
             here = _Near(*(part[rows] for part in near))
             distance = here.d.clamp(min=floor)
@@ -241,20 +283,20 @@ class _VoteOdds(Treatment):
             lost[rows] += s[rows, c] * (e[rows, c] - ((p - q) * log_votes).sum(1))
         if ledger.enabled:
             ledger.absorb("pooling", lost)
-        return (Message.of_relevance(relevance),)
+        return (Message.of_relevance(relevance), None, None)
 
 
 def _inverse_log_mean(a: Tensor, b: Tensor) -> Tensor:
-    """``(log b_j - log a_i) / (b_j - a_i)`` of all pairs, 0 where they are the same; (n, k), (n, m) -> (n, k, m)."""
+    """``(log b_j - log a_i) / (b_j - a_i)`` of all pairs, ``1 / a_i`` in the limit; (n, k), (n, m) -> (n, k, m)."""
     low, high = torch.minimum(a[..., None], b[:, None]), torch.maximum(a[..., None], b[:, None])
     gap = high - low
-    return torch.where(gap > 0, torch.log1p(gap / low) / gap, 0.0)
+    return torch.where(gap > 0, torch.log1p(gap / low) / gap, 1 / low)
 
 
 def _bind_odds(
-    d: Tensor, sizes: Sequence[int], n_neighbors: int, root: float, floor: float
-) -> tuple[Tensor, Sequence[int], int, float, float]:
-    return d, sizes, n_neighbors, root, floor
+    d: Tensor, index: Tensor, lengths: Tensor, labels: Tensor, n_classes: int, root: float, floor: float
+) -> tuple[Tensor, Tensor, Tensor, int, float, float]:
+    return d, index.long(), labels, n_classes, root, floor
 
 
 treat(majority_evidence, by=_MajorityEvidence())

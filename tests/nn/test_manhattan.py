@@ -94,7 +94,7 @@ def test_memory(shape: tuple[int, int, int]) -> None:
 def test_blocks_cover_every_pair_once(shape: tuple[int, int, int]) -> None:
     n, k, d = shape
     count = torch.zeros(n, k)
-    for rows, columns in manhattan._blocks(n, k, d):
+    for rows, columns in manhattan.blocks(n, k, d):
         count[rows, columns] += 1
         assert count[rows, columns].numel() * d <= max(manhattan._BLOCK, d)
     assert (count == 1).all()

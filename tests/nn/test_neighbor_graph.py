@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from scipy import sparse
 from torch import Tensor
 
 from neon import nn
 from neon.lrp import LRP
+from neon.nn.search import Search
 from tests.nn.textbook import close, distances, draw, relevance
 
 N_SAMPLES, N_POINTS, N_FEATURES, K = 7, 10, 4, 3
@@ -17,22 +17,26 @@ POINTS = draw(N_POINTS, N_FEATURES, seed=1)
 METRICS = {"euclidean": 0.5, "manhattan": 1.0}
 
 
-def nearest(x: np.ndarray) -> sparse.csr_matrix:
-    """The K nearest points, in whatever order a dictionary has them."""
+def nearest(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The K nearest points."""
     d = ((x[:, None] - POINTS.numpy()) ** 2).sum(2)
-    graph = np.zeros(d.shape)
-    for n, row in enumerate(d):
-        graph[n, sorted(range(N_POINTS), key=row.__getitem__)[:K]] = 1.0
-    return sparse.csr_matrix(graph)
+    index = np.array([sorted(range(N_POINTS), key=row.__getitem__)[:K] for row in d])
+    return index, np.ones(index.shape)
 
 
-def everyone(x: np.ndarray) -> sparse.csr_matrix:
-    return sparse.csr_matrix(np.ones((len(x), N_POINTS)))
+def neighbors(x: Tensor) -> Tensor:
+    """1 for them, 0 for the others."""
+    index = torch.as_tensor(nearest(x.numpy())[0])
+    return torch.zeros(len(x), N_POINTS, dtype=torch.float64).scatter_(1, index, 1.0)
 
 
-def graph(kind: str, *, connectivity: bool, finder: object = nearest) -> nn.NeighborGraph:
+def everyone(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return np.tile(np.arange(N_POINTS), (len(x), 1)), np.ones((len(x), N_POINTS))
+
+
+def graph(kind: str, *, connectivity: bool, search: Search = nearest) -> nn.NeighborGraph:
     distance = nn.SquaredDistance(POINTS) if kind == "euclidean" else nn.ManhattanDistance(POINTS)
-    return nn.NeighborGraph([distance], finder, root=None if connectivity else METRICS[kind])
+    return nn.NeighborGraph([distance], search, root=None if connectivity else METRICS[kind])
 
 
 def by_nearness(d: Tensor, near: Tensor, c: Tensor) -> Tensor:
@@ -53,7 +57,7 @@ def by_nearness(d: Tensor, near: Tensor, c: Tensor) -> Tensor:
 def test_distances_of_neighbours(kind: str) -> None:
     x, start = draw(N_SAMPLES, N_FEATURES), draw(N_SAMPLES, N_POINTS, seed=2)
     layer, d = graph(kind, connectivity=False), distances(kind, x, POINTS)
-    near = torch.as_tensor(nearest(x.numpy()).toarray())
+    near = neighbors(x)
     close(layer(x), near * d ** METRICS[kind], 1e-12)
     found = LRP(layer, "neon").record(x).propagate(start, account=True)
     close(found.relevance[0], relevance(kind, x, POINTS, near * start / d))
@@ -65,7 +69,7 @@ def test_distances_of_neighbours(kind: str) -> None:
 def test_who_is_a_neighbour(kind: str) -> None:
     x, start = draw(N_SAMPLES, N_FEATURES), draw(N_SAMPLES, N_POINTS, seed=2)
     layer, d = graph(kind, connectivity=True), distances(kind, x, POINTS)
-    near = torch.as_tensor(nearest(x.numpy()).toarray())
+    near = neighbors(x)
     close(layer(x), near, 1e-15)
     found = LRP(layer, "neon").record(x).propagate(near * start, account=True)
     slopes = by_nearness(d, near, start)
@@ -75,7 +79,7 @@ def test_who_is_a_neighbour(kind: str) -> None:
 
 def test_nothing_explains_neighbours_that_all_points_are() -> None:
     x, start = draw(N_SAMPLES, N_FEATURES), draw(N_SAMPLES, N_POINTS, seed=2)
-    layer = graph("euclidean", connectivity=True, finder=everyone)
+    layer = graph("euclidean", connectivity=True, search=everyone)
     found = LRP(layer, "neon").record(x).propagate(start, account=True)
     assert not found.relevance[0].any()
     close(found.ledger.absorbed["no_competitor"], start.sum(1))

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from neon import nn
 from neon.lrp import LRP
+from neon.nn.search import Search
 from tests.nn.textbook import close, draw
 
 N_SAMPLES, N_POINTS = 9, 14
@@ -18,6 +19,34 @@ N_SAMPLES, N_POINTS = 9, 14
 
 def distances(seed: int = 0) -> Tensor:
     return draw(N_SAMPLES, N_POINTS, seed=seed).square() + 0.1
+
+
+def nearest(k: int, root: float | None = None) -> Search:
+    """The k nearest of rows that are distances themselves; weights ``d ** -root``, hits alone, or 1."""
+
+    def search(d: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        index = np.argsort(d, axis=1, kind="stable")[:, :k]
+        near = np.take_along_axis(d, index, 1)
+        with np.errstate(divide="ignore"):
+            weights = np.where((near == 0).any(1, keepdims=True), near == 0, near ** -(root or 0.0))
+        return index, weights
+
+    return search
+
+
+def lengths(k: int, root: float) -> Search:
+    """The k nearest, and how far they are."""
+    return lambda d: (index := nearest(k)(d)[0], np.take_along_axis(d, index, 1) ** root)
+
+
+def within(radius: float, root: float | None) -> Search:
+    """Points up to a radius, the others blank."""
+
+    def search(d: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        index = np.where(d <= radius, np.arange(d.shape[1]), -1)
+        return index, np.where(d <= radius, d ** -(root or 0.0), np.nan)
+
+    return search
 
 
 def walk(layer: torch.nn.Module, d: Tensor, start: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -44,7 +73,8 @@ def test_neighbor_mean(who: dict[str, float], root: float | None) -> None:
         near = [sorted(range(N_POINTS), key=lambda j: float(d[n, j]))[:4] for n in range(N_SAMPLES)]
     assert all(0 < len(of) < N_POINTS for of in near)
     means, weights = mean_textbook(d, y, near, root)
-    layer = nn.NeighborMean(y, root=root, **who)
+    search = within(who["radius"], root) if "radius" in who else nearest(4, root)
+    layer = nn.NeighborMean([], search, y)
     close(layer(d), means)
     average = y.mean(0)
     expected, left = torch.zeros_like(d), torch.zeros(N_SAMPLES, dtype=torch.float64)
@@ -67,13 +97,13 @@ def test_neighbor_mean(who: dict[str, float], root: float | None) -> None:
 def test_hits_alone_count_where_neighbors_weigh_by_nearness() -> None:
     d, y = distances(), draw(N_POINTS, 1)
     d[0, 3] = d[0, 5] = 0.0
-    found = nn.NeighborMean(y, n_neighbors=4, root=0.5)(d)
+    found = nn.NeighborMean([], nearest(4, 0.5), y)(d)
     close(found[0], (y[3] + y[5]) / 2)
 
 
 def test_pulls_stay_behind_where_all_points_are_neighbors() -> None:
     d, y, start = distances(), draw(N_POINTS, 1), draw(N_SAMPLES, 1, seed=2)
-    relevance, absorbed = walk(nn.NeighborMean(y, n_neighbors=N_POINTS, root=1.0), d, start)
+    relevance, absorbed = walk(nn.NeighborMean([], nearest(N_POINTS, 1.0), y), d, start)
     assert not relevance.any()
     assert absorbed["no_competitor"].abs().min() > 0
     close(absorbed["no_competitor"] + absorbed["training_mean"], start[:, 0])
@@ -95,7 +125,7 @@ def needed_votes(near: list[int], labels: list[int], c: int, n_classes: int, k: 
 def test_majority_evidence(sizes: tuple[int, ...], k: int) -> None:
     d, n_classes = distances(k), len(sizes)
     labels = [c for c, size in enumerate(sizes) for _ in range(size)]
-    layer = nn.MajorityEvidence(sizes, k)
+    layer = nn.MajorityEvidence([], nearest(k), labels, n_classes)
     found, start = layer(d), draw(N_SAMPLES, n_classes, seed=3)
     relevance, absorbed = walk(layer, d, start)
     expected, lost = torch.zeros_like(d), torch.zeros(N_SAMPLES, dtype=torch.float64)
@@ -129,7 +159,7 @@ def test_majority_evidence(sizes: tuple[int, ...], k: int) -> None:
 def test_vote_odds(sizes: tuple[int, ...], k: int, root: float) -> None:
     d, n_classes = distances(k + 10), len(sizes)
     labels = [c for c, size in enumerate(sizes) for _ in range(size)]
-    layer = nn.VoteOdds(sizes, k, root, 1e-9)
+    layer = nn.VoteOdds([], lengths(k, root), labels, n_classes, root, 1e-9)
     found, start = layer(d), draw(N_SAMPLES, n_classes, seed=3)
     relevance, absorbed = walk(layer, d, start)
     expected, lost = torch.zeros_like(d), torch.zeros(N_SAMPLES, dtype=torch.float64)
@@ -161,7 +191,7 @@ def test_vote_odds(sizes: tuple[int, ...], k: int, root: float) -> None:
 def test_vote_odds_of_hits_are_finite() -> None:
     d = distances()
     d[0, 0] = d[1, 0] = d[1, 9] = 0.0
-    layer = nn.VoteOdds((6, 8), 3, 0.5, 1e-14)
+    layer = nn.VoteOdds([], lengths(3, 0.5), [0] * 6 + [1] * 8, 2, 0.5, 1e-14)
     found = layer(d)
     assert found[0, 0] > 10
     assert abs(float(found[1, 0])) < 1e-5  # one hit on either side: even odds
@@ -175,7 +205,7 @@ def test_local_outlier_factor(root: float) -> None:
     d, start = distances(), draw(N_SAMPLES, 1, seed=4)
     radii, densities = draw(N_POINTS, seed=5).abs(), draw(N_POINTS, seed=6).abs()
     k, threshold = 5, 1.5
-    layer = nn.LocalOutlierFactor(radii, densities, k, root, threshold)
+    layer = nn.LocalOutlierFactor([], lengths(k, root), radii, densities, threshold)
     relevance, absorbed = walk(layer, d, start)
     expected, kept = torch.zeros_like(d), torch.zeros(N_SAMPLES, dtype=torch.float64)
     for n, row in enumerate(d.tolist()):
@@ -194,3 +224,42 @@ def test_local_outlier_factor(root: float) -> None:
     close(relevance, expected)
     close(absorbed["reachability"], kept)
     close(relevance.sum(1) + absorbed["reachability"] + absorbed["threshold"], start[:, 0])
+
+
+@pytest.mark.parametrize("alone", [None, [0.0, 3.0]])
+def test_a_row_without_neighbors(alone: list[float] | None) -> None:
+    d, y = distances(), draw(N_POINTS, 2, seed=1)
+    d[2] += 50.0
+    layer = nn.NeighborMean([], within(1.2, None), y, alone=alone)
+    found = layer(d)
+    assert found[torch.arange(N_SAMPLES) != 2].isfinite().all()
+    if alone is None:
+        assert found[2].isnan().all()
+        return
+    close(found[2], torch.tensor(alone, dtype=torch.float64))
+    relevance, absorbed = walk(layer, d, found)
+    assert not relevance[2].any()
+    close(relevance.sum(1) + absorbed["training_mean"] + absorbed["no_neighbor"], found.sum(1))
+    assert absorbed["no_neighbor"].nonzero().tolist() == [[2]]
+
+
+def test_points_as_far_as_all_others_but_for_rounding() -> None:
+    """No distance tells them apart: shares of a rounding error would be huge."""
+    d = torch.full((1, N_POINTS), 0.1, dtype=torch.float64)
+    d[0, ::2] += 1e-17 + 1.4e-17
+    relevance, absorbed = walk(nn.NeighborMean([], nearest(4), draw(N_POINTS, 1)), d, draw(1, 1, seed=2))
+    assert not relevance.any()
+    assert absorbed["no_competitor"].abs().min() > 0
+
+
+@pytest.mark.parametrize("sizes", [(6, 8), (4, 6, 4)])
+def test_the_winner_of_ties_is_the_models(sizes: tuple[int, ...]) -> None:
+    """Of points that are all as far the search picks some: their class is above 0, no other is."""
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    d = torch.ones(N_SAMPLES, N_POINTS, dtype=torch.float64) + 1e-16 * draw(N_SAMPLES, N_POINTS)
+    random = np.random.default_rng(0)
+    index = np.stack([random.permutation(N_POINTS)[:5] for _ in range(N_SAMPLES)])
+    e = nn.MajorityEvidence([], lambda d: (index, np.ones(index.shape)), labels, len(sizes))(d)
+    votes = np.stack([np.bincount(labels[row], minlength=len(sizes)) for row in index])
+    np.testing.assert_array_equal((e > 0).numpy(), np.eye(len(sizes), dtype=bool)[votes.argmax(1)])
+    assert e.abs().max() < 1e-15
