@@ -52,6 +52,8 @@ class Encoding:
         Rows -> list of `Text`, one for each row.
     takes_sparse : bool
         Whether sparse rows mean something else than dense ones: what they do not hold is missing, not 0.
+    keeps : bool
+        Whether arrays mean something else than data frames of the same entries: a category's code, not its label.
     states : tuple of str
         What is held fixed where a column does not depend on one column alone, in words. Layers of `neon.nn` that hold
         something fixed have the same attribute.
@@ -65,6 +67,7 @@ class Encoding:
     texts: Callable[[Any], list[Text]] | None = None
     states: tuple[str, ...] = ()
     takes_sparse: bool = False
+    keeps: bool = False
 
     def __call__(self, rows: Any) -> Any:
         encoded = self.function(rows)

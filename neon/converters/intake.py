@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,9 @@ from torch import Tensor
 if TYPE_CHECKING:
     from neon.converters.encoding import Encoding, Text
 
-__all__ = ["Intake", "Texts", "as_records", "check_finite", "column_names", "numeric", "take"]
+__all__ = ["Intake", "Texts", "as_records", "check_finite", "column_names", "entries", "numeric", "take"]
+
+_PREPARED = ("DMatrix", "QuantileDMatrix", "ExtMemQuantileDMatrix", "Dataset", "Pool")
 
 
 class Intake:
@@ -62,8 +64,8 @@ class Intake:
         Returns
         -------
         tuple
-            Without an encoding: a float64 array or CSR matrix. With one: an array or data frame. Documents
-            and other records: an array of objects (n_samples,).
+            The caller's own data frame, where the model was fitted with names; else an array or CSR matrix, without an
+            encoding of float64. Documents and other records: an array of objects (n_samples,).
 
         Raises
         ------
@@ -72,23 +74,25 @@ class Intake:
         """
         if self.records:
             return as_records(X), None
+        _check_container(X)
         names = column_names(X)
         if names is not None and self.aligns and self.feature_names and set(self.feature_names) <= set(names):
             X, names = X[list(self.feature_names)], list(self.feature_names)
         if names is not None:
-            self._check_names(names)
-        if self.encoder is None:
+            self._check_names(list(X.columns))
+        if names is not None and self.feature_names is not None:
+            rows = X
+        elif self.encoder is None:
             rows = numeric(X)
         elif sparse.issparse(X) and self.encoder.takes_sparse:
             rows = X.tocsr()
         elif sparse.issparse(X):
             rows = self._frame(X.toarray())  # as wide as the explanation, and not all encoders take sparse rows
         elif names is None:
-            rows = self._frame(X.detach().cpu().numpy() if isinstance(X, Tensor) else np.asarray(X))
-        elif self.feature_names is None:
-            rows = np.ascontiguousarray(X.to_numpy())  # fitted without names; the order of memory is seen in rounding
+            array = X.detach().cpu().numpy() if isinstance(X, Tensor) else np.asarray(X)
+            rows = array if self.encoder.keeps else self._frame(array)
         else:
-            rows = X
+            rows = np.ascontiguousarray(entries(X))  # fitted without names; the order of memory is seen in rounding
         if len(rows.shape) != 2:
             one = "X.to_frame().T" if hasattr(X, "to_frame") else "np.reshape(X, (1, -1))"
             raise ValueError(
@@ -106,10 +110,9 @@ class Intake:
         ValueError
             If they are not finite, or the model's own encoders refuse the rows.
         """
-        if self.encoder is not None:
-            if not rows.shape[0]:
-                return np.zeros((0, self.n_encoded))
-            rows = self.encoder(rows)
+        if not rows.shape[0]:
+            return np.zeros((0, self.n_encoded))
+        rows = numeric(rows) if self.encoder is None else self.encoder(rows)
         check_finite(rows, missing=self.missing)
         return rows
 
@@ -124,6 +127,8 @@ class Intake:
             rows = rows.toarray()
         if self.feature_names is None or self.records or hasattr(rows, "columns") or sparse.issparse(rows):
             return rows
+        if self.encoder is not None and self.encoder.keeps:
+            return rows
         return self._frame(rows)
 
     def _frame(self, rows: np.ndarray) -> Any:
@@ -135,22 +140,31 @@ class Intake:
         frame = pd.DataFrame(rows, columns=list(self.feature_names))
         return frame.infer_objects() if rows.dtype == object else frame
 
-    def _check_names(self, names: list[str]) -> None:
-        fitted = self.feature_names
+    def _check_names(self, columns: list[Any]) -> None:
+        fitted, names = self.feature_names, [str(column) for column in columns]
         twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
         if twice and self.encoder is not None:
             raise ValueError(f"several columns of X are called {twice}; name them apart, or pass X.to_numpy()")
-        if fitted is None or list(fitted) == names:
+        if fitted is None:
             return
-        if list(fitted) == [name.replace(" ", "_") for name in names]:  # how LightGBM keeps them
+        spelled = next((s for s in map(list, _spellings(columns)) if set(s) == set(fitted)), names)
+        if list(fitted) == spelled:
             return
-        missing = [name for name in fitted if name not in names]
-        unknown = [name for name in names if name not in fitted]
+        missing = [name for name in fitted if name not in spelled]
+        unknown = [name for name in spelled if name not in fitted]
         if missing or unknown:
             raise ValueError(
                 f"X's columns do not match those the model was fitted with; missing: {missing}, unknown: {unknown}"
             )
-        raise ValueError(f"X's columns are in another order than at fit; use X[{list(fitted)}]")
+        ordered = [columns[spelled.index(name)] for name in fitted]
+        raise ValueError(f"X's columns are in another order than at fit; use X[{ordered}]")
+
+
+def _spellings(columns: list[Any]) -> Iterator[Iterator[str]]:
+    """Columns as the caller, LightGBM and XGBoost (of several levels) write them."""
+    yield (str(column) for column in columns)
+    yield (str(column).replace(" ", "_") for column in columns)
+    yield (" ".join(map(str, column)) if isinstance(column, tuple) else str(column) for column in columns)
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,12 +197,9 @@ def numeric(X: Any) -> Any:
     ValueError
         If they are no numbers.
     """
-    if isinstance(X, dict) or (isinstance(X, list) and X and isinstance(X[0], dict)):
-        raise ValueError("X holds dicts; pass a data frame: pd.DataFrame(X)")
-    if hasattr(X, "collect") and hasattr(X, "columns"):
-        raise ValueError(f"X is a {type(X).__name__}, which holds no rows yet; pass X.collect()")
+    _check_container(X)
     if column_names(X) is not None:
-        X = X.to_numpy()
+        X = entries(X)
     elif isinstance(X, Tensor):
         X = X.detach().cpu().numpy()
     if sparse.issparse(X):
@@ -197,6 +208,34 @@ def numeric(X: Any) -> Any:
         return np.asarray(X, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"X must be numeric; {error}. Encode strings inside the model's pipeline") from error
+
+
+def entries(frame: Any) -> np.ndarray:
+    """A data frame as an array, whatever stands for missing values as NaN."""
+    if not hasattr(frame, "iloc") or all(isinstance(dtype, np.dtype) for dtype in frame.dtypes):
+        return frame.to_numpy()
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+    kinds = [np.float64 if is_numeric_dtype(d) or is_bool_dtype(d) else object for d in frame.dtypes]
+    columns = [frame.iloc[:, i].to_numpy(dtype=kind, na_value=np.nan) for i, kind in enumerate(kinds)]
+    return np.stack([column if len(set(kinds)) == 1 else column.astype(object) for column in columns], axis=1)
+
+
+def _check_container(X: Any) -> None:
+    """Refuse what holds its rows in a way that they cannot be read."""
+    if isinstance(X, dict) or (isinstance(X, list) and X and isinstance(X[0], dict)):
+        raise ValueError("X holds dicts; pass a data frame: pd.DataFrame(X)")
+    if hasattr(X, "collect") and hasattr(X, "columns"):
+        raise ValueError(f"X is a {type(X).__name__}, which holds no rows yet; pass X.collect()")
+    if type(X).__name__ in _PREPARED and type(X).__module__.split(".")[0] in (
+        "xgboost",
+        "lightgbm",
+        "catboost",
+        "_catboost",
+    ):
+        raise ValueError(
+            f"X is a {type(X).__name__}, which does not give its rows back; pass the array or frame it was made from"
+        )
 
 
 def as_records(rows: Any) -> np.ndarray:

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from sklearn.compose import make_column_transformer
+from sklearn.pipeline import make_pipeline
 
 import neon
 from neon.converters import Conversion, convert
@@ -191,3 +193,48 @@ def test_names_with_blanks() -> None:
     assert neon.explain(model, frame).feature_names == ("net income", "age")
     with pytest.raises(ValueError, match="'netincome'"):
         neon.explain(model, frame.rename(columns={"net income": "netincome"}))
+    with pytest.raises(ValueError, match=r"use X\[\['net income', 'age'\]\]"):
+        neon.explain(model, frame[["age", "net income"]])
+
+
+@pytest.mark.parametrize("spelling", ["string", "string[pyarrow]", "str", "object"])
+def test_categories_made_from_missing_values(spelling: str) -> None:
+    text = pd.Series(np.array(["u", "v", "w"])[np.arange(N) % 3]).astype(spelling)
+    text[::5] = pd.NA if spelling.startswith("string") else None
+    frame = pd.DataFrame({"k": text.astype("category"), "z": X[:, 0]})
+    model = model_of("Regressor", VALUE, frame)
+    np.testing.assert_allclose(neon.explain(model, frame).prediction, model.predict(frame), rtol=1e-12)
+    assert neon.neuralize(model).verify(frame) <= 1e-12
+
+
+def test_numbers_where_categories_were_are_refused() -> None:
+    """As LightGBM does, for which an array holds codes and a data frame labels."""
+    frame = pd.DataFrame({"shop": pd.Categorical(np.array([10, 20, 30])[THREE]), "z": X[:, 0]})
+    model = model_of("Regressor", VALUE, frame)
+    read = frame.astype({"shop": int})
+    with pytest.raises(ValueError, match="do not match"):
+        model.predict(read)
+    with pytest.raises(ValueError, match="X has 0 columns of categories, but the model was fitted with 1"):
+        neon.explain(model, read)
+
+
+@pytest.mark.parametrize("interface", ["estimator", "pipeline"])
+def test_arrays_of_objects_are_read_as_by_scikit_learn(interface: str) -> None:
+    """Its interface reads them in float64, a booster alone in float32, where a tenth is another number."""
+    tenths = pd.DataFrame({"tenth": np.round(X[:, 0], 1), "flag": TWO.astype(bool)})
+    model = lightgbm.LGBMClassifier(n_estimators=50, verbose=-1)
+    if interface == "pipeline":
+        model = make_pipeline(make_column_transformer(("passthrough", ["flag"]), remainder="passthrough"), model)
+    rows: Any = tenths if interface == "pipeline" else tenths.to_numpy(dtype=object)
+    model.fit(rows, LABELS == "high")
+    p = model.predict_proba(rows)
+    network = neon.neuralize(model)
+    assert network.verify(rows) <= 1e-12
+    np.testing.assert_allclose(
+        neon.explain(model, rows, target=True).prediction, np.log(p[:, 1] / p[:, 0]), rtol=1e-9, atol=1e-9
+    )
+
+
+def test_prepared_rows_are_refused() -> None:
+    with pytest.raises(ValueError, match="X is a Dataset, which does not give its rows back"):
+        neon.explain(fitted("regressor"), lightgbm.Dataset(X))

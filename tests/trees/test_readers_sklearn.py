@@ -308,3 +308,34 @@ def test_refusals_say_why(model: Any, words: str) -> None:
     model.fit(*load_diabetes(return_X_y=True)) if "Regressor" in type(model).__name__ else model.fit(X / 10, TWO)
     with pytest.raises(UnsupportedModelError, match=words):
         neon.neuralize(model)
+
+
+@pytest.mark.parametrize("backend", ["numpy_nullable", "pyarrow"])
+@pytest.mark.parametrize(
+    "model", [RandomForestClassifier(5, random_state=0), HistGradientBoostingClassifier(max_iter=5)], ids=["rf", "hgb"]
+)
+def test_missing_values_of_any_kind(model: Any, backend: Any) -> None:
+    """Frames whose missing values are ``<NA>``: the model is asked with the frame itself."""
+    plain = pd.DataFrame({"whole": np.where(np.arange(len(X)) % 6, np.round(X[:, 0]), np.nan), "z": X[:, 6]})
+    plain["flag"] = KIND > 1
+    rows = plain.convert_dtypes(dtype_backend=backend)
+    assert rows["whole"].isna().any()
+    model.fit(plain, LABELS)
+    expected, found = neon.explain(model, plain, target="all"), neon.explain(model, rows, target="all")
+    np.testing.assert_array_equal(found.values, expected.values)
+    assert neon.neuralize(model).verify(rows) <= 1e-12
+    own = model.predict_proba(rows) if isinstance(model, RandomForestClassifier) else model.decision_function(rows)
+    np.testing.assert_allclose(found.prediction, own, rtol=1e-12, atol=1e-12)
+
+
+def test_the_model_is_asked_with_the_callers_rows() -> None:
+    """Not with what we made of them: else a mistake of ours would confirm itself."""
+
+    class Asked(RandomForestClassifier):
+        def predict_proba(self, X: Any) -> np.ndarray:
+            assert X is rows
+            return super().predict_proba(X)
+
+    rows = pd.DataFrame({"a": X[:, 0].astype(np.float32), "b": KIND.astype(np.int8), "c": KIND > 0})
+    model = Asked(3, random_state=0).fit(rows, LABELS)
+    assert neon.neuralize(model).verify(rows) <= 1e-15

@@ -234,6 +234,119 @@ def test_labels_of_categories() -> None:
         Columns({2: None})(unknown)
 
 
+def with_categories(labels: list[Any]) -> tuple[pd.DataFrame, Any]:
+    """A model of a category and a number, and the rows that it was fitted on."""
+    place = np.random.default_rng(8).integers(0, len(labels), N)
+    frame = pd.DataFrame({"k": pd.Categorical(np.array(labels)[place]), "z": X[:, 0]})
+    model = xgboost.XGBRegressor(n_estimators=8, enable_categorical=True, n_jobs=2)
+    return frame, model.fit(frame, 3 * (place == 1) - 2 * (place == 2) + X[:, 0])
+
+
+AS_A_FILE_HAS_THEM = {
+    "whole": ([10, 20, 30], int),
+    "whole, 1 to n": ([1, 2, 3], int),
+    "whole in floats": ([10, 20, 30], float),
+    "narrow": (np.array([1, 2, 3], dtype=np.int16), int),
+    "zip codes": (["10115", "20095", "80331"], int),
+    "zip codes in floats": (["10115", "20095", "80331"], float),
+    "words": (["Bonn", "Jena", "Ulm"], str),
+}
+
+
+@pytest.mark.parametrize("kind", AS_A_FILE_HAS_THEM)
+def test_numbers_in_a_frame_are_labels_and_no_codes(kind: str) -> None:
+    """What a file without types holds, XGBoost itself refuses; in an array it takes numbers for codes, as we do."""
+    labels, as_read = AS_A_FILE_HAS_THEM[kind]
+    frame, model = with_categories(labels)
+    read = frame.assign(k=frame["k"].astype(str).astype(as_read).astype(object if as_read is str else as_read))
+    own = model.predict(frame)
+    network = neon.neuralize(model)
+    np.testing.assert_allclose(neon.explain(model, read).prediction, own, rtol=0, atol=1e-5)
+    assert network.verify(read) <= 1e-5
+    with pytest.raises(ValueError, match=r"'k' holds categories unknown to the model: \['77(\.0)?'\]"):
+        neon.explain(model, read.assign(k=np.array(["77"]).astype(as_read)[0]))
+    codes = np.column_stack([frame["k"].cat.codes, frame["z"]])
+    np.testing.assert_allclose(neon.explain(model, codes).prediction, model.predict(codes), rtol=0, atol=1e-5)
+    assert network.verify(codes) <= 1e-5
+
+
+@pytest.mark.parametrize(
+    "labels", [["Köln", "Bonn", "Ulm"], ["é", "è", "e"], ["北京", "上海", "广州"], ["a", "ß" * 9, "z"]], ids=ascii
+)
+def test_labels_that_are_not_ascii(labels: list[str]) -> None:
+    frame, model = with_categories(labels)
+    data = xgboost.DMatrix(frame, enable_categorical=True)
+    expected = model.get_booster().predict(data, pred_contribs=True)[:, :-1]
+    assert reading.relative(neon.explain(model, frame).values, expected) <= 1e-5
+    assert neon.neuralize(model).verify(frame) <= 1e-5
+    other = frame.assign(k=frame["k"].cat.reorder_categories(frame["k"].cat.categories[::-1]))
+    encoding = convert(model).encoding
+    assert encoding is not None
+    if encoding.function.labels[0] == frame["k"].cat.categories.tolist():  # as the library keeps them one day
+        assert neon.neuralize(model).verify(other) <= 1e-5
+    else:  # XGBoost 3.2 takes the categories of other rows here, or fails
+        with pytest.raises(ValueError, match="XGBoost 3 cut labels that are not ASCII"):
+            neon.explain(model, other)
+
+
+@pytest.mark.parametrize("spelling", ["string", "string[pyarrow]", "str", "object"])
+def test_categories_made_from_missing_values(spelling: str) -> None:
+    text = pd.Series(np.array(["u", "v", "w"])[np.arange(N) % 3]).astype(spelling)
+    text[::5] = pd.NA if spelling.startswith("string") else None
+    frame = pd.DataFrame({"k": text.astype("category"), "z": X[:, 0]})
+    model = xgboost.XGBRegressor(n_estimators=4, enable_categorical=True, n_jobs=2).fit(frame, X[:, 0] + X[:, 1])
+    for rows in (frame, frame.assign(k=text)):
+        np.testing.assert_allclose(neon.explain(model, rows).prediction, model.predict(frame), rtol=0, atol=1e-5)
+        assert neon.neuralize(model).verify(rows) <= 1e-5
+
+
+BASE_SCORES: dict[str, Any] = {
+    "rare": (TWO, {"base_score": 1e-8}),
+    "never": (TWO, {"base_score": 0.0}),
+    "always": (TWO, {"base_score": 1.0}),
+    "nearly always": (TWO, {"base_score": 1 - 1e-7}),
+    "one class": (np.zeros(N, dtype=int), {}),
+    "one class, no rounds": (np.zeros(N, dtype=int), {"n_estimators": 0}),
+    "no rounds": (TWO, {"n_estimators": 0}),
+    "no rounds, intercept given": (TWO, {"n_estimators": 0, "base_score": 0.3}),
+    "no rounds, default given": (TWO, {"n_estimators": 0, "base_score": 0.5}),
+    "no rounds, linear": (TWO, {"n_estimators": 0, "booster": "gblinear", "max_depth": None}),
+    "no rounds, classes": (THREE, {"n_estimators": 0}),
+    "a label absent, one everywhere": (np.stack([TWO, 0 * TWO, 0 * TWO + 1], axis=1), {}),
+}
+
+
+@pytest.mark.parametrize("kind", BASE_SCORES)
+def test_extreme_intercepts_are_clipped(kind: str) -> None:
+    y, options = BASE_SCORES[kind]
+    model = model_of("Classifier", y, **options)
+    explanation = neon.Explainer(model)(HOLES, "all")
+    margin = model.predict(HOLES, output_margin=True).reshape(N, -1)
+    n = margin.shape[1]
+    np.testing.assert_allclose(explanation.prediction[:, -n:], margin, rtol=1e-5, atol=1e-5)
+    if model.n_estimators:  # whose contributions without trees are no margin
+        contributions = model.get_booster().predict(xgboost.DMatrix(HOLES), pred_contribs=True)
+        np.testing.assert_allclose(
+            explanation.base_values[:, -n:], contributions[..., -1].reshape(N, n), rtol=1e-5, atol=1e-6
+        )
+
+
+def test_columns_of_several_levels_and_numbers() -> None:
+    levels = pd.DataFrame(X[:, :3], columns=pd.MultiIndex.from_tuples([("a b", "mean"), ("a b", "sum"), ("c", "mean")]))
+    model = xgboost.XGBRegressor(n_estimators=3).fit(levels, VALUE)
+    assert neon.neuralize(model).verify(levels) <= 1e-5
+    numbers = pd.DataFrame(X[:, :3], columns=[10, 20, 30])
+    model = xgboost.XGBRegressor(n_estimators=3).fit(numbers, VALUE)
+    with pytest.raises(ValueError, match=r"use X\[\[10, 20, 30\]\]"):
+        neon.explain(model, numbers[[20, 10, 30]])
+
+
+@pytest.mark.parametrize("kind", ["DMatrix", "QuantileDMatrix"])
+def test_prepared_rows_are_refused(kind: str) -> None:
+    with pytest.raises(ValueError, match=f"X is a {kind}, which does not give its rows back"):
+        neon.explain(fitted("regressor"), getattr(xgboost, kind)(X))
+
+
 @pytest.mark.parametrize("y", [VALUE, TWO, THREE], ids=["value", "two", "three"])
 def test_linear_booster(y: np.ndarray) -> None:
     """gblinear: missing values add nothing, and every class starts from the first intercept."""

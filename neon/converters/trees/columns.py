@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,9 +11,11 @@ import numpy as np
 from scipy import sparse
 
 from neon.converters.encoding import Encoding
-from neon.converters.intake import numeric
+from neon.converters.intake import entries, numeric
 
-__all__ = ["Columns", "has_labels"]
+__all__ = ["Columns"]
+
+_CATEGORIES = ("category", "categorical", "enum")
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +26,7 @@ class Columns:
     ----------
     labels : mapping of column to list or None, or list of lists
         The categories of each column that holds labels, in the order of their codes; None: those of the data frame at
-        hand. A list: of the first, second, ... such column of a data frame. A column of numbers holds codes.
+        hand, numbers are codes. A list: of the first, second, ... such column of a data frame. An array holds codes.
     closed : bool
         Whether an unknown category is an error, and not missing.
     low, high : float
@@ -48,7 +51,7 @@ class Columns:
     def __call__(self, rows: Any) -> np.ndarray:
         if sparse.issparse(rows):
             numbers = _dense(rows, np.nan if self.sparse_missing else 0.0)
-        elif has_labels(rows):
+        elif hasattr(rows, "columns"):
             numbers = self._codes(rows)
         else:
             numbers = numeric(rows)
@@ -61,12 +64,32 @@ class Columns:
         return np.where(absent | np.isnan(numbers), self.fill, numbers)
 
     def encoding(self, names: Sequence[str]) -> Encoding:
-        return Encoding(self, np.arange(len(names)), tuple(names), takes_sparse=self.sparse_missing)
+        return Encoding(self, np.arange(len(names)), tuple(names), takes_sparse=self.sparse_missing, keeps=True)
+
+    def with_labels(self, frame: Any) -> Any:
+        """A data frame whose columns of labels are categories, as the model's library wants them."""
+        if not isinstance(self.labels, Mapping):
+            return frame
+        changed = {}
+        for i, labels in self.labels.items():
+            name, column = frame.columns[i], frame[frame.columns[i]]
+            if labels is not None and not str(column.dtype).lower().startswith(_CATEGORIES):
+                import pandas as pd
+
+                codes = self._codes_of(column, labels)
+                codes = np.where(np.isnan(codes), -1, codes).astype(np.int64)
+                changed[name] = pd.Categorical.from_codes(codes, categories=pd.Index(labels))
+        if not changed:
+            return frame
+        frame = (frame if hasattr(frame, "iloc") else frame.to_pandas()).copy(deep=False)
+        for name, column in changed.items():
+            frame[name] = column
+        return frame
 
     def _codes(self, frame: Any) -> np.ndarray:
-        held = [i for i, name in enumerate(frame.columns) if _is_label(frame[name].dtype)]
         labels = self.labels
         if not isinstance(labels, Mapping):
+            held = [i for i, name in enumerate(frame.columns) if _is_label(frame[name].dtype)]
             if len(labels) != len(held):
                 raise ValueError(
                     f"X has {len(held)} columns of categories, but the model was fitted with {len(labels)}"
@@ -74,44 +97,66 @@ class Columns:
             labels = dict(zip(held, labels, strict=True))
         numbers = np.empty(frame.shape)
         for i, name in enumerate(frame.columns):
-            if i in held and i in labels:
-                numbers[:, i] = self._codes_of(frame[name], labels[i])
+            column = frame[name]
+            if i in labels and (labels[i] is not None or _is_label(column.dtype)):
+                numbers[:, i] = self._codes_of(column, labels[i])
                 continue
             try:
-                numbers[:, i] = np.asarray(frame[name], dtype=np.float64)
+                numbers[:, i] = np.asarray(entries(frame[[name]])[:, 0], dtype=np.float64)
             except (TypeError, ValueError) as error:
                 raise ValueError(f"column {name!r} must be numeric, as when the model was fitted; {error}") from error
         return numbers
 
     def _codes_of(self, column: Any, labels: Sequence[Any] | None) -> np.ndarray:
-        if labels is None:
-            if str(column.dtype) != "category":
-                raise ValueError(
-                    f"column {column.name!r} must be of dtype category, as when the model, which keeps no labels, was "
-                    f"fitted; got {column.dtype}"
-                )
+        is_category = str(column.dtype) == "category"
+        if labels is None and not is_category:
+            raise ValueError(
+                f"column {column.name!r} must be of dtype category, as when the model, which keeps no labels, was "
+                f"fitted; got {column.dtype}"
+            )
+        if labels is None or (is_category and _cut(column.cat.categories) == labels):
             codes = np.asarray(column.cat.codes, dtype=np.float64)
             return np.where(codes < 0, np.nan, codes)
         place = {label: float(code) for code, label in enumerate(labels)}
-        values = np.asarray(column, dtype=object)
+        values = entries(column.to_frame())[:, 0].astype(object)
         missing = np.array([value is None or value != value for value in values], dtype=bool)
+        if all(isinstance(label, str) for label in labels):  # numbers, as files without types have them, by their text
+            values = np.array([_text(value) for value in values], dtype=object)
         unknown = sorted({str(value) for value in values[~missing] if value not in place})
         if unknown and self.closed:
+            advice = ""
+            if not all(label.isascii() for label in [*unknown, *map(str, labels)]):
+                advice = (
+                    ". XGBoost 3 cut labels that are not ASCII: hand in the column as category, with the categories of "
+                    "the fit in their order"
+                )
             raise ValueError(
-                f"column {column.name!r} holds categories unknown to the model: {unknown}; it knows {labels}"
+                f"column {column.name!r} holds categories unknown to the model: {unknown}; it knows "
+                f"{[str(label) for label in labels]}{advice}"
             )
         return np.array(
             [np.nan if gone else place.get(value, np.nan) for value, gone in zip(values, missing, strict=True)]
         )
 
 
-def has_labels(rows: Any) -> bool:
-    """Whether rows are a data frame with a column of labels."""
-    return hasattr(rows, "columns") and any(_is_label(rows[name].dtype) for name in rows.columns)
+def _cut(labels: Any) -> list[Any]:
+    """Labels as XGBoost keeps them: texts one after the other as bytes, but cut by their numbers of characters."""
+    if not all(isinstance(label, str) for label in labels):
+        return list(labels)
+    bounds = np.cumsum([0, *map(len, labels)])
+    held = "".join(labels).encode()
+    return [held[a:b].decode("utf-8", "surrogateescape") for a, b in itertools.pairwise(bounds)]
+
+
+def _text(value: Any) -> Any:
+    """A number as text, whole ones without a decimal point; anything else as it is."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
+        return value
+    return str(int(value)) if np.isfinite(value) and value == int(value) else str(value)
 
 
 def _is_label(dtype: Any) -> bool:
-    return str(dtype).lower().split("(")[0] in ("category", "categorical", "enum", "object", "str", "string")
+    return str(dtype).lower().split("(")[0].split("[")[0] in (*_CATEGORIES, "object", "str", "string")
 
 
 def _dense(rows: Any, absent: float) -> np.ndarray:

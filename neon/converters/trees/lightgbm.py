@@ -13,7 +13,7 @@ import numpy as np
 from neon.converters.base import Conversion, Response
 from neon.converters.registry import choose, register
 from neon.converters.trees.build import Scores, Tree, convert_trees, join
-from neon.converters.trees.columns import Columns, has_labels
+from neon.converters.trees.columns import Columns
 from neon.errors import UnsupportedModelError
 
 __all__ = ["convert_booster", "convert_model"]
@@ -26,16 +26,17 @@ _LOG = ("poisson", "gamma", "tweedie")
 def convert_booster(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
     """The raw score: log-odds, log of the prediction, ranking score or predicted value, by the objective."""
     choose(output, ("raw_score",), model)
-    return _convert(model, None, form)
+    return _convert(model, None, form, numbers_of_objects=False)
 
 
 def convert_model(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
     """The raw score of the scikit-learn interface, up to the best iteration where training stopped early."""
     choose(output, ("raw_score",), model)
-    return _convert(model.booster_, getattr(model, "classes_", None), form)
+    return _convert(model.booster_, getattr(model, "classes_", None), form, numbers_of_objects=True)
 
 
-def _convert(booster: Any, classes: np.ndarray | None, form: str) -> Conversion:
+def _convert(booster: Any, classes: np.ndarray | None, form: str, *, numbers_of_objects: bool) -> Conversion:
+    """numbers_of_objects : whether arrays of objects are read in float64, as by scikit-learn, or in float32."""
     header, *blocks = booster.model_to_string().split("end of trees")[0].split("\nTree=")
     about = _fields(header)
     n_outputs, n_features = int(about["num_tree_per_iteration"]), booster.num_feature()
@@ -58,9 +59,9 @@ def _convert(booster: Any, classes: np.ndarray | None, form: str) -> Conversion:
         options["encoding"] = columns.encoding(names)
 
     def own(X: Any) -> np.ndarray:
-        return scale * booster.predict(
-            X.to_numpy() if hasattr(X, "columns") and not has_labels(X) else X, raw_score=True
-        )
+        if numbers_of_objects and isinstance(X, np.ndarray) and X.dtype.kind == "O":
+            X = X.astype(np.float64)
+        return scale * booster.predict(X, raw_score=True)
 
     return convert_trees(
         trees,

@@ -17,13 +17,15 @@ import torch
 from neon.converters.base import Conversion, Response
 from neon.converters.registry import choose, register
 from neon.converters.trees.build import Scores, Tree, columns_of, convert_trees, join
-from neon.converters.trees.columns import Columns, has_labels
+from neon.converters.trees.columns import Columns
 from neon.errors import UnsupportedModelError
 from neon.nn import Linear, TwoClass, plain_linear
 
 __all__ = ["convert_booster", "convert_model"]
 
 _LOGIT = ("binary:logistic", "reg:logistic")
+_NEVER = np.float32(1e-6)  # the least probability that it starts from
+_WHOLE = {9: np.int8, 10: np.uint8, 11: np.int16, 13: np.int32, 15: np.int64}  # the kinds of whole numbers in its JSON
 _LOG = ("count:poisson", "reg:gamma", "reg:tweedie", "survival:cox", "survival:aft")
 
 
@@ -47,14 +49,14 @@ def _convert(
     learner = json.loads(booster.save_raw("json"))["learner"]
     objective = learner["objective"]["name"]
     n_features = booster.num_features()
-    base = _base_margin(learner)
+    base = _base_margin(learner, rounds=booster.num_boosted_rounds())
     scores = _outputs(objective, len(base), classes)
     linear = learner["gradient_booster"]["name"] == "gblinear"
     columns = Columns(
         _labels(learner), low=missing, high=missing, single=True, sparse_missing=True, fill=0.0 if linear else np.nan
     )
     given = tuple(booster.feature_names) if booster.feature_names else None
-    own = _Margin(booster, rounds, missing)
+    own = _Margin(booster, rounds, missing, columns)
     options: dict[str, Any] = {
         "missing": True,
         "n_features": n_features,
@@ -71,15 +73,16 @@ def _convert(
 class _Margin:
     """The booster's own margin of rows."""
 
-    def __init__(self, booster: Any, rounds: tuple[int, int], missing: float) -> None:
-        self.booster, self.rounds, self.missing = booster, rounds, missing
+    def __init__(self, booster: Any, rounds: tuple[int, int], missing: float, columns: Columns) -> None:
+        self.booster, self.rounds, self.missing, self.columns = booster, rounds, missing, columns
 
     def __call__(self, X: Any) -> np.ndarray:
         matrix = sys.modules["xgboost"].DMatrix  # the library is loaded: it made the model
-        names, types = self.booster.feature_names, self.booster.feature_types
-        if hasattr(X, "columns") and not has_labels(X):
-            X = X.to_numpy()
-        described = {} if hasattr(X, "columns") else {"feature_names": names, "feature_types": types}
+        described = {}
+        if hasattr(X, "columns"):
+            X = self.columns.with_labels(X)
+        else:
+            described = {"feature_names": self.booster.feature_names, "feature_types": self.booster.feature_types}
         data = matrix(X, missing=self.missing, enable_categorical=True, **described)
         return self.booster.predict(data, output_margin=True, iteration_range=self.rounds)
 
@@ -136,14 +139,20 @@ def _tree(tree: dict[str, Any], weight: float) -> Tree:
     )
 
 
-def _base_margin(learner: dict[str, Any]) -> np.ndarray:
-    """The intercept (n_outputs,) as a margin, in float32 as XGBoost takes it."""
+def _base_margin(learner: dict[str, Any], *, rounds: int) -> np.ndarray:
+    """The intercept (n_outputs,) as a margin, in float32 as XGBoost takes it.
+
+    One that nobody gave is fitted in the first round; before it, the default serves as a margin.
+    """
     parameters = learner["learner_model_param"]
     n_outputs = max(int(parameters["num_class"]), int(parameters.get("num_target", 1)), 1)
     base = np.array([float(b) for b in parameters["base_score"].strip("[]").split(",")], dtype=np.float32)
     objective = learner["objective"]["name"]
-    if objective in _LOGIT:
-        base = -np.log(np.float32(1) / base - np.float32(1))
+    if not rounds and parameters.get("boost_from_average") == "1":
+        pass
+    elif objective in _LOGIT:
+        base = base.clip(_NEVER, 1 - _NEVER)
+        base = -np.log(1 / base - 1)
     elif objective in _LOG:
         base = np.log(base)
     return np.broadcast_to(base, (n_outputs,)).astype(np.float64)
@@ -181,10 +190,10 @@ def _labels(learner: dict[str, Any]) -> dict[int, list[Any] | None]:
     for column, entry in enumerate(held):
         if "offsets" in entry and len(entry["offsets"]) > 1:
             text = bytes(value & 255 for value in entry["values"])
-            bounds = entry["offsets"]
-            labels[column] = [text[a:b].decode() for a, b in itertools.pairwise(bounds)]
+            pieces = (text[a:b] for a, b in itertools.pairwise(entry["offsets"]))
+            labels[column] = [piece.decode("utf-8", "surrogateescape") for piece in pieces]
         elif "offsets" not in entry and entry["values"]:
-            labels[column] = entry["values"]
+            labels[column] = list(np.array(entry["values"], dtype=_WHOLE.get(entry.get("type"), np.int64)))
     return labels
 
 
@@ -198,6 +207,8 @@ def _linear(
 ) -> Conversion:
     """``x W + b`` of gblinear, to which a missing value adds nothing; all classes start from the first intercept."""
     held = np.asarray(learner["gradient_booster"]["model"]["weights"], dtype=np.float32).reshape(-1, len(base))
+    if not len(held):  # before the first round
+        held = np.zeros((options["n_features"] + 1, len(base)), dtype=np.float32)
     weight, bias = held[:-1].T.astype(np.float64), held[-1] + base
     layers: list[torch.nn.Module] = [plain_linear(weight, bias) if form == "relu" else Linear(weight, bias)]
     n_names = len(scores.names)
