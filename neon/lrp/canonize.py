@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from neon.lrp.operations import treatment_of
+from neon.lrp.operations import treatment_for, treatment_of
 from neon.lrp.operations.elementwise import Identity
 from neon.lrp.operations.linear_functions import batch_norm_affine
 from neon.lrp.operations.pooling import WinnerTakesAll
@@ -61,7 +61,7 @@ def gate_slots(tape: Tape) -> frozenset[int]:
     """Slots that a sigmoid or softmax gave, moved, picked out, scaled or shifted by a constant (``1 - z``)."""
     known: set[int] = set()
     for operation in tape.operations:
-        treatment = treatment_of(operation.function)
+        treatment = treatment_for(operation)
         carries = isinstance(treatment, (Movement, Identity, WinnerTakesAll)) or (
             treatment is not None and len(operation.inputs) == 1 and treatment.kind_of(operation) == "affine"
         )

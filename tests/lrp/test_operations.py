@@ -446,6 +446,21 @@ def test_a_constant_that_wins_keeps_the_relevance() -> None:
         LRP(lambda x: x.new_zeros(3, 2).scatter_reduce(1, PLACES, x, "prod"))(x, 0)
 
 
+@pytest.mark.parametrize(
+    "move",
+    [
+        lambda gate: torch.zeros_like(gate).scatter(1, PLACES[:, :3].cumsum(1), gate),
+        lambda gate: torch.zeros_like(gate).index_put((torch.arange(3),), gate),
+        lambda gate: torch.zeros_like(gate).scatter_reduce(1, torch.arange(3).expand(3, 3), gate, "amax"),
+        lambda gate: gate.subtract(1).multiply(-1),
+    ],
+)
+def test_a_gate_stays_one_wherever_it_is_put(move: Model) -> None:
+    x, r = randn(3, 6), randn(3, 3, seed=1)
+    found, _ = balanced(lambda x: move(torch.special.expit(x[:, :3])) * x[:, 3:], x, r, "epsilon")
+    torch.testing.assert_close(found, torch.cat([torch.zeros_like(r), r], 1))
+
+
 @pytest.mark.parametrize("statistic", ["var", "std"])
 def test_deviations_relative_to_a_reference(statistic: str) -> None:
     from neon.lrp.rules import Reference

@@ -14,7 +14,7 @@ from neon.lrp.operations import (
     scatter,
     shape,
 )
-from neon.lrp.operations.table import Call, Treatment, supported_functions, treat, treatment_of
+from neon.lrp.operations.table import Call, Treatment, supported_functions, treat, treatment_for, treatment_of
 
 __all__ = [
     "Call",
@@ -30,5 +30,6 @@ __all__ = [
     "shape",
     "supported_functions",
     "treat",
+    "treatment_for",
     "treatment_of",
 ]

@@ -15,7 +15,16 @@ from neon.lrp.message import Ledger, Message
 from neon.lrp.rules import Rule
 from neon.lrp.tape import Operation, Retention, Slot, Tape
 
-__all__ = ["Call", "Delegating", "Treatment", "supported_functions", "treat", "treatment_of", "widened"]
+__all__ = [
+    "Call",
+    "Delegating",
+    "Treatment",
+    "supported_functions",
+    "treat",
+    "treatment_for",
+    "treatment_of",
+    "widened",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,6 +178,14 @@ def treat(*functions: Callable[..., Any], by: Treatment) -> None:
 
 def treatment_of(function: Callable[..., Any]) -> Treatment | None:
     return _TABLE.get(function)
+
+
+def treatment_for(operation: Operation) -> Treatment | None:
+    """The treatment of one recorded operation: by its arguments, where they matter."""
+    treatment = treatment_of(operation.function)
+    while isinstance(treatment, Delegating):
+        treatment = treatment.of(operation)
+    return treatment
 
 
 def supported_functions() -> list[Callable[..., Any]]:
