@@ -38,6 +38,7 @@ _NAMES = {
 }
 _SPECIAL = (
     "erf",
+    "round",
     "erfc",
     "erfinv",
     "exp2",

@@ -12,13 +12,15 @@ from torch import Tensor
 from neon.lrp.canonize import merge_batch_norm, relevant_operations
 from neon.lrp.composites import Rules, by_name
 from neon.lrp.message import Ledger, Message
-from neon.lrp.operations.table import is_cheap, retention_of, widened
+from neon.lrp.names import module_names
+from neon.lrp.operations.table import is_cheap, moves, retention_of, widened
 from neon.lrp.peephole import merge_spelled_out
 from neon.lrp.places import Part, as_index, slot_of
 from neon.lrp.plan import Plan, PlanRow
 from neon.lrp.propagate import Step, Walk, assign, propagate, replay
+from neon.lrp.recorder import record
 from neon.lrp.rules import Reference, Zero
-from neon.lrp.tape import Retention, Tape, module_names, record
+from neon.lrp.tape import Retention, Tape
 from neon.lrp.targets import one_hot
 
 __all__ = ["LRP", "Recording", "Target"]
@@ -146,7 +148,8 @@ class LRP:
             names=module_names(self.model) if wanted else None,
             retention=(lambda _: Retention(inputs=False)) if low else retention_of,
             checkpoint_every=_SEGMENT if low else None,
-            **({"is_cheap": is_cheap} if self.memory == "normal" else {}),
+            moves=moves,
+            is_cheap=is_cheap if self.memory == "normal" else lambda function, n_inputs: False,
         )
         tape = Tape(relevant_operations(tape), tape.inputs, tape.output, tape.specs, tape.values)
         tape = merge_spelled_out(merge_batch_norm(tape))

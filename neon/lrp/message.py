@@ -58,6 +58,12 @@ class Message:
             ledger.absorb("stabilizer", self.relevance * (displacement == 0))
         return divide(self.relevance, displacement)
 
+    @property
+    def dtype(self) -> torch.dtype:
+        carried = self._relevance if self.slope is None else self.slope
+        assert carried is not None
+        return carried.dtype
+
     def to(self, dtype: torch.dtype) -> Message:
         """The same in the precision of the value that it belongs to."""
         carried = self._relevance if self.slope is None else self.slope

@@ -13,10 +13,11 @@ from neon.errors import UnsupportedOperationError
 from neon.lrp.canonize import gate_slots, nonnegative_slots, relevant_operations
 from neon.lrp.composites import Composite, Node
 from neon.lrp.message import Ledger, Message
+from neon.lrp.names import function_name
 from neon.lrp.operations import Call, supported_functions, treatment_of
 from neon.lrp.operations.table import Treatment
 from neon.lrp.rules import Rule
-from neon.lrp.tape import Operation, Tape, function_name
+from neon.lrp.tape import Operation, Tape
 
 __all__ = ["Step", "Walk", "assign", "propagate", "replay"]
 
@@ -116,12 +117,18 @@ def propagate(
                 _only(message, keep[slot], ledger) if message is not None and slot in keep else message
                 for slot, message in zip(step.call.operation.outputs, above, strict=True)
             )
+        if step.treatment.moves or step.kind in ("dense", "convolution", "product"):
+            # Transposed, a function takes its own precision alone; elsewhere the higher one is kept.
+            above = tuple(
+                None if message is None else message.to(step.call.dtype(slot))
+                for slot, message in zip(step.call.operation.outputs, above, strict=True)
+            )
         below = step.treatment.propagate(step.call, above, step.rule, ledger)
         if observe is not None:
             observe(step, above, below)
         for slot, part in zip(step.call.inputs, below, strict=True):
             if part is not None:
-                part = part.to(step.call.dtype(slot))
+                part = part.to(torch.promote_types(part.dtype, step.call.dtype(slot)))
                 inbox[slot] = inbox[slot] + part if slot in inbox else part
         if free:
             # One step late: a linear map may read its output behind the ReLU that comes after it.

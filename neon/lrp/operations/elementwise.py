@@ -131,6 +131,7 @@ treat(
     T.clamp_max, T.sinh, T.cosh, T.asinh, torch.acosh, T.acosh, torch.tan, T.tan, torch.asin, T.asin, torch.acos,
     T.acos, torch.atanh, T.atanh, torch.erfc, T.erfc, T.hardshrink, torch.threshold, torch.rrelu, F.rrelu,
     torch.positive, T.positive, T.__pos__, torch.sinc, T.sinc, torch.i0, T.i0,
+    torch.round, T.round, torch.floor, T.floor, torch.ceil, T.ceil, torch.trunc, T.trunc,
     by=Elementwise(),
 )  # fmt: skip
 treat(

@@ -9,10 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from neon.errors import UnsupportedOperationError
+from neon.lrp.codes import is_code, looked_up, recoded
 from neon.lrp.message import Ledger, Message
+from neon.lrp.operations.elementwise import Elementwise
 from neon.lrp.operations.table import Call, Treatment, treat
 from neon.lrp.rules import Rule
-from neon.lrp.tape import Retention, Slot, assigned, carriers, viewed, written
+from neon.lrp.tape import Retention, Slot, carriers
+from neon.lrp.writes import assigned, viewed, written
 
 __all__ = ["Embedding", "Movement"]
 
@@ -21,6 +25,7 @@ class Movement(Treatment):
     """A function whose output elements are input elements (or constants): its transpose moves relevance back."""
 
     retention = Retention(inputs=False)
+    moves = True
 
     def is_cheap(self, n_inputs: int) -> bool:
         return True
@@ -32,10 +37,10 @@ class Movement(Treatment):
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
     ) -> tuple[Message | None, ...]:
         with torch.enable_grad():
-            probes = [_probe(call, slot, messages) for slot in call.inputs]
+            probes = [call.blank(slot).requires_grad_() for slot in call.inputs]
             queue = iter(probes)
             args, kwargs = call.arguments(lambda _: next(queue))
-            outputs = carriers(call.operation.function(*args, **kwargs))
+            outputs = carriers(call.operation.function(*_fractions(call, args), **kwargs))
         pairs = [(y, m) for y, m in zip(outputs, messages, strict=True) if m is not None]
         slopes = not _inserts(call) and all(message.slope is not None for _, message in pairs)
         carried = [message.slope if slopes else message.relevance for _, message in pairs]
@@ -76,28 +81,33 @@ def _explained(call: Call) -> list[Tensor]:
     runs = []
     for value in (1.0, 0.0):
         args, kwargs = call.arguments(lambda slot: torch.full_like(call.blank(slot), value))  # noqa: B023
-        runs.append(carriers(call.operation.function(*args, **kwargs)))
+        runs.append(carriers(call.operation.function(*_fractions(call, args), **kwargs)))
     return [(one - zero).nan_to_num(0.0) for one, zero in zip(*runs, strict=True)]
 
 
-def _probe(call: Call, slot: int, messages: tuple[Message | None, ...]) -> Tensor:
-    blank = call.blank(slot)
-    if not blank.is_floating_point():  # token ids
-        blank = blank.to(next(message.relevance.dtype for message in messages if message is not None))
-    return blank.requires_grad_()
+def _fractions(call: Call, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arguments with a constant that codes are put into as a floating tensor, as they are in a probe."""
+    if args and call.operation.function in _INSERT and is_code(args[0]) and not call.tracked(0):
+        args = (args[0].to(call.blank(call.inputs[0]).dtype), *args[1:])
+    return args
 
 
 class Embedding(Treatment):
-    """A row of a table for each token, or 1 at its place: the token gets the relevance of its row."""
+    """A row of a table for each token or code, or 1 at its place: it gets the relevance of its row."""
 
     retention = Retention(inputs=False)
+
+    def check(self, call: Call, rule: Rule | None) -> None:
+        if len(call.inputs) != 1 or call.tape.specs[call.inputs[0]].is_floating_point():
+            raise UnsupportedOperationError(f"{call.operation.name} of a table that depends on the explained input")
 
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
     ) -> tuple[Message | None, ...]:
         (message,) = messages
         assert message is not None
-        return (Message.of_relevance(message.relevance.sum(-1)),)
+        n_axes = len(call.tape.specs[call.inputs[0]].shape)
+        return (Message.of_relevance(message.relevance.flatten(n_axes).sum(-1)),)
 
 
 def _reference(call: Call, slot: int) -> Tensor:
@@ -171,4 +181,5 @@ treat(
     *_INSERT, torch.tril, T.tril, torch.triu, T.triu, torch._C._VariableFunctions._pack_padded_sequence,
     by=Movement(),
 )  # fmt: skip
-treat(F.embedding, torch.embedding, F.one_hot, by=Embedding())
+treat(F.embedding, torch.embedding, looked_up, F.one_hot, by=Embedding())
+treat(recoded, by=Elementwise())

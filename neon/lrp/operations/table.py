@@ -58,19 +58,22 @@ class Call:
     def output(self) -> int:
         return self.operation.outputs[0]
 
+    def dtype(self, slot: int) -> torch.dtype:
+        """The precision in which the engine computes with a slot; with whole numbers in that of the output."""
+        dtype = self.tape.specs[slot].dtype
+        if not dtype.is_floating_point:
+            dtype = self.tape.values[self.tape.output].dtype
+        return torch.float32 if dtype in _HALF else dtype
+
     def value(self, slot: int) -> Tensor:
-        return widened(self.tape.value(slot))
+        value = widened(self.tape.value(slot))
+        return value if value.is_floating_point() else value.to(self.dtype(slot))
 
     def blank(self, slot: int) -> Tensor:
         """A tensor shaped, strided and typed like a slot's value, without its values."""
         spec = self.tape.specs[slot]
         device = self.tape.values[self.tape.output].device
         return torch.empty_strided(spec.shape, spec.stride(), dtype=self.dtype(slot), device=device)
-
-    def dtype(self, slot: int) -> torch.dtype:
-        """The precision in which the engine computes with a slot."""
-        dtype = self.tape.specs[slot].dtype
-        return torch.float32 if dtype in _HALF else dtype
 
     def tracked(self, position: int) -> bool:
         """Whether the positional argument carries relevance (as opposed to a constant)."""
@@ -104,6 +107,7 @@ class Treatment(abc.ABC):
 
     kind: str = ""  # what composites select it by; "" where no rule applies
     retention: Retention = Retention()
+    moves: bool = False  # whether output elements are input elements, or constants
 
     @abc.abstractmethod
     def propagate(
@@ -195,6 +199,11 @@ def supported_functions() -> list[Callable[..., Any]]:
 def is_cheap(function: Callable[..., Any], n_inputs: int) -> bool:
     treatment = treatment_of(function)
     return treatment is not None and treatment.is_cheap(n_inputs)
+
+
+def moves(function: Callable[..., Any]) -> bool:
+    treatment = treatment_of(function)
+    return treatment is not None and treatment.moves
 
 
 def retention_of(function: Callable[..., Any]) -> Retention:
