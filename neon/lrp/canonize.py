@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -16,14 +17,17 @@ from neon.lrp.operations.shape import Movement
 from neon.lrp.operations.table import Call
 from neon.lrp.tape import Operation, Tape
 
-__all__ = ["gate_slots", "merge_batch_norm", "nonnegative_slots", "relevant_operations"]
+__all__ = ["gate_slots", "merge_batch_norm", "nonnegative_slots", "relevant_operations", "scale_slots"]
 
-_GATES = frozenset(
+_Functions = frozenset[Callable[..., Any]]
+_GATES: _Functions = frozenset(
     {
         *(torch.sigmoid, torch.Tensor.sigmoid, F.sigmoid, F.hardsigmoid),
         *(torch.softmax, torch.Tensor.softmax, F.softmax),
     }
 )
+_SCALES: _Functions = frozenset({torch.exp, torch.Tensor.exp, torch.exp2, torch.Tensor.exp2, F.softplus})
+_ADDITIONS: _Functions = frozenset({torch.add, torch.Tensor.add, torch.Tensor.__add__, torch.Tensor.__radd__})
 _BATCH_NORM = (F.batch_norm, torch.batch_norm)
 _CHANNEL_AXIS = {
     F.linear: 0,
@@ -58,16 +62,33 @@ def nonnegative_slots(tape: Tape) -> frozenset[int]:
 
 
 def gate_slots(tape: Tape) -> frozenset[int]:
-    """Slots that a sigmoid or softmax gave, moved, picked out, scaled or shifted by a constant (``1 - z``)."""
+    """Slots that a sigmoid or softmax gave, or a scale."""
+    return _made_of(_GATES | _SCALES, tape)
+
+
+def scale_slots(tape: Tape) -> frozenset[int]:
+    """Slots that an exponential gave: decays, step sizes, weights that are not normalized yet."""
+    return _made_of(_SCALES, tape)
+
+
+def _made_of(sources: _Functions, tape: Tape) -> frozenset[int]:
+    """Slots that these functions gave, moved, picked out, scaled or shifted by a constant (``1 - z``).
+
+    Their sums, products and quotients among themselves are of the same kind.
+    """
     known: set[int] = set()
     for operation in tape.operations:
-        treatment = treatment_for(operation)
-        carries = isinstance(treatment, (Movement, Identity, WinnerTakesAll)) or (
-            treatment is not None and len(operation.inputs) == 1 and treatment.kind_of(operation) == "affine"
-        )
-        if operation.function in _GATES or (carries and known.issuperset(operation.inputs)):
+        if operation.function in sources or (known.issuperset(operation.inputs) and _carries(operation)):
             known.update(operation.outputs)
     return frozenset(known)
+
+
+def _carries(operation: Operation) -> bool:
+    treatment = treatment_for(operation)
+    if treatment is None or isinstance(treatment, (Movement, Identity, WinnerTakesAll)):
+        return treatment is not None
+    kind = treatment.kind_of(operation)
+    return kind in ("affine", "pooling", "product") or (kind == "sum" and operation.function in _ADDITIONS)
 
 
 def merge_batch_norm(tape: Tape) -> Tape:

@@ -249,6 +249,28 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     return signal * torch.sigmoid(gate)
 
 
+def grouped_mm(
+    mat_a: Tensor,
+    mat_b: Tensor,
+    *,
+    offs: Tensor | None = None,
+    bias: Tensor | None = None,
+    out_dtype: torch.dtype | None = None,
+) -> Tensor:
+    """One product for each group of rows: experts, each with the tokens that were sent to it. Any dtype."""
+    if mat_b.ndim != 3 or mat_a.ndim != (3 if offs is None else 2) or bias is not None or out_dtype is not None:
+        raise UnsupportedOperationError(
+            f"grouped_mm of shapes {tuple(mat_a.shape)} and {tuple(mat_b.shape)}: relevance is known for groups of "
+            "rows (S, K) or batches (G, M, K) times (G, K, N), without bias and out_dtype"
+        )
+    if offs is None:
+        return mat_a @ mat_b
+    ends = offs.tolist()
+    rows = mat_a.tensor_split(ends)  # one piece more than groups: rows of no group
+    parts = [part @ mat_b[i] for i, part in enumerate(rows[:-1]) if len(part)]
+    return torch.cat([*parts, mat_a.new_zeros(len(rows[-1]), mat_b.shape[2])])
+
+
 def grid_sample(
     input: Tensor,
     grid: Tensor,
@@ -296,6 +318,7 @@ DECOMPOSITIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     F.bilinear: bilinear,
     F.glu: glu,
     F.grid_sample: grid_sample,
+    **({torch._grouped_mm: grouped_mm} if hasattr(torch, "_grouped_mm") else {}),  # what F.grouped_mm calls
     torch.addcmul: addcmul,
     T.addcmul: addcmul,
     torch.addcdiv: addcdiv,

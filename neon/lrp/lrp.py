@@ -274,7 +274,7 @@ class Recording:
         return rows, observe
 
     def _start(self, target: Target, ledger: Ledger) -> Message:
-        output = widened(self.output)
+        output = widened(self.output, self.tape.precision)
         displacement = output if self.base is None else output - self.base
         if callable(target) and not isinstance(target, Tensor):
             found = target(output)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from neon.errors import UnsupportedOperationError
-from neon.lrp.canonize import gate_slots, nonnegative_slots, relevant_operations
+from neon.lrp.canonize import gate_slots, nonnegative_slots, relevant_operations, scale_slots
 from neon.lrp.composites import Composite, Node
 from neon.lrp.message import Ledger, Message
 from neon.lrp.names import function_name
@@ -51,7 +51,8 @@ def assign(tape: Tape, composite: Composite, references: dict[int, Tensor] | Non
     """
     operations = relevant_operations(tape)
     tape = Tape(operations, tape.inputs, tape.output, tape.specs, tape.values)
-    consumers, nonnegative, gates = tape.consumers(), nonnegative_slots(tape), gate_slots(tape)
+    consumers, nonnegative = tape.consumers(), nonnegative_slots(tape)
+    gates, scales = gate_slots(tape), scale_slots(tape)
     weighted = {id(op): i for i, op in enumerate(op for op in operations if _kind(op) in ("dense", "convolution"))}
     below_weights = set(tape.inputs)  # slots that no learned map lies below
     steps = []
@@ -65,7 +66,7 @@ def assign(tape: Tape, composite: Composite, references: dict[int, Tensor] | Non
             position = weighted.get(id(operation), -1)
             is_first = untouched and position >= 0
             rule = composite.rule_for(Node(kind, operation.module, position, len(weighted), is_first))
-        call = Call(operation, tape, consumers, nonnegative, gates, references)
+        call = Call(operation, tape, consumers, nonnegative, gates, scales, references)
         rule = treatment.effective_rule(call, rule)
         treatment.check(call, rule)
         steps.append(Step(call, treatment, kind, rule))

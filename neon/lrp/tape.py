@@ -87,6 +87,12 @@ class Tape:
         """Bytes of all recorded values, one sample's share (at least 1)."""
         return max(1, sum(s.numel() // max(len(s), 1) * s.element_size() for s in self.specs.values() if s.ndim))
 
+    @functools.cached_property
+    def precision(self) -> torch.dtype:
+        """What relevance is computed in: the longest floats that the model computes in, but no shorter than float32."""
+        floats = {spec.dtype for spec in self.specs.values() if spec.is_floating_point()}
+        return functools.reduce(torch.promote_types, floats, torch.float32)
+
     def producers(self) -> dict[int, Operation]:
         return {slot: operation for operation in self.operations for slot in operation.outputs}
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from neon.lrp.linear_maps import Affine, LinearMap
 from neon.lrp.message import Ledger, Message
-from neon.lrp.operations.table import Call, Treatment, widened
+from neon.lrp.operations.table import Call, Treatment
 from neon.lrp.rules import LinearCall, Pass, Reference, Rule
 from neon.lrp.tape import Operation, Retention
 
@@ -50,7 +50,7 @@ class Linear(Treatment):
     def map(self, call: Call) -> LinearMap:
         args, kwargs = call.arguments(call.blank)
         linear = self._build(call, *args, **kwargs)
-        extra = widened(call.operation.extra_bias)
+        extra = call.widened(call.operation.extra_bias)
         if extra is not None:
             linear = dataclasses.replace(linear, bias=extra if linear.bias is None else linear.bias + extra)
         return linear
@@ -99,6 +99,8 @@ def _view(call: Call, linear: LinearMap, weighted: bool) -> LinearCall:
     after = consumers[0].outputs[0] if rectified else call.output
 
     def output(vanishes: bool) -> Tensor:
+        if vanishes and rectified and call.is_short(call.output):
+            return call.value(call.output).relu()
         return call.value(after if vanishes else call.output)
 
     references = [call.reference(slot) for slot in call.inputs]

@@ -26,7 +26,7 @@ from neon.lrp.linear_maps import (
 )  # fmt: skip
 from neon.lrp.operations.linear import Linear
 from neon.lrp.operations.products import LinearOrProduct
-from neon.lrp.operations.table import Call, treat, widened
+from neon.lrp.operations.table import Call, treat
 from neon.lrp.unseen import leaves
 
 __all__: list[str] = []
@@ -61,11 +61,11 @@ def _with_constant(call: Call, constant: Tensor) -> LinearMap:
     """The call as a function of its explained and its constant argument."""
 
     def function(x: Tensor, weight: Tensor) -> Tensor:
-        args, kwargs = call.arguments(lambda _: x, lambda leaf: weight if leaf is constant else widened(leaf))
+        args, kwargs = call.arguments(lambda _: x, lambda leaf: weight if leaf is constant else call.widened(leaf))
         result: Tensor = call.operation.function(*args, **kwargs)
         return result
 
-    return Bilinear(widened(constant), None, function, call.blank(call.inputs[0]))
+    return Bilinear(call.widened(constant), None, function, call.blank(call.inputs[0]))
 
 
 def _interpolate(

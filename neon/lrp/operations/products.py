@@ -21,8 +21,8 @@ __all__ = ["LinearOrProduct", "Product"]
 class Product(Treatment):
     """A bilinear function of two explained values.
 
-    `Halves`: both factors get half, ``R_a = a ⊙ ∂<s, a·b>/∂a / 2`` with ``s = R / st(ab)`` (AttnLRP, eq. 14-15).
-    `SignalTakesAll`: where one factor is a gate, the other gets all.
+    `Halves`: both factors get half, ``R_a = a ⊙ ∂<s, a·b>/∂a / 2`` with ``s = R / st(ab)`` (AttnLRP, eq. 14-15), but
+    what a scale multiplies gets all. `SignalTakesAll`: where one factor is a gate, the other gets all.
     """
 
     kind = "product"
@@ -34,8 +34,9 @@ class Product(Treatment):
         assert message is not None
         a, b = call.inputs
         portions = (0.5, 0.5)
-        if not isinstance(rule, Halves) and (a in call.gates) != (b in call.gates):
-            portions = (0.0, 1.0) if a in call.gates else (1.0, 0.0)
+        constant = call.scales if isinstance(rule, Halves) else call.gates
+        if (a in constant) != (b in constant):
+            portions = (0.0, 1.0) if a in constant else (1.0, 0.0)
         if call.operation.function in _ELEMENTWISE:
             r = message.relevance
             shapes = (call.tape.specs[a].shape, call.tape.specs[b].shape)

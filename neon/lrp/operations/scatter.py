@@ -14,7 +14,7 @@ from neon.lrp.message import Ledger, Message
 from neon.lrp.operations.linear import Linear
 from neon.lrp.operations.pooling import WinnerTakesAll
 from neon.lrp.operations.shape import Movement
-from neon.lrp.operations.table import Call, Delegating, Treatment, treat, widened
+from neon.lrp.operations.table import Call, Delegating, Treatment, treat
 from neon.lrp.rules import Rule
 from neon.lrp.tape import Operation
 
@@ -28,7 +28,7 @@ def _accumulated(call: Call, *args: Any, **kwargs: Any) -> LinearMap:
         queue = iter(inputs)
         args, kwargs = call.arguments(
             lambda _: next(queue),
-            lambda leaf: leaf if (known := _floating(leaf)) is None else constant(known),
+            lambda leaf: leaf if (known := _floating(call, leaf)) is None else constant(known),
         )
         result: Tensor = call.operation.function(*args, **kwargs)
         return result
@@ -39,8 +39,8 @@ def _accumulated(call: Call, *args: Any, **kwargs: Any) -> LinearMap:
     return Joint(likes[0].new_ones(()), bias, function, likes, nonnegative=kwargs.get("alpha", 1) >= 0)
 
 
-def _floating(leaf: Any) -> Tensor | None:
-    return widened(leaf) if isinstance(leaf, Tensor) and leaf.is_floating_point() else None
+def _floating(call: Call, leaf: Any) -> Tensor | None:
+    return call.widened(leaf) if isinstance(leaf, Tensor) and leaf.is_floating_point() else None
 
 
 class _Compared(WinnerTakesAll):
@@ -60,7 +60,7 @@ class _Compared(WinnerTakesAll):
         constants: list[Tensor] = []
 
         def constant(leaf: Any) -> Any:
-            known = _floating(leaf)
+            known = _floating(call, leaf)
             if known is None:
                 return leaf
             constants.append(known.detach().clone().requires_grad_())

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.rules import Rule
-from neon.lrp.tape import Operation, Retention, Slot, Tape
+from neon.lrp.tape import Operation, Retention, Slot, Tape, carriers
 
 __all__ = [
     "Call",
@@ -40,7 +40,9 @@ class Call:
     nonnegative : frozenset of int
         Slots whose values are known to be ≥ 0.
     gates : frozenset of int
-        Slots that a sigmoid or softmax gave, moved or not.
+        Slots that a sigmoid, softmax or scale gave, moved or not.
+    scales : frozenset of int
+        Slots that exponentials gave, moved or not.
     """
 
     operation: Operation
@@ -48,6 +50,7 @@ class Call:
     consumers: dict[int, list[Operation]] = dataclasses.field(default_factory=dict)
     nonnegative: frozenset[int] = frozenset()
     gates: frozenset[int] = frozenset()
+    scales: frozenset[int] = frozenset()
     references: dict[int, Tensor] | None = None
 
     @property
@@ -58,16 +61,28 @@ class Call:
     def output(self) -> int:
         return self.operation.outputs[0]
 
+    def is_short(self, slot: int) -> bool:
+        """Whether the model computed a slot's value in fewer digits than relevance is computed in."""
+        return _is_short(self.tape.specs[slot], self.tape.precision)
+
     def dtype(self, slot: int) -> torch.dtype:
-        """The precision in which the engine computes with a slot; with whole numbers in that of the output."""
-        dtype = self.tape.specs[slot].dtype
-        if not dtype.is_floating_point:
-            dtype = self.tape.values[self.tape.output].dtype
-        return torch.float32 if dtype in _HALF else dtype
+        """The precision in which the engine computes with a slot; with whole numbers in that of relevance."""
+        spec = self.tape.specs[slot]
+        return self.tape.precision if self.is_short(slot) or not spec.is_floating_point() else spec.dtype
 
     def value(self, slot: int) -> Tensor:
-        value = widened(self.tape.value(slot))
-        return value if value.is_floating_point() else value.to(self.dtype(slot))
+        """A slot's value; the operation's own output to the digits that its inputs have, so that shares add up."""
+        if self.is_short(slot) and slot in self.operation.outputs:
+            value = self._computed()[self.operation.outputs.index(slot)]
+        else:
+            value = self.tape.value(slot)
+        return value.to(self.dtype(slot))
+
+    def _computed(self) -> list[Tensor]:
+        args, kwargs = self.arguments()
+        outputs = carriers(self.operation.function(*args, **kwargs))
+        extra = self.widened(self.operation.extra_bias)
+        return outputs if extra is None else [outputs[0] + extra]
 
     def blank(self, slot: int) -> Tensor:
         """A tensor shaped, strided and typed like a slot's value, without its values."""
@@ -84,7 +99,11 @@ class Call:
         self, value: Callable[[int], Tensor] | None = None, constant: Callable[[Any], Any] | None = None
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The operation's arguments, slots replaced by ``value(slot)`` and constants by ``constant(leaf)``."""
-        return self.operation.arguments(value or self.value, constant or widened)
+        return self.operation.arguments(value or self.value, constant or self.widened)
+
+    def widened(self, leaf: Any) -> Any:
+        """A constant to the digits that relevance is computed in."""
+        return widened(leaf, self.tape.precision)
 
     def reference(self, slot: int) -> Tensor | None:
         """The mean of a slot's values at the reference rows, (1, ...)."""
@@ -94,12 +113,13 @@ class Call:
         return rows if len(rows) == 1 else rows.mean(0, keepdim=True)
 
 
-def widened(leaf: Any) -> Any:
-    """Half precision as float32: relevance is divided by sums that may be tiny, and half of all floats are too few."""
-    return leaf.float() if isinstance(leaf, Tensor) and leaf.dtype in _HALF else leaf
+def widened(leaf: Any, precision: torch.dtype = torch.float32) -> Any:
+    """Floating tensors of fewer digits in this precision: relevance is divided by sums that may be tiny."""
+    return leaf.to(precision) if isinstance(leaf, Tensor) and _is_short(leaf, precision) else leaf
 
 
-_HALF = (torch.float16, torch.bfloat16)
+def _is_short(tensor: Tensor, precision: torch.dtype) -> bool:
+    return tensor.is_floating_point() and tensor.dtype.itemsize < precision.itemsize
 
 
 class Treatment(abc.ABC):
