@@ -191,6 +191,13 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     return tuple(tensor.expand(shape) for tensor in given)
 
 
+def sum_to_size(input: Tensor, *size: Any) -> Tensor:
+    shape = size[0] if len(size) == 1 and isinstance(size[0], (tuple, list)) else size
+    extra = input.ndim - len(shape)
+    axes = [*range(extra), *(extra + k for k, n in enumerate(shape) if n == 1 and input.shape[extra + k] != 1)]
+    return input.sum(axes, keepdim=True).reshape(shape) if axes else input.view(shape)
+
+
 def _lp_pool(average: Callable[..., Tensor], axes: int) -> Callable[..., Tensor]:
     def run(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
         sizes = kernel_size if isinstance(kernel_size, (tuple, list)) else (kernel_size,) * axes
@@ -337,6 +344,7 @@ DECOMPOSITIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.aminmax: aminmax,
     T.aminmax: aminmax,
     torch.broadcast_tensors: broadcast_tensors,
+    T.sum_to_size: sum_to_size,
     F.lp_pool1d: _lp_pool(F.avg_pool1d, 1),
     F.lp_pool2d: _lp_pool(F.avg_pool2d, 2),
     F.lp_pool3d: _lp_pool(F.avg_pool3d, 3),

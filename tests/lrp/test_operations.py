@@ -175,6 +175,15 @@ def test_piecewise_linear_functions_give_gradient_times_input(name: str) -> None
     torch.testing.assert_close(found, x * slope, rtol=1e-9, atol=1e-10)
 
 
+@pytest.mark.parametrize(
+    "composite", ["epsilon_plus_flat", "epsilon_alpha2_beta1", "deep_taylor", "lrp_overview", "neon"]
+)
+@pytest.mark.parametrize("name", PIECEWISE_LINEAR)
+def test_every_composite_takes_every_operation(name: str, composite: str) -> None:
+    model, x = PIECEWISE_LINEAR[name], randn(3, 6)
+    balanced(model, x, model(x) * randn(*model(x).shape, seed=7), composite)
+
+
 def difference(x: Tensor) -> Tensor:
     return x - like(x, 3, 6)
 

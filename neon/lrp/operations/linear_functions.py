@@ -26,7 +26,8 @@ from neon.lrp.linear_maps import (
 )  # fmt: skip
 from neon.lrp.operations.linear import Linear
 from neon.lrp.operations.products import LinearOrProduct
-from neon.lrp.operations.table import Call, treat
+from neon.lrp.operations.table import Call, Treatment, treat
+from neon.lrp.tape import Operation
 from neon.lrp.unseen import leaves
 
 __all__: list[str] = []
@@ -51,21 +52,25 @@ def _matmul(call: Call, input: Tensor, other: Tensor) -> LinearMap:
 
 def _bilinear(call: Call, *args: Any, **kwargs: Any) -> LinearMap:
     """A product of the explained and a constant argument: ``bmm``, ``einsum``, ``tensordot``."""
-    constants = [leaf for leaf in leaves(call.operation.args) if isinstance(leaf, Tensor)]
-    if not constants:  # einsum of one operand
-        return _fixed(call, call.blank(call.inputs[0]))
-    return _with_constant(call, constants[0])
+    (constant,) = _constants(call.operation)
+    return _with_constant(call, constant)
+
+
+def _constants(operation: Operation) -> list[Tensor]:
+    return [leaf for leaf in leaves(operation.args) if isinstance(leaf, Tensor)]
 
 
 def _with_constant(call: Call, constant: Tensor) -> LinearMap:
     """The call as a function of its explained and its constant argument."""
+    like = call.blank(call.inputs[0])
 
     def function(x: Tensor, weight: Tensor) -> Tensor:
+        x = x.expand(like.shape)  # rules may ask with one sample, which stands for all
         args, kwargs = call.arguments(lambda _: x, lambda leaf: weight if leaf is constant else call.widened(leaf))
         result: Tensor = call.operation.function(*args, **kwargs)
         return result
 
-    return Bilinear(call.widened(constant), None, function, call.blank(call.inputs[0]))
+    return Bilinear(call.widened(constant), None, function, like)
 
 
 def _interpolate(
@@ -82,6 +87,16 @@ def _interpolate(
 
 def _fixed(call: Call, input: Tensor, *args: Any, **kwargs: Any) -> Fixed:
     return Fixed(input.new_ones(()), None, function_of_input(call), input)
+
+
+class _Einsum(LinearOrProduct):
+    """``einsum``, which of one operand alone moves or adds up elements."""
+
+    _alone = Linear(lambda call, *_: _fixed(call, call.blank(call.inputs[0])), "pooling")
+
+    def of(self, operation: Operation) -> Treatment:
+        alone = len(operation.inputs) == 1 and not _constants(operation)
+        return self._alone if alone else super().of(operation)
 
 
 def _difference(call: Call, input: Tensor, *args: Any, **kwargs: Any) -> LinearMap:
@@ -328,14 +343,15 @@ treat(
     by=LinearOrProduct(Linear(_matmul, "dense")),
 )  # fmt: skip
 treat(
-    torch.bmm, T.bmm, torch.einsum, torch.tensordot, torch.inner, T.inner, torch.outer, T.outer, torch.linalg.vecdot,
+    torch.bmm, T.bmm, torch.tensordot, torch.inner, T.inner, torch.outer, T.outer, torch.linalg.vecdot,
     torch.kron, T.kron,
     by=LinearOrProduct(Linear(_bilinear, "dense")),
 )  # fmt: skip
 treat(F.interpolate, F.upsample, by=Linear(_interpolate, "pooling"))
 treat(torch.grid_sampler, by=Linear(_grid_sampler, "pooling"))
-treat(torch.cumsum, T.cumsum, F.fold, T.sum_to_size, by=Linear(_fixed, "pooling"))
-treat(torch.diff, T.diff, by=Linear(_difference, "sum"))
+treat(torch.einsum, by=_Einsum(Linear(_bilinear, "dense")))
+treat(torch.cumsum, T.cumsum, F.fold, by=Linear(_fixed, "pooling"))
+treat(torch.diff, T.diff, by=Linear(_difference, "pooling"))
 treat(torch.addmm, T.addmm, by=Linear(_addmm, "dense"))
 treat(torch.conv1d, torch.conv2d, torch.conv3d, by=Linear(_convolution, "convolution"))
 treat(
