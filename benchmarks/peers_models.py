@@ -1,0 +1,247 @@
+"""The models that scikit-learn's own tests fit, each sent through neon.
+
+    python -m benchmarks.peers_models sklearn.tests.test_multiclass sklearn.linear_model.tests.test_ridge
+    python -m benchmarks.peers_models --at-most 1000 --out found.jsonl sklearn.svm.tests.test_svm
+
+The tests run as they are; every model that one of them fits is explained on rows that it was fitted on, right after
+``fit``, and judged:
+
+- exact: the network gives what the model's own function gives, targets are what it predicts, relevance adds up;
+- refused: neon says in words of its own why not;
+- wrong: anything else than the model's numbers, or the model or the rows were changed;
+- crash: an error that neon did not raise.
+
+Of the models of one class in one test function, with whatever parameters, `--at-most` are judged.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import copy
+import functools
+import json
+import threading
+import traceback
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy import sparse
+from sklearn.base import is_regressor
+from sklearn.utils import all_estimators
+
+import neon
+from neon.converters.intake import take
+from neon.converters.registry import takes_data
+
+ROWS, CELLS = 40, 2_000_000
+ROUNDING = 1e-6  # relative to the largest number; models of float32 rows differ by 1e-7
+KINDS = ("exact", "refused", "wrong", "crash")
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What came of one model."""
+
+    kind: str
+    estimator: str
+    test: str
+    why: str = ""
+    model: str = ""
+
+
+class Recorder:
+    """A pytest plugin that judges each model after its ``fit``."""
+
+    def __init__(self, at_most: int) -> None:
+        self.at_most, self.test, self.found = at_most, "", list[Judgement]()
+        self.count: collections.Counter[tuple[str, str]] = collections.Counter()
+        self.busy = threading.local()
+
+    def pytest_configure(self) -> None:
+        for cls in {base for _, one in all_estimators() for base in one.__mro__ if "fit" in vars(base)}:
+            if cls.__module__.startswith("sklearn."):
+                cls.fit = self.recorded(cls.fit)
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        self.test = item.nodeid.rsplit("/", 1)[-1]
+
+    def recorded(self, fit: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(fit)
+        def wrapped(model: Any, *args: Any, **kwargs: Any) -> Any:
+            if getattr(self.busy, "fitting", False) or threading.current_thread() is not threading.main_thread():
+                return fit(model, *args, **kwargs)
+            self.busy.fitting = True
+            try:
+                fitted = fit(model, *args, **kwargs)
+                if not isinstance(model, type) and (args or "X" in kwargs):
+                    self.judge(model, args[0] if args else kwargs["X"])
+                return fitted
+            finally:
+                self.busy.fitting = False
+
+        return wrapped
+
+    def judge(self, model: Any, X: Any) -> None:
+        cls = type(model)
+        if not cls.__module__.startswith("sklearn.") or ".tests." in cls.__module__:
+            return
+        key = (self.test.split("[")[0], cls.__name__)
+        self.count[key] += 1
+        if self.count[key] > self.at_most:
+            return
+        kept = np.random.get_state(), torch.random.get_rng_state()  # noqa: NPY002 (tests seed it)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                found = judged(model, X)
+            except _Passed:
+                return
+        np.random.set_state(kept[0])  # noqa: NPY002
+        torch.random.set_rng_state(kept[1])
+        kind, why = found
+        self.found.append(Judgement(kind, cls.__name__, self.test, why, " ".join(repr(model).split())[:300]))
+
+
+class _Passed(Exception):
+    """A model that cannot be judged: it refuses its own rows, or they are too many."""
+
+
+def judged(model: Any, X: Any) -> tuple[str, str]:
+    """The kind of what comes of a model on rows that it was fitted on, and why."""
+    data = X
+    try:
+        n = X.shape[0] if hasattr(X, "shape") else len(X)
+        rows = _first(X, min(n, ROWS))
+    except (TypeError, IndexError) as error:
+        raise _Passed from error
+    if n == 0 or int(np.prod(getattr(rows, "shape", (1,)))) > CELLS or (hasattr(X, "shape") and np.prod(X.shape) > 1e8):
+        raise _Passed
+    before, own = copy.deepcopy(rows), _answers(model, rows)
+    options = {"reference": data} if takes_data(model) else {}
+    try:
+        network = neon.neuralize(model, **options)
+        explainer = neon.Explainer(model, **options)
+        several = network.classes is None and len(network.output_names) > 1
+        explanation = explainer(rows, "all") if several else explainer(rows)
+        error = network.verify(rows)
+    except Exception as error:
+        inside = traceback.extract_tb(error.__traceback__)[-1].filename.startswith(str(Path(neon.__file__).parent))
+        spoken = isinstance(error, (ValueError, TypeError, ImportError)) and inside
+        words = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        return ("refused", words) if spoken else ("crash", f"{words} ({_place(error)})")
+    for what, difference in (
+        ("verify", error / max(1.0, _size(explanation.prediction))),
+        ("conservation", _conservation(explanation)),
+        ("prediction", _against(own, explanation, network)),
+        ("model or rows changed", float(not (_same(before, rows) and _same(own, _answers(model, rows))))),
+    ):
+        if not difference <= ROUNDING:
+            return "wrong", f"{what}: {difference:.1e} ({explanation.explains})"
+    return "exact", ""
+
+
+def _first(X: Any, n: int) -> Any:
+    if isinstance(X, (list, tuple)):
+        return X[:n]
+    return take(X.tocsr() if sparse.issparse(X) else X, slice(0, n)) if hasattr(X, "shape") else X[:n]
+
+
+def _answers(model: Any, rows: Any) -> dict[str, Any]:
+    """What the model itself says of the rows."""
+    found = {}
+    for method in ("predict", "decision_function", "predict_proba", "transform"):
+        if hasattr(model, method):
+            try:
+                found[method] = getattr(copy.deepcopy(model), method)(copy.deepcopy(rows))
+            except Exception as error:  # tests fit models of rows that they cannot predict, too
+                raise _Passed from error
+    return found
+
+
+def _against(own: dict[str, Any], explanation: neon.Explanation, network: Any) -> float:
+    """The difference from the model's own labels and values, found without the converter."""
+    predicted, n = own.get("predict"), len(explanation)
+    if predicted is None or sparse.issparse(predicted):
+        return 0.0
+    predicted = np.asarray(predicted)
+    if network.classes is not None and np.ndim(explanation.target) == 1 and predicted.size == n:
+        labels = np.asarray(network.classes)[np.asarray(explanation.target)]
+        return float((labels.astype(str) != predicted.ravel().astype(str)).mean())
+    if is_regressor(network.model) and explanation.explains.startswith("predicted value"):
+        values = np.asarray(explanation.prediction, dtype=float)
+        if values.size == predicted.size:
+            return _size(values.reshape(predicted.shape) - predicted) / max(1.0, _size(predicted))
+    return 0.0
+
+
+def _conservation(explanation: neon.Explanation) -> float:
+    finite = np.isfinite(np.asarray(explanation.prediction, dtype=float)).reshape(len(explanation), -1).all(axis=1)
+    kept = explanation[finite]
+    parts = _size(kept.values) * max(1, kept.values.shape[1])
+    return float(kept.conservation_error()) / max(1.0, parts) if len(kept) else 0.0
+
+
+def _size(values: Any) -> float:
+    values = np.asarray(values, dtype=float)
+    return float(np.max(np.abs(values[np.isfinite(values)]), initial=0.0))
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, dict):
+        return all(_same(a[key], b[key]) for key in a)
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all(map(_same, a, b))
+    if sparse.issparse(a):
+        return (a != b).nnz == 0
+    if hasattr(a, "equals"):
+        return bool(a.equals(b))
+    try:
+        return bool(np.array_equal(a, b, equal_nan=True))
+    except TypeError:
+        return bool(np.array_equal(a, b))
+
+
+def _place(error: Exception) -> str:
+    """The last line of neon that ran, and the last of all."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "/neon/" in frame.filename]
+    named = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in (*ours[-1:], frames[-1])]
+    return " → ".join(dict.fromkeys(named))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("modules", nargs="+", help="test modules, as dotted names")
+    parser.add_argument("--at-most", type=int, default=8, help="models of one class in one test function")
+    parser.add_argument("--out", type=Path, help="write each judgement as a line of JSON")
+    options = parser.parse_args()
+    recorder = Recorder(options.at_most)
+    quiet = ["-q", "--no-header", "--tb=no", "-p", "no:cacheprovider", "-W", "ignore", "-c", "/dev/null"]
+    pytest.main([*quiet, "--rootdir=/", "--disable-warnings", "-r", "N", "--pyargs", *options.modules], [recorder])
+    found = recorder.found
+    if options.out is not None:
+        options.out.write_text("".join(json.dumps(asdict(one)) + "\n" for one in found))
+    table: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
+    for one in found:
+        table[one.estimator][one.kind] += 1
+        table["all"][one.kind] += 1
+    print(f"\n| estimator | {' | '.join(KINDS)} |\n|---|{'---|' * len(KINDS)}")
+    for name in sorted(table, key=lambda name: (name == "all", name)):
+        print(f"| {name} | {' | '.join(str(table[name][kind]) for kind in KINDS)} |")
+    for kind in ("wrong", "crash", "refused"):
+        print(f"\n{kind}")
+        whys = collections.Counter((one.estimator, one.why) for one in found if one.kind == kind)
+        tests = {(one.estimator, one.why): one.test for one in found}
+        for (estimator, why), count in whys.most_common():
+            print(f"- {count} × {estimator}: {why}" + (f" [{tests[estimator, why]}]" if kind != "refused" else ""))
+
+
+if __name__ == "__main__":
+    main()
