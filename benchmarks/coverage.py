@@ -34,7 +34,7 @@ from sklearn.utils import _safe_indexing, all_estimators
 
 import neon
 from neon.converters.coverage import MEANING, Support
-from neon.converters.registry import declined, public_name, takes_data
+from neon.converters.registry import declined, public_name, steps_run, takes_data
 from tests.contract import CASES, Case
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -94,7 +94,7 @@ def parts(model: Any, rows: Any, options: Mapping[str, Any]) -> Iterator[tuple[A
     """A fitted model and the steps inside it, each with the rows that reach it, and the output that is asked of it."""
     yield model, rows, options.get("output")
     if isinstance(model, Pipeline):
-        steps = [step for _, step in model.steps if step not in (None, "passthrough")]
+        steps = [step for _, step in steps_run(model)]
         for i, step in enumerate(steps):
             last = i == len(steps) - 1
             yield from parts(step, rows, options if last else {})

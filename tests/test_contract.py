@@ -205,7 +205,7 @@ RELATIVE_TO_ORIGIN = re.compile(
     "BernoulliNB-binarized|BernoulliRBM-Ridge|LinearDiscriminantAnalysis-transform-eigen|FrozenEstimator-step|KernelPCA.*"
     "|TransformedTargetRegressor.*|OneVsRestClassifier-ridge|MultiOutputRegressor|BaggingRegressor|KernelCenterer"
     "|VarianceThreshold|Select.*|GenericUnivariateSelect|SequentialFeatureSelector|RFE.*"
-    "|DecisionTree.*|ExtraTree.*|RandomForest.*|Bagging.*"
+    "|DecisionTree.*|ExtraTree.*|(Balanced)?RandomForest.*|Bagging.*"
 )
 
 

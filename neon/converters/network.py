@@ -14,7 +14,7 @@ from torch import Tensor
 
 from neon.converters.base import Conversion
 from neon.converters.intake import Intake, take
-from neon.converters.registry import convert, takes_data
+from neon.converters.registry import convert, steps_run, takes_data
 from neon.nn import Featurewise
 
 __all__ = ["Network", "neuralize"]
@@ -64,8 +64,8 @@ class Network(torch.nn.Module):
         n_features: Any = conversion.n_features or getattr(model, "n_features_in_", len(self.feature_names or ()))
         self.n_features_in = int(n_features)
         first = model
-        while hasattr(first, "steps"):
-            first = first.steps[0][1]
+        while hasattr(first, "steps") and steps_run(first):
+            first = steps_run(first)[0][1]
         self.intake = Intake(
             self.n_features_in,
             self.feature_names,

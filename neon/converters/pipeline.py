@@ -14,7 +14,8 @@ from sklearn.pipeline import Pipeline
 from neon.converters.base import Conversion
 from neon.converters.compose import folded
 from neon.converters.encoding import Encoding, Transform
-from neon.converters.registry import convert, no_relu_form, register, within
+from neon.converters.registry import convert, no_relu_form, register, steps_run, within
+from neon.errors import UnsupportedModelError
 from neon.nn import Affine, Featurewise, Linear, Projection
 from neon.nn.trees import SplitUnits, TreeEnsemble
 
@@ -24,11 +25,16 @@ __all__ = ["chain", "convert_pipeline"]
 def convert_pipeline(
     model: Pipeline, *, output: str | None = None, form: str = "fused", path: str = "", data: Any = None
 ) -> Conversion:
-    """Compose the converters of the steps; nested pipelines and "passthrough" included.
+    """Compose the converters of the steps that ``predict`` runs; nested pipelines and "passthrough" included.
 
     data : rows for a last step without ``predict``, as the pipeline takes them.
     """
-    steps = [(name, step) for name, step in model.steps if step is not None and step != "passthrough"]
+    steps = steps_run(model)
+    last = model.steps[-1][1]
+    if hasattr(last, "fit_resample"):
+        raise UnsupportedModelError(
+            f"a pipeline that ends in {type(last).__name__} draws rows and predicts nothing; explain one with a model"
+        )
     if not steps:
         n = int(model.n_features_in_)
         return Conversion(torch.nn.Sequential(), "features", tuple(f"feature {i}" for i in range(n)), np.asarray)
@@ -175,4 +181,4 @@ def _merge(layers: list[torch.nn.Module]) -> list[torch.nn.Module]:
     return merged
 
 
-register("sklearn.pipeline.Pipeline", by=convert_pipeline)
+register("sklearn.pipeline.Pipeline", "imblearn.pipeline.Pipeline", by=convert_pipeline)

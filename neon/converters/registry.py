@@ -14,8 +14,8 @@ from neon.converters.base import Conversion
 from neon.errors import UnknownOutputError, UnsupportedModelError
 
 __all__ = [
-    "check_several", "choose", "convert", "decline", "declined", "no_relu_form", "public_name", "register",
-    "registered", "takes_data", "within",
+    "bare", "check_several", "choose", "convert", "decline", "declined", "no_relu_form", "public_name", "register",
+    "registered", "steps_run", "takes_data", "within",
 ]  # fmt: skip
 
 Converter = Callable[..., Conversion]
@@ -23,6 +23,7 @@ _REGISTRY: dict[str, Converter] = {}
 _DECLINED: dict[str, str] = {}
 _HOLD_NOTHING = {
     "sklearn.pipeline.Pipeline",  # its steps are checked
+    "imblearn.pipeline.Pipeline",
     "sklearn.feature_extraction.FeatureHasher",  # which scikit-learn 1.6 takes for not fitted, as the next one
     "sklearn.feature_extraction.text.HashingVectorizer",
 }
@@ -120,6 +121,22 @@ def convert(
         f"no converter for {name}{where}.{alternatives} Register one with "
         f"neon.converters.register({name!r}, by=converter){simple}"
     )
+
+
+def steps_run(pipeline: Any) -> list[tuple[str, Any]]:
+    """The steps that ``predict`` runs: without "passthrough", and imbalanced-learn's samplers, which serve ``fit``."""
+    return [
+        (name, step)
+        for name, step in pipeline.steps
+        if step is not None and step != "passthrough" and not hasattr(step, "fit_resample")
+    ]
+
+
+def bare(model: Any) -> Any:
+    """The model itself, of a pipeline that runs nothing else."""
+    while hasattr(model, "steps") and len(steps_run(model)) == 1:
+        ((_, model),) = steps_run(model)
+    return model
 
 
 def takes_data(model: Any) -> bool:

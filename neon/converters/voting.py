@@ -15,7 +15,7 @@ from scipy.special import expit
 
 from neon.converters.base import Conversion, Response
 from neon.converters.meta import beside, column_names, on_arrays
-from neon.converters.registry import check_several, choose, no_relu_form, register, within
+from neon.converters.registry import bare, check_several, choose, no_relu_form, register, within
 from neon.converters.responses import NEVER, certain, decision, extended, predicted, probability, vote
 from neon.converters.trees import voting as trees
 from neon.converters.trees.build import Scores, convert_trees, join
@@ -302,9 +302,10 @@ def _mean_decision(model: Any, parts: list[Conversion], form: str, given: Sequen
 
 def _of_trees(member: Any) -> bool:
     """Whether a member is a tree, a forest, or a bag of such, which the trees' own converter takes apart."""
+    member = bare(member)
     if hasattr(member, "tree_"):
         return True
-    bags = type(member).__name__.startswith(("Bagging", "RandomForest", "ExtraTrees"))
+    bags = type(member).__name__.removeprefix("Balanced").startswith(("Bagging", "RandomForest", "ExtraTrees"))
     return bags and all(map(_of_trees, getattr(member, "estimators_", [None])))
 
 
@@ -317,7 +318,8 @@ def _named(model: Any, path: str) -> list[tuple[str, Any]]:
 register("sklearn.ensemble.VotingClassifier", by=convert_voting_classifier)
 register("sklearn.ensemble.VotingRegressor", by=convert_voting_regressor)
 register("sklearn.ensemble.BaggingClassifier", "sklearn.ensemble.BaggingRegressor", by=convert_bagging)
-register("sklearn.ensemble.AdaBoostClassifier", by=convert_adaboost)
+register("imblearn.ensemble.BalancedBaggingClassifier", "imblearn.ensemble.EasyEnsembleClassifier", by=convert_bagging)
+register("sklearn.ensemble.AdaBoostClassifier", "imblearn.ensemble.RUSBoostClassifier", by=convert_adaboost)
 register("sklearn.ensemble.AdaBoostRegressor", by=convert_adaboost_regressor)
 for _converter in (
     convert_voting_classifier,

@@ -81,5 +81,6 @@ _KINDS = ("Classifier", "Regressor")
 register(*(f"sklearn.tree.{name}{kind}" for name in ("DecisionTree", "ExtraTree") for kind in _KINDS), by=convert_tree)
 register(
     *(f"sklearn.ensemble.{name}{kind}" for name in ("RandomForest", "ExtraTrees") for kind in _KINDS),
+    "imblearn.ensemble.BalancedRandomForestClassifier",
     by=convert_forest,
 )

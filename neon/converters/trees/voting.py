@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from neon.converters.base import Conversion, Response
-from neon.converters.registry import choose
+from neon.converters.registry import bare, choose
 from neon.converters.trees.build import Scores, Tree, convert_trees, join
 from neon.converters.trees.decision_trees import node_values, read_tree
 from neon.errors import UnsupportedModelError
@@ -55,6 +55,7 @@ def convert_adaboost(model: Any, *, output: str | None = None, form: str = "fuse
 
 def _members(model: Any, columns: np.ndarray, scale: float, n_classes: int | None) -> Iterator[Tree]:
     """The trees of trees, forests and bags, on columns of the input, their values times ``scale``."""
+    model = bare(model)
     if hasattr(model, "tree_"):
         value = scale * node_values(model)
         if n_classes is not None:  # a bag's member may know only some classes, by their place among all
@@ -63,7 +64,7 @@ def _members(model: Any, columns: np.ndarray, scale: float, n_classes: int | Non
         yield read_tree(model.tree_, value, columns)
         return
     name = type(model).__name__
-    if not name.startswith(("Bagging", "RandomForest", "ExtraTrees")):
+    if not name.removeprefix("Balanced").startswith(("Bagging", "RandomForest", "ExtraTrees")):
         raise UnsupportedModelError(f"a bag of {name}; the converter takes bags of trees, of forests and of such bags")
     chosen = getattr(model, "estimators_features_", [slice(None)] * len(model.estimators_))
     for member, features in zip(model.estimators_, chosen, strict=True):
