@@ -11,10 +11,6 @@ decline(
     because="it encodes targets, which are no features",
 )
 decline(
-    "sklearn.neighbors.NearestNeighbors",
-    because="it finds rows and predicts nothing; explain the model that uses them",
-)
-decline(
     "sklearn.feature_extraction.image.PatchExtractor",
     because="it cuts images into patches, each a row of its own, and computes nothing from them",
 )
