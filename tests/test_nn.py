@@ -75,6 +75,30 @@ def test_relu_minimum(size: int) -> None:
     torch.testing.assert_close(layers(h), h.unflatten(1, (3, size)).amin(2), rtol=1e-12, atol=1e-12)
 
 
+def test_softmin_of_a_row_that_is_among_the_points() -> None:
+    """Its own unit has no share; a quarter of the others count, by perplexity, or all that the stiffness leaves."""
+    h, log_a = draw(12, 40).square() * 5 + 0.5, draw(40)
+    h[torch.arange(12), torch.arange(12)] = 0.0
+    recording = LRP(nn.SoftMin(log_a, 2.0), "neon").record(h)
+    start = torch.ones(12, 1, dtype=torch.float64)
+    walk = recording.propagate(start, account=True)
+    taken = recording.output[:, 0] >= 0
+    q = torch.where(taken[:, None], walk.relevance[0], walk.relevance[0] / h.clamp(min=1e-300))
+    q /= q.sum(1, keepdim=True)
+    assert not q[torch.arange(12), torch.arange(12)].any()
+    for n in range(12):
+        others = torch.arange(40) != n
+        p = torch.softmax(log_a[others], 0)
+        least = (-(p * p.log()).sum()).exp() / 4
+        found = q[n, others]
+        perplexity = (-(found * found.log()).sum()).exp()
+        assert perplexity > (1 - 1e-3) * least
+        beta = (log_a[others] - found.log()).diff() / h[n, others].diff()  # one stiffness for all
+        torch.testing.assert_close(beta, beta.mean().expand_as(beta), rtol=1e-6, atol=1e-6)
+        assert perplexity < (1 + 1e-3) * least or abs(beta.mean() - 2.0) < 1e-6
+    torch.testing.assert_close(walk.relevance[0].sum(1) + sum(walk.ledger.absorbed.values()), start[:, 0])
+
+
 def test_softmin_in_layers_and_its_two_rules() -> None:
     h, log_a = 2 * draw(30, 5) + 2, draw(5)
     layer = nn.SoftMin(log_a, 2.0)

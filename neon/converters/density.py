@@ -6,6 +6,7 @@ Kauffmann et al. 2020, "The Clever Hans Effect in Anomaly Detection".
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,11 @@ import torch
 from scipy.special import gammaln
 
 from neon.converters.base import Conversion
+from neon.converters.metrics import metric_layers
 from neon.converters.registry import choose, no_relu_form, register
-from neon.errors import UnsupportedModelError
-from neon.nn import DistanceLayers, EffectiveDistance, SoftMin, SquaredDistance
+from neon.converters.searches import padded, untouched
+from neon.nn import EffectiveDistance, SoftMin
+from neon.nn.effective import Within
 
 __all__ = ["convert_kde"]
 
@@ -29,26 +32,44 @@ def convert_kde(model: Any, *, output: str | None = None, form: str = "fused") -
     choose(output, ("outlierness",), model)
     if form == "relu":
         raise no_relu_form("a log-sum-exp is not piecewise linear")
-    if model.metric != "euclidean":
-        raise UnsupportedModelError(f"KernelDensity with metric={model.metric!r}; the converter takes 'euclidean'")
     points = np.asarray(model.tree_.data)
+    distance, root = metric_layers(type(model).__name__, model.metric, model.metric_params, points, form)
+    asked, bandwidth, dimension = untouched(model), float(model.bandwidth_), points.shape[1]
     weights = model.tree_.sample_weight
     weights = np.ones(len(points)) if weights is None else np.asarray(weights)
-    points, weights = points[weights > 0], weights[weights > 0]
-    dimension, bandwidth = points.shape[1], float(model.bandwidth_)
+    if model.kernel == "tophat":
+        layers: list[torch.nn.Module] = [Within(distance, _Ball(asked.tree_, bandwidth))]
+    else:
+        layers = [*distance, EffectiveDistance(model.kernel, bandwidth, root)]
     constant = _log_integral(model.kernel, dimension) + dimension * math.log(bandwidth)
+    words = "outlierness: negative log density up to the kernel's constant, a soft distance to the training points"
+    if model.atol > 0 or model.rtol > 0:
+        words += f" (exact; the model itself is content with atol={model.atol:g} and rtol={model.rtol:g})"
+        asked.atol = asked.rtol = 0
+    with np.errstate(divide="ignore"):
+        shares = np.log(weights / weights.sum())
     return Conversion(
-        torch.nn.Sequential(
-            DistanceLayers(points) if form == "layers" else SquaredDistance(points),
-            EffectiveDistance(model.kernel, bandwidth),
-            SoftMin(np.log(weights / weights.sum())),
-        ),
-        "outlierness: negative log density up to the kernel's constant, a soft distance to the training points",
+        torch.nn.Sequential(*layers, SoftMin(shares)),
+        words,
         ("outlierness",),
-        lambda X: model.score_samples(X).reshape(-1, 1),
+        lambda X: asked.score_samples(X).reshape(-1, 1),
         link=lambda o: -o - constant,
+        thresholds=model.kernel == "tophat",  # who is near is a matter of rounding
         infinite=model.kernel not in ("gaussian", "exponential"),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Ball:
+    """The points nearer than the bandwidth, as the model's own tree measures."""
+
+    tree: Any
+    bandwidth: float
+
+    def __call__(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        index, d = self.tree.query_radius(X, self.bandwidth, return_distance=True)
+        inside = [of[far < self.bandwidth] for of, far in zip(index, d, strict=True)]
+        return padded(inside, -1), padded([np.ones(len(of)) for of in inside], 0.0)
 
 
 def _log_integral(kernel: str, d: int) -> float:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from neon.errors import UnsupportedOperationError
 
-__all__ = ["ROUNDING", "Ledger", "Message", "divide", "moved_from"]
+__all__ = ["ROUNDING", "Ledger", "Message", "divide", "moved_from", "rounding_of"]
 
 ROUNDING = 50  # times the machine's epsilon: what is left of a zero after sums of some length
 
@@ -127,6 +127,14 @@ def moved_from(z: Tensor, z_ref: Tensor) -> Tensor:
         size = size.amax(tuple(range(1, z.ndim)), keepdim=True)
     difference = z - z_ref
     return difference.masked_fill_(difference.abs() <= ROUNDING * torch.finfo(z.dtype).eps * size, 0.0)
+
+
+def rounding_of(z: Tensor) -> Tensor:
+    """By how much values that are the same may differ within each row: (n_samples, n_values) -> (n_samples, 1).
+
+    What a rule decides by comparing values must not hang on it, or relevance depends on the other rows of a batch.
+    """
+    return ROUNDING * torch.finfo(z.dtype).eps * z.masked_fill(z.isinf(), 0.0).abs().amax(1, keepdim=True)
 
 
 def divide(numerator: Tensor, denominator: Tensor) -> Tensor:

@@ -8,30 +8,32 @@ import torch
 from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function
 
-from neon.lrp.operations import treat
+from neon.lrp.message import Ledger, Message
+from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.operations.elementwise import Elementwise
+from neon.lrp.rules import Rule
+from neon.nn.search import Neighborhood
 
-__all__ = ["EffectiveDistance", "effective_distance"]
+__all__ = ["EffectiveDistance", "Within", "effective_distance", "within"]
 
-_KERNELS = ("gaussian", "exponential", "epanechnikov", "tophat", "linear", "cosine")
+_KERNELS = ("gaussian", "exponential", "epanechnikov", "linear", "cosine")
 
 
-def effective_distance(t: Tensor, kernel: str) -> Tensor:
-    """``-log K`` of a squared distance t in units of the squared bandwidth; ≥ 0, 0 at the center, rising with t.
+def effective_distance(t: Tensor, kernel: str, root: float = 0.5) -> Tensor:
+    """``-log K(r)``, r = ``t ** root`` a distance in units of the bandwidth; ≥ 0, 0 at the center, rising with t.
 
-    Kernels of compact support give ∞ outside it (for tophat at ``t > 1``, for the others at ``t ≥ 1``).
+    Kernels of compact support give ∞ outside it, at ``r ≥ 1``. (For tophat see `Within`.)
     """
     if has_torch_function((t,)):
-        return handle_torch_function(effective_distance, (t,), t, kernel)
+        return handle_torch_function(effective_distance, (t,), t, kernel, root)
+    square = t if root == 0.5 else t ** (2 * root)
     if kernel == "gaussian":
-        return t / 2
-    r = t.sqrt()
+        return square / 2
+    r = t.sqrt() if root == 0.5 else t**root
     if kernel == "exponential":
         return r
-    if kernel == "tophat":
-        return torch.where(r <= 1, 0.0, torch.inf).to(t.dtype)
     if kernel == "epanechnikov":
-        k = 1 - t
+        k = 1 - square
     elif kernel == "linear":
         k = 1 - r
     elif kernel == "cosine":
@@ -42,17 +44,47 @@ def effective_distance(t: Tensor, kernel: str) -> Tensor:
 
 
 class EffectiveDistance(torch.nn.Module):
-    """`effective_distance` of one kernel and bandwidth."""
+    """`effective_distance` of one kernel and bandwidth; root : takes what it reads to distances."""
 
-    def __init__(self, kernel: str, bandwidth: float) -> None:
+    def __init__(self, kernel: str, bandwidth: float, root: float = 0.5) -> None:
         super().__init__()
-        self.kernel, self.bandwidth = kernel, bandwidth
+        self.kernel, self.bandwidth, self.root = kernel, bandwidth, root
 
     def forward(self, d: Tensor) -> Tensor:
-        return effective_distance(d / self.bandwidth**2, self.kernel)
+        return effective_distance(d / self.bandwidth ** (1 / self.root), self.kernel, self.root)
 
     def extra_repr(self) -> str:
         return f"-log {self.kernel} kernel, bandwidth={self.bandwidth:.4g}"
 
 
+def within(d: Tensor, index: Tensor, weights: Tensor) -> Tensor:
+    """0 for neighbours and ∞ for all others, whose distances are d; index, weights : see `neighbors_of`."""
+    if has_torch_function((d, index, weights)):
+        return handle_torch_function(within, (d, index, weights), d, index, weights)
+    rows, slots = (index >= 0).nonzero(as_tuple=True)
+    return torch.full_like(d, torch.inf).index_put((rows, index[rows, slots].long()), d.new_zeros(()))
+
+
+class Within(Neighborhood):
+    """`within` of fixed points: the effective distance of a tophat kernel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return within(*self.look(x))
+
+
+class _Within(Treatment):
+    """The relevance of a 0 is that of the distance which makes it one."""
+
+    def nonnegative(self, call: Call) -> bool:
+        return True
+
+    def propagate(
+        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
+    ) -> tuple[Message | None, ...]:
+        (message,) = messages
+        assert message is not None
+        return (Message.of_relevance(message.relevance), None, None)
+
+
 treat(effective_distance, by=Elementwise(nonnegative=True))
+treat(within, by=_Within())

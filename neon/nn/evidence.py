@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function
 
-from neon.lrp.message import Ledger, Message
+from neon.lrp.message import Ledger, Message, rounding_of
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Rule
 from neon.lrp.tape import Retention
@@ -67,7 +67,8 @@ class Evidence(torch.nn.Module):
 class _Evidence(Treatment):
     """Take-most where the evidence is ≥ 0: ``R_k = p_k e``. Else, and under a reference, gated: ``R_k = p_k h_k``.
 
-    Gating leaves the residual ``e - Σ p_k h_k``: ``entropy`` for a soft minimum, ``pooling`` for a hard one.
+    Gating leaves the residual ``e - Σ p_k h_k``: ``entropy`` for a soft minimum, ``pooling`` for a hard one. What ties,
+    but for rounding, is the same: evidence of 0 is ≥ 0.
     """
 
     retention = Retention(inputs=True)
@@ -82,7 +83,7 @@ class _Evidence(Treatment):
         e, e_ref = call.value(call.output), call.reference(call.output)
         d_ref = call.reference(call.inputs[0])
         s = message.slope_over(e if e_ref is None else e - e_ref, ledger)
-        slope, lost = torch.zeros_like(d), e.new_zeros(len(e))
+        slope, lost, rounding = torch.zeros_like(d), e.new_zeros(len(e)), rounding_of(d)
         # One alternative of each row at a time; explaining one alternative per row takes a single round.
         for _ in range(int((s != 0).sum(1).max()) if len(s) else 0):
             column = s.abs().argmax(1, keepdim=True)
@@ -93,8 +94,9 @@ class _Evidence(Treatment):
             pooled = (gate * h).sum(1, keepdim=True)
             if d_ref is None or e_ref is None:
                 # p_k e / h_k, at h_k = e (the nearest competitor) exactly p_k, also where both are 0.
-                gate.mul_((e_c / h).masked_fill_((h == e_c) | (gate == 0) | ~(e_c >= 0), 1.0))
-                residual = torch.where(e_c >= 0, 0.0, e_c - pooled)
+                take_most = e_c >= -rounding
+                gate.mul_((e_c / h).masked_fill_(((h - e_c).abs() <= rounding) | (gate == 0) | ~take_most, 1.0))
+                residual = torch.where(take_most, 0.0, e_c - pooled)
             else:
                 h_ref = d_ref - d_ref.expand_as(d).gather(1, column)
                 residual = (e_c - e_ref.expand_as(e).gather(1, column)) - (pooled - (gate * h_ref).sum(1, keepdim=True))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function
 
-from neon.lrp.message import Ledger, Message
+from neon.lrp.message import Ledger, Message, rounding_of
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Rule
 from neon.lrp.tape import Retention
@@ -101,14 +101,15 @@ class _PooledMinimum(Treatment):
             """From groups to their units."""
             return part if of is None else part.gather(1, of)
 
-        least = spread(e)
-        p = (units == least).to(h) if stiffness == math.inf else (units - least).mul_(-stiffness).exp_()
+        least, rounding = spread(e), rounding_of(h)  # what ties, but for rounding, shares equally
+        p = (units <= least + rounding).to(h) if stiffness == math.inf else (units - least).mul_(-stiffness).exp_()
         p = p.div_(spread(_each(p, groups, torch.sum)))
-        take_most, wide = (moved_e >= 0) & (moved is h and not gated), spread(moved_e)
+        take_most, wide = (moved_e >= -rounding) & (moved is h and not gated), spread(moved_e)
         if ledger.enabled:
             residual = torch.where(take_most, 0.0, moved_e - _each(p * own, groups, torch.sum))
             ledger.absorb("pooling", s * residual)
-        share = torch.where(own == wide, 1.0, wide / own).masked_fill_((p == 0) | ~spread(take_most), 1.0)
+        same = ((own - wide).abs() <= rounding) | (p == 0) | ~spread(take_most)
+        share = (wide / own).masked_fill_(same, 1.0)
         slope = p.mul_(spread(s)).mul_(share)
         if column is not None:
             slope = torch.zeros_like(h).scatter_add_(1, column, slope)

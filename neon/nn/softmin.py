@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
@@ -14,6 +16,9 @@ from neon.lrp.tape import Retention
 from neon.nn.basic import fixed
 
 __all__ = ["SoftMin", "softmin"]
+
+_SAME = 1e-8  # of the mean distance, squared or not: as near as rows that were written down and read again
+_HALVINGS = 20
 
 
 def softmin(h: Tensor, log_weights: Tensor, stiffness: float = 1.0) -> Tensor:
@@ -47,10 +52,14 @@ class SoftMin(torch.nn.Module):
 
 
 class _SoftMin(Treatment):
-    """Take-most ``R_k = p_k o`` where ``o ≥ 0`` (Kauffmann et al. 2020, eq. 6); else gated, ``R_k = p_k h_k``.
+    """Take-most ``R_k = q_k o`` where ``o ≥ 0`` (Kauffmann et al. 2020, eq. 6); else gated, ``R_k = q_k h_k``.
 
-    ``p_k ∝ a_k exp(-β h_k)``. Gating leaves ``o - Σ p_k h_k = -(H(p) + Σ p_k log a_k) / β``: an ``entropy`` and a
-    ``log_weight``.
+    ``q_k = p_k ∝ a_k exp(-β h_k)``. Gating leaves ``o - Σ q_k h_k = (Σ q_k log p_k - Σ q_k log a_k) / β``: an
+    ``entropy`` and a ``log_weight``.
+
+    A distance of 0 has no feature to be shared by. Where the row itself is among the points, q is over the others, by a
+    stiffness β' ≤ β that is low enough for a quarter of them to count (as for the D2Neighbors of Kauffmann et al.): the
+    nearest of them may be another outlier of the same kind.
     """
 
     retention = Retention(inputs=True, output=True)
@@ -65,13 +74,45 @@ class _SoftMin(Treatment):
         o = call.value(call.output)
         s = message.slope_over(o, ledger)
         log_p = torch.log_softmax(log_weights - stiffness * h, 1)
-        p = log_p.exp()
+        q = log_p.exp()
+        inside, apart = _inside(h)
+        if len(inside):
+            q[inside] = _broad(h[inside], log_weights, stiffness, apart)
         take_most = o >= 0
         if ledger.enabled:
             gated = torch.where(take_most, 0.0, s) / stiffness
-            ledger.absorb("entropy", gated * torch.where(p > 0, p * log_p, 0.0))
-            ledger.absorb("log_weight", -gated * p * log_weights)
-        return (Message.of_relevance(p * torch.where(take_most, o * s, h * s)),)
+            ledger.absorb("entropy", gated * torch.where(q > 0, q * log_p, 0.0))
+            ledger.absorb("log_weight", -gated * torch.where(q > 0, q * log_weights, 0.0))
+        return (Message.of_relevance(q * torch.where(take_most, o * s, h * s)),)
+
+
+def _inside(h: Tensor) -> tuple[Tensor, Tensor]:
+    """The rows that are among the points, and which units of each are at a distance."""
+    finite = ~h.isinf()
+    lengths = h.abs().masked_fill(~finite, 0.0)
+    apart = finite & (lengths > _SAME * lengths.sum(1, keepdim=True) / finite.sum(1, keepdim=True).clamp(min=1))
+    rows = ((finite & ~apart).any(1) & apart.any(1)).nonzero()[:, 0]
+    return rows, apart[rows]
+
+
+def _broad(h: Tensor, log_weights: Tensor, stiffness: float, apart: Tensor) -> Tensor:
+    """``p_k ∝ a_k exp(-β' h_k)`` over the units apart, β' the largest with the perplexity of a quarter of them."""
+    blank = log_weights.expand_as(h).masked_fill(~apart, -torch.inf)
+    h = h.masked_fill(~apart, 0.0)
+
+    def weights(beta: Tensor) -> tuple[Tensor, Tensor]:
+        log_p = torch.log_softmax(blank - beta * h, 1)
+        p = log_p.exp()
+        return p, -(p * log_p.masked_fill(p == 0, 0.0)).sum(1, keepdim=True)
+
+    low, high = h.new_zeros(len(h), 1), h.new_full((len(h), 1), stiffness)
+    least = weights(low)[1] - math.log(4)
+    low = torch.where(weights(high)[1] >= least, high, low)
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        enough = weights(middle)[1] >= least
+        low, high = torch.where(enough, middle, low), torch.where(enough, high, middle)
+    return weights(low)[0]
 
 
 def _bind(h: Tensor, log_weights: Tensor, stiffness: float = 1.0) -> tuple[Tensor, Tensor, float]:
