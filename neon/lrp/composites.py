@@ -199,6 +199,17 @@ class Composite:
             advice = "trees take the composites 'shapley', 'path', 'equal' and, with reference rows, 'interventional'"
         raise ValueError(f"composite {self.name!r} has no rule for {node.kind} {node.module!r}; {advice}")
 
+    def check_names(self, nodes: Sequence[Node]) -> None:
+        """Raise where a rule is meant for modules of a name that none of these has."""
+        names = sorted({node.module for node in nodes} - {""})
+        for selector, rule in self.rules:
+            if isinstance(selector, _Named) and selector.text.startswith("named(") and not any(map(selector, nodes)):
+                known = f"those that have one: {', '.join(names)}" if names else "no module was found that runs here"
+                raise ValueError(
+                    f"{selector} => {rule} is for no operation that takes a rule: no module of that name has one of "
+                    f"its own (a container's are named({'layer.*'!r})); {known}"
+                )
+
     @property
     def needs_names(self) -> bool:
         """Whether a selector may ask for the name of a module: `named`, and any function of the caller's."""

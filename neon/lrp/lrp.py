@@ -9,6 +9,7 @@ from typing import Any, Literal, cast
 import torch
 from torch import Tensor
 
+from neon.lrp.calls import Given, Output, arranged, check_inputs, eager, picked
 from neon.lrp.canonize import merge_batch_norm, relevant_operations
 from neon.lrp.composites import Rules, by_name
 from neon.lrp.message import Ledger, Message
@@ -38,6 +39,9 @@ class LRP:
         Runs as it is, once, under ``no_grad``; nothing in it is changed.
     composite : str, Rule, Composite or sequence of (selector, rule)
         A preset's name (`neon.composites.names`), one rule for every map, a `Composite`, or what makes one.
+    output : int, str or sequence of them, optional
+        Which tensor to explain of a model that returns several: its position in a tuple, its key or its attribute; a
+        path, ``("hidden_states", -1)``, where it lies inside of another.
     memory : str
         "normal": values that are cheap to compute (activations, normalizations, attention weights) are computed again
         on the way back. "high": every value that a rule reads is kept. "low": the values of every twelfth operation
@@ -53,6 +57,7 @@ class LRP:
         model: Callable[..., Any],
         composite: Rules = "epsilon",
         *,
+        output: Output = None,
         memory: Literal["high", "normal", "low"] = "normal",
     ) -> None:
         if not callable(model):
@@ -61,6 +66,7 @@ class LRP:
             raise ValueError(f'memory must be "high", "normal" or "low", got {memory!r}')
         self.model = model
         self.composite = by_name(composite)
+        self.output = output
         self.memory = memory
 
     def __call__(
@@ -68,6 +74,7 @@ class LRP:
         x: Tensor | tuple[Tensor, ...],
         target: Target = None,
         *,
+        given: Given = (),
         at: Sequence[str] = (),
         keep: Mapping[str, Part] | None = None,
     ) -> Any:
@@ -76,13 +83,16 @@ class LRP:
         Parameters
         ----------
         x : Tensor or tuple of Tensor
-            The inputs, samples along axis 0. Whole numbers are token ids: each gets the relevance of its embedding.
+            The inputs, samples along axis 0. Whole numbers are token ids: each gets the relevance of its embedding. So
+            do codes in a column of a floating table that the model looks up in one.
         target : int, sequence of int, Tensor or callable, optional
             What is explained. An output index, or one for each sample: relevance starts as that output's value. Of
             maps and tokens an index is a tuple, ``(class, y, x)`` or ``(token, class)``; for one of each sample, an
             array with such a row for each. A floating tensor shaped like the output: relevance starts as given. A
             callable: relevance starts as ``target(output)``, shaped like the output, or where that is one scalar a
             sample, what it computes is explained by LRP-0 as the model's last step. None: the only output.
+        given : Tensor, sequence or mapping of str, optional
+            What else the model takes, masks and lengths: after ``x``, or by name. It gets no relevance.
         at : sequence of str
             Names of modules, containers too, at whose output to return relevance as well; ``"name:input"`` for what
             a module reads, with what other readers give to it.
@@ -108,16 +118,17 @@ class LRP:
         RuntimeWarning
             If relevance grows by more than a factor of 100 in one operation, as in `plan`.
         """
-        recording = self.record(x)
+        recording = self.record(x, given=given)
         walk = recording.propagate(target, at=at, keep=keep, free=True, warn=True)
         relevance = walk.relevance if isinstance(x, tuple) else walk.relevance[0]
         return (relevance, walk.at) if at else relevance
 
-    @torch.no_grad()
+    @eager()
     def record(
         self,
         x: Tensor | tuple[Tensor, ...],
         *,
+        given: Given = (),
         reference: Tensor | tuple[Tensor, ...] | None = None,
         references: dict[int, Tensor] | None = None,
         names: bool = True,
@@ -126,6 +137,8 @@ class LRP:
 
         Parameters
         ----------
+        given : Tensor, sequence or mapping of str, optional
+            As in `__call__`.
         reference : Tensor or tuple of Tensor, optional
             Reference rows, for composites with the `Reference` rule: relevance is then that of the difference from
             the reference.
@@ -136,7 +149,7 @@ class LRP:
             Whether to look up which module runs each operation.
         """
         inputs = x if isinstance(x, tuple) else (x,)
-        _check_inputs(inputs)
+        check_inputs(inputs)
         if isinstance(self.model, torch.nn.Module) and self.model.training and _acts_differently(self.model):
             raise ValueError("the model is in training mode; call model.eval() before explaining it")
         # Names cost a walk over the calling frames; composites that select by name need them as well.
@@ -149,6 +162,8 @@ class LRP:
             retention=(lambda _: Retention(inputs=False)) if low else retention_of,
             checkpoint_every=_SEGMENT if low else None,
             moves=moves,
+            given=arranged(given),
+            pick=lambda output: picked(output, self.output, len(inputs[0])),
             is_cheap=is_cheap if self.memory == "normal" else lambda function, n_inputs: False,
         )
         tape = Tape(relevant_operations(tape), tape.inputs, tape.output, tape.specs, tape.values)
@@ -161,12 +176,12 @@ class LRP:
             references = replay(assign(tape, self.composite), dict(zip(tape.inputs, placed, strict=True)))
         return Recording(tape, assign(tape, self.composite, references), references, self.composite.name)
 
-    def plan(self, x: Tensor | tuple[Tensor, ...], target: Target = None) -> Plan:
+    def plan(self, x: Tensor | tuple[Tensor, ...], target: Target = None, *, given: Given = ()) -> Plan:
         """A table of every operation: its module, rule, relevance in and out, and what it absorbed.
 
         Without a target and with several outputs, the table shows the rules alone.
         """
-        return self.record(x).plan(target)
+        return self.record(x, given=given).plan(target)
 
     def __repr__(self) -> str:
         return f"LRP({type(self.model).__name__}, composite={self.composite.name!r})"
@@ -194,7 +209,7 @@ class Recording:
         rows = self.references[self.tape.output]
         return rows if len(rows) == 1 else rows.mean(0, keepdim=True)
 
-    @torch.no_grad()
+    @eager()
     def propagate(
         self,
         target: Target = None,
@@ -234,7 +249,7 @@ class Recording:
             Plan(rows, self.composite).warn_of_explosions(stacklevel=5)
         return walk
 
-    @torch.no_grad()
+    @eager()
     def plan(self, target: Target = None) -> Plan:
         rows, observe = self._observed()
         if target is None and self.output[0].numel() != 1:
@@ -287,6 +302,11 @@ class Recording:
             if found.shape != output.shape:
                 return self._of_scalar(target, output, ledger)
             target = found
+        if isinstance(target, str):
+            raise ValueError(
+                f"target {target!r}: LRP explains one output at a time; take recording = lrp.record(x) and "
+                "recording.propagate(k) for each output k, or neon.Explainer(model)(x, 'all')"
+            )
         if isinstance(target, Tensor) and target.is_floating_point():
             if target.shape != output.shape:
                 raise ValueError(
@@ -315,18 +335,6 @@ def _total(messages: tuple[Message | None, ...]) -> tuple[float, float]:
     """The sum of relevance and of its absolute value."""
     parts = [message.relevance for message in messages if message is not None]
     return sum(float(part.sum()) for part in parts), sum(float(part.abs().sum()) for part in parts)
-
-
-def _check_inputs(inputs: tuple[Any, ...]) -> None:
-    for x in inputs:
-        if not isinstance(x, Tensor):
-            raise TypeError(
-                f"LRP takes torch tensors, got {type(x).__name__}; use neon.Explainer for arrays and frames"
-            )
-        if not x.is_floating_point() and x.dtype not in (torch.int64, torch.int32):
-            raise TypeError(f"LRP explains floating-point inputs and token ids (int64, int32), got {x.dtype}")
-        if x.ndim < 1:
-            raise ValueError("inputs need a sample axis")
 
 
 def _acts_differently(model: torch.nn.Module) -> bool:

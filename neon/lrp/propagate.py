@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,7 +56,7 @@ def assign(tape: Tape, composite: Composite, references: dict[int, Tensor] | Non
     gates, scales = gate_slots(tape), scale_slots(tape)
     weighted = {id(op): i for i, op in enumerate(op for op in operations if _kind(op) in ("dense", "convolution"))}
     below_weights = set(tape.inputs)  # slots that no learned map lies below
-    steps = []
+    steps, nodes = [], []
     for operation in operations:
         treatment, kind = _treatment(operation), _kind(operation)
         untouched = below_weights.issuperset(operation.inputs)
@@ -65,11 +66,13 @@ def assign(tape: Tape, composite: Composite, references: dict[int, Tensor] | Non
         if kind:
             position = weighted.get(id(operation), -1)
             is_first = untouched and position >= 0
-            rule = composite.rule_for(Node(kind, operation.module, position, len(weighted), is_first))
+            nodes.append(Node(kind, operation.module, position, len(weighted), is_first))
+            rule = composite.rule_for(nodes[-1])
         call = Call(operation, tape, consumers, nonnegative, gates, scales, references)
         rule = treatment.effective_rule(call, rule)
         treatment.check(call, rule)
         steps.append(Step(call, treatment, kind, rule))
+    composite.check_names(nodes)
     return steps
 
 
@@ -186,8 +189,8 @@ def replay(steps: list[Step], inputs: dict[int, Tensor]) -> dict[int, Tensor]:
 def _treatment(operation: Operation) -> Treatment:
     treatment = treatment_of(operation.function)
     if treatment is None:
-        similar = sorted({function_name(f) for f in supported_functions()})
-        close = [name for name in similar if operation.name.strip("_") in name or name in operation.name]
+        known = {function_name(f) for f in supported_functions()}
+        close = difflib.get_close_matches(operation.name.strip("_"), known, cutoff=0.75)
         hint = f"; similar ones that have: {', '.join(close)}" if close else ""
         raise UnsupportedOperationError(
             f"no relevance treatment for {operation.name!r} in module {operation.module or '(top level)'!r}{hint}. "

@@ -81,7 +81,7 @@ def record(
     with torch.no_grad(), torch.jit.optimized_execution(False), recorder.unseen, recorder:
         output = pick(model(*aliases, *more, **by_name))
     recorder.unseen.refuse(output)
-    slot = recorder.slot(output)
+    slot = recorder.slot(output) if isinstance(output, Tensor) else None
     if slot is None:
         raise ValueError("the model's output does not depend on its input through differentiable operations")
     recorder.tape.output = slot
