@@ -69,6 +69,10 @@ class Conversion:
         that decide between two classes each vote, and the votes may tie.
     asks : bool
         Whether that may be so anywhere, and the model is asked for its prediction.
+    rounding : float
+        By how much the model's own rounding may move an output: where two are closer, the model is asked as well.
+    labels : callable, optional
+        The model's predicted labels of rows. Default: its ``predict``.
     thresholds : bool
         Whether inputs are compared with thresholds: scalings before run in scikit-learn, rounding and all.
     inverse : callable, optional
@@ -102,6 +106,8 @@ class Conversion:
     classes: np.ndarray | None = None
     votes: bool = False
     asks: bool = False
+    rounding: float = 0.0
+    labels: Callable[[np.ndarray], np.ndarray] | None = None
     thresholds: bool = False
     inverse: Callable[[np.ndarray], np.ndarray] | None = None
     encoding: Encoding | None = None

@@ -202,6 +202,8 @@ def numeric(X: Any) -> Any:
         X = entries(X)
     elif isinstance(X, Tensor):
         X = X.detach().cpu().numpy()
+    if np.iscomplexobj(X):
+        raise ValueError("X holds complex numbers; pass their real and imaginary parts as columns")
     if sparse.issparse(X):
         return X.tocsr().astype(np.float64)
     try:

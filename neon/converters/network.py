@@ -16,6 +16,7 @@ from neon.converters.base import Conversion
 from neon.converters.intake import Intake, take
 from neon.converters.registry import convert, steps_run, takes_data
 from neon.nn import Featurewise
+from neon.nn.trees import SplitUnits, TreeEnsemble
 
 __all__ = ["Network", "neuralize"]
 
@@ -49,12 +50,15 @@ class Network(torch.nn.Module):
         self.output_names = conversion.output_names
         self.classes = conversion.classes
         self.composite, self.reference_composite = conversion.composite, conversion.reference_composite
+        if self.reference_composite == "neon" and any(isinstance(m, TreeEnsemble | SplitUnits) for m in self.modules()):
+            self.reference_composite = "interventional"  # trees inside another estimator
         self.reference = conversion.reference
         self.takes_reference = conversion.takes_reference
         self.votes, self.asks, self.infinite = conversion.votes, conversion.asks, conversion.infinite
         self.agreement, self.inherits = conversion.agreement, conversion.inherits
         self.form = form
-        self._own, self._link = conversion.own, conversion.link
+        self._own, self._link, self._labels = conversion.own, conversion.link, conversion.labels
+        self._model_rounding = conversion.rounding
         names: Any = conversion.feature_names
         if names is None:
             names = getattr(model, "feature_names_in_", None)
@@ -77,12 +81,12 @@ class Network(torch.nn.Module):
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the model's own function, which is found again from the model."""
-        return {key: value for key, value in self.__dict__.items() if key not in ("_own", "_link")}
+        return {key: value for key, value in self.__dict__.items() if key not in ("_own", "_link", "_labels")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         conversion = convert(self.model, output=self.output, form=self.form, data=self.data)
-        self._own, self._link = conversion.own, conversion.link
+        self._own, self._link, self._labels = conversion.own, conversion.link, conversion.labels
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute the explained scalars of encoded rows: (n_samples, n_encoded) -> (n_samples, n_outputs)."""
@@ -142,13 +146,14 @@ class Network(torch.nn.Module):
         second = output.scatter(1, index[:, None], -torch.inf).amax(1)
         # Where outputs tie the model's own rounding decides, relative to the values that they are differences of.
         rounding = _ROUNDING * output.masked_fill(output.isinf(), 0.0).abs().amax(1)
-        doubtful = best - second <= rounding
+        doubtful = best - second <= rounding.clamp(min=2 * self._model_rounding)
         if self.asks or self.votes:
             doubtful |= torch.ones_like(doubtful) if self.asks else best <= rounding
         tied = doubtful.nonzero()[:, 0]
-        if len(tied) and hasattr(self.model, "predict"):
-            model = copy.deepcopy(self.model)  # search trees count their queries
-            labels = model.predict(self.intake.named(take(rows, tied.cpu().numpy())))
+        if len(tied) and (self._labels is not None or hasattr(self.model, "predict")):
+            # Search trees count their queries, so a copy is asked.
+            ask = copy.deepcopy(self.model).predict if self._labels is None else self._labels
+            labels = ask(self.intake.named(take(rows, tied.cpu().numpy())))
             found = np.asarray(labels)[:, None] == self.classes
             unknown = ~found.any(1)
             if unknown.any():

@@ -116,6 +116,7 @@ def chain(parts: list[Conversion], *, form: str = "fused") -> Conversion:
         classes=head.classes,
         votes=head.votes,
         asks=head.asks,
+        rounding=head.rounding,
         thresholds=head.thresholds,
         inherits=any(part.inherits for part in parts),
         infinite=head.infinite,

@@ -88,7 +88,7 @@ def convert(
     for cls in type(model).__mro__:
         converter = _REGISTRY.get(public_name(cls))
         if converter is not None:
-            if hasattr(model, "fit") and public_name(cls) not in _HOLD_NOTHING:
+            if hasattr(model, "fit") and public_name(cls) not in _HOLD_NOTHING and not _says_fitted(model):
                 check_is_fitted(model)
             options: dict[str, Any] = {"path": path} if getattr(converter, "nests", False) else {}
             if getattr(converter, "takes_data", False):
@@ -162,6 +162,12 @@ def choose(output: str | None, choices: tuple[str, ...], model: Any) -> str:
             f"output={output!r} is unknown for {type(model).__name__}; choose from {list(choices)}"
         )
     return output
+
+
+def _says_fitted(model: Any) -> bool:
+    """Whether a model says so itself, as CatBoost's do: the sum of several has none of scikit-learn's signs of it."""
+    says = getattr(model, "is_fitted", None)
+    return callable(says) and says() is True
 
 
 def check_several(model: Any) -> None:

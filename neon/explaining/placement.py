@@ -10,6 +10,8 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
+from neon.converters import Network
+
 __all__ = ["as_array", "as_tensor", "placement"]
 
 
@@ -25,7 +27,8 @@ def placement(
     """
     weights = [w for w in itertools.chain(network.parameters(), network.buffers()) if w.is_floating_point()]
     own_device = weights[0].device if weights else torch.device("cpu")
-    own_dtype = weights[0].dtype if weights else torch.float64 if movable else torch.float32
+    fitted = movable or isinstance(network, Network)  # without a weight, as of trees, no dtype was chosen
+    own_dtype = weights[0].dtype if weights else torch.float64 if fitted else torch.float32
     if dtype is not None and dtype not in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
         raise ValueError(f"dtype must be a floating torch dtype such as torch.float32, got {dtype!r}")
     if movable and dtype in (torch.float16, torch.bfloat16):

@@ -55,6 +55,8 @@ def _encoded(network: Network, rows: Any) -> np.ndarray:
     """The caller's reference rows as the network reads them."""
     if hasattr(rows, "to_frame") and hasattr(rows, "index"):  # a Series: one row, with names
         rows = rows.to_frame().T
+    if isinstance(rows, tuple) and len(rows) == 2 and np.ndim(rows[0]) == 2 and np.ndim(rows[1]) == 1:
+        raise ValueError("reference must be rows alone, not a pair with weights; repeat rows that weigh more")
     if not hasattr(rows, "columns") and not sparse.issparse(rows):
         rows = np.atleast_2d(np.asarray(rows))
     try:

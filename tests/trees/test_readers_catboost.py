@@ -153,3 +153,38 @@ def test_early_stopping_keeps_the_best() -> None:
     )  # fmt: skip
     assert reading.trees_of(convert(model)).n_trees == model.tree_count_ == model.best_iteration_ + 1
     assert neon.neuralize(model).verify(HOLES) <= 1e-12
+
+
+def test_quantiles_are_no_log_odds() -> None:
+    model = model_of("Regressor", VALUE, loss_function="MultiQuantile:alpha=0.1,0.9")
+    explanation = neon.explain(model, X, target="all")
+    assert (explanation.explains, explanation.output_names) == ("predicted quantile", ("quantile 0.1", "quantile 0.9"))
+    np.testing.assert_allclose(explanation.prediction, model.predict(X), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("threshold", [0.2, 0.5, 0.8])
+@pytest.mark.parametrize("labels", [[0, 1], ["no", "yes"], [False, True]], ids=str)
+def test_the_predicted_class_obeys_the_threshold(labels: list[Any], threshold: float) -> None:
+    model = model_of("Classifier", np.array(labels)[TWO])
+    model.set_probability_threshold(threshold)
+    explanation = neon.explain(model, X)
+    expected = [str(label) for label in model.predict(X)]
+    assert np.array(explanation.output_names)[explanation.target].tolist() == expected
+
+
+def test_a_sum_of_models() -> None:
+    one, two = model_of("Regressor", VALUE), model_of("Regressor", X[:, 0], iterations=3)
+    both = catboost.sum_models([one, two], weights=[0.25, 2.0])
+    explanation = neon.explain(both, X)
+    np.testing.assert_allclose(explanation.prediction, both.predict(X), rtol=1e-9, atol=1e-12)
+    parts = 0.25 * neon.explain(one, X).values + 2 * neon.explain(two, X).values
+    np.testing.assert_allclose(explanation.values, parts, rtol=1e-9, atol=1e-12)
+
+
+def test_texts_and_prepared_rows_are_refused() -> None:
+    frame = pd.DataFrame({"a": X[:, 0], "t": np.array(["good food", "bad food"])[TWO]})
+    model = model_of("Classifier", TWO, frame, text_features=["t"])
+    with pytest.raises(UnsupportedModelError, match="text or embedding features"):
+        neon.neuralize(model)
+    with pytest.raises(ValueError, match="X is a Pool, which does not give its rows back"):
+        neon.explain(model_of("Regressor", VALUE), catboost.Pool(X))

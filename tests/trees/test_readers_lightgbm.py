@@ -238,3 +238,35 @@ def test_arrays_of_objects_are_read_as_by_scikit_learn(interface: str) -> None:
 def test_prepared_rows_are_refused() -> None:
     with pytest.raises(ValueError, match="X is a Dataset, which does not give its rows back"):
         neon.explain(fitted("regressor"), lightgbm.Dataset(X))
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_tied_scores_of_a_booster(n_classes: int) -> None:
+    """It gives scores alone; of tied ones its scikit-learn interface predicts the first."""
+    y = np.arange(N) % n_classes
+    options: dict[str, Any] = {"verbose": -1, "min_data_in_leaf": N, "objective": "binary"}
+    if n_classes > 2:
+        options |= {"objective": "multiclass", "num_class": n_classes}
+    booster = lightgbm.train(options, lightgbm.Dataset(X, y), 2)
+    model = lightgbm.LGBMClassifier(n_estimators=2, verbose=-1, min_child_samples=N).fit(X, y)
+    for one in (booster, model):
+        np.testing.assert_array_equal(neon.explain(one, X).target, model.predict(X))
+
+
+def test_one_class_and_classes_never_seen() -> None:
+    with pytest.raises(UnsupportedModelError, match="fitted on one class alone, 'ok'"):
+        neon.neuralize(model_of("Classifier", np.array(["ok"] * N)))
+    model = model_of("Classifier", TWO, objective="multiclass", num_class=3)
+    explanation = neon.explain(model, X, target="all")
+    assert explanation.output_names == ("0", "1", "class 2, never seen")
+    np.testing.assert_allclose(explanation.prediction, model.predict(X, raw_score=True), rtol=1e-9, atol=1e-12)
+    np.testing.assert_array_equal(neon.explain(model, X).target, model.predict(X))
+
+
+def test_the_network_alone_is_explained_in_double_precision() -> None:
+    """Unix seconds of an hour: a difference that float32 does not hold."""
+    seconds = np.column_stack([1.7e9 + 10 * np.arange(N), X[:, 0]])
+    model = model_of("Regressor", np.sin(seconds[:, 0] / 300), seconds)
+    found = neon.explain(neon.neuralize(model), seconds)
+    np.testing.assert_array_equal(found.prediction, neon.explain(model, seconds).prediction)
+    np.testing.assert_allclose(found.prediction, model.predict(seconds), rtol=1e-12, atol=1e-12)

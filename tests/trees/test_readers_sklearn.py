@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_diabetes, load_wine
 from sklearn.ensemble import (
     AdaBoostClassifier,
@@ -23,8 +24,15 @@ from sklearn.ensemble import (
     IsolationForest,
     RandomForestClassifier,
     RandomForestRegressor,
+    StackingRegressor,
+    VotingClassifier,
+    VotingRegressor,
 )
 from sklearn.linear_model import Ridge
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import RegressorChain
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
 
 import neon
@@ -339,3 +347,66 @@ def test_the_model_is_asked_with_the_callers_rows() -> None:
     rows = pd.DataFrame({"a": X[:, 0].astype(np.float32), "b": KIND.astype(np.int8), "c": KIND > 0})
     model = Asked(3, random_state=0).fit(rows, LABELS)
     assert neon.neuralize(model).verify(rows) <= 1e-15
+
+
+@pytest.mark.parametrize(
+    "model", [HistGradientBoostingClassifier(max_iter=2), AdaBoostClassifier(n_estimators=2)], ids=["hist", "adaboost"]
+)
+def test_one_class_alone_is_refused(model: Any) -> None:
+    with pytest.raises(UnsupportedModelError, match="fitted on one class alone, 'ok'"):
+        neon.neuralize(model.fit(X, np.array(["ok"] * len(X))))
+
+
+MONOTONE: dict[str, Any] = {"monotonic_cst": [1] + [0] * 12, "max_depth": 3, "random_state": 0}
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        DecisionTreeClassifier(**MONOTONE),
+        DecisionTreeRegressor(**MONOTONE),
+        RandomForestClassifier(3, **MONOTONE),
+        BaggingClassifier(DecisionTreeClassifier(**MONOTONE), 3, random_state=0),
+        VotingClassifier([("a", DecisionTreeClassifier(**MONOTONE))]),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_monotone_trees_take_missing_values_as_the_model_does(model: Any) -> None:
+    model.fit(X, TWO)
+    try:
+        own = model.predict(HOLES) if not hasattr(model, "predict_proba") else model.predict_proba(HOLES)
+    except (ValueError, AttributeError):
+        own = None
+    if isinstance(model, VotingClassifier):
+        np.testing.assert_array_equal(neon.explain(model, HOLES).target, model.predict(HOLES))
+    elif own is None:
+        with pytest.raises(ValueError, match="NaN"):
+            neon.explain(model, HOLES)
+    else:
+        found = neon.explain(model, HOLES, target="all").prediction.reshape(own.shape)
+        np.testing.assert_allclose(found, own, rtol=1e-12, atol=1e-12)
+
+
+SMALL_TREE: dict[str, Any] = {"max_depth": 3, "random_state": 0}
+AROUND_TREES = {
+    "one-vs-rest": lambda: OneVsRestClassifier(DecisionTreeClassifier(**SMALL_TREE)).fit(X, KIND),
+    "calibrated": lambda: CalibratedClassifierCV(DecisionTreeClassifier(**SMALL_TREE), cv=2).fit(X, TWO),
+    "stacking": lambda: StackingRegressor([("a", Ridge()), ("b", DecisionTreeRegressor(**SMALL_TREE))]).fit(X, VALUE),
+    "voting": lambda: VotingRegressor([("a", Ridge()), ("b", DecisionTreeRegressor(**SMALL_TREE))]).fit(X, VALUE),
+    "chain": lambda: RegressorChain(DecisionTreeRegressor(**SMALL_TREE)).fit(X, TARGETS),
+    "pipeline": lambda: make_pipeline(StandardScaler(), DecisionTreeRegressor(**SMALL_TREE)).fit(X, VALUE),
+}
+
+
+@pytest.mark.parametrize("kind", AROUND_TREES)
+def test_reference_rows_of_trees_inside_others(kind: str) -> None:
+    """A reference row has the base value for its prediction, and no relevance."""
+    model = AROUND_TREES[kind]()
+    for row in (X[:1], X[100:101]):
+        explainer = neon.Explainer(model, reference=row)
+        itself = explainer(row, "all")
+        np.testing.assert_allclose(itself.base_values, itself.prediction, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(itself.values, 0.0, atol=1e-9)
+        others = explainer(X[50:60], "all")
+        np.testing.assert_allclose(others.base_values, np.broadcast_to(itself.base_values, others.base_values.shape))
+        assert others.conservation_error() <= 1e-9 * max(1.0, np.abs(others.prediction).max())

@@ -365,3 +365,29 @@ def test_reading_leaves_the_model_as_it_was() -> None:
     before = bytes(booster.save_raw("json"))
     neon.Explainer(booster)(HOLES)
     assert bytes(booster.save_raw("json")) == before
+
+
+TIES: dict[str, tuple[dict[str, Any], Any]] = {
+    "two classes": ({"objective": "binary:logistic", "base_score": 0.5, "min_child_weight": 1e9}, TWO),
+    "classes": ({"objective": "multi:softprob", "num_class": 3, "base_score": 0.5, "min_child_weight": 1e9}, THREE),
+    "balanced leaves": ({"objective": "binary:logistic", "base_score": 0.5}, np.arange(N) // 2 % 2),
+}
+
+
+@pytest.mark.parametrize("kind", TIES)
+def test_tied_margins_of_a_booster(kind: str) -> None:
+    """A booster gives margins alone; of tied ones its scikit-learn interface predicts the first."""
+    options, y = TIES[kind]
+    rows = np.repeat([[0.0], [1.0]], N // 2, 0)
+    booster = xgboost.train(options, xgboost.DMatrix(rows, y), 3)
+    margin = booster.predict(xgboost.DMatrix(rows), output_margin=True)
+    expected = margin.argmax(1) if margin.ndim == 2 else margin > 0
+    np.testing.assert_array_equal(neon.explain(booster, rows).target, expected)
+
+
+def test_one_class_alone_has_the_sign_of_its_class() -> None:
+    model = model_of("Classifier", np.zeros(N, dtype=int))
+    explanation = neon.explain(model, HOLES)
+    assert (explanation.output_names[0], set(explanation.target)) == ("0", {0})
+    p = model.predict_proba(HOLES)
+    np.testing.assert_allclose(explanation.prediction, np.log(p[:, 0] / p[:, 1]), rtol=1e-2)

@@ -137,13 +137,19 @@ def convert_trees(
     form: str,
     link: Callable[[np.ndarray], np.ndarray] | None = None,
     missing: bool = False,
+    scores_only: bool = False,
     **options: Any,
 ) -> Conversion:
-    """The network of trees; a single score with two names is the second's, and minus it the first's."""
+    """The network of trees; a single score with two names is the second's, and minus it the first's.
+
+    scores_only : whether the model gives no labels; of tied scores it then means the first, as interfaces over it do.
+    """
     layers: list[torch.nn.Module] = [TreeEnsemble(trees)]
     if form != "fused":
         layers = list(relu_layers(trees) if form == "relu" else tree_layers(trees))
     n_names = len(scores.names)
+    if scores_only and scores.classes is not None:
+        options["labels"] = lambda X: scores.classes[columns_of(own(X), trees.n_outputs, n_names).argmax(1)]
     if trees.n_outputs == 1 and n_names == 2:
         layers.append(plain_linear(np.array([[-1.0], [1.0]])) if form == "relu" else TwoClass())
     return Conversion(
@@ -158,9 +164,16 @@ def convert_trees(
         takes_reference=True,
         classes=scores.classes,
         thresholds=True,
+        rounding=_rounding(trees),
         missing=missing and form != "relu",  # where NaN would spread, instead of going one way
         **options,
     )
+
+
+def _rounding(trees: Trees) -> float:
+    """How far two sums of the same leaves may be apart that are added up in other orders: ``n ε Σ_t max |leaf|``."""
+    largest = np.maximum.reduceat(np.abs(trees.value).max(1), trees.roots).sum() + np.abs(trees.base).max()
+    return float((trees.n_trees + 2) * (2**-23 if trees.strict else 2**-52) * largest)  # XGBoost adds up in float32
 
 
 def columns_of(scores: Any, n_scores: int, n_names: int) -> np.ndarray:

@@ -43,9 +43,13 @@ def convert_catboost(model: Any, *, output: str | None = None, form: str = "fuse
         probes = _probes(exported["oblivious_trees"], splits) if oblivious else {}
         labels = _Labels(model, probes, {c: len(held) for c, held in splits.hashes.items()})
         options["encoding"] = Encoding(labels, np.arange(len(names)), names)
+    scores = _outputs(model, len(bias))
+    if scores.classes is not None:
+        options["labels"] = lambda X: np.ravel(model.predict(X, prediction_type="Class"))
+        options["asks"] = len(bias) == 1 and model.get_probability_threshold() != 0.5
     return convert_trees(
         joined,
-        _outputs(model, len(bias)),
+        scores,
         lambda X: _raw(model, X),
         form=form,
         missing=True,
@@ -206,13 +210,22 @@ def _raw(model: Any, X: Any) -> np.ndarray:
 def _export(model: Any) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.json"
-        model.save_model(str(path), format="json")
+        try:
+            model.save_model(str(path), format="json")
+        except Exception as error:  # of a class of the library's own, which we do not import
+            if "text features" not in str(error) and "embedding" not in str(error).lower():
+                raise
+            raise UnsupportedModelError(
+                "CatBoost with text or embedding features, which it turns into numbers in ways that it does not write "
+                "down; encode them before the model, and explain both in a Pipeline"
+            ) from error
         return json.loads(path.read_text())
 
 
 def _outputs(model: Any, n_outputs: int) -> Scores:
-    """What the raw formula value is."""
-    loss = str(model.get_all_params().get("loss_function", "")).split(":")[0]
+    """What the raw formula value is; a sum of models does not know the loss."""
+    known = "params" in model.get_metadata().keys()  # noqa: SIM118 - no dict
+    loss = str(model.get_all_params().get("loss_function", "")).split(":")[0] if known else ""
     classes = np.asarray(model.classes_)
     if len(classes) and loss != "MultiLogloss" and len(classes) == max(n_outputs, 2):
         if n_outputs == 1 and loss in _LOG_ODDS:
@@ -222,9 +235,16 @@ def _outputs(model: Any, n_outputs: int) -> Scores:
         if loss == "MultiClassOneVsAll":  # probabilities that do not add up to 1
             return Scores("log-odds of a class against the rest", Response.LOG_ODDS, classes, classes)
         return Scores("raw score of a class, before the softmax", Response.LOGITS, classes, classes)
-    if loss.startswith("Multi") and loss != "MultiRMSE":
+    if loss in ("MultiLogloss", "MultiCrossEntropy"):
         return Scores("log-odds of a label", None, [f"label {i}" for i in range(n_outputs)])
     names = ["prediction"] if n_outputs == 1 else [f"target {i}" for i in range(n_outputs)]
+    if not known:
+        return Scores("raw formula value of a sum of models", None, names)
+    if loss == "MultiQuantile":
+        levels = str(model.get_all_params()["loss_function"]).split("alpha=")[1].split(";")[0].split(",")
+        return Scores("predicted quantile", None, [f"quantile {float(level):g}" for level in levels])
+    if loss.startswith("RMSEWithUncertainty"):
+        return Scores("predicted value, and log of its standard deviation", None, ["prediction", "log deviation"])
     if type(model).__name__ == "CatBoostRanker":
         return Scores("ranking score", Response.PREDICTION, names)
     if loss in _LOG:

@@ -49,8 +49,8 @@ def node_values(model: Any) -> np.ndarray:
 
 
 def takes_missing(model: Any) -> bool:
-    """Whether a tree estimator accepts NaN, whatever it was fitted on."""
-    return bool(model.__sklearn_tags__().input_tags.allow_nan) and getattr(model, "monotonic_cst", None) is None
+    """Whether a tree estimator accepts NaN, whatever it was fitted on; with monotonic constraints, by its version."""
+    return bool(model._support_missing_values(np.zeros((1, 1))))
 
 
 def _convert(members: Any, model: Any, output: str | None, form: str) -> Conversion:

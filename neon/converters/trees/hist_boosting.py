@@ -8,7 +8,7 @@ import numpy as np
 
 from neon.converters.base import Conversion, Response
 from neon.converters.encoding import Encoding
-from neon.converters.registry import choose, register
+from neon.converters.registry import check_several, choose, register
 from neon.converters.trees.build import Scores, Tree, convert_trees, join
 
 __all__ = ["convert_hist_boosting"]
@@ -17,6 +17,8 @@ __all__ = ["convert_hist_boosting"]
 def convert_hist_boosting(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
     """The raw prediction ``baseline + Σ_t tree_t(x)``: of a regressor with a log link, log of the prediction."""
     classifies = hasattr(model, "classes_")
+    if classifies:
+        check_several(model)
     choose(output, ("decision_function",) if classifies else ("raw_prediction",), model)
     n_scores = model.n_trees_per_iteration_
     trees = join(

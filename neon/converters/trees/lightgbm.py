@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from neon.converters.base import Conversion, Response
-from neon.converters.registry import choose, register
+from neon.converters.registry import check_several, choose, register
 from neon.converters.trees.build import Scores, Tree, convert_trees, join
 from neon.converters.trees.columns import Columns
 from neon.errors import UnsupportedModelError
@@ -32,7 +32,10 @@ def convert_booster(model: Any, *, output: str | None = None, form: str = "fused
 def convert_model(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
     """The raw score of the scikit-learn interface, up to the best iteration where training stopped early."""
     choose(output, ("raw_score",), model)
-    return _convert(model.booster_, getattr(model, "classes_", None), form, numbers_of_objects=True)
+    classes = getattr(model, "classes_", None)
+    if classes is not None:
+        check_several(model)
+    return _convert(model.booster_, classes, form, numbers_of_objects=True)
 
 
 def _convert(booster: Any, classes: np.ndarray | None, form: str, *, numbers_of_objects: bool) -> Conversion:
@@ -69,6 +72,7 @@ def _convert(booster: Any, classes: np.ndarray | None, form: str, *, numbers_of_
         own,
         form=form,
         missing=True,
+        scores_only=classes is None,
         n_features=n_features,
         feature_names=() if names == tuple(f"Column_{i}" for i in range(n_features)) else names,
         **options,
@@ -132,6 +136,10 @@ def _outputs(objective: list[str], n_outputs: int, classes: np.ndarray | None) -
     name = objective[0]
     if n_outputs > 1:
         labels = np.arange(n_outputs) if classes is None else classes
+        if len(labels) < n_outputs:  # num_class= says more than the labels that it was fitted on
+            unseen = [f"class {i}, never seen" for i in range(len(labels), n_outputs)]
+            labels = np.array([*labels, *unseen], dtype=object)
+            return Scores("raw score of a class", None, labels, labels)
         words, response = "raw score of a class", None
         if name == "multiclass":
             words, response = "raw score of a class, before the softmax", Response.LOGITS

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from neon.converters.base import Conversion, Response
-from neon.converters.registry import bare, choose
+from neon.converters.registry import bare, check_several, choose
 from neon.converters.trees.build import Scores, Tree, convert_trees, join
 from neon.converters.trees.decision_trees import node_values, read_tree
 from neon.errors import UnsupportedModelError
@@ -38,6 +38,7 @@ def convert_adaboost(model: Any, *, output: str | None = None, form: str = "fuse
     ``f_c = Σ_t w_t (1 if t votes c else -1 / (K - 1)) / Σ_t w_t`` for K classes; of two classes ``f_1 - f_0``.
     """
     choose(output, ("decision_function",), model)
+    check_several(model)
     n_classes = len(model.classes_)
     weights = model.estimator_weights_ / model.estimator_weights_.sum()
     trees = []

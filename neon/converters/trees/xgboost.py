@@ -67,7 +67,7 @@ def _convert(
         return _linear(learner, base[:1].repeat(len(base)), scores, own, form, options)
     trees, output = _read(learner["gradient_booster"], rounds)
     joined = join(trees, n_features=n_features, base=base, output=output, strict=True, precision="float32")
-    return convert_trees(joined, scores, own, form=form, **options)
+    return convert_trees(joined, scores, own, form=form, scores_only=classes is None, **options)
 
 
 class _Margin:
@@ -164,7 +164,7 @@ def _outputs(objective: str, n_outputs: int, classes: np.ndarray | None) -> Scor
         labels = np.arange(n_outputs) if classes is None else classes
         return Scores("raw score of a class, before the softmax", Response.LOGITS, labels, labels)
     if objective.startswith("binary:") and n_outputs == 1:
-        labels = np.arange(2) if classes is None else classes
+        labels = np.arange(2) if classes is None or len(classes) == 1 else classes  # 0 alone: the other is never seen
         if objective == "binary:hinge":
             return Scores("margin of a class", None, labels, labels)
         return Scores("log-odds of a class", Response.LOG_ODDS, labels, labels)
