@@ -15,6 +15,7 @@ from neon.lrp.operations.linear_functions import batch_norm_affine
 from neon.lrp.operations.pooling import WinnerTakesAll
 from neon.lrp.operations.shape import Movement
 from neon.lrp.operations.table import Call
+from neon.lrp.softmaxes import shifted_exp, softmax_region
 from neon.lrp.tape import Operation, Tape
 
 __all__ = ["gate_slots", "merge_batch_norm", "nonnegative_slots", "relevant_operations", "scale_slots"]
@@ -23,10 +24,10 @@ _Functions = frozenset[Callable[..., Any]]
 _GATES: _Functions = frozenset(
     {
         *(torch.sigmoid, torch.Tensor.sigmoid, F.sigmoid, F.hardsigmoid),
-        *(torch.softmax, torch.Tensor.softmax, F.softmax),
+        *(torch.softmax, torch.Tensor.softmax, F.softmax, softmax_region),
     }
 )
-_SCALES: _Functions = frozenset({torch.exp, torch.Tensor.exp, torch.exp2, torch.Tensor.exp2, F.softplus})
+_SCALES: _Functions = frozenset({torch.exp, torch.Tensor.exp, torch.exp2, torch.Tensor.exp2, F.softplus, shifted_exp})
 _ADDITIONS: _Functions = frozenset({torch.add, torch.Tensor.add, torch.Tensor.__add__, torch.Tensor.__radd__})
 _BATCH_NORM = (F.batch_norm, torch.batch_norm)
 _CHANNEL_AXIS = {

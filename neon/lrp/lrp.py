@@ -12,6 +12,7 @@ from torch import Tensor
 from neon.lrp.calls import Given, Output, arranged, check_inputs, eager, picked
 from neon.lrp.canonize import merge_batch_norm, relevant_operations
 from neon.lrp.composites import Rules, by_name
+from neon.lrp.equal_values import merge_equal_values
 from neon.lrp.message import Ledger, Message
 from neon.lrp.names import module_names
 from neon.lrp.operations.table import is_cheap, moves, retention_of, widened
@@ -21,6 +22,7 @@ from neon.lrp.plan import Plan, PlanRow
 from neon.lrp.propagate import Step, Walk, assign, propagate, replay
 from neon.lrp.recorder import record
 from neon.lrp.rules import Reference, Zero
+from neon.lrp.softmaxes import merge_softmax
 from neon.lrp.tape import Retention, Tape
 from neon.lrp.targets import one_hot
 
@@ -167,7 +169,7 @@ class LRP:
             is_cheap=is_cheap if self.memory == "normal" else lambda function, n_inputs: False,
         )
         tape = Tape(relevant_operations(tape), tape.inputs, tape.output, tape.specs, tape.values)
-        tape = merge_spelled_out(merge_batch_norm(tape))
+        tape = merge_spelled_out(merge_softmax(merge_equal_values(merge_batch_norm(tape))))
         tape.operations = relevant_operations(tape)
         tape.forget_unused()
         if reference is not None and references is None:

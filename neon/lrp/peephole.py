@@ -15,9 +15,10 @@ from torch import Tensor
 
 from neon.lrp.operations import treat, treatment_of
 from neon.lrp.operations.elementwise import Elementwise, Identity
-from neon.lrp.tape import Operation, Slot, Tape
+from neon.lrp.operations.shape import Movement
+from neon.lrp.tape import Operation, Slot, Tape, carriers
 
-__all__ = ["elementwise_region", "merge_spelled_out"]
+__all__ = ["DIVISIONS", "Region", "elementwise_region", "held_constant", "merge_spelled_out", "region"]
 
 
 class _Origin(NamedTuple):
@@ -37,14 +38,14 @@ def merge_spelled_out(tape: Tape) -> Tape:
         (out, *others) = operation.outputs
         origins[out] = _Origin(out, False)
         single = not others and len({origin.slot for origin in found}) == 1
-        if single and len(found) == 1 and _keeps_elements(operation, tape):
+        if single and len(found) == 1 and (_keeps_elements(operation, tape) or _moves_statistic(operation, found[0])):
             origins[out] = found[0]
         elif single and len(found) == 1 and operation.function in _REDUCTIONS:
             origins[out] = _Origin(found[0].slot, True)
         elif len(found) == 2 and not others and _combines(operation):
             a, b = found
             if single and not a.reduced and not b.reduced and _same_shape(tape, out, a.slot):
-                operation = _region(operation, a.slot, operations, tape)
+                operation = _elementwise(operation, a.slot, operations)
                 origins[out] = a
             elif single and a.reduced and b.reduced:
                 origins[out] = a
@@ -52,33 +53,45 @@ def merge_spelled_out(tape: Tape) -> Tape:
                 made_of[out] = a.slot
             statistic = _statistic(operation, a, b, made_of)
             if statistic is not None:
-                operation = _held_constant(operation, statistic, tape)
+                operation = held_constant(operation, {operation.inputs[statistic]}, tape)
         operations.append(operation)
     return dataclasses.replace(tape, operations=operations)
 
 
-def elementwise_region(x: Tensor, region: _Region) -> Tensor:
-    """Several recorded operations that together are one elementwise function of x."""
-    values = {region.root: x}
-    for operation in region.operations:
-        values.update(zip(operation.outputs, operation.run(values.__getitem__), strict=True))
-    return values[region.operations[-1].outputs[0]]
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
-class _Region:
+class Region:
+    """Recorded operations that compute one value from the slot ``root``."""
+
     root: int
     operations: list[Operation]
 
+    def __call__(self, x: Tensor) -> Tensor:
+        """The value at another x, differentiably."""
+        values = {self.root: x}
+        for operation in self.operations:
+            args, kwargs = operation.arguments(values.__getitem__)
+            values.update(zip(operation.outputs, carriers(operation.function(*args, **kwargs)), strict=True))
+        return values[self.operations[-1].outputs[0]]
 
-def _region(last: Operation, root: int, before: list[Operation], tape: Tape) -> Operation:
+
+def region(last: Operation, root: int, before: list[Operation]) -> Region:
+    """The operations that lead from a slot to the output of ``last``."""
     wanted, kept = set(last.inputs) - {root}, [last]
     for operation in reversed(before):
         if wanted.intersection(operation.outputs):
             wanted = (wanted - set(operation.outputs)) | (set(operation.inputs) - {root})
             kept.append(operation)
-    region = _Region(root, kept[::-1])
-    return Operation(elementwise_region, (Slot(root), region), {}, (root,), last.outputs, last.module)
+    return Region(root, kept[::-1])
+
+
+def elementwise_region(x: Tensor, region: Region) -> Tensor:
+    """Several recorded operations that together are one elementwise function of x."""
+    return region(x)
+
+
+def _elementwise(last: Operation, root: int, before: list[Operation]) -> Operation:
+    args = (Slot(root), region(last, root, before))
+    return Operation(elementwise_region, args, {}, (root,), last.outputs, last.module)
 
 
 def _statistic(operation: Operation, a: _Origin, b: _Origin, made_of: dict[int, int]) -> int | None:
@@ -92,16 +105,17 @@ def _statistic(operation: Operation, a: _Origin, b: _Origin, made_of: dict[int, 
         slots.add(slot)
     if reduced.slot not in slots:
         return None
-    position = operation.inputs.index(operation.inputs[0 if a.reduced else 1])
-    divides = operation.function in _DIVISIONS
-    return None if divides and position == 0 else position
+    position = 0 if a.reduced else 1
+    return None if operation.function in DIVISIONS and position == 0 else position
 
 
-def _held_constant(operation: Operation, position: int, tape: Tape) -> Operation:
-    slot = operation.inputs[position]
-    args = tuple(tape.value(slot) if arg == Slot(slot) and isinstance(arg, Slot) else arg for arg in operation.args)
-    kept = tuple(other for other in operation.inputs if other != slot)
-    return dataclasses.replace(operation, args=args, inputs=kept)
+def held_constant(operation: Operation, slots: set[int], tape: Tape) -> Operation:
+    """The operation with some of its inputs taken for constants."""
+    if slots.isdisjoint(operation.inputs):
+        return operation
+    args, kwargs = operation.arguments(lambda slot: tape.value(slot) if slot in slots else Slot(slot))  # type: ignore[arg-type,return-value]
+    kept = tuple(slot for slot in operation.inputs if slot not in slots)
+    return dataclasses.replace(operation, args=args, kwargs=kwargs, inputs=kept)
 
 
 def _keeps_elements(operation: Operation, tape: Tape) -> bool:
@@ -110,6 +124,11 @@ def _keeps_elements(operation: Operation, tape: Tape) -> bool:
         return False
     elementwise = isinstance(treatment, (Elementwise, Identity)) or treatment.kind_of(operation) == "affine"
     return elementwise and _same_shape(tape, operation.outputs[0], operation.inputs[0])
+
+
+def _moves_statistic(operation: Operation, origin: _Origin) -> bool:
+    """Whether a statistic is given axes or copies: ``mean(-1)[:, None]``, ``expand_as``."""
+    return origin.reduced and isinstance(treatment_of(operation.function), Movement)
 
 
 def _combines(operation: Operation) -> bool:
@@ -125,10 +144,11 @@ def _same_shape(tape: Tape, one: int, other: int) -> bool:
 
 T = torch.Tensor
 _Functions = frozenset[Callable[..., Any]]
-_DIVISIONS: _Functions = frozenset({torch.div, T.div, T.__truediv__, torch.true_divide, T.true_divide})
-_PRODUCTS: _Functions = frozenset({torch.mul, T.mul, T.__mul__, T.__rmul__, *_DIVISIONS})
+DIVISIONS: _Functions = frozenset({torch.div, T.div, T.__truediv__, torch.true_divide, T.true_divide})
+_PRODUCTS: _Functions = frozenset({torch.mul, T.mul, T.__mul__, T.__rmul__, *DIVISIONS})
 _REDUCTIONS: _Functions = frozenset({
     torch.mean, T.mean, torch.sum, T.sum, torch.var, T.var, torch.std, T.std, torch.norm, T.norm,
     torch.linalg.norm, torch.linalg.vector_norm, torch.amax, T.amax, torch.logsumexp, T.logsumexp,
+    torch.max, T.max, torch.amin, T.amin, torch.min, T.min,
 })  # fmt: skip
 treat(elementwise_region, by=Elementwise())

@@ -1,0 +1,297 @@
+"""Two functions that compute the same give the same relevance, whatever operations they are written with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from neon import composites
+from neon.lrp import LRP
+
+Function = Callable[[Tensor], Tensor]
+COMPOSITES = {
+    "zero": composites.zero(),
+    "epsilon": composites.epsilon(1e-12),
+    "attn_lrp": composites.attn_lrp(1e-12),
+    "cp_lrp": composites.cp_lrp(1e-12),
+}
+every_composite = pytest.mark.parametrize("composite", COMPOSITES)
+
+
+def randn(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def assert_same(one: Function, other: Function, x: Tensor, composite: str, rtol: float = 1e-7) -> None:
+    """The same output, relevance of its second column, and account of what no input owns."""
+    torch.testing.assert_close(one(x), other(x), rtol=1e-10, atol=1e-12)
+    walks = [LRP(f, COMPOSITES[composite]).record(x).propagate(1, account=True) for f in (one, other)]
+    a, b = (walk.relevance[0] for walk in walks)
+    assert float((a - b).abs().max()) <= rtol * float(a.abs().max())
+    accounts = [sum(walk.ledger.absorbed.values(), torch.zeros(len(x), dtype=x.dtype)) for walk in walks]
+    torch.testing.assert_close(*accounts, rtol=1e-6, atol=1e-7)
+
+
+def attention(softmax: Function) -> Function:
+    """A layer of attention over 5 tokens with a readout."""
+    qkv, head = (w / 2 for w in (randn(18, 6, seed=1), randn(3, 6, seed=2)))
+    mixed = randn(6, 6, seed=3)
+
+    def model(t: Tensor) -> Tensor:
+        q, k, v = F.linear(t, qkv).chunk(3, -1)
+        return F.linear(softmax(q @ k.mT / 6**0.5) @ v @ mixed, head).mean(1)
+
+    return model
+
+
+def by_maximum(s: Tensor) -> Tensor:
+    e = torch.exp(s - s.max(-1, keepdim=True)[0])
+    return e / e.sum(-1, keepdim=True)
+
+
+def by_detached_maximum(s: Tensor) -> Tensor:
+    e = (s - s.amax(-1, keepdim=True).detach()).exp()
+    return e / e.sum(-1, keepdim=True)
+
+
+def computed_twice(s: Tensor) -> Tensor:
+    return torch.exp(s - s.amax(-1, keepdim=True)) / torch.exp(s - torch.amax(s, -1, True)).sum(-1, True)
+
+
+def in_place(s: Tensor) -> Tensor:
+    e = s.clone()
+    e.sub_(s.amax(-1, keepdim=True)).exp_()
+    e /= e.sum(-1, keepdim=True)
+    return e
+
+
+def by_reciprocal(s: Tensor) -> Tensor:
+    e = torch.exp(s - s.mean(-1, keepdim=True))
+    return e * e.sum(-1, keepdim=True).reciprocal()
+
+
+def by_inverse(s: Tensor) -> Tensor:
+    e = torch.exp(s)
+    return (1 / e.sum(-1))[..., None] * e
+
+
+def stable_twice(s: Tensor) -> Tensor:
+    return F.softmax(s - s.max(-1, keepdim=True).values, -1)
+
+
+def stable_by_a_constant(s: Tensor) -> Tensor:
+    return torch.softmax(s - s.detach().amax(-1, keepdim=True).expand_as(s), -1)
+
+
+def by_log_sum_exp(s: Tensor) -> Tensor:
+    return (s - s.logsumexp(-1, keepdim=True)).exp()
+
+
+def by_log_sum_exp_unsqueezed(s: Tensor) -> Tensor:
+    return torch.exp(s - torch.logsumexp(s, -1).unsqueeze(-1))
+
+
+def by_log_softmax(s: Tensor) -> Tensor:
+    return F.log_softmax(s, -1).exp()
+
+
+def with_a_guard(s: Tensor) -> Tensor:
+    e = torch.exp(s - s.amax(-1, keepdim=True))
+    return e / (e.sum(-1, keepdim=True) + 1e-16)
+
+
+def with_a_floor(s: Tensor) -> Tensor:
+    e = torch.exp(s - s.amax(-1, keepdim=True))
+    return e / e.sum(-1, keepdim=True).clamp(min=1e-9)
+
+
+def over_groups(s: Tensor) -> Tensor:
+    """As libraries of graphs spell it: an index of groups, here the rows."""
+    n, heads, rows, columns = (s.shape[0], 1, *s.shape[1:])
+    flat = s.reshape(n, heads * rows * columns)
+    group = torch.arange(rows).repeat_interleave(columns).expand_as(flat)
+    start = torch.full((n, rows), -torch.inf, dtype=s.dtype)
+    peak = start.scatter_reduce(1, group, flat.detach(), "amax")
+    e = (flat - peak.gather(1, group)).exp()
+    total = torch.zeros(n, rows, dtype=s.dtype).scatter_add(1, group, e) + 1e-16
+    return (e / total.gather(1, group)).reshape(s.shape)
+
+
+@every_composite
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        by_maximum, by_detached_maximum, computed_twice, in_place, by_reciprocal, by_inverse, stable_twice,
+        stable_by_a_constant, by_log_sum_exp, by_log_sum_exp_unsqueezed, by_log_softmax, with_a_guard, with_a_floor,
+        over_groups,
+    ],
+)  # fmt: skip
+def test_softmax(spelled: Function, composite: str) -> None:
+    assert_same(attention(lambda s: s.softmax(-1)), attention(spelled), randn(2, 5, 6), composite)
+
+
+@every_composite
+def test_masked_softmax(composite: str) -> None:
+    mask = torch.ones(5, 5, dtype=torch.bool).tril()
+
+    def by_a_factor(s: Tensor) -> Tensor:
+        e = torch.exp(s - s.amax(-1, keepdim=True)) * mask
+        return e / e.sum(-1, keepdim=True)
+
+    plain = attention(lambda s: s.masked_fill(~mask, -torch.inf).softmax(-1))
+    assert_same(plain, attention(lambda s: by_maximum(s.masked_fill(~mask, -torch.inf))), randn(2, 5, 6), composite)
+    assert_same(plain, attention(by_a_factor), randn(2, 5, 6), composite)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_softmax_in_other_dtypes(dtype: torch.dtype) -> None:
+    s, r = randn(3, 7).to(dtype), randn(3, 7, seed=1).to(dtype)
+    expected = LRP(lambda s: s.softmax(-1))(s, r)
+    for spelled in (by_maximum, by_detached_maximum, by_log_sum_exp):
+        torch.testing.assert_close(LRP(spelled)(s, r), expected, rtol=0.05, atol=0.05)
+
+
+def test_a_running_maximum_neither_takes_nor_gives() -> None:
+    """The stable recurrence of linear attention, whose state is scaled by the largest exponent so far."""
+    keys, values = randn(1, 4, 3), randn(1, 4, 3, seed=1)
+
+    def recurrence(stable: bool) -> Function:
+        def model(k: Tensor) -> Tensor:
+            top, total, weight = k[:, 0].detach() * 0 - 1e38 if stable else None, 0.0, 0.0
+            for t in range(k.shape[1]):
+                if stable:
+                    new = torch.maximum(top, k[:, t])
+                    old, now = torch.exp(top - new), torch.exp(k[:, t] - new)
+                    total, weight, top = old * total + now * values[:, t], old * weight + now, new
+                else:
+                    now = torch.exp(k[:, t])
+                    total, weight = total + now * values[:, t], weight + now
+            return total / weight
+
+        return model
+
+    torch.testing.assert_close(recurrence(True)(keys), recurrence(False)(keys))
+    found = [LRP(recurrence(stable), composites.attn_lrp(1e-12)).record(keys) for stable in (True, False)]
+    one, other = (recording.propagate(lambda z: z).relevance[0] for recording in found)
+    torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-9)
+
+
+WEIGHT, SHIFT, EPS = randn(6, seed=5), randn(6, seed=6), 1e-5
+
+
+def network(norm: Function) -> Function:
+    """A normalization of the last axis of (n, tokens, 6) between two maps."""
+    first, head = randn(6, 6, seed=7), randn(3, 6, seed=8)
+    return lambda t: F.linear(norm(F.linear(t, first)).mean(1), head)
+
+
+def centered_once(t: Tensor) -> Tensor:
+    c = t - t.mean(-1, keepdim=True)
+    return c / torch.sqrt(c.pow(2).mean(-1, keepdim=True) + EPS) * WEIGHT + SHIFT
+
+
+def centered_twice(t: Tensor) -> Tensor:
+    u = t.mean(-1, keepdim=True)
+    s = (t - u).pow(2).mean(-1, keepdim=True)
+    return WEIGHT * ((t - u) / torch.sqrt(s + EPS)) + SHIFT
+
+
+def centered_everywhere_anew(t: Tensor) -> Tensor:
+    s = torch.square(t - torch.mean(t, -1, keepdim=True)).sum(-1) / 6
+    return (t - t.mean(-1, True)) * torch.rsqrt(s + EPS).unsqueeze(-1) * WEIGHT + SHIFT
+
+
+def by_variance(t: Tensor) -> Tensor:
+    return (t - t.mean(-1)[..., None]) / (t.var(-1, correction=0)[..., None] + EPS).sqrt() * WEIGHT + SHIFT
+
+
+def by_moments(t: Tensor) -> Tensor:
+    u = t.mean(-1, keepdim=True)
+    s = (t * t).mean(-1, keepdim=True) - u * u
+    return (t - u) * (s + EPS).rsqrt() * WEIGHT + SHIFT
+
+
+def by_power(t: Tensor) -> Tensor:
+    u = t.mean(-1, keepdim=True)
+    s = ((t - u) ** 2).mean(-1, keepdim=True)
+    return (t - u) * (s + EPS) ** -0.5 * WEIGHT + SHIFT
+
+
+def normalized_in_place(t: Tensor) -> Tensor:
+    c = t.clone()
+    c -= t.mean(-1, keepdim=True)
+    c /= (c.square().mean(-1, keepdim=True) + EPS).sqrt()
+    return c.mul_(WEIGHT).add_(SHIFT)
+
+
+@every_composite
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        centered_once, centered_twice, centered_everywhere_anew, by_variance, by_moments, by_power,
+        normalized_in_place,
+    ],
+)  # fmt: skip
+def test_layer_norm(spelled: Function, composite: str) -> None:
+    builtin = network(lambda t: F.layer_norm(t, (6,), WEIGHT, SHIFT, EPS))
+    assert_same(builtin, network(spelled), randn(2, 5, 6), composite)
+
+
+@every_composite
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        lambda t: t * torch.rsqrt(t.pow(2).mean(-1, keepdim=True) + EPS) * WEIGHT,
+        lambda t: WEIGHT * (t / (t.square().mean(-1, keepdim=True) + EPS).sqrt()),
+        lambda t: t * (t * t).mean(-1, keepdim=True).add(EPS).rsqrt() * WEIGHT,
+        lambda t: t * (torch.linalg.vector_norm(t, dim=-1, keepdim=True).square() / 6 + EPS).rsqrt() * WEIGHT,
+        lambda t: t * torch.reciprocal((t.pow(2).sum(-1) / 6 + EPS).sqrt())[..., None] * WEIGHT,
+        lambda t: t / ((t**2).mean(-1, keepdim=True) + EPS).sqrt().expand_as(t) * WEIGHT,
+    ],
+)
+def test_rms_norm(spelled: Function, composite: str) -> None:
+    builtin = network(lambda t: F.rms_norm(t, (6,), WEIGHT, EPS))
+    assert_same(builtin, network(spelled), randn(2, 5, 6), composite)
+
+
+@every_composite
+def test_group_norm(composite: str) -> None:
+    def spelled(t: Tensor) -> Tensor:
+        rows = t.reshape(len(t), 2, -1)
+        u = rows.mean(-1, keepdim=True)
+        s = (rows - u).pow(2).mean(-1, keepdim=True)
+        return ((rows - u) / (s + EPS).sqrt()).reshape(t.shape)
+
+    first, head = randn(4, 3, 3, 3, seed=7), randn(3, 4, seed=8)
+
+    def model(norm: Function) -> Function:
+        return lambda t: F.linear(norm(F.conv2d(t, first)).relu().mean((2, 3)), head)
+
+    assert_same(model(lambda t: F.group_norm(t, 2, eps=EPS)), model(spelled), randn(2, 3, 6, 6), composite)
+
+
+@every_composite
+def test_a_scaler_of_series(composite: str) -> None:
+    """Series standardized over time with a mask of what was observed, as forecasters spell it."""
+    head, seen = randn(3, 8, seed=8), torch.ones(8, 1, dtype=torch.float64)
+
+    def masked(t: Tensor) -> Tensor:
+        count = seen.sum(0, keepdim=True).clamp_min(1.0)
+        location = (t * seen).sum(1, keepdim=True) / count
+        variance = (((t - location) * seen) ** 2).sum(1, keepdim=True) / count
+        return (t - location) / torch.sqrt(variance + EPS)
+
+    def model(norm: Function) -> Function:
+        return lambda t: F.linear(norm(t).transpose(1, 2), head).mean(1)
+
+    builtin = model(lambda t: F.layer_norm(t.transpose(1, 2), (8,), eps=EPS).transpose(1, 2))
+    assert_same(builtin, model(masked), randn(2, 8, 4), composite)
+
+
+def two_layers(middle: Function) -> Function:
+    first, bias, head = randn(8, 6, seed=9), randn(8, seed=10), randn(3, 8, seed=11)
+    return lambda t: F.linear(middle(F.linear(t, first, bias)), head)
