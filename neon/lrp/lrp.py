@@ -19,7 +19,7 @@ from neon.lrp.operations.table import is_cheap, moves, retention_of, widened
 from neon.lrp.peephole import merge_spelled_out
 from neon.lrp.places import Part, as_index, slot_of
 from neon.lrp.plan import Plan, PlanRow
-from neon.lrp.propagate import Step, Walk, assign, propagate, replay
+from neon.lrp.propagate import Step, Walk, assign, check_replay, propagate, replay
 from neon.lrp.recorder import record
 from neon.lrp.rules import Reference, Zero
 from neon.lrp.softmaxes import merge_softmax
@@ -169,13 +169,18 @@ class LRP:
             is_cheap=is_cheap if self.memory == "normal" else lambda function, n_inputs: False,
         )
         tape = Tape(relevant_operations(tape), tape.inputs, tape.output, tape.specs, tape.values)
-        tape = merge_spelled_out(merge_softmax(merge_equal_values(merge_batch_norm(tape))))
+        relative = reference is not None or references is not None
+        tape = merge_equal_values(merge_batch_norm(tape))
+        tape = merge_spelled_out(tape, hold=False) if relative else merge_spelled_out(merge_softmax(tape))
         tape.operations = relevant_operations(tape)
         tape.forget_unused()
         if reference is not None and references is None:
             rows = reference if isinstance(reference, tuple) else (reference,)
-            placed = (row.to(x_) for row, x_ in zip(rows, inputs, strict=True))
-            references = replay(assign(tape, self.composite), dict(zip(tape.inputs, placed, strict=True)))
+            placed = {slot: row.to(x_) for slot, row, x_ in zip(tape.inputs, rows, inputs, strict=True)}
+            steps = assign(tape, self.composite, relative=True)
+            one = {slot: row[:1] for slot, row in placed.items()}
+            check_replay(steps, one, tape.output, self.model(*(row.clone() for row in one.values())))
+            references = replay(steps, placed)
         return Recording(tape, assign(tape, self.composite, references), references, self.composite.name)
 
     def plan(self, x: Tensor | tuple[Tensor, ...], target: Target = None, *, given: Given = ()) -> Plan:

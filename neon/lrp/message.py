@@ -74,7 +74,9 @@ class Message:
         return dataclasses.replace(self, slope=carried.to(dtype))
 
     def __add__(self, other: Message) -> Message:
-        if self.slope is not None and other.slope is not None:
+        # Slopes about different points have no sum.
+        same_point = (self.reference is None) == (other.reference is None)
+        if self.slope is not None and other.slope is not None and same_point:
             assert self.value is not None
             return Message.of_slope(self.slope + other.slope, self.value, self.reference)
         return Message.of_relevance(self.relevance + other.relevance, vanishes=self.vanishes and other.vanishes)

@@ -28,8 +28,11 @@ class _Origin(NamedTuple):
     reduced: bool
 
 
-def merge_spelled_out(tape: Tape) -> Tape:
-    """Replace the two-input operations that end an elementwise function or apply a statistic."""
+def merge_spelled_out(tape: Tape, *, hold: bool = True) -> Tape:
+    """Replace the two-input operations that end an elementwise function or apply a statistic.
+
+    hold : whether statistics are held constant; at reference rows they would have other values.
+    """
     origins = {slot: _Origin(slot, False) for slot in tape.inputs}
     made_of: dict[int, int] = {}  # slots computed from one other slot alone, such as x - mean(x)
     operations: list[Operation] = []
@@ -52,7 +55,7 @@ def merge_spelled_out(tape: Tape) -> Tape:
             elif single:
                 made_of[out] = a.slot
             statistic = _statistic(operation, a, b, made_of)
-            if statistic is not None:
+            if statistic is not None and hold:
                 operation = held_constant(operation, {operation.inputs[statistic]}, tape)
         operations.append(operation)
     return dataclasses.replace(tape, operations=operations)

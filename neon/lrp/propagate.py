@@ -20,7 +20,7 @@ from neon.lrp.operations.table import Treatment
 from neon.lrp.rules import Rule
 from neon.lrp.tape import Operation, Tape
 
-__all__ = ["Step", "Walk", "assign", "propagate", "replay"]
+__all__ = ["Step", "Walk", "assign", "check_replay", "propagate", "replay"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,13 +42,21 @@ class Walk:
     at: dict[str, Tensor] = field(default_factory=dict)
 
 
-def assign(tape: Tape, composite: Composite, references: dict[int, Tensor] | None = None) -> list[Step]:
+def assign(
+    tape: Tape, composite: Composite, references: dict[int, Tensor] | None = None, *, relative: bool = False
+) -> list[Step]:
     """Give every operation on the way its treatment and rule.
+
+    Parameters
+    ----------
+    relative : bool
+        Whether relevance will be relative to reference rows.
 
     Raises
     ------
     UnsupportedOperationError
-        For an operation that is not in the table, before anything is computed.
+        For an operation that is not in the table, or that does not take a reference where it should, before anything
+        is computed.
     """
     operations = relevant_operations(tape)
     tape = Tape(operations, tape.inputs, tape.output, tape.specs, tape.values)
@@ -71,6 +79,11 @@ def assign(tape: Tape, composite: Composite, references: dict[int, Tensor] | Non
         call = Call(operation, tape, consumers, nonnegative, gates, scales, references)
         rule = treatment.effective_rule(call, rule)
         treatment.check(call, rule)
+        if relative and not treatment.takes_reference(operation):
+            raise UnsupportedOperationError(
+                f"{operation.name!r} in module {operation.module or '(top level)'!r} has no relevance relative to "
+                "reference rows; explain without a reference"
+            )
         steps.append(Step(call, treatment, kind, rule))
     composite.check_names(nodes)
     return steps
@@ -184,6 +197,30 @@ def replay(steps: list[Step], inputs: dict[int, Tensor]) -> dict[int, Tensor]:
         outputs = step.treatment.relative_to(step.call, values, step.rule)
         values.update(zip(step.call.operation.outputs, outputs, strict=True))
     return values
+
+
+def check_replay(steps: list[Step], inputs: dict[int, Tensor], output: int, expected: Tensor) -> None:
+    """Compare the tape at one reference row with the model there: what was recorded at x must hold at r as well.
+
+    Raises
+    ------
+    UnsupportedOperationError
+        If a mask, an index or a branch was computed from the input, so that the model runs other operations at r.
+    """
+    values = dict(inputs)
+    try:
+        for step in steps:
+            operation = step.call.operation
+            values.update(zip(operation.outputs, operation.run(values.__getitem__), strict=True))
+        found = values[output]
+        same = found.shape == expected.shape and torch.allclose(found, expected, rtol=1e-3, atol=1e-5, equal_nan=True)
+    except (RuntimeError, IndexError):  # shapes of the rows at which it was recorded
+        same = False
+    if not same:
+        raise UnsupportedOperationError(
+            "the model does not run the same operations at the reference rows: it computes a mask, an index or a "
+            "statistic from its input that the tape holds constant; explain without a reference"
+        )
 
 
 def _treatment(operation: Operation) -> Treatment:

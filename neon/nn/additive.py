@@ -13,7 +13,7 @@ from torch.overrides import handle_torch_function, has_torch_function
 from neon.lrp.message import ROUNDING, Ledger, Message, divide
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Hybrid, Rule
-from neon.lrp.tape import Retention
+from neon.lrp.tape import Operation, Retention
 from neon.nn.basic import fixed
 from neon.nn.manhattan import blocks
 
@@ -152,6 +152,9 @@ class _AdditiveDistance(Treatment):
             raise TypeError("Hybrid() fits squared distances only; give other distances another rule")
 
     def nonnegative(self, call: Call) -> bool:
+        return True
+
+    def takes_reference(self, operation: Operation) -> bool:
         return True
 
     def propagate(

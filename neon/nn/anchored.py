@@ -12,7 +12,7 @@ from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, treat
 from neon.lrp.operations.elementwise import Elementwise
 from neon.lrp.rules import Rule
-from neon.lrp.tape import Retention
+from neon.lrp.tape import Operation, Retention
 
 __all__ = ["Anchored", "anchored"]
 
@@ -48,6 +48,9 @@ class _Anchored(Elementwise):
     def __init__(self) -> None:
         super().__init__()
         self.retention = Retention(inputs=True, output=True)
+
+    def takes_reference(self, operation: Operation) -> bool:
+        return True
 
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger

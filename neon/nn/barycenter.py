@@ -15,7 +15,7 @@ from torch.overrides import handle_torch_function, has_torch_function
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Rule
-from neon.lrp.tape import Retention
+from neon.lrp.tape import Operation, Retention
 from neon.nn.basic import fixed
 
 __all__ = ["Barycenter", "Finder", "barycenter"]
@@ -168,6 +168,9 @@ class _Barycenter(Treatment):
     """
 
     retention = Retention(inputs=True, output=True)
+
+    def takes_reference(self, operation: Operation) -> bool:
+        return True
 
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger

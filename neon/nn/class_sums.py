@@ -10,7 +10,7 @@ from torch.overrides import handle_torch_function, has_torch_function
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Rule
-from neon.lrp.tape import Retention
+from neon.lrp.tape import Operation, Retention
 from neon.nn.basic import fixed
 
 __all__ = ["ClassSums", "class_sums"]
@@ -56,10 +56,14 @@ class ClassSums(torch.nn.Module):
 class _ClassSums(Treatment):
     """Gated: ``R_j = Σ_c p_cj h_j`` with ``p_cj ∝ a_cj exp(h_j)``; ``z_c - Σ_j p_cj h_j = H(p_c) + Σ_j p_cj log a_cj``.
 
-    The two are an ``entropy`` and a ``log_weight``.
+    The two are an ``entropy`` and a ``log_weight``. Relative to a reference, ``R_j = Σ_c p_cj (h_j - h_j^ref)``, and
+    all that is left of ``z_c - z_c^ref`` is ``entropy``.
     """
 
     retention = Retention(inputs=True, output=True)
+
+    def takes_reference(self, operation: Operation) -> bool:
+        return True
 
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
@@ -68,7 +72,8 @@ class _ClassSums(Treatment):
         assert message is not None
         args, kwargs = call.arguments()
         h, weights = _bind(*args, **kwargs)
-        s = message.slope_over(call.value(call.output), ledger)
+        z, z_ref, h_ref = call.value(call.output), call.reference(call.output), call.reference(call.inputs[0])
+        s = message.slope_over(z if z_ref is None else z - z_ref, ledger)
         slope, entropy, log_weight = torch.zeros_like(h), s.new_zeros(len(s)), s.new_zeros(len(s))
         for c, log_a in enumerate(weights.log()):
             rows, units = s[:, c].nonzero()[:, 0], (weights[c] > 0).nonzero()[:, 0]
@@ -77,6 +82,10 @@ class _ClassSums(Treatment):
             slope[rows[:, None], units] += s[rows, c, None] * p
             entropy[rows] -= s[rows, c] * (p * log_p).sum(1)
             log_weight[rows] += s[rows, c] * (p @ log_a[units])
+        if z_ref is not None and h_ref is not None:
+            if ledger.enabled:
+                ledger.absorb("entropy", (s * (z - z_ref)).sum(1) - (slope * (h - h_ref)).sum(1))
+            return (Message.of_slope(slope, h, h_ref),)
         if ledger.enabled:
             ledger.absorb("entropy", entropy)
             ledger.absorb("log_weight", log_weight)

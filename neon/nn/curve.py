@@ -12,6 +12,7 @@ from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.operations.elementwise import Elementwise
 from neon.lrp.rules import Rule
+from neon.lrp.tape import Operation
 
 __all__ = ["Curve", "balanced_product", "curve"]
 
@@ -49,6 +50,9 @@ class _BalancedProduct(Treatment):
 
     Without a reference (a' = b' = 0) both factors get half.
     """
+
+    def takes_reference(self, operation: Operation) -> bool:
+        return True
 
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger

@@ -10,7 +10,7 @@ from torch.overrides import handle_torch_function, has_torch_function
 from neon.lrp.message import ROUNDING, Ledger, Message, divide, moved_from
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Hybrid, Rule
-from neon.lrp.tape import Retention
+from neon.lrp.tape import Operation, Retention
 from neon.nn.basic import fixed, preimage
 
 __all__ = ["SquaredDistance", "squared_distance"]
@@ -111,6 +111,9 @@ class _SquaredDistance(Treatment):
     retention = Retention(inputs=True)
 
     def nonnegative(self, call: Call) -> bool:
+        return True
+
+    def takes_reference(self, operation: Operation) -> bool:
         return True
 
     def propagate(

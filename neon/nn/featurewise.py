@@ -14,6 +14,7 @@ from torch.overrides import handle_torch_function, has_torch_function
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Rule
+from neon.lrp.tape import Operation
 
 __all__ = ["Featurewise", "featurewise"]
 
@@ -62,6 +63,9 @@ class Featurewise(torch.nn.Module):
 
 class _Featurewise(Treatment):
     """A feature owns the relevance of everything that was computed from it; the rest is ``constant``."""
+
+    def takes_reference(self, operation: Operation) -> bool:
+        return True
 
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger

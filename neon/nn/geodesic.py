@@ -14,7 +14,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 from neon.lrp.message import ROUNDING, Ledger, Message, divide, moved_from
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Rule
-from neon.lrp.tape import Retention
+from neon.lrp.tape import Operation, Retention
 from neon.nn.barycenter import Finder, mapped, parts, shared
 from neon.nn.basic import fixed
 
@@ -152,6 +152,9 @@ class _SquaredGeodesic(Treatment):
     retention = Retention(inputs=True, output=True)
 
     def nonnegative(self, call: Call) -> bool:
+        return True
+
+    def takes_reference(self, operation: Operation) -> bool:
         return True
 
     def propagate(

@@ -10,7 +10,7 @@ from torch.overrides import handle_torch_function, has_torch_function
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Rule
-from neon.lrp.tape import Retention
+from neon.lrp.tape import Operation, Retention
 from neon.nn.basic import fixed, preimage
 from neon.nn.gaussian import paired
 
@@ -97,10 +97,14 @@ class _LinearEnergy(Treatment):
     """``R_i = -Σ_k s_k (w_ki x_i + a_ki)``; with means, of each pair of `paired` ``-(w_k - w_c)_i (x - m)_i``.
 
     ``m = (μ_k + μ_c) / 2``. All pairs at once: ``-x ⊙ sW + s(W ⊙ μ) / 2 + (W⁺ ⊙ M⁻ - W⁻ ⊙ M⁺) / 2M`` with the sums
-    ``W± = s± W`` and ``M± = s± μ``; slopes without a partner are relative to half their own mean.
+    ``W± = s± W`` and ``M± = s± μ``; slopes without a partner are relative to half their own mean. Relative to a
+    reference r, whatever the means: ``R_i = -Σ_k s_k w_ki (x_i - r_i)``.
     """
 
     retention = Retention(inputs=True)
+
+    def takes_reference(self, operation: Operation) -> bool:
+        return True
 
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
@@ -109,7 +113,10 @@ class _LinearEnergy(Treatment):
         assert message is not None
         args, kwargs = call.arguments()
         x, weight, bias, shares, means, residual = _bind(*args, **kwargs)
-        s = message.slope_over(call.value(call.output), ledger)
+        e, e_ref, x_ref = call.value(call.output), call.reference(call.output), call.reference(call.inputs[0])
+        s = message.slope_over(e if e_ref is None else e - e_ref, ledger)
+        if x_ref is not None:
+            return (Message.of_slope(-s @ weight, x, x_ref),)
         if means is None:
             ledger.absorb(residual, -s * bias)
             if shares is None:

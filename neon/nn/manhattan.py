@@ -12,7 +12,7 @@ from torch.overrides import handle_torch_function, has_torch_function
 from neon.lrp.message import ROUNDING, Ledger, Message, divide
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Hybrid, Rule
-from neon.lrp.tape import Retention
+from neon.lrp.tape import Operation, Retention
 from neon.nn.basic import fixed
 
 __all__ = ["ManhattanDistance", "blocks", "manhattan_distance"]
@@ -63,6 +63,9 @@ class _ManhattanDistance(Treatment):
             raise TypeError("Hybrid() fits squared distances only; give Manhattan distances another rule")
 
     def nonnegative(self, call: Call) -> bool:
+        return True
+
+    def takes_reference(self, operation: Operation) -> bool:
         return True
 
     def propagate(

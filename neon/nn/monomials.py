@@ -11,7 +11,7 @@ from torch.overrides import handle_torch_function, has_torch_function
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Rule
-from neon.lrp.tape import Retention
+from neon.lrp.tape import Operation, Retention
 
 __all__ = ["Monomials", "monomials"]
 
@@ -70,6 +70,9 @@ class _Monomials(Treatment):
     """
 
     retention = Retention(inputs=True)
+
+    def takes_reference(self, operation: Operation) -> bool:
+        return True
 
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger

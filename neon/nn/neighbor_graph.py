@@ -9,7 +9,7 @@ from torch.overrides import handle_torch_function, has_torch_function
 from neon.lrp.message import ROUNDING, Ledger, Message, divide
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Rule
-from neon.lrp.tape import Retention
+from neon.lrp.tape import Operation, Retention
 from neon.nn.search import Neighborhood, Search
 
 __all__ = ["NeighborGraph", "neighbor_graph"]
@@ -62,6 +62,9 @@ class _NeighborGraph(Treatment):
     """
 
     retention = Retention(inputs=True, output=True)
+
+    def takes_reference(self, operation: Operation) -> bool:
+        return True
 
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger

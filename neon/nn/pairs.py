@@ -12,7 +12,7 @@ from torch.overrides import handle_torch_function, has_torch_function
 from neon.lrp.message import Ledger, Message, rounding_of
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Rule
-from neon.lrp.tape import Retention
+from neon.lrp.tape import Operation, Retention
 from neon.nn.basic import Linear, plain_linear
 
 __all__ = ["PairwiseDifference", "PooledMinimum", "pooled_minimum", "relu_minimum"]
@@ -72,6 +72,9 @@ class _PooledMinimum(Treatment):
     """Take-most where the minimum is ≥ 0; gated elsewhere and relative to a reference (see `neon.nn.evidence`)."""
 
     retention = Retention(inputs=True)
+
+    def takes_reference(self, operation: Operation) -> bool:
+        return True
 
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger

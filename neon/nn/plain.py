@@ -18,7 +18,7 @@ from neon.lrp.message import ROUNDING, Ledger, Message, divide
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.operations.linear import Linear
 from neon.lrp.rules import Rule
-from neon.lrp.tape import Retention
+from neon.lrp.tape import Operation, Retention
 from neon.nn.basic import fixed
 from neon.nn.distance import SquaredDistance
 
@@ -171,6 +171,9 @@ class _SquaredLength(Treatment):
     retention = Retention(inputs=True)
 
     def nonnegative(self, call: Call) -> bool:
+        return True
+
+    def takes_reference(self, operation: Operation) -> bool:
         return True
 
     def propagate(

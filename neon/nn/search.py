@@ -14,6 +14,7 @@ from torch.overrides import handle_torch_function, has_torch_function
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Rule
+from neon.lrp.tape import Operation
 from neon.nn.basic import Linear
 from neon.nn.distance import SquaredDistance
 
@@ -98,6 +99,9 @@ class _After:
 
 class _NeighborsOf(Treatment):
     """Held fixed: nothing arrives here, and nothing is handed on."""
+
+    def takes_reference(self, operation: Operation) -> bool:
+        return True
 
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger

@@ -12,7 +12,7 @@ from torch.overrides import handle_torch_function, has_torch_function
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Rule
-from neon.lrp.tape import Retention
+from neon.lrp.tape import Operation, Retention
 from neon.nn.basic import fixed
 
 __all__ = ["TopicShares", "topic_shares", "topic_weights"]
@@ -147,6 +147,9 @@ def _digamma(x: Tensor) -> Tensor:
 class _TopicWeights(Treatment):
     """Held fixed: who claims a word is no part of what the word brings."""
 
+    def takes_reference(self, operation: Operation) -> bool:
+        return True
+
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
     ) -> tuple[Message | None, ...]:
@@ -162,6 +165,9 @@ class _TopicShares(Treatment):
     """
 
     retention = Retention(inputs=True, output=True)
+
+    def takes_reference(self, operation: Operation) -> bool:
+        return True
 
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger

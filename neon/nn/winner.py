@@ -9,7 +9,7 @@ from torch.overrides import handle_torch_function, has_torch_function
 from neon.lrp.message import Ledger, Message, divide
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Rule
-from neon.lrp.tape import Retention
+from neon.lrp.tape import Operation, Retention
 
 __all__ = ["Winner", "winner"]
 
@@ -56,6 +56,9 @@ class _Winner(Treatment):
     """
 
     retention = Retention(inputs=True, output=True)
+
+    def takes_reference(self, operation: Operation) -> bool:
+        return True
 
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger

@@ -11,7 +11,7 @@ from neon.errors import UnsupportedOperationError
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations.table import Call, Treatment, treat
 from neon.lrp.rules import Rule
-from neon.lrp.tape import Retention
+from neon.lrp.tape import Operation, Retention
 
 __all__ = ["Deviation"]
 
@@ -33,6 +33,9 @@ class Deviation(Treatment):
             raise UnsupportedOperationError(f"{call.operation.name} over axis 0 mixes the samples of a batch")
 
     def nonnegative(self, call: Call) -> bool:
+        return True
+
+    def takes_reference(self, operation: Operation) -> bool:
         return True
 
     def propagate(

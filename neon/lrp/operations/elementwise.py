@@ -16,7 +16,7 @@ from neon.lrp.operations.linear import RELU
 from neon.lrp.operations.linear_functions import function_of_input
 from neon.lrp.operations.table import Call, Treatment, treat
 from neon.lrp.rules import Rule
-from neon.lrp.tape import Retention
+from neon.lrp.tape import Operation, Retention
 
 __all__ = ["Elementwise", "Identity"]
 
@@ -48,6 +48,9 @@ class Elementwise(Treatment):
 
     def nonnegative(self, call: Call) -> bool:
         return self._nonnegative
+
+    def takes_reference(self, operation: Operation) -> bool:
+        return True
 
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger

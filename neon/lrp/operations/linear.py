@@ -32,15 +32,24 @@ class Linear(Treatment):
         What composites select it by: dense, convolution, affine, pooling or sum.
     cheap : bool
         Whether its output is computed again rather than kept.
+    varies : bool
+        Whether its coefficients are computed from the input: the statistics of a normalization. Relative to a reference
+        their change is the residual ``statistics``.
     merges : bool
         Whether it will be merged with the map before it (batch normalization): nobody asks then for what it has read.
     """
 
     def __init__(
-        self, build: Callable[..., LinearMap], kind: str, *, cheap: bool = False, merges: bool = False
+        self,
+        build: Callable[..., LinearMap],
+        kind: str,
+        *,
+        cheap: bool = False,
+        varies: bool = False,
+        merges: bool = False,
     ) -> None:
         self._build = build
-        self.kind, self._cheap = kind, cheap
+        self.kind, self._cheap, self._varies = kind, cheap, varies
         self.retention = Retention(not merges, merges or kind in ("dense", "convolution"), forget_inputs=merges)
 
     def kind_of(self, operation: Operation) -> str:
@@ -79,6 +88,9 @@ class Linear(Treatment):
         linear = self.map(call)
         return all(bool((part >= 0).all()) for part in (linear.weight, linear.bias) if part is not None)
 
+    def takes_reference(self, operation: Operation) -> bool:
+        return True
+
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
     ) -> tuple[Message | None, ...]:
@@ -86,11 +98,30 @@ class Linear(Treatment):
         assert message is not None
         assert rule is not None
         linear = self.map(call)
+        if self._varies and isinstance(rule, (Pass, Reference)):
+            message = _about_own_map(call, linear, message, ledger)
         if isinstance(rule, Pass):
             assert isinstance(linear, Affine)
             return (_pass(call, linear, message),)
         weighted = self.kind in ("dense", "convolution")
         return rule.propagate(_view(call, linear, weighted), message, ledger)
+
+
+def _about_own_map(call: Call, linear: LinearMap, message: Message, ledger: Ledger) -> Message:
+    """The slope of relevance relative to a reference, once the change of the map itself has been written down.
+
+    ``z - z^ref = A (x - r) + (A r + b - z^ref)`` with the map A at x, where z^ref is what the map at r gives.
+    """
+    r, z_ref = call.reference(call.inputs[0]), call.reference(call.output)
+    if r is None or z_ref is None:
+        return message
+    z = call.value(call.output)
+    s = message.slope_over(z - z_ref, ledger)
+    if ledger.enabled:
+        at_reference = linear.forward(r.expand_as(call.value(call.inputs[0])))
+        at_reference = at_reference if linear.bias is None else at_reference + linear.bias
+        ledger.absorb("statistics", s * (at_reference - z_ref))
+    return Message.of_slope(s, z, z_ref)
 
 
 def _view(call: Call, linear: LinearMap, weighted: bool) -> LinearCall:

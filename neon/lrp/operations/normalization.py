@@ -176,12 +176,12 @@ def _softmax_axis(dim: int | None = None, *args: Any, **kwargs: Any) -> int:
 
 
 T = torch.Tensor
-treat(F.layer_norm, by=Linear(_layer_norm, "normalization", cheap=True))
-treat(torch.layer_norm, by=Linear(_torch_layer_norm, "normalization", cheap=True))
-treat(F.rms_norm, torch.rms_norm, by=Linear(_rms_norm, "normalization", cheap=True))
-treat(F.group_norm, torch.group_norm, by=Linear(_group_norm, "normalization", cheap=True))
-treat(F.instance_norm, torch.instance_norm, by=Linear(_instance_norm, "normalization", cheap=True))
-treat(F.normalize, by=Linear(_normalize, "affine", cheap=True))
-treat(F.local_response_norm, by=Linear(_local_response_norm, "affine", cheap=True))
-treat(F.log_softmax, torch.log_softmax, T.log_softmax, by=Linear(_log_softmax, "affine", cheap=True))
+treat(F.layer_norm, by=Linear(_layer_norm, "normalization", cheap=True, varies=True))
+treat(torch.layer_norm, by=Linear(_torch_layer_norm, "normalization", cheap=True, varies=True))
+treat(F.rms_norm, torch.rms_norm, by=Linear(_rms_norm, "normalization", cheap=True, varies=True))
+treat(F.group_norm, torch.group_norm, by=Linear(_group_norm, "normalization", cheap=True, varies=True))
+treat(F.instance_norm, torch.instance_norm, by=Linear(_instance_norm, "normalization", cheap=True, varies=True))
+treat(F.normalize, by=Linear(_normalize, "affine", cheap=True, varies=True))
+treat(F.local_response_norm, by=Linear(_local_response_norm, "affine", cheap=True, varies=True))
+treat(F.log_softmax, torch.log_softmax, T.log_softmax, by=Linear(_log_softmax, "affine", cheap=True, varies=True))
 treat(F.softmax, torch.softmax, T.softmax, by=Softmax())

@@ -12,7 +12,7 @@ from neon.errors import UnsupportedOperationError
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations.table import Call, Treatment, treat
 from neon.lrp.rules import Rule
-from neon.lrp.tape import Retention
+from neon.lrp.tape import Operation, Retention
 
 __all__ = ["LogSumExp", "WinnerTakesAll"]
 
@@ -33,6 +33,9 @@ class WinnerTakesAll(Treatment):
 
     def nonnegative(self, call: Call) -> bool:
         return not _against_constant(call) and all(slot in call.nonnegative for slot in call.inputs)
+
+    def takes_reference(self, operation: Operation) -> bool:
+        return True
 
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
@@ -70,6 +73,9 @@ class LogSumExp(Treatment):
         _, axes, _ = self._of(call)
         if 0 in axes:
             raise UnsupportedOperationError("logsumexp over axis 0 mixes the samples of a batch")
+
+    def takes_reference(self, operation: Operation) -> bool:
+        return True
 
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger

@@ -23,9 +23,17 @@ class Product(Treatment):
 
     `Halves`: both factors get half, ``R_a = a ⊙ ∂<s, a·b>/∂a / 2`` with ``s = R / st(ab)`` (AttnLRP, eq. 14-15), but
     what a scale multiplies gets all. `SignalTakesAll`: where one factor is a gate, the other gets all.
+    Relative to a reference, by whatever rule, each factor's Shapley value: ``ab - a'b' = (a - a') (b + b')/2 + (b - b')
+    (a + a')/2``.
     """
 
     kind = "product"
+
+    def takes_reference(self, operation: Operation) -> bool:
+        return operation.function not in _DIVISIONS
+
+    def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
+        return call.operation.run(lambda slot: values[slot].mean(0, keepdim=True))
 
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
@@ -33,6 +41,9 @@ class Product(Treatment):
         (message,) = messages
         assert message is not None
         a, b = call.inputs
+        references = [call.reference(slot) for slot in call.inputs]
+        if references[0] is not None and references[1] is not None:
+            return _relative(call, message, (references[0], references[1]), ledger)
         portions = (0.5, 0.5)
         constant = call.scales if isinstance(rule, Halves) else call.gates
         if (a in constant) != (b in constant):
@@ -46,6 +57,24 @@ class Product(Treatment):
             s = share(message.relevance, call.value(call.output), epsilon, None, ledger)
             parts = _bilinear(call, s, portions)
         return tuple(None if part is None else Message.of_relevance(part) for part in parts)
+
+
+def _relative(
+    call: Call, message: Message, references: tuple[Tensor, Tensor], ledger: Ledger
+) -> tuple[Message | None, ...]:
+    """Slopes at the means of values and references; of several rows, the product of the mean is what is relative to."""
+    values, z = [call.value(slot) for slot in call.inputs], call.value(call.output)
+    middle = iter([(x + r) / 2 for x, r in zip(values, references, strict=True)])
+    z_ref = call.reference(call.output)
+    assert z_ref is not None
+    s = message.slope_over(z - z_ref, ledger)
+    with torch.enable_grad():
+        probes = [next(middle).requires_grad_() for _ in values]
+        queue = iter(probes)
+        args, kwargs = call.arguments(lambda _: next(queue))
+        output = call.operation.function(*args, **kwargs)
+    slopes = torch.autograd.grad(output, probes, s)
+    return tuple(map(Message.of_slope, slopes, values, references))
 
 
 def _bilinear(call: Call, s: Tensor, portions: tuple[float, float]) -> list[Tensor | None]:
@@ -89,5 +118,6 @@ class LinearOrProduct(Delegating):
 
 
 T = torch.Tensor
-_ELEMENTWISE = {torch.mul, T.mul, T.__mul__, T.__rmul__, torch.div, T.div, T.__truediv__, torch.true_divide}
+_DIVISIONS = {torch.div, T.div, T.__truediv__, torch.true_divide}
+_ELEMENTWISE = {torch.mul, T.mul, T.__mul__, T.__rmul__, *_DIVISIONS}
 _MATMUL = {torch.matmul, T.matmul, T.__matmul__, torch.bmm, T.bmm}

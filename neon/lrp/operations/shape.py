@@ -15,7 +15,7 @@ from neon.lrp.message import Ledger, Message
 from neon.lrp.operations.elementwise import Elementwise
 from neon.lrp.operations.table import Call, Treatment, treat
 from neon.lrp.rules import Rule
-from neon.lrp.tape import Retention, Slot, carriers
+from neon.lrp.tape import Operation, Retention, Slot, carriers
 from neon.lrp.writes import assigned, viewed, written
 
 __all__ = ["Embedding", "Movement"]
@@ -32,6 +32,9 @@ class Movement(Treatment):
 
     def nonnegative(self, call: Call) -> bool:
         return not _inserts(call) and all(slot in call.nonnegative for slot in call.inputs)
+
+    def takes_reference(self, operation: Operation) -> bool:
+        return True
 
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
@@ -100,6 +103,9 @@ class Embedding(Treatment):
     def check(self, call: Call, rule: Rule | None) -> None:
         if len(call.inputs) != 1 or call.tape.specs[call.inputs[0]].is_floating_point():
             raise UnsupportedOperationError(f"{call.operation.name} of a table that depends on the explained input")
+
+    def takes_reference(self, operation: Operation) -> bool:
+        return True
 
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger

@@ -146,6 +146,10 @@ class Treatment(abc.ABC):
     def check(self, call: Call, rule: Rule | None) -> None:
         """Raise, before anything is propagated, where these arguments or this rule make the treatment invalid."""
 
+    def takes_reference(self, operation: Operation) -> bool:
+        """Whether it explains the difference from the reference rows, where the engine was given some."""
+        return False
+
     def is_cheap(self, n_inputs: int) -> bool:
         """Whether the output of so many explained inputs is computed again in much less time than a linear map."""
         return False
@@ -178,6 +182,9 @@ class Delegating(Treatment):
 
     def check(self, call: Call, rule: Rule | None) -> None:
         self.of(call.operation).check(call, rule)
+
+    def takes_reference(self, operation: Operation) -> bool:
+        return self.of(operation).takes_reference(operation)
 
     def nonnegative(self, call: Call) -> bool:
         return self.of(call.operation).nonnegative(call)

@@ -12,7 +12,7 @@ from torch.overrides import handle_torch_function, has_torch_function
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Rule
-from neon.lrp.tape import Retention
+from neon.lrp.tape import Operation, Retention
 from neon.nn.trees.codes import Codes
 from neon.nn.trees.ensemble import Trees
 from neon.nn.trees.paths import Paths
@@ -71,6 +71,9 @@ class _SplitUnits(Treatment):
     """A unit's relevance is its feature's."""
 
     retention = Retention(inputs=False)
+
+    def takes_reference(self, operation: Operation) -> bool:
+        return True
 
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
@@ -204,6 +207,9 @@ class _AndUnits(Treatment):
 
     kind = "tree"
     retention = Retention(inputs=True, output=True)
+
+    def takes_reference(self, operation: Operation) -> bool:
+        return True
 
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
