@@ -188,3 +188,12 @@ def test_texts_and_prepared_rows_are_refused() -> None:
         neon.neuralize(model)
     with pytest.raises(ValueError, match="X is a Pool, which does not give its rows back"):
         neon.explain(model_of("Regressor", VALUE), catboost.Pool(X))
+
+
+def test_a_value_and_its_uncertainty() -> None:
+    model = model_of("Regressor", VALUE, loss_function="RMSEWithUncertainty")
+    explanation = neon.explain(model, X, target="all")
+    assert explanation.output_names == ("prediction", "log deviation")
+    own = model.predict(X, prediction_type="RMSEWithUncertainty")  # mean and variance
+    found = np.column_stack([explanation.prediction[:, 0], np.exp(2 * explanation.prediction[:, 1])])
+    np.testing.assert_allclose(found, own, rtol=1e-9, atol=1e-12)
