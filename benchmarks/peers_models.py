@@ -59,8 +59,8 @@ class Judgement:
 class Recorder:
     """A pytest plugin that judges each model after its ``fit``."""
 
-    def __init__(self, at_most: int) -> None:
-        self.at_most, self.test, self.found = at_most, "", list[Judgement]()
+    def __init__(self, at_most: int, out: Path | None) -> None:
+        self.at_most, self.out, self.test, self.found = at_most, out, "", list[Judgement]()
         self.count: collections.Counter[tuple[str, str]] = collections.Counter()
         self.busy = threading.local()
 
@@ -107,6 +107,9 @@ class Recorder:
         torch.random.set_rng_state(kept[1])
         kind, why = found
         self.found.append(Judgement(kind, cls.__name__, self.test, why, " ".join(repr(model).split())[:300]))
+        if self.out is not None:  # as it comes: a run may be ended
+            with self.out.open("a") as file:
+                file.write(json.dumps(asdict(self.found[-1])) + "\n")
 
 
 class _Passed(Exception):
@@ -220,14 +223,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("modules", nargs="+", help="test modules, as dotted names")
     parser.add_argument("--at-most", type=int, default=8, help="models of one class in one test function")
-    parser.add_argument("--out", type=Path, help="write each judgement as a line of JSON")
+    parser.add_argument("--out", type=Path, help="add each judgement to this file, a line of JSON")
     options = parser.parse_args()
-    recorder = Recorder(options.at_most)
+    recorder = Recorder(options.at_most, options.out)
     quiet = ["-q", "--no-header", "--tb=no", "-p", "no:cacheprovider", "-W", "ignore", "-c", "/dev/null"]
     pytest.main([*quiet, "--rootdir=/", "--disable-warnings", "-r", "N", "--pyargs", *options.modules], [recorder])
     found = recorder.found
-    if options.out is not None:
-        options.out.write_text("".join(json.dumps(asdict(one)) + "\n" for one in found))
     table: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
     for one in found:
         table[one.estimator][one.kind] += 1

@@ -19,6 +19,7 @@ import pandas as pd
 import pytest
 import skops.io
 import torch
+import xgboost
 from sklearn.cluster import KMeans
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
@@ -483,6 +484,24 @@ def test_missing_values_of_text_and_of_numbers(
     assert main(["explain", "countries.joblib", "countries.csv", *arguments]) == 0
     assert capsys.readouterr().err == ""
     np.testing.assert_allclose(pd.read_csv(Path("out.csv"))["prediction"], model.decision_function(X), rtol=1e-9)
+
+
+def test_categories_from_a_csv_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a file can only spell, words and numbers, is found among the categories that XGBoost was fitted with."""
+    random = np.random.default_rng(0)
+    k = random.integers(0, 3, 60)
+    X = pd.DataFrame(
+        {"city": np.array(["Bonn", "Ulm", "Jena"])[k], "shop": np.array([10, 20, 30])[k[::-1]], "z": k * 0.1}
+    )
+    X = X.astype({"city": "category", "shop": "category"})
+    model = xgboost.XGBRegressor(n_estimators=5, enable_categorical=True).fit(
+        X, (k == 1) * 3.0 + random.normal(size=60)
+    )
+    joblib.dump(model, "shops.joblib")
+    X.to_csv("shops.csv", index=False)
+    assert main(["explain", "shops.joblib", "shops.csv", "--trust-pickle", "-o", "out.csv"]) == 0
+    assert capsys.readouterr().err == ""
+    np.testing.assert_allclose(pd.read_csv(Path("out.csv"))["prediction"], model.predict(X), rtol=1e-5, atol=1e-5)
 
 
 def test_numbers_are_read_to_the_last_digit(folder: Path) -> None:
