@@ -118,9 +118,10 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
 
 
 def _plus_product(product: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
-    """``beta * input + alpha * product(a, b)``: ``addmm``, ``baddbmm`` and their kin."""
+    """``beta * input + alpha * product(a, b)``: ``addmm``, ``baddbmm`` and their kin, whatever they call a and b."""
 
-    def run(input: Tensor, a: Tensor, b: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    def run(input: Tensor, *factors: Tensor, beta: float = 1, alpha: float = 1, **named: Tensor) -> Tensor:
+        a, b = (*factors, *(named[name] for name in sorted(named)))  # mat1, mat2; batch1, batch2; mat, vec
         added = _times(product(a, b), alpha)
         return added if beta == 0 else _times(input, beta) + added
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, cast
 import torch
 from torch import Tensor
 
+from neon.lrp.accounting import by_sample
 from neon.lrp.calls import Given, Output, arranged, check_inputs, eager, picked
 from neon.lrp.canonize import merge_batch_norm, relevant_operations
 from neon.lrp.composites import Rules, by_name
@@ -240,18 +241,26 @@ class Recording:
         """
         slots = {name: slot_of(self.tape, name) for name in at}
         rows, observe = self._observed()
-        ledger = Ledger(enabled=account, n_samples=len(self.tape.specs[self.tape.inputs[0]]))
-        walk = propagate(
-            self.steps,
-            self.tape.inputs,
-            self.tape.output,
-            self._start(target, ledger),
-            ledger=ledger,
-            free=free,
-            at=slots,
-            keep={slot_of(self.tape, name): as_index(part) for name, part in (keep or {}).items()},
-            observe=observe if warn else None,
-        )
+        n_samples = len(self.tape.specs[self.tape.inputs[0]])
+        first = Ledger(enabled=account, n_samples=n_samples)
+        start = self._start(target, first)
+
+        def run(start: Message, ledger: Ledger) -> Walk:
+            return propagate(
+                self.steps,
+                self.tape.inputs,
+                self.tape.output,
+                start,
+                ledger=ledger,
+                free=free and not account,
+                at=slots,
+                keep={slot_of(self.tape, name): as_index(part) for name, part in (keep or {}).items()},
+                observe=observe if warn else None,
+            )
+
+        walk = by_sample(run, start, n_samples) if account else run(start, first)
+        for name, amount in first.absorbed.items():
+            walk.ledger.absorb(name, amount)
         if warn:
             Plan(rows, self.composite).warn_of_explosions(stacklevel=5)
         return walk

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from neon.errors import UnsupportedOperationError
 
-__all__ = ["ROUNDING", "Ledger", "Message", "divide", "moved_from", "rounding_of"]
+__all__ = ["ROUNDING", "Ledger", "Message", "PackedError", "divide", "moved_from", "rounding_of"]
 
 ROUNDING = 50  # times the machine's epsilon: what is left of a zero after sums of some length
 
@@ -82,6 +82,10 @@ class Message:
         return Message.of_relevance(self.relevance + other.relevance, vanishes=self.vanishes and other.vanishes)
 
 
+class PackedError(UnsupportedOperationError):
+    """What is to be written down belongs to no single sample by its shape."""
+
+
 class Ledger:
     """Relevance that no input owns, by name, per sample (``bias``, ``stabilizer``, ``entropy``, ...).
 
@@ -102,7 +106,7 @@ class Ledger:
 
         Raises
         ------
-        UnsupportedOperationError
+        PackedError
             If it is neither, as inside a packed batch of sequences.
         """
         n = self.n_samples
@@ -115,7 +119,7 @@ class Ledger:
         elif n == 0:
             total = amount.new_zeros(0)
         else:
-            raise UnsupportedOperationError(
+            raise PackedError(
                 f"{name} of shape {tuple(amount.shape)} belongs to no single one of {n} samples, which the model packs "
                 "together; account for one sample at a time (batch_size=1)"
             )
