@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from neon.converters.arrays import versus
+from neon.converters.arrays import margins, rivals
 from neon.converters.base import Conversion, Response
 from neon.converters.kernel_algebra import has_distance, kernel_layers, parse
 from neon.converters.registry import choose, no_relu_form, register
-from neon.nn import Linear, PooledMinimum, TwoClass
-from neon.nn.in_parallel import InParallel
+from neon.nn import Affine, Linear, PooledMinimum, TwoClass
+from neon.nn.in_parallel import Columns, InParallel
 
 __all__ = ["convert_classifier", "convert_regressor"]
 
@@ -38,6 +38,7 @@ def convert_regressor(model: Any, *, output: str | None = None, form: str = "fus
         response=Response.PREDICTION,
         reference=points if has_distance(expression) else None,
         takes_reference=True,
+        n_features=points.shape[1],  # which scikit-learn does not keep where the kernel needs no vectors
     )
 
 
@@ -68,7 +69,7 @@ def convert_classifier(model: Any, *, output: str | None = None, form: str = "fu
             return f * [-1.0, 1.0]
         if model.multi_class == "one_vs_rest":
             return f
-        return np.asarray((f @ versus(len(classes)).T).reshape(len(f), len(classes), -1).min(2))
+        return margins(f, len(classes))
 
     return Conversion(
         torch.nn.Sequential(*layers, *pool),
@@ -79,6 +80,7 @@ def convert_classifier(model: Any, *, output: str | None = None, form: str = "fu
         takes_reference=True,
         classes=classes,
         votes=len(classes) > 2,
+        n_features=int(np.shape(machines[0].X_train_)[1]),
         asks=model.multi_class == "one_vs_rest",  # the prediction is by probabilities, averaged over the variance
     )
 
@@ -99,7 +101,8 @@ def _latent_layers(machines: list[Any], form: str) -> tuple[list[torch.nn.Module
 
 
 def _margins(n_classes: int) -> list[torch.nn.Module]:
-    return [Linear(versus(n_classes)), PooledMinimum(n_classes, np.inf)]
+    columns, signs = rivals(n_classes)
+    return [Columns(columns.tolist()), Affine(signs), PooledMinimum(n_classes, np.inf)]
 
 
 def _refuse_relu(form: str) -> None:

@@ -18,7 +18,7 @@ import torch
 from scipy.spatial.distance import cdist, pdist
 from scipy.special import logsumexp
 
-from neon.converters.arrays import dense, margins, versus
+from neon.converters.arrays import dense, margins, rivals, versus
 from neon.converters.base import Conversion, Response
 from neon.converters.kernel_algebra import expansion, pairwise
 from neon.converters.registry import choose, no_relu_form, register
@@ -26,6 +26,7 @@ from neon.errors import UnsupportedModelError
 from neon.lrp import composites
 from neon.lrp.rules import Hybrid
 from neon.nn import (
+    Affine,
     DistanceLayers,
     Linear,
     LogRatio,
@@ -37,6 +38,7 @@ from neon.nn import (
     plain_linear,
     relu_minimum,
 )
+from neon.nn.in_parallel import Columns
 
 __all__ = ["convert_one_class", "convert_svc", "convert_svr"]
 
@@ -191,7 +193,7 @@ def _finish(
         names,
         lambda X: np.asarray(own(X), dtype=np.float64).reshape(len(X), len(names)),
         response=response,
-        reference=dense(model.support_vectors_) if model.kernel == "rbf" else None,
+        reference=dense(model.support_vectors_) if model.kernel == "rbf" and len(model.support_vectors_) else None,
         takes_reference=True,
         classes=classes,
         votes=len(names) > 2,
@@ -227,10 +229,12 @@ def _scores(model: Any) -> Callable[[np.ndarray], np.ndarray]:
 
 def _competition(n_classes: int, form: str) -> list[torch.nn.Module]:
     """From the machines' scores to each class's smallest over its rivals."""
-    signs = versus(n_classes)
     if form == "relu":
-        return [plain_linear(signs), *relu_minimum(n_classes, n_classes - 1)]
-    return [Linear(signs)] if n_classes == 2 else [Linear(signs), PooledMinimum(n_classes, math.inf)]
+        return [plain_linear(versus(n_classes)), *relu_minimum(n_classes, n_classes - 1)]
+    if n_classes == 2:
+        return [Linear(versus(2))]
+    columns, signs = rivals(n_classes)  # as a matrix of n_classes ** 4 numbers, many classes do not fit into memory
+    return [Columns(columns.tolist()), Affine(signs), PooledMinimum(n_classes, math.inf)]
 
 
 register("sklearn.svm.SVR", "sklearn.svm.NuSVR", by=convert_svr)

@@ -20,6 +20,7 @@ from neon.errors import UnsupportedModelError
 from neon.nn import Affine, DistanceLayers, Linear, ManhattanDistance, SquaredDistance, manhattan_layers, plain_linear
 from neon.nn import Kernel as Elementwise
 from neon.nn import Power as ElementwisePower
+from neon.nn.additive import AdditiveDistance, Chi2, Cosine
 from neon.nn.curve import Curve, balanced_product
 from neon.nn.kernels import (
     Exponential,
@@ -47,6 +48,9 @@ __all__ = [
 ]
 
 
+_ADDITIVE: dict[str, Any] = {"cosine": Cosine(), "chi2": Chi2()}
+
+
 @dataclass(frozen=True)
 class Constant:
     """A kernel that does not depend on its arguments."""
@@ -56,7 +60,10 @@ class Constant:
 
 @dataclass(frozen=True)
 class Atom:
-    """``function(t)``: t a "squared" (of features times ``scale``) or "manhattan" distance, or a "scalar" product."""
+    """``function(t)``: t a distance or a "scalar" product.
+
+    Distances are "squared" (of features times ``scale``), "manhattan", "cosine" or "chi2".
+    """
 
     kind: str
     function: Function
@@ -125,9 +132,15 @@ def pairwise(metric: Any, gamma: float, *, degree: float = 3, coef0: float = 1) 
         return Atom("squared", Exponential(float(gamma)))
     if metric == "laplacian":
         return Atom("manhattan", Exponential(float(gamma)))
+    if metric == "cosine":
+        return Atom("cosine", Polynomial(-1.0, 1.0, 1.0))
+    if metric == "chi2":
+        return Atom("chi2", Exponential(float(gamma)))
+    if metric == "additive_chi2":
+        return Atom("chi2", Polynomial(-1.0, 0.0, 1.0))
     raise UnsupportedModelError(
         f"kernel {metric!r} is no function of one distance or scalar product; supported are 'linear', 'rbf', 'poly', "
-        "'sigmoid' and 'laplacian'"
+        "'sigmoid', 'laplacian', 'cosine', 'chi2' and 'additive_chi2'"
     )
 
 
@@ -138,6 +151,9 @@ def expansion(
 
     The two linear maps of a linear kernel are one.
     """
+    if not len(points):  # a machine without support vectors is its intercept
+        expression, points = Constant(0.0), np.zeros((1, points.shape[1]))
+        weight = np.zeros((len(np.atleast_1d(bias if bias is not None else 0.0)), 1))
     layers, last = kernel_layers(expression, points, form), Linear(weight, bias)
     first = layers[0]
     if len(layers) == 1 and isinstance(first, Linear):
@@ -172,6 +188,8 @@ def kernel_layers(expression: Expression, points: np.ndarray, form: str) -> list
         points = points * expression.scale
     if expression.kind == "squared":
         layers.append(DistanceLayers(points) if form == "layers" else SquaredDistance(points))
+    elif expression.kind in _ADDITIVE:
+        layers.append(AdditiveDistance(points, _ADDITIVE[expression.kind]))
     else:
         layers += manhattan_layers(points) if form == "layers" else [ManhattanDistance(points)]
     if isinstance(function, Exponential):

@@ -18,7 +18,7 @@ from neon.nn.basic import fixed
 from neon.nn.manhattan import blocks
 
 __all__ = [
-    "AdditiveDistance", "Canberra", "Chebyshev", "Cosine", "Hamming", "Haversine", "Minkowski",
+    "AdditiveDistance", "Canberra", "Chebyshev", "Chi2", "Cosine", "Hamming", "Haversine", "Minkowski",
     "NanEuclidean", "additive_distance",
 ]  # fmt: skip
 
@@ -54,6 +54,14 @@ class Canberra:
 
     def __call__(self, x: Tensor, u: Tensor) -> Tensor:
         return divide((x - u).abs(), x.abs() + u.abs())
+
+
+@dataclass(frozen=True)
+class Chi2:
+    """``(x_i - u_i)² / (x_i + u_i)`` of features that are ≥ 0."""
+
+    def __call__(self, x: Tensor, u: Tensor) -> Tensor:
+        return divide((x - u).square(), x + u)
 
 
 @dataclass(frozen=True)
