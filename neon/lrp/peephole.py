@@ -16,6 +16,7 @@ from torch import Tensor
 from neon.lrp.operations import treat, treatment_of
 from neon.lrp.operations.elementwise import Elementwise, Identity
 from neon.lrp.operations.shape import Movement
+from neon.lrp.operations.table import widened
 from neon.lrp.tape import Operation, Slot, Tape, carriers
 
 __all__ = ["DIVISIONS", "Region", "elementwise_region", "held_constant", "merge_spelled_out", "region"]
@@ -72,7 +73,7 @@ class Region:
         """The value at another x, differentiably."""
         values = {self.root: x}
         for operation in self.operations:
-            args, kwargs = operation.arguments(values.__getitem__)
+            args, kwargs = operation.arguments(values.__getitem__, lambda leaf: widened(leaf, x.dtype))
             values.update(zip(operation.outputs, carriers(operation.function(*args, **kwargs)), strict=True))
         return values[self.operations[-1].outputs[0]]
 

@@ -157,7 +157,7 @@ LAYERS: dict[str, tuple[Layer, Layer]] = {
 }
 
 
-@pytest.mark.parametrize("composite", ["epsilon", "epsilon_plus", "cp_lrp"])
+@pytest.mark.parametrize("composite", ["epsilon", "epsilon_plus", "attn_lrp", "cp_lrp"])
 @pytest.mark.parametrize("name", LAYERS)
 def test_edges_and_matrices_have_one_explanation(name: str, composite: str) -> None:
     by_edges, dense = LAYERS[name]
