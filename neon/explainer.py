@@ -5,28 +5,29 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from neon.converters import Network, neuralize
-from neon.converters.intake import check_finite, column_names, numeric, take
+from neon.converters.intake import column_names, take
 from neon.converters.registry import takes_data
 from neon.explaining.checks import check_equivalence, check_outputs, check_sums
 from neon.explaining.chunks import Chunk, Collected
 from neon.explaining.consistency import row_labels
 from neon.explaining.labels import output_indices
-from neon.explaining.placement import as_array, as_tensor, placement
+from neon.explaining.placement import as_array, as_tensor, module_rows, placement
 from neon.explaining.progress import Progress
 from neon.explaining.provenance import decoded, decoded_pairs
 from neon.explaining.reference import reference_rows
 from neon.explanation import Explanation
 from neon.lrp import LRP
+from neon.lrp.calls import Output
 from neon.lrp.composites import Rules
 from neon.lrp.lrp import Recording
-from neon.lrp.targets import checked_index
+from neon.lrp.targets import checked_index, rows_of
 from neon.nn.trees.second_order import second_order
 
 __all__ = ["Explainer", "explain"]
@@ -46,7 +47,8 @@ class Explainer:
     model : estimator, Pipeline, Network or torch.nn.Module
         Fitted; it is never modified.
     output : str, optional
-        Which function of the model to explain, where it has several ("decision_function", "outlierness", ...).
+        Which function of the model to explain, where it has several ("decision_function", "outlierness", ...). Of a
+        torch module that returns several tensors: which one, as `neon.LRP` takes it.
     composite : str, Rule, Composite or sequence of (selector, rule), optional
         The LRP rules. Default: the network's own.
     reference : array-like (n_features,) or (n_rows, n_features), optional
@@ -72,7 +74,7 @@ class Explainer:
         self,
         model: Any,
         *,
-        output: str | None = None,
+        output: Output = None,
         composite: Rules | None = None,
         reference: Any = None,
         device: str | torch.device | None = None,
@@ -83,10 +85,8 @@ class Explainer:
         if batch_size is not None and batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
         is_torch = isinstance(model, torch.nn.Module)
-        if is_torch and output is not None:
-            raise ValueError("output= chooses among a fitted model's functions; a torch module has one")
         data = None if is_torch or not takes_data(model) else reference
-        network = model if is_torch else neuralize(model, output=output, reference=data)
+        network = model if is_torch else neuralize(model, output=cast(str | None, output), reference=data)
         reference = None if data is not None else reference
         self._fitted = isinstance(network, Network)
         self.device, self.dtype = placement(network, device, dtype, movable=not is_torch)
@@ -95,7 +95,8 @@ class Explainer:
         if composite is None:
             kind = "composite" if reference is None else "reference_composite"
             composite = getattr(network, kind, "epsilon")
-        self._lrp = LRP(network, composite, memory="high" if self._fitted else "normal")
+        memory: Literal["high", "normal"] = "high" if self._fitted else "normal"
+        self._lrp = LRP(network, composite, output=output if is_torch else None, memory=memory)
         rows = reference_rows(network, self._lrp.composite, reference)
         self._reference = None if rows is None else self._tensor(rows)
         self._references: dict[int, Tensor] | None = None
@@ -150,8 +151,7 @@ class Explainer:
                 check_equivalence(self.network, take(rows, slice(0, _CHECKED_ROWS)), self.dtype)
         else:
             names = column_names(X)
-            rows = numbers = X.detach() if isinstance(X, Tensor) else numeric(X)
-            check_finite(rows.cpu().numpy() if isinstance(rows, Tensor) else rows)
+            rows = numbers = X.detach() if isinstance(X, Tensor) else module_rows(self.network, X)
         every = isinstance(target, str) and target == "all"
         if interactions and (not self._fitted or callable(target)):
             raise ValueError("interactions are of a fitted tree ensemble's outputs: give a label, an index or 'all'")
@@ -167,7 +167,7 @@ class Explainer:
             while start < n_rows or not found.parts:
                 stop = min(start + size, n_rows)
                 here = slice(start, stop)
-                chosen = target if index is None else index[here]
+                chosen = rows_of(target, here, n_rows) if index is None else index[here]
                 chunk, per_row = self._chunk(self._tensor(numbers[here]), take(rows, here), chosen, interactions)
                 found.add(start, chunk)
                 if self.batch_size is None and self._chunk_rows is None:
@@ -185,6 +185,8 @@ class Explainer:
         per_row, output = recording.tape.bytes_per_sample(), recording.output
         if callable(target):
             return _of_callable(recording, target), per_row
+        single = output.ndim == 1  # one number a row, without an axis of outputs
+        output = output[:, None] if single else output
         if output.ndim != 2:
             raise ValueError(f"the model's output has shape {tuple(output.shape)}; give a callable as target")
         every, (n, n_outputs) = isinstance(target, str), output.shape
@@ -195,8 +197,8 @@ class Explainer:
         else:
             columns = [self.network.predicted(rows, output) if self._fitted else output.argmax(1)]
         pairs = [self._pairs(recording, column) for column in columns] if interactions else []
-        walks = [recording.propagate(column, account=True) for column in columns]
-        base = torch.zeros_like(output[:1]) if recording.base is None else recording.base
+        walks = [recording.propagate(None if single else column, account=True) for column in columns]
+        base = torch.zeros_like(output[:1]) if recording.base is None else recording.base.reshape(1, -1)
         names = dict.fromkeys(name for walk in walks for name in walk.ledger.absorbed)
         zero = torch.zeros(n, dtype=output.dtype, device=output.device)
 
@@ -270,8 +272,8 @@ class Explainer:
 def _of_callable(recording: Recording, target: Callable[[Tensor], Tensor]) -> Chunk:
     """Explain what a callable makes of the output."""
     start = target(recording.output)
-    walk = recording.propagate(lambda _: start, account=True)
-    total = start.flatten(1).sum(1)
+    walk = recording.propagate(target, account=True)
+    total = start.reshape(len(start), -1).sum(1)
     return Chunk(
         values=walk.relevance[0],
         base=torch.zeros_like(total),

@@ -21,6 +21,7 @@ from sklearn.neighbors import KernelDensity
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, Normalizer, StandardScaler
 from sklearn.svm import SVC
+from torch import nn
 
 import neon
 from neon import composites, rules
@@ -42,7 +43,7 @@ def logistic() -> Any:
 
 
 @pytest.mark.parametrize(
-    "composite", [composites.neon().override(composites.named("nothing"), rules.Zero()), rules.Reference(), "neon"]
+    "composite", [composites.neon().override(composites.kind("convolution"), rules.Zero()), rules.Reference(), "neon"]
 )
 def test_a_reference_reaches_every_composite_with_a_rule_for_it(svc: Any, composite: Any) -> None:
     own, given = neon.Explainer(svc)(X), neon.Explainer(svc, composite=composite, reference=X[:5])(X)
@@ -325,3 +326,65 @@ def test_what_is_no_model(given: Any) -> None:
 def test_relevance_that_is_not_finite_is_refused(svc: Any) -> None:
     with np.errstate(over="ignore", invalid="ignore"), pytest.raises(ValueError, match="too large to be shared"):
         neon.explain(svc, X * 1e160)
+
+
+class OneNumber(nn.Module):
+    """A regressor that returns one number a row, without an axis of outputs, beside its features."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head = nn.Sequential(nn.Linear(4, 8), nn.ReLU()), nn.Linear(8, 1)
+
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        h = self.body(torch.where(x.isnan(), torch.zeros((), dtype=x.dtype), x))
+        return {"features": h, "value": self.head(h).squeeze(-1), "table": self.head(h)}
+
+
+def test_a_module_of_one_number_a_row() -> None:
+    torch.manual_seed(0)
+    module, X = OneNumber().double().eval(), np.random.default_rng(0).normal(size=(5, 4))
+    found = neon.Explainer(module, output="value")(X)
+    expected = neon.Explainer(module, output="table")(X)
+    np.testing.assert_array_equal(found.values, expected.values)
+    np.testing.assert_array_equal(found.prediction, module(torch.from_numpy(X))["value"].detach())
+    np.testing.assert_allclose(neon.Explainer(module, output="value")(X, lambda y: y).values, expected.values)
+    every = neon.Explainer(module, output="value")(X, "all")
+    np.testing.assert_array_equal(every.values[..., 0], expected.values)
+
+
+def test_missing_values_that_a_module_handles() -> None:
+    torch.manual_seed(0)
+    module, X = OneNumber().double().eval(), np.random.default_rng(0).normal(size=(5, 4))
+    filled = np.where(X > 1, 0.0, X)
+    X[X > 1] = np.nan
+    found, expected = (neon.Explainer(module, output="value")(rows) for rows in (X, filled))
+    np.testing.assert_allclose(found.values, expected.values)
+    with pytest.raises(ValueError, match="NaN"):
+        neon.Explainer(nn.Linear(4, 2).double())(X, 1)
+
+
+@pytest.mark.parametrize("target", [neon.targets.LogOdds, neon.targets.OneHot, lambda y: neon.targets.Contrast(y, 0)])
+def test_targets_with_an_index_for_each_row_go_by_rows(target: Any) -> None:
+    module, X = nn.Linear(4, 3).double(), np.random.default_rng(0).normal(size=(100, 4))
+    y = np.random.default_rng(1).integers(0, 3, 100).tolist()
+    found = neon.Explainer(module)(X, target(y))
+    np.testing.assert_allclose(found.values, neon.LRP(module)(torch.from_numpy(X), target(y)).numpy())
+
+
+def test_ids_in_an_array_stay_ids() -> None:
+    module, ids = nn.Sequential(nn.Embedding(9, 4), nn.Flatten(), nn.Linear(24, 2)), torch.randint(0, 9, (5, 6))
+    for given in (ids.numpy(), ids.int().numpy(), ids):
+        found = neon.Explainer(module)(given, 1)
+        np.testing.assert_allclose(found.values, neon.LRP(module)(ids, 1).numpy(), rtol=1e-6)
+
+
+def test_reference_rows_of_a_module() -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3)).double()
+    X, rows = np.random.default_rng(0).normal(size=(5, 4)), np.random.default_rng(1).normal(size=(1, 4))
+    found = neon.Explainer(module, composite="neon", reference=rows)(X, 1)
+    with torch.no_grad():
+        np.testing.assert_allclose(found.base_values, np.full(5, module(torch.from_numpy(rows))[0, 1].item()))
+    np.testing.assert_allclose(found.base_values + found.values.sum(1), found.prediction)
+    with pytest.raises(ValueError, match="composite='neon'"):
+        neon.Explainer(module, reference=rows)

@@ -10,6 +10,7 @@ import torch
 from scipy import sparse
 
 from neon.converters import Network
+from neon.converters.intake import check_finite
 from neon.errors import UnsupportedModelError
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ def check_outputs(network: Network | torch.nn.Module, numbers: Any, prediction: 
             return
         if np.isnan(numbers.data if sparse.issparse(numbers) else numbers).any():
             raise ValueError("X contains NaN, which one part of the model takes and another does not")
+    else:
+        check_finite(numbers.cpu().numpy() if isinstance(numbers, torch.Tensor) else numbers)
     raise ValueError(
         f"the network gives NaN or infinity for {len(outside)} rows, the first of them {outside[0]}: a step "
         "such as log or sqrt got a value outside its domain, or numbers grew too large; it explains: "

@@ -11,8 +11,9 @@ from scipy import sparse
 from torch import Tensor
 
 from neon.converters import Network
+from neon.converters.intake import numeric
 
-__all__ = ["as_array", "as_tensor", "placement"]
+__all__ = ["as_array", "as_tensor", "module_rows", "placement"]
 
 
 def placement(
@@ -45,6 +46,15 @@ def placement(
             "copy of it there yourself: module.to(device, dtype)"
         )
     return asked, dtype or own_dtype
+
+
+def module_rows(module: torch.nn.Module, X: Any) -> Any:
+    """Rows of an array or frame for a torch module: whole numbers are ids where it has a table to look them up."""
+    looks_up = any(isinstance(part, (torch.nn.Embedding, torch.nn.EmbeddingBag)) for part in module.modules())
+    whole = np.asarray(X) if looks_up and not sparse.issparse(X) else None
+    if whole is not None and whole.dtype.kind in "iu":
+        return torch.tensor(whole.astype(np.int64))
+    return numeric(X)
 
 
 def as_tensor(rows: Any, device: torch.device, dtype: torch.dtype) -> Tensor:

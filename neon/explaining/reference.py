@@ -33,9 +33,11 @@ def reference_rows(network: Network | torch.nn.Module, composite: Composite, giv
     if not (isinstance(network, Network) and network.takes_reference):
         if given is None:
             return None
+        if not isinstance(network, Network) and composite.takes_reference:
+            return as_array(given) if isinstance(given, torch.Tensor) else np.asarray(given)
         raise ValueError(
             "this model's explanation is not relative to a reference point; leave reference=None"
-            + (f" ({network.explains})" if isinstance(network, Network) else "")
+            + (f" ({network.explains})" if isinstance(network, Network) else ", or give composite='neon'")
         )
     if not composite.takes_reference:
         if given is None:

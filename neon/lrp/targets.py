@@ -5,6 +5,7 @@ Each target is a function from the output to the relevance that propagation star
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["Channel", "Contrast", "LogOdds", "OneHot", "one_hot"]
+__all__ = ["Channel", "Contrast", "LogOdds", "OneHot", "one_hot", "rows_of"]
 
 Index = int | Sequence[int] | Sequence[Sequence[int]]
 
@@ -80,6 +81,15 @@ class Channel:
         index = index.view(-1, *(1,) * (output.ndim - 1)).expand(-1, 1, *output.shape[2:])
         relevance = torch.zeros_like(output).scatter_(1, index, output.gather(1, index))
         return relevance if self.mask is None else relevance * self.mask.to(output).unsqueeze(-output.ndim + 1)
+
+
+def rows_of(target: Any, rows: slice, n_samples: int) -> Any:
+    """A target for some of the samples: of those here that hold an index for each, the indices of these."""
+    if not isinstance(target, (OneHot, LogOdds, Contrast, Channel)):
+        return target
+    held = {name: getattr(target, name) for name in ("index", "against") if hasattr(target, name)}
+    own = {name: index[rows] for name, index in held.items() if hasattr(index, "__len__") and len(index) == n_samples}
+    return dataclasses.replace(target, **own)
 
 
 def one_hot(target: Any, output: Tensor) -> Tensor:
