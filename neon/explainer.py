@@ -182,7 +182,7 @@ class Explainer:
         target : None, "all", a callable, or output indices (n_rows,)
         """
         recording = self._lrp.record(x, reference=self._reference, references=self._references, names=False)
-        per_row, output = recording.tape.bytes_per_sample(), recording.output
+        per_row, output = recording.tape.bytes_per_sample(), recording.explained
         if callable(target):
             return _of_callable(recording, target), per_row
         single = output.ndim == 1  # one number a row, without an axis of outputs
@@ -213,6 +213,7 @@ class Explainer:
             target=None if every else columns[0],
             n_outputs=n_outputs,
             interactions=stack(pairs) if pairs else None,
+            logits=output is not recording.output,
         ), per_row
 
     def _pairs(self, recording: Recording, target: Tensor) -> Tensor:
@@ -245,7 +246,7 @@ class Explainer:
             feature_names=tuple(names if encoding is None else encoding.names),
             output_names=outputs,
             target=found.parts.get("target"),
-            explains=self._explains,
+            explains="logit of an output of the network" if found.logits else self._explains,
             texts=self.network.intake.texts(rows) if self._fitted else None,
             index=index,
         )

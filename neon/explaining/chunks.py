@@ -24,6 +24,8 @@ class Chunk:
     target : Tensor of int (n_rows,), or None where every output is explained
     n_outputs : int, or None where a callable chose what is explained
     interactions : Tensor (n_rows, n_features, n_features[, n_outputs]), optional
+    logits : bool
+        Whether what is explained stands in front of a final sigmoid or softmax of a torch module.
     """
 
     values: Tensor
@@ -33,6 +35,7 @@ class Chunk:
     target: Tensor | None
     n_outputs: int | None = None
     interactions: Tensor | None = None
+    logits: bool = False
 
 
 class Collected:
@@ -43,6 +46,7 @@ class Collected:
         self.parts: dict[str, np.ndarray] = {}
         self.residuals: dict[str, np.ndarray] = {}
         self.n_outputs: int | None = None
+        self.logits = False
         self.finite = True
 
     def add(self, start: int, chunk: Chunk) -> None:
@@ -53,7 +57,7 @@ class Collected:
                 self._write(self.parts, name, start, part)
         for name, amount in chunk.residuals.items():
             self._write(self.residuals, name, start, amount)
-        self.n_outputs = chunk.n_outputs
+        self.n_outputs, self.logits = chunk.n_outputs, chunk.logits
         self.finite &= bool(chunk.values.sum().isfinite())  # while the chunk is in the processor's cache
 
     def close(self) -> None:

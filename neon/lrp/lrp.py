@@ -14,6 +14,7 @@ from neon.lrp.calls import Given, Output, arranged, check_inputs, eager, picked
 from neon.lrp.canonize import merge_batch_norm, relevant_operations
 from neon.lrp.composites import Rules, by_name
 from neon.lrp.equal_values import merge_equal_values
+from neon.lrp.heads import Head, head_of
 from neon.lrp.message import Ledger, Message
 from neon.lrp.names import module_names
 from neon.lrp.operations.table import is_cheap, moves, retention_of, widened
@@ -89,7 +90,8 @@ class LRP:
             The inputs, samples along axis 0. Whole numbers are token ids: each gets the relevance of its embedding. So
             do codes in a column of a floating table that the model looks up in one.
         target : int, sequence of int, Tensor or callable, optional
-            What is explained. An output index, or one for each sample: relevance starts as that output's value. Of
+            What is explained. An output index, or one for each sample: relevance starts as that output's value, of a
+            model that ends in a sigmoid or softmax as its logit (a callable explains the probability itself). Of
             maps and tokens an index is a tuple, ``(class, y, x)`` or ``(token, class)``; for one of each sample, an
             array with such a row for each. A floating tensor shaped like the output: relevance starts as given. A
             callable: relevance starts as ``target(output)``, shaped like the output, or where that is one scalar a
@@ -210,6 +212,11 @@ class Recording:
         return self.tape.values[self.tape.output]
 
     @property
+    def explained(self) -> Tensor:
+        """The output as an index explains it: in front of a final sigmoid or softmax, if there is one."""
+        return self.output if self._head is None else self._head.logits(self.tape)
+
+    @property
     def base(self) -> Tensor | None:
         """The output at the reference, (1, ...), if there is one."""
         if self.references is None:
@@ -239,17 +246,19 @@ class Recording:
         warn : bool
             Warn of operations in which relevance grows by more than a factor of 100.
         """
-        slots = {name: slot_of(self.tape, name) for name in at}
         rows, observe = self._observed()
         n_samples = len(self.tape.specs[self.tape.inputs[0]])
         first = Ledger(enabled=account, n_samples=n_samples)
-        start = self._start(target, first)
+        output, start = self._begin(target, first)
+        # What is asked of the probabilities is known of their logits.
+        after = self._head.after if self._head is not None and output != self.tape.output else frozenset()
+        slots = {name: output if (slot := slot_of(self.tape, name)) in after else slot for name in at}
 
         def run(start: Message, ledger: Ledger) -> Walk:
             return propagate(
                 self.steps,
                 self.tape.inputs,
-                self.tape.output,
+                output,
                 start,
                 ledger=ledger,
                 free=free and not account,
@@ -271,11 +280,12 @@ class Recording:
         if target is None and self.output[0].numel() != 1:
             return Plan(rows, self.composite)
         ledger = Ledger(n_samples=1)  # totals over the batch
+        output, message = self._begin(target, ledger)
         walk = propagate(
             self.steps,
             self.tape.inputs,
-            self.tape.output,
-            self._start(target, ledger),
+            output,
+            message,
             ledger=ledger,
             observe=observe,
         )
@@ -337,6 +347,20 @@ class Recording:
                 "(an index, one per sample, a tensor shaped like the output, or one of neon.targets)"
             )
         return Message.of_slope(torch.ones_like(output), displacement)
+
+    def _begin(self, target: Target, ledger: Ledger) -> tuple[int, Message]:
+        """The slot where relevance starts, and the relevance."""
+        head = None if callable(target) or (isinstance(target, Tensor) and target.is_floating_point()) else self._head
+        if head is None:
+            return self.tape.output, self._start(target, ledger)
+        slope = self._start(target, ledger).slope
+        assert slope is not None
+        return head.slot, Message.of_slope(head.slope(slope, self.tape), widened(self.tape.value(head.slot)))
+
+    @property
+    def _head(self) -> Head | None:
+        # Relative to a reference probabilities are explained as they are: their difference has no share at z = 0.
+        return head_of(self.tape) if self.references is None else None
 
     def _of_scalar(self, function: Callable[[Tensor], Tensor], output: Tensor, ledger: Ledger) -> Message:
         """Relevance of the output for one scalar a sample that a function makes of it."""
