@@ -193,7 +193,7 @@ def _finish(
         names,
         lambda X: np.asarray(own(X), dtype=np.float64).reshape(len(X), len(names)),
         response=response,
-        reference=dense(model.support_vectors_) if model.kernel == "rbf" and len(model.support_vectors_) else None,
+        reference=dense(model.support_vectors_) if model.kernel == "rbf" and model.support_vectors_.shape[0] else None,
         takes_reference=True,
         classes=classes,
         votes=len(names) > 2,

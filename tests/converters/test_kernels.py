@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, PairwiseKernel, WhiteKernel
 from sklearn.kernel_ridge import KernelRidge
@@ -27,6 +28,12 @@ def test_a_machine_without_support_vectors_is_its_intercept(kernel: str) -> None
         np.testing.assert_allclose(explanation.prediction, model.predict(ROWS), rtol=1e-12)
         assert not explanation.values.any()
         assert explanation.conservation_error() < 1e-15
+
+
+@pytest.mark.parametrize("kernel", ["rbf", "linear", "poly"])
+def test_sparse_support_vectors(kernel: str) -> None:
+    found, expected = (neon.explain(SVC(kernel=kernel).fit(rows, X[:, 0] > 0.5), ROWS) for rows in (csr_matrix(X), X))
+    np.testing.assert_allclose(found.values, expected.values, atol=1e-9)
 
 
 @pytest.mark.parametrize("kernel", [WhiteKernel(), ConstantKernel(), ConstantKernel() + WhiteKernel()])
