@@ -79,6 +79,7 @@ def convert_logistic(model: Any, *, output: str | None = None, form: str = "fuse
         link=expit,
         takes_reference=True,
         classes=model.classes_,
+        n_features=model.coef_.shape[1],
     )
 
 
@@ -129,6 +130,7 @@ def _linear(
         response=response,
         takes_reference=True,
         classes=classes,
+        n_features=weight.shape[1],
     )
 
 

@@ -30,7 +30,9 @@ def convert_stacking(model: Any, *, output: str | None = None, form: str = "fuse
         _response(member, method, form, within(path, name))
         for name, member, method in zip(fitted, model.estimators_, model.stack_method_, strict=True)
     ]
-    given = column_names(model)
+    given, known = column_names(model), next((part.n_features for part in parts if part.n_features), None)
+    if known is not None and not hasattr(model, "n_features_in_"):  # which the first member would have to tell
+        given = tuple(f"feature {i}" for i in range(known))
     if model.passthrough:
         features = Conversion(torch.nn.Sequential(), "features", given, np.asarray, takes_reference=True)
         parts.append(features)

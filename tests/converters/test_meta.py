@@ -384,3 +384,25 @@ def test_documents() -> None:
     explanation = neon.explain(model, texts, "all")
     close(expit(explanation.prediction), model.predict_proba(texts))
     assert explanation.conservation_error() <= 1e-9
+
+
+class Nameless(Ridge):
+    """A member that does not say how many features it takes."""
+
+    def fit(self, X: Any, y: Any) -> Nameless:
+        super().fit(X, y)
+        del self.n_features_in_
+        return self
+
+
+@pytest.mark.parametrize("passthrough", [False, True])
+def test_a_stack_of_members_that_do_not_count_their_features(passthrough: bool) -> None:
+    X, y = load_diabetes(return_X_y=True)
+    members = [("a", Nameless()), ("b", Nameless(10.0))]
+    model = ensemble.StackingRegressor(members, Ridge(), cv=2, passthrough=passthrough).fit(X, y)
+    assert not hasattr(model, "n_features_in_")
+    explanation = neon.explain(model, X)
+    assert explanation.values.shape == X.shape
+    close(explanation.prediction, model.predict(X))
+    with pytest.raises(ValueError, match="9 features, but the model was fitted with 10"):
+        neon.explain(model, X[:, 1:])
