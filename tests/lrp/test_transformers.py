@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from neon import LRP
+from neon import LRP, composites
+from tests.architectures.transformers_library import LIBRARY
 
 transformers = pytest.importorskip("transformers", reason="an optional client, which needs Python 3.11")
 
@@ -66,6 +67,42 @@ def test_models_are_explained_as_they_are(name: str, composite: str) -> None:
     torch.testing.assert_close(total, recording.output[:, 1], rtol=1e-9, atol=1e-12)
     assert recording.plan(1).largest_growth < 100
     torch.testing.assert_close(LRP(model, composite, memory="low")(x, 1), relevance, rtol=1e-8, atol=1e-12)
+
+
+CLIENTS = ["DeBERTa-v2", "Gemma3", "BLOOM", "T5, classification", "Mamba2", "RWKV", "Qwen3-MoE", "CLIP", "LLaVA"]
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("name", CLIENTS)
+def test_clients_are_explained_in_any_precision(name: str, dtype: torch.dtype) -> None:
+    """Each kind of model that was refused or exploded once; the whole library is in benchmarks/transformers.py."""
+    client = LIBRARY[name]().to(dtype)
+    recording = LRP(client.call, "attn_lrp").record(client.inputs)
+    if dtype == torch.float64 and hasattr(client.model, "set_experts_implementation"):
+        client.model.set_experts_implementation("eager")
+    with torch.no_grad():
+        output = client.call(*client.inputs)
+    spacing = torch.finfo(output.dtype).eps
+    torch.testing.assert_close(recording.output, output, rtol=0.0, atol=50 * spacing * float(output.abs().max()))
+    walk = recording.propagate(1, account=True)
+    relevance = sum(part.flatten(1).sum(1).double() for part in walk.relevance)
+    size = sum(part.flatten(1).abs().sum(1).double() for part in walk.relevance)
+    residual = sum(amount.double() for amount in walk.ledger.absorbed.values())
+    error = (relevance + residual - recording.output[:, 1]).abs() / (recording.output[:, 1].abs() + size)
+    spacing = torch.finfo(walk.relevance[0].dtype).eps  # pixels in half precision have relevance in half precision
+    assert float(error.max()) <= max(1e-12 if dtype == torch.float64 else 1e-5, 2 * spacing)
+    assert recording.plan(1).largest_growth < 100
+
+
+def test_experts_are_explained_the_same_however_they_are_computed() -> None:
+    """But for stabilisers, of which sums one by one take more than a sum at once."""
+    found, composite = [], composites.attn_lrp(1e-13)
+    for implementation in ("grouped_mm", "batched_mm", "eager"):
+        client = LIBRARY["Mixtral"]().to(torch.float64)
+        client.model.set_experts_implementation(implementation)
+        found.append(LRP(client.call, composite)(client.inputs, 1)[0])
+    for other in found[1:]:
+        torch.testing.assert_close(other, found[0], rtol=1e-6, atol=1e-10)
 
 
 def test_masked_tokens_have_no_relevance() -> None:
