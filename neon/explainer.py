@@ -17,7 +17,7 @@ from neon.converters.registry import takes_data
 from neon.explaining.checks import check_equivalence, check_outputs, check_sums
 from neon.explaining.chunks import Chunk, Collected
 from neon.explaining.consistency import row_labels
-from neon.explaining.labels import output_indices
+from neon.explaining.labels import in_words, output_indices, resolved
 from neon.explaining.placement import as_array, as_tensor, module_rows, placement
 from neon.explaining.progress import Progress
 from neon.explaining.provenance import decoded, decoded_pairs
@@ -27,7 +27,7 @@ from neon.lrp import LRP
 from neon.lrp.calls import Output
 from neon.lrp.composites import Rules
 from neon.lrp.lrp import Recording
-from neon.lrp.targets import checked_index, rows_of
+from neon.lrp.targets import Contrast, LogOdds, checked_index, rows_of
 from neon.nn.trees.second_order import second_order
 
 __all__ = ["Explainer", "explain"]
@@ -36,7 +36,7 @@ _MEMORY = 128 * 2**20  # bytes of recorded values a chunk may hold
 _CACHE = 4 * 2**20  # for fitted models: what stays in the processor's cache is not fetched twice ...
 _SOME_ROWS = 256  # ... but a chunk has this many rows, where memory allows: each costs about a millisecond by itself
 _FIRST_ROWS = 64  # of a torch module, whose size per row is not known before
-_CHECKED_ROWS = 64  # of a subclass, whose equivalence is no matter of course
+_CHECKED_ROWS = 64  # that the model itself is asked for
 
 
 class Explainer:
@@ -128,8 +128,10 @@ class Explainer:
         target : optional
             None: the predicted class or cluster of each row, or the only output; several targets, labels or transformed
             columns, which are no alternatives, have no default. A label, an output index (a label
-            wins where both fit), or a sequence with one per row. "all": every output, on a last axis. A callable
-            from the output tensor to the relevance it starts from.
+            wins where both fit), or a sequence with one per row. "all": every output, on a last axis.
+            ``neon.targets.Contrast(a, b)``: the difference of two outputs; ``neon.targets.LogOdds(a)``: the log-odds of
+            a class. A callable from the output tensor to the relevance it starts from, which tells nothing of its
+            value at the reference: base values are 0 then.
         interactions : bool
             Whether to compute the interactions of features as well, of tree ensembles by the rules "shapley" and
             "interventional". Memory: n_features² numbers a row.
@@ -145,13 +147,15 @@ class Explainer:
             of this model, rule or target.
         """
         if self._fitted:
-            rows, names = self.network.intake.rows(X)
+            given, names = self.network.intake.given(X)
+            rows = self.network.intake.rows(given)
             numbers = self.network.intake.numbers(rows)
-            if self.network.inherits:
-                check_equivalence(self.network, take(rows, slice(0, _CHECKED_ROWS)), self.dtype)
+            some = slice(0, _CHECKED_ROWS)
+            check_equivalence(self.network, take(given, some), take(numbers, some))
         else:
             names = column_names(X)
-            rows = numbers = X.detach() if isinstance(X, Tensor) else module_rows(self.network, X)
+            given = rows = numbers = X.detach() if isinstance(X, Tensor) else module_rows(self.network, X)
+        target = resolved(target, self.network, rows.shape[0])
         every = isinstance(target, str) and target == "all"
         if interactions and (not self._fitted or callable(target)):
             raise ValueError("interactions are of a fitted tree ensemble's outputs: give a label, an index or 'all'")
@@ -168,21 +172,24 @@ class Explainer:
                 stop = min(start + size, n_rows)
                 here = slice(start, stop)
                 chosen = rows_of(target, here, n_rows) if index is None else index[here]
-                chunk, per_row = self._chunk(self._tensor(numbers[here]), take(rows, here), chosen, interactions)
+                chunk, per_row = self._chunk(self._tensor(numbers[here]), take(given, here), chosen, interactions)
                 found.add(start, chunk)
                 if self.batch_size is None and self._chunk_rows is None:
                     size = max(1, _MEMORY // per_row)
                 progress.reach(stop)
                 start = stop
-        return self._explanation(found, rows, numbers, names, row_labels(X))
+        explains = in_words(target, self._explains, getattr(self.network, "output_names", None))
+        return self._explanation(found, rows, numbers, names, row_labels(X), explains)
 
-    def _chunk(self, x: Tensor, rows: Any, target: Any, interactions: bool) -> tuple[Chunk, int]:
+    def _chunk(self, x: Tensor, given: Any, target: Any, interactions: bool) -> tuple[Chunk, int]:
         """Explain a few rows; also the bytes of recorded values per row.
 
         target : None, "all", a callable, or output indices (n_rows,)
         """
         recording = self._lrp.record(x, reference=self._reference, references=self._references, names=False)
         per_row, output = recording.tape.bytes_per_sample(), recording.explained
+        if isinstance(target, Contrast | LogOdds):
+            return _of_outputs(recording, target), per_row
         if callable(target):
             return _of_callable(recording, target), per_row
         single = output.ndim == 1  # one number a row, without an axis of outputs
@@ -195,7 +202,7 @@ class Explainer:
         elif target is not None:
             columns = [checked_index(target, n, n_outputs, output.device)]
         else:
-            columns = [self.network.predicted(rows, output) if self._fitted else output.argmax(1)]
+            columns = [self.network.predicted(given, output) if self._fitted else output.argmax(1)]
         pairs = [self._pairs(recording, column) for column in columns] if interactions else []
         walks = [recording.propagate(None if single else column, account=True) for column in columns]
         base = torch.zeros_like(output[:1]) if recording.base is None else recording.base.reshape(1, -1)
@@ -224,7 +231,13 @@ class Explainer:
         return torch.from_numpy(decoded_pairs(pairs.numpy(), encoding, self.network.n_features_in))
 
     def _explanation(
-        self, found: Collected, rows: Any, numbers: Any, names: Sequence[str] | None, index: np.ndarray | None
+        self,
+        found: Collected,
+        rows: Any,
+        numbers: Any,
+        names: Sequence[str] | None,
+        index: np.ndarray | None,
+        explains: str,
     ) -> Explanation:
         check_outputs(self.network, numbers, found.parts["prediction"], found.finite)
         pairs = found.parts.pop("interactions", None)
@@ -246,7 +259,7 @@ class Explainer:
             feature_names=tuple(names if encoding is None else encoding.names),
             output_names=outputs,
             target=found.parts.get("target"),
-            explains="logit of an output of the network" if found.logits else self._explains,
+            explains="logit of an output of the network" if found.logits else explains,
             texts=self.network.intake.texts(rows) if self._fitted else None,
             index=index,
         )
@@ -282,6 +295,22 @@ def _of_callable(recording: Recording, target: Callable[[Tensor], Tensor]) -> Ch
         residuals=walk.ledger.absorbed,
         target=torch.zeros(len(total), dtype=torch.int64),
     )
+
+
+def _of_outputs(recording: Recording, target: Contrast | LogOdds) -> Chunk:
+    """Explain a weighted sum of the outputs, as their explanations add up; the entropy of log-odds stands apart."""
+    output = recording.output.double()
+    weights, walk = target.weights(output), recording.propagate(target, account=True)
+    residuals = dict(walk.ledger.absorbed)
+    prediction = (weights * output).flatten(1).sum(1)
+    base = torch.zeros_like(prediction) if recording.base is None else (weights * recording.base).flatten(1).sum(1)
+    if isinstance(target, Contrast):
+        zeros = torch.zeros(len(output), dtype=torch.int64)
+        return Chunk(walk.relevance[0], base, prediction, residuals, zeros)
+    entropy = target.entropy(output)
+    residuals["entropy"] = residuals.get("entropy", 0.0) - entropy
+    index = checked_index(target.index, len(output), output.shape[1], output.device)
+    return Chunk(walk.relevance[0], base, prediction - entropy, residuals, index, output.shape[1])
 
 
 def _numbered(word: str, count: int) -> tuple[str, ...]:

@@ -107,11 +107,11 @@ def _plan(network: Network, data: Any) -> str:
     """The rules, and the relevance of each row's predicted output where there are rows and such an output."""
     lrp = LRP(network, network.composite)
     if data is not None:
-        rows = take(network.intake.rows(data)[0], slice(0, _FOLLOWED))
-        x = as_tensor(network.intake.numbers(rows), torch.device("cpu"), torch.float64)
+        given = take(network.intake.given(data)[0], slice(0, _FOLLOWED))
+        x = as_tensor(network.intake.numbers(network.intake.rows(given)), torch.device("cpu"), torch.float64)
         recording = lrp.record(x)
         with contextlib.suppress(ValueError):  # embeddings, for one, predict none of their outputs
-            plan = recording.plan(network.predicted(rows, recording.output))
+            plan = recording.plan(network.predicted(given, recording.output))
             return f"{plan}\nrelevance: of the predicted output, summed over {len(x)} rows"
     plan = lrp.plan(torch.zeros(1, network.intake.n_encoded, dtype=torch.float64))
     table = plan.to_frame()[["operation", "module", "rule"]].to_string(index=False, justify="left")

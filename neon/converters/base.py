@@ -82,8 +82,8 @@ class Conversion:
     missing : bool
         Whether NaN is a value that the model takes.
     inherits : bool
-        Whether the converter was made for a class that the model's own class inherits from: then equivalence is checked
-        on the explained rows.
+        Whether the converter was made for a class that the model's own class inherits from, which may compute something
+        else: said where the two differ on the explained rows.
     infinite : bool
         Whether an output may be infinite: outside the support of a density.
     agreement : float, optional

@@ -24,7 +24,7 @@ def convert_pls(model: Any, *, output: str | None = None, form: str = "fused") -
         torch.nn.Sequential(*_around(model._x_mean, weight, model.intercept_, form)),
         "predicted value",
         ("prediction",) if n == 1 else tuple(f"target {i}" for i in range(n)),
-        lambda X: model.predict(X).reshape(len(X), n),
+        lambda X: model.predict(X).reshape(-1, n),
         response=Response.PREDICTION,
         reference=model._x_mean[None],
         takes_reference=True,

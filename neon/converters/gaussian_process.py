@@ -34,7 +34,7 @@ def convert_regressor(model: Any, *, output: str | None = None, form: str = "fus
         torch.nn.Sequential(*kernel_layers(expression, points, form), Linear(scale[:, None] * weight, bias)),
         "predicted value: the mean of the Gaussian process",
         ("prediction",) if n == 1 else tuple(f"target {i}" for i in range(n)),
-        lambda X: model.predict(X).reshape(len(X), n),
+        lambda X: model.predict(X).reshape(-1, n),
         response=Response.PREDICTION,
         reference=points if has_distance(expression) else None,
         takes_reference=True,

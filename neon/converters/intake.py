@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from scipy import sparse
 from torch import Tensor
 
 if TYPE_CHECKING:
     from neon.converters.encoding import Encoding, Text
 
-__all__ = ["Intake", "Texts", "as_records", "check_finite", "column_names", "entries", "numeric", "take"]
+__all__ = ["Intake", "Texts", "as_numpy", "as_records", "check_finite", "column_names", "entries", "numeric", "take"]
 
 _PREPARED = ("DMatrix", "QuantileDMatrix", "ExtMemQuantileDMatrix", "Dataset", "Pool")
 
@@ -54,23 +55,26 @@ class Intake:
         return None if self.records else self.encoder
 
     @property
+    def takes_sparse(self) -> bool:
+        """Whether sparse rows mean something else to the encoding than dense ones."""
+        return self.encoder is not None and self.encoder.takes_sparse
+
+    @property
     def n_encoded(self) -> int:
         """Columns that the network reads."""
         return self.n_features if self.encoder is None else len(self.encoder.source)
 
-    def rows(self, X: Any) -> tuple[Any, list[str] | None]:
-        """Rows as the model itself takes them, and the caller's column names, if there are any.
+    def given(self, X: Any) -> tuple[Any, list[str] | None]:
+        """The caller's own rows, as the model itself is asked with them, and the caller's column names, if any.
 
-        Returns
-        -------
-        tuple
-            The caller's own data frame, where the model was fitted with names; else an array or CSR matrix, without an
-            encoding of float64. Documents and other records: an array of objects (n_samples,).
+        Nothing is read into them: labels, missing entries, columns of whatever kind stay as they are. Numbers narrower
+        than double precision are widened, which changes no value; what is no frame, sparse matrix or record becomes an
+        array.
 
         Raises
         ------
         ValueError
-            If the rows do not fit the model, or are no numbers where it takes numbers.
+            If their columns are not those of the model.
         """
         if self.records:
             return as_records(X), None
@@ -80,27 +84,58 @@ class Intake:
             X, names = X[list(self.feature_names)], list(self.feature_names)
         if names is not None:
             self._check_names(list(X.columns))
-        if names is not None and self.feature_names is not None:
-            rows = X
-        elif self.encoder is None:
-            rows = numeric(X)
-        elif sparse.issparse(X) and self.encoder.takes_sparse:
-            rows = X.tocsr()
-        elif sparse.issparse(X):
-            rows = self._frame(X.toarray())  # as wide as the explanation, and not all encoders take sparse rows
-        elif names is None:
-            array = X.detach().cpu().numpy() if isinstance(X, Tensor) else np.asarray(X)
-            rows = array if self.encoder.keeps else self._frame(array)
-        else:
-            rows = np.ascontiguousarray(entries(X))  # fitted without names; the order of memory is seen in rounding
-        if len(rows.shape) != 2:
+        given = widened(self._container(X))
+        if getattr(given, "ndim", len(given.shape)) == 1 and self.n_features == 1 and not sparse.issparse(given):
+            given = given.reshape(-1, 1)  # as isotonic regression takes its one column
+        if len(given.shape) != 2:
             one = "X.to_frame().T" if hasattr(X, "to_frame") else "np.reshape(X, (1, -1))"
             raise ValueError(
-                f"X must have shape (n_samples, {self.n_features}), got {rows.shape}; a single row is {one}"
+                f"X must have shape (n_samples, {self.n_features}), got {given.shape}; a single row is {one}"
             )
-        if rows.shape[1] != self.n_features:
-            raise ValueError(f"X has {rows.shape[1]} features, but the model was fitted with {self.n_features}")
-        return rows, names
+        if given.shape[1] != self.n_features:
+            raise ValueError(f"X has {given.shape[1]} features, but the model was fitted with {self.n_features}")
+        return given, names
+
+    def _container(self, X: Any) -> Any:
+        if sparse.issparse(X):
+            return X.tocsr()
+        if isinstance(X, Tensor):
+            return as_numpy(X)
+        if column_names(X) is None:
+            return as_rows(X)
+        if self.feature_names is None:
+            return np.ascontiguousarray(entries(X))  # the order of memory is seen in rounding
+        if self.encoder is None and not hasattr(X, "iloc"):
+            return numeric(X)
+        return X
+
+    def rows(self, given: Any) -> Any:
+        """Rows as the encoding reads them, or numbers.
+
+        Parameters
+        ----------
+        given : as `given` gives them
+
+        Returns
+        -------
+        array, CSR matrix or data frame
+            Without an encoding: a float64 array or CSR matrix. With one: an array or data frame. Documents
+            and other records: an array of objects (n_samples,).
+
+        Raises
+        ------
+        ValueError
+            If they are no numbers where the model takes numbers.
+        """
+        if self.records:
+            return given
+        if self.encoder is None:
+            return numeric(given)
+        if sparse.issparse(given) and self.takes_sparse:
+            return given
+        if sparse.issparse(given):
+            return self._frame(given.toarray())  # as wide as the explanation, and not all encoders take sparse rows
+        return self._frame(given) if isinstance(given, np.ndarray) and not self.encoder.keeps else given
 
     def numbers(self, rows: Any) -> Any:
         """What the network reads: a float64 array or CSR matrix (n_samples, n_encoded).
@@ -112,7 +147,8 @@ class Intake:
         """
         if not rows.shape[0]:
             return np.zeros((0, self.n_encoded))
-        rows = numeric(rows) if self.encoder is None else self.encoder(rows)
+        if self.encoder is not None:
+            rows = self.encoder(rows.copy() if isinstance(rows, np.ndarray) else rows)
         check_finite(rows, missing=self.missing)
         return rows
 
@@ -121,15 +157,13 @@ class Intake:
         read = None if self.encoder is None else self.encoder.texts
         return None if read is None else Texts(read, rows)
 
-    def named(self, rows: Any) -> Any:
-        """Rows as the model was fitted: a model that knows column names wants to see them."""
-        if sparse.issparse(rows) and not (self.encoder is not None and self.encoder.takes_sparse):
-            rows = rows.toarray()
-        if self.feature_names is None or self.records or hasattr(rows, "columns") or sparse.issparse(rows):
-            return rows
-        if self.encoder is not None and self.encoder.keeps:
-            return rows
-        return self._frame(rows)
+    def named(self, given: Any) -> Any:
+        """A dense copy of rows as the model was fitted: a model that knows column names wants to see them."""
+        if not hasattr(given, "copy"):  # a polars frame, which nobody can write to
+            return given
+        given = given.toarray() if sparse.issparse(given) else given.copy()
+        keeps = self.records or hasattr(given, "columns") or (self.encoder is not None and self.encoder.keeps)
+        return given if keeps else self._frame(given)
 
     def _frame(self, rows: np.ndarray) -> Any:
         """An array as the frame that the model was fitted with."""
@@ -190,7 +224,7 @@ def take(rows: Any, index: np.ndarray | slice) -> Any:
 
 
 def numeric(X: Any) -> Any:
-    """Rows as a float64 array or CSR matrix.
+    """Rows as a float64 array or CSR matrix; missing entries are NaN.
 
     Raises
     ------
@@ -198,18 +232,61 @@ def numeric(X: Any) -> Any:
         If they are no numbers.
     """
     _check_container(X)
-    if column_names(X) is not None:
-        X = entries(X)
-    elif isinstance(X, Tensor):
-        X = X.detach().cpu().numpy()
-    if np.iscomplexobj(X):
-        raise ValueError("X holds complex numbers; pass their real and imaginary parts as columns")
+    if isinstance(X, Tensor):
+        X = as_numpy(X)
+    if not sparse.issparse(X):
+        try:
+            X = np.asarray(X if column_names(X) is None else entries(X))
+        except (TypeError, ValueError) as error:  # rows of several lengths, columns of kinds that do not go together
+            raise ValueError(f"X must be numeric; {error}. {_TO_NUMBERS}") from error
+    if X.dtype.kind == "c":
+        raise ValueError("X holds complex numbers, of which a model reads one part at most; pass X.real or both parts")
+    if X.dtype.kind in "mM":
+        raise ValueError(f"X must be numeric; it holds dates or times ({X.dtype}). {_TO_NUMBERS}")
     if sparse.issparse(X):
         return X.tocsr().astype(np.float64)
     try:
-        return np.asarray(X, dtype=np.float64)
+        return X.astype(np.float64, copy=False)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"X must be numeric; {error}. Encode strings inside the model's pipeline") from error
+        raise ValueError(f"X must be numeric; {error}. {_TO_NUMBERS}") from error
+
+
+_TO_NUMBERS = "Encode strings, dates and the like inside the model's pipeline"
+
+
+def as_numpy(tensor: Tensor) -> np.ndarray:
+    """A tensor's numbers; numpy has no bfloat16."""
+    tensor = tensor.detach().cpu()
+    return tensor.float().numpy() if tensor.dtype == torch.bfloat16 else tensor.numpy()
+
+
+def as_rows(X: Any) -> np.ndarray:
+    """Rows in lists as scikit-learn takes them: where some entries are strings, numbers among them stay numbers.
+
+    Raises
+    ------
+    ValueError
+        If rows differ in length.
+    """
+    try:
+        rows = np.asarray(X)
+    except ValueError as error:
+        raise ValueError(f"X must be numeric, or rows of one length; {error}") from error
+    return np.asarray(X, dtype=object) if rows.dtype.kind in "US" and not hasattr(X, "dtype") else rows
+
+
+def widened(rows: Any) -> Any:
+    """Rows with floating-point numbers in double precision at least."""
+    if hasattr(rows, "iloc"):
+        plain = [
+            getattr(dtype, "subtype", dtype) if str(dtype).startswith("Sparse") else dtype for dtype in rows.dtypes
+        ]
+        wide = [np.dtype(np.float64) if dtype in (np.float32, np.float16) else dtype for dtype in plain]
+        changed = {name: new for name, old, new in zip(rows.columns, rows.dtypes, wide, strict=True) if new != old}
+        return rows.astype(changed) if changed else rows
+    if getattr(rows, "dtype", None) in (np.float32, np.float16):
+        return rows.astype(np.float64)
+    return rows
 
 
 def entries(frame: Any) -> np.ndarray:
@@ -225,9 +302,11 @@ def entries(frame: Any) -> np.ndarray:
 
 def _check_container(X: Any) -> None:
     """Refuse what holds its rows in a way that they cannot be read."""
+    if sparse.issparse(X):  # some of which are dicts
+        return
     if isinstance(X, dict) or (isinstance(X, list) and X and isinstance(X[0], dict)):
         raise ValueError("X holds dicts; pass a data frame: pd.DataFrame(X)")
-    if hasattr(X, "collect") and hasattr(X, "columns"):
+    if hasattr(X, "collect"):
         raise ValueError(f"X is a {type(X).__name__}, which holds no rows yet; pass X.collect()")
     if type(X).__name__ in _PREPARED and type(X).__module__.split(".")[0] in (
         "xgboost",

@@ -191,7 +191,7 @@ def _finish(
         torch.nn.Sequential(*layers),
         explains,
         names,
-        lambda X: np.asarray(own(X), dtype=np.float64).reshape(len(X), len(names)),
+        lambda X: np.asarray(own(X), dtype=np.float64).reshape(-1, len(names)),
         response=response,
         reference=dense(model.support_vectors_) if model.kernel == "rbf" and model.support_vectors_.shape[0] else None,
         takes_reference=True,
@@ -224,7 +224,7 @@ def _scores(model: Any) -> Callable[[np.ndarray], np.ndarray]:
     view = copy.copy(model)
     view.decision_function_shape = "ovo"
     sign = 1.0 if len(model.classes_) == 2 else -1.0
-    return lambda X: sign * view.decision_function(X).reshape(len(X), -1)
+    return lambda X: sign * view.decision_function(X).reshape(X.shape[0], -1)
 
 
 def _competition(n_classes: int, form: str) -> list[torch.nn.Module]:

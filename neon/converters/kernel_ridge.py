@@ -39,7 +39,7 @@ def convert_kernel_ridge(model: Any, *, output: str | None = None, form: str = "
         torch.nn.Sequential(*layers),
         "predicted value",
         ("prediction",) if n == 1 else tuple(f"target {i}" for i in range(n)),
-        lambda X: model.predict(X).reshape(len(X), n),
+        lambda X: model.predict(X).reshape(-1, n),
         response=Response.PREDICTION,
         reference=points if has_distance(expression) else None,
         takes_reference=True,

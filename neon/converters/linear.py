@@ -126,7 +126,7 @@ def _linear(
         torch.nn.Sequential(plain_linear(weight, bias) if form == "relu" else Linear(weight, bias)),
         explains,
         names,
-        lambda X: np.asarray(own(X), dtype=np.float64).reshape(len(X), len(names)),
+        lambda X: np.asarray(own(X), dtype=np.float64).reshape(-1, len(names)),
         response=response,
         takes_reference=True,
         classes=classes,

@@ -47,7 +47,7 @@ def convert_regressor(model: Any, *, output: str | None = None, form: str = "fus
         model,
         [mean],
         f"predicted value, the mean of the neighbours'; {FROZEN}",
-        lambda X: np.asarray(predict(X), dtype=np.float64).reshape(len(X), n),
+        lambda X: np.asarray(predict(X), dtype=np.float64).reshape(-1, n),
         response=Response.PREDICTION,
         names=("prediction",) if n == 1 else tuple(f"target {i}" for i in range(n)),
     )

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import itertools
+import threading
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,15 +16,17 @@ from scipy import sparse
 from sklearn.compose import ColumnTransformer
 from torch import Tensor
 
+from neon.converters.arrays import dense
 from neon.converters.base import Conversion
 from neon.converters.intake import Intake, take
 from neon.converters.registry import convert, steps_run, takes_data
 from neon.nn import Featurewise
 from neon.nn.trees import SplitUnits, TreeEnsemble
 
-__all__ = ["Network", "neuralize"]
+__all__ = ["Network", "difference", "neuralize"]
 
-_ROUNDING = 1e-13  # relative
+_ASKING = threading.RLock()  # filters of warnings are everybody's: two threads would put back each other's
+_ROUNDING = {torch.float64: 1e-13, torch.float32: 1e-5}  # relative
 
 
 class Network(torch.nn.Module):
@@ -37,6 +43,10 @@ class Network(torch.nn.Module):
         Checks what callers hand in, and encodes it as the layers take it.
     form : str
         "fused", "layers" or "relu".
+    response : Response or None
+        How the model's answers follow from the outputs.
+    rounding : float
+        By how much the model's own rounding may move an output.
     agreement : float or None
         The share of given labels that the explained function reproduces, where it explains those.
     """
@@ -56,9 +66,9 @@ class Network(torch.nn.Module):
         self.takes_reference = conversion.takes_reference
         self.votes, self.asks, self.infinite = conversion.votes, conversion.asks, conversion.infinite
         self.agreement, self.inherits = conversion.agreement, conversion.inherits
-        self.form = form
+        self.form, self.response = form, conversion.response
         self._own, self._link, self._labels = conversion.own, conversion.link, conversion.labels
-        self._model_rounding = conversion.rounding
+        self.rounding = conversion.rounding
         names: Any = conversion.feature_names
         if names is None:
             names = getattr(model, "feature_names_in_", None)
@@ -100,31 +110,44 @@ class Network(torch.nn.Module):
         ValueError
             If the rows do not fit the model.
         """
-        return self._tensor(self.intake.numbers(self.intake.rows(X)[0]))
+        return self._tensor(self.intake.numbers(self.intake.rows(self.intake.given(X)[0])))
 
     def verify(self, X: Any) -> float:
-        """The largest ``|network(x) - model(x)|`` over the rows of X, against the model's own function."""
-        rows, _ = self.intake.rows(X)
-        with torch.no_grad():
-            output = self(self._tensor(self.intake.numbers(rows))).cpu().double().numpy()
-        if self._link is not None:
-            output = self._link(output)
-        own = self.own(rows)
-        with np.errstate(invalid="ignore"):
-            difference = np.where(output == own, 0.0, np.abs(output - own))  # both may be infinite
-        return float(np.max(difference, initial=0.0))
+        """The largest ``|network(x) - model(x)|``, against the model's own function of the very rows of X."""
+        given, _ = self.intake.given(X)
+        found, own = self.answers(self.intake.numbers(self.intake.rows(given))), self.own(given)
+        return float(np.max(difference(found, own), initial=0.0))
 
-    def own(self, rows: Any) -> np.ndarray:
-        """What the model's own methods give for rows as `Intake.rows` gives them."""
-        found: Any = self._own(self.intake.named(rows))
+    def answers(self, numbers: Any) -> np.ndarray:
+        """What `own` gives, computed by the network from encoded rows."""
+        with torch.no_grad():
+            output = self(self._tensor(numbers)).cpu().double().numpy()
+        return output if self._link is None else self._link(output)
+
+    def own(self, given: Any) -> np.ndarray:
+        """What the model's own methods give for the caller's rows, as `Intake.given` gives them."""
+        found = self._ask(self._own, given)
         return found.toarray() if sparse.issparse(found) else np.asarray(found)
 
-    def predicted(self, rows: Any, output: Tensor) -> Tensor:
+    def _ask(self, function: Callable[[Any], Any], given: Any) -> Any:
+        """One of the model's own functions of the caller's rows, of which it gets a copy.
+
+        A model that takes no sparse rows, such as one that searches in trees, is asked with the same dense ones. Its
+        warnings are for those who ask it themselves.
+        """
+        with _ASKING, np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if sparse.issparse(given) and (self.feature_names is None or self.intake.takes_sparse):
+                with contextlib.suppress(TypeError, ValueError):
+                    return function(given.copy())
+            return function(self.intake.named(given))
+
+    def predicted(self, given: Any, output: Tensor) -> Tensor:
         """The index of each row's predicted output: the largest, or where it may be another what the model says.
 
         Parameters
         ----------
-        rows : as `Intake.rows` gives them
+        given : the caller's rows, as `Intake.given` gives them
         output : Tensor (n_samples, n_outputs)
             What the network computes for them.
 
@@ -145,15 +168,15 @@ class Network(torch.nn.Module):
             )
         second = output.scatter(1, index[:, None], -torch.inf).amax(1)
         # Where outputs tie the model's own rounding decides, relative to the values that they are differences of.
-        rounding = _ROUNDING * output.masked_fill(output.isinf(), 0.0).abs().amax(1)
-        doubtful = best - second <= rounding.clamp(min=2 * self._model_rounding)
+        rounding = _ROUNDING[output.dtype] * output.masked_fill(output.isinf(), 0.0).abs().amax(1)
+        doubtful = best - second <= rounding.clamp(min=2 * self.rounding)
         if self.asks or self.votes:
             doubtful |= torch.ones_like(doubtful) if self.asks else best <= rounding
         tied = doubtful.nonzero()[:, 0]
         if len(tied) and (self._labels is not None or hasattr(self.model, "predict")):
             # Search trees count their queries, so a copy is asked.
             ask = copy.deepcopy(self.model).predict if self._labels is None else self._labels
-            labels = ask(self.intake.named(take(rows, tied.cpu().numpy())))
+            labels = self._ask(ask, take(given, tied.cpu().numpy()))
             found = np.asarray(labels)[:, None] == self.classes
             unknown = ~found.any(1)
             if unknown.any():
@@ -167,12 +190,18 @@ class Network(torch.nn.Module):
     def _tensor(self, numbers: Any) -> Tensor:
         weights = itertools.chain(self.buffers(), self.parameters())
         like = next((w for w in weights if w.is_floating_point()), torch.zeros((), dtype=torch.float64))
-        return torch.tensor(numbers.toarray() if sparse.issparse(numbers) else numbers).to(like)
+        return torch.tensor(np.ascontiguousarray(dense(numbers))).to(like)
 
     def extra_repr(self) -> str:
         return f"explains: {self.explains}\nform: {self.form}, outputs: {', '.join(self.output_names[:6])}" + (
             ", ..." if len(self.output_names) > 6 else ""
         )
+
+
+def difference(found: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """``|found - own|``; both may be infinite, or NaN."""
+    with np.errstate(invalid="ignore"):
+        return np.where((found == own) | (np.isnan(found) & np.isnan(own)), 0.0, np.abs(found - own))
 
 
 def _with_states(conversion: Conversion) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,9 @@ from scipy import sparse
 
 from neon.converters import Network
 from neon.converters.intake import check_finite
+from neon.converters.network import difference
 from neon.errors import UnsupportedModelError
+from neon.explaining.placement import as_array
 
 if TYPE_CHECKING:
     from neon.explanation import Explanation
@@ -19,22 +22,101 @@ if TYPE_CHECKING:
 __all__ = ["check_equivalence", "check_outputs", "check_sums"]
 
 
-def check_equivalence(network: Network, rows: Any, dtype: torch.dtype) -> None:
-    """A subclass may compute something else than the class that its converter was made for.
+def check_equivalence(network: Network, given: Any, numbers: Any) -> None:
+    """What is explained must be what the model itself computes from the caller's rows.
+
+    Where a row lies on a step of the model's function, such as a threshold or equal distances, rounding decides on
+    which side: the network's answers to the same row, moved by less than anybody measures, then straddle the model's.
+
+    Parameters
+    ----------
+    given : the caller's rows, as `Intake.given` gives them
+    numbers : the same, as the network reads them
 
     Raises
     ------
     UnsupportedModelError
-        If it does, for these rows.
+        If they differ by more than rounding.
     """
-    difference, allowed = network.verify(rows), 1e-6 if dtype == torch.float64 else 1e-3
-    size = np.abs(network.own(rows)).max(initial=1.0)
-    if not difference <= allowed * size:
-        name = type(network.model).__name__
-        raise UnsupportedModelError(
-            f"the network is that of a class which {name}, or a part of it, inherits from, and differs from the "
-            f"model by {difference:.3g}; register a converter for the class itself with neon.converters.register"
+    if not numbers.shape[0]:
+        return
+    found = network.answers(numbers)
+    try:
+        own = network.own(given)
+    except ValueError:
+        check_outputs(network, numbers, found, finite=True)  # which has more to say of NaN
+        raise
+    if found.shape != own.shape:
+        own = own.reshape(found.shape)
+    gaps = difference(found, own)
+    size = _size(own)
+    single = any(w.dtype == torch.float32 for w in itertools.chain(network.buffers(), network.parameters()))
+    allowed, moved = (1e-3, 1e-6) if single else (1e-6, 1e-9)
+
+    def beyond(size: float) -> np.ndarray:
+        limit = max(allowed * size, 4 * network.rounding)
+        return np.flatnonzero(~(gaps <= limit).reshape(len(gaps), -1).all(1))
+
+    if len(beyond(size)):  # sums that cancel are exact to the rounding of their terms, which other rows show
+        rows = as_array(numbers)
+        size = max([size, *(_size(network.answers(factor * rows)) for factor in (-1.0, 0.0))])
+    wrong = beyond(size)
+    if not len(wrong):
+        return
+    low, high = _straddled(network, numbers[wrong], moved)
+    width = high - low
+    with np.errstate(invalid="ignore"):
+        tied = ((low - width <= own[wrong]) & (own[wrong] <= high + width)).reshape(len(wrong), -1).all(1)
+    if tied.all() and gaps[wrong].max() <= allowed * max(size, 1.0):
+        return  # no step at all
+    if tied.all():
+        warnings.warn(
+            f"{len(wrong)} of the first {len(gaps)} rows, the first of them {wrong[0]}, lie on a step of the model's "
+            f"function, where rounding decides: the network answers by up to {gaps[wrong].max():.3g} otherwise there",
+            RuntimeWarning,
+            stacklevel=3,
         )
+        return
+    first = wrong[~tied][0]
+    cause = "the network"
+    if network.inherits:
+        name = type(network.model).__name__
+        cause = f"the network is that of a class which {name}, or a part of it, inherits from, and"
+    raise UnsupportedModelError(
+        f"{cause} differs from the model by {gaps[wrong[~tied]].max():.3g} for {np.count_nonzero(~tied)} of the first "
+        f"{len(gaps)} rows, the first of them {first}: {found[first]}, where the model itself gives {own[first]}. "
+        + _advice(network, given, single)
+    )
+
+
+def _advice(network: Network, given: Any, single: bool) -> str:
+    if network.inherits:
+        return "Register a converter for the class itself with neon.converters.register"
+    if sparse.issparse(given):
+        return (
+            "Some transformers take sparse rows otherwise than the same ones dense (RobustScaler does not centre "
+            "them); what the model makes of dense ones is explained for X.toarray()"
+        )
+    if single:
+        return "Explain it in dtype=torch.float64"
+    return "It is not explained, since another function would be; please report it with the model"
+
+
+def _size(values: np.ndarray) -> float:
+    """The largest finite magnitude."""
+    return float(np.abs(np.where(np.isfinite(values), values, 0.0)).max(initial=0.0))
+
+
+_DRAWS = 16
+
+
+def _straddled(network: Network, numbers: Any, moved: float) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the largest of what the network answers where rows are moved, each number by its rounding."""
+    rows = as_array(numbers)
+    random = np.random.default_rng(0)
+    draws = [network.answers(rows * (1 + moved * random.uniform(-1, 1, rows.shape))) for _ in range(_DRAWS)]
+    draws += [network.answers(rows + moved * random.uniform(-1, 1, rows.shape)) for _ in range(_DRAWS)]  # zeros as well
+    return np.min(draws, axis=0), np.max(draws, axis=0)
 
 
 def check_outputs(network: Network | torch.nn.Module, numbers: Any, prediction: np.ndarray, finite: bool) -> None:

@@ -2,12 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
-__all__ = ["output_indices"]
+from neon.converters import Network, Response
+from neon.lrp.targets import Contrast, LogOdds
+
+__all__ = ["in_words", "output_indices", "resolved"]
+
+
+def resolved(target: Any, network: torch.nn.Module, n_rows: int) -> Any:
+    """A contrast or log-odds of a fitted model's labels as one of output indices, one a row; others as they are.
+
+    Raises
+    ------
+    ValueError
+        If log-odds are asked for of outputs from which they do not follow.
+    """
+    if not isinstance(network, Network):
+        return target
+    if isinstance(target, Contrast):
+        first, second = (output_indices(network, place, n_rows) for place in (target.index, target.against))
+        return Contrast(first, second)  # type: ignore[arg-type]
+    if not isinstance(target, LogOdds):
+        return target
+    if network.response is Response.LOG_ODDS:
+        return target.index  # they are log-odds already
+    if network.response is not Response.LOGITS:
+        raise ValueError(
+            f"LogOdds is of the logits before a softmax; this model is explained as {network.explains!r}: give the "
+            'class as target, or output="log_odds" to Explainer where the model has it'
+        )
+    return LogOdds(output_indices(network, target.index, n_rows))  # type: ignore[arg-type]
+
+
+def in_words(target: Any, explains: str, names: Sequence[str] | None) -> str:
+    """What is explained, given what the outputs are."""
+    if isinstance(target, LogOdds):
+        return f"log-odds of a class, from each: {explains}"
+    if not isinstance(target, Contrast):
+        return explains
+    pairs = [] if names is None else np.unique(np.stack([target.index, target.against], axis=1), axis=0).tolist()
+    if len(pairs) != 1 or names is None:
+        return f"difference of two outputs, each: {explains}"
+    a, b = pairs[0]
+    return f"{names[a]!r} less {names[b]!r}, each: {explains}"
 
 
 def output_indices(network: torch.nn.Module, target: Any, n_rows: int) -> np.ndarray:

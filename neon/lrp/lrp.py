@@ -26,7 +26,7 @@ from neon.lrp.recorder import record
 from neon.lrp.rules import Reference, Zero
 from neon.lrp.softmaxes import merge_softmax
 from neon.lrp.tape import Retention, Tape
-from neon.lrp.targets import one_hot
+from neon.lrp.targets import Contrast, LogOdds, one_hot
 
 __all__ = ["LRP", "Recording", "Target"]
 
@@ -317,6 +317,8 @@ class Recording:
     def _start(self, target: Target, ledger: Ledger) -> Message:
         output = widened(self.output, self.tape.precision)
         displacement = output if self.base is None else output - self.base
+        if isinstance(target, Contrast | LogOdds):  # of outputs: relative to theirs at the reference
+            return Message.of_slope(target.weights(output), displacement)
         if callable(target) and not isinstance(target, Tensor):
             found = target(output)
             if not isinstance(found, Tensor) or found.shape not in (output.shape, (len(output),), (len(output), 1)):

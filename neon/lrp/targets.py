@@ -40,6 +40,19 @@ class LogOdds:
     index: Index
 
     def __call__(self, output: Tensor) -> Tensor:
+        return output * self.weights(output)
+
+    def weights(self, output: Tensor) -> Tensor:
+        """``e_c - p``, the derivatives of η by the logits."""
+        p = self._rivals(output)
+        return one_hot(self.index, output) - p
+
+    def entropy(self, output: Tensor) -> Tensor:
+        """``-Σ p_k log p_k``, by which the relevance that z starts with exceeds η; (n_samples,)."""
+        return torch.special.entr(self._rivals(output)).sum(1)
+
+    def _rivals(self, output: Tensor) -> Tensor:
+        """The share of every other class, by softmax among themselves."""
         if output.ndim != 2:
             raise ValueError(
                 f"log-odds are of outputs of shape (n_samples, n_classes), got {tuple(output.shape)}; let the model "
@@ -47,9 +60,8 @@ class LogOdds:
             )
         chosen = one_hot(self.index, output)
         if output.shape[1] == 1:
-            return output * chosen
-        p = output.masked_fill(chosen > 0, -torch.inf).softmax(1)
-        return output * (chosen - p)
+            return torch.zeros_like(output)
+        return output.masked_fill(chosen > 0, -torch.inf).softmax(1)
 
 
 @dataclass(frozen=True)
@@ -60,7 +72,11 @@ class Contrast:
     against: Index
 
     def __call__(self, output: Tensor) -> Tensor:
-        return output * (one_hot(self.index, output) - one_hot(self.against, output))
+        return output * self.weights(output)
+
+    def weights(self, output: Tensor) -> Tensor:
+        """``e_a - e_b``."""
+        return one_hot(self.index, output) - one_hot(self.against, output)
 
 
 @dataclass(frozen=True, eq=False)
