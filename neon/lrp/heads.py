@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from neon.lrp.operations import treatment_of
+from neon.lrp.operations import treatment_for
 from neon.lrp.operations.elementwise import Identity
 from neon.lrp.operations.normalization import Softmax
 from neon.lrp.operations.shape import Movement
@@ -61,7 +61,7 @@ def head_of(tape: Tape) -> Head | None:
     producers = tape.producers()
     moves: list[Operation] = []
     operation = producers.get(tape.output)
-    while operation is not None and isinstance(treatment_of(operation.function), (Movement, Identity)):
+    while operation is not None and isinstance(treatment_for(operation), (Movement, Identity)):
         if len(operation.inputs) != 1 or len(operation.outputs) != 1:
             return None
         moves.insert(0, operation)
@@ -73,7 +73,7 @@ def head_of(tape: Tape) -> Head | None:
 
 
 def _is_head(operation: Operation) -> bool:
-    return operation.function in _HEADS or isinstance(treatment_of(operation.function), Softmax)
+    return operation.function in _HEADS or isinstance(treatment_for(operation), Softmax)
 
 
 T = torch.Tensor

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from neon.lrp.operations import treat, treatment_of
+from neon.lrp.operations import treat, treatment_for
 from neon.lrp.operations.elementwise import Elementwise, Identity
 from neon.lrp.operations.shape import Movement
 from neon.lrp.operations.table import widened
@@ -123,7 +123,7 @@ def held_constant(operation: Operation, slots: set[int], tape: Tape) -> Operatio
 
 
 def _keeps_elements(operation: Operation, tape: Tape) -> bool:
-    treatment = treatment_of(operation.function)
+    treatment = treatment_for(operation)
     if treatment is None:
         return False
     elementwise = isinstance(treatment, (Elementwise, Identity)) or treatment.kind_of(operation) == "affine"
@@ -132,11 +132,11 @@ def _keeps_elements(operation: Operation, tape: Tape) -> bool:
 
 def _moves_statistic(operation: Operation, origin: _Origin) -> bool:
     """Whether a statistic is given axes or copies: ``mean(-1)[:, None]``, ``expand_as``."""
-    return origin.reduced and isinstance(treatment_of(operation.function), Movement)
+    return origin.reduced and isinstance(treatment_for(operation), Movement)
 
 
 def _combines(operation: Operation) -> bool:
-    treatment = treatment_of(operation.function)
+    treatment = treatment_for(operation)
     return treatment is not None and (
         operation.function in _PRODUCTS or treatment.kind_of(operation) in ("sum", "affine", "product")
     )

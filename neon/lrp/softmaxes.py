@@ -16,7 +16,7 @@ from torch import Tensor
 
 from neon.lrp.equal_values import rewired
 from neon.lrp.message import Ledger, Message, divide
-from neon.lrp.operations import treat, treatment_of
+from neon.lrp.operations import treat, treatment_for
 from neon.lrp.operations.elementwise import Elementwise, Identity
 from neon.lrp.operations.normalization import Softmax
 from neon.lrp.operations.pooling import WinnerTakesAll
@@ -109,7 +109,7 @@ def _is_sum_of(slot: int, part: int, producers: dict[int, Operation]) -> bool:
     """Whether a value is made of sums of another one, moved, kept from 0 or inverted."""
     found = False
     for operation in _through(slot, producers, lambda op: op.outputs[0] != part and _adds(op)):
-        found = found or (treatment_of(operation.function) is not None and _kind(operation) == "pooling")
+        found = found or _kind(operation) == "pooling"
         slot = operation.inputs[0]
         if slot == part:
             return found
@@ -189,11 +189,11 @@ def _stabilized(operation: Operation, tape: Tape, producers: dict[int, Operation
 
 def _is_maximum(slot: int, producers: dict[int, Operation]) -> bool:
     found = list(_through(slot, producers, lambda op: _moves(op) or _kind(op) == "affine"))
-    return bool(found) and isinstance(treatment_of(found[-1].function), WinnerTakesAll)
+    return bool(found) and isinstance(treatment_for(found[-1]), WinnerTakesAll)
 
 
 def _moves(operation: Operation) -> bool:
-    return isinstance(treatment_of(operation.function), (Movement, Identity))
+    return isinstance(treatment_for(operation), (Movement, Identity))
 
 
 def _weighs(operation: Operation) -> bool:
@@ -206,7 +206,7 @@ def _adds(operation: Operation) -> bool:
 
 
 def _kind(operation: Operation) -> str:
-    treatment = treatment_of(operation.function)
+    treatment = treatment_for(operation)
     return "" if treatment is None else treatment.kind_of(operation)
 
 

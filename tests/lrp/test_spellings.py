@@ -180,6 +180,24 @@ def test_a_running_maximum_neither_takes_nor_gives() -> None:
     torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.parametrize("put", [False, True])
+def test_maxima_of_groups_neither_take_nor_give(put: bool) -> None:
+    """Weighted means of groups whose exponents are shifted by the group's maximum, gathered or put into a table."""
+    values, group = randn(2, 6, seed=1), torch.tensor([0, 0, 1, 1, 1, 1])
+
+    def maxima(s: Tensor) -> Tensor:
+        start = torch.zeros(len(s), 2, dtype=s.dtype)
+        peak = start.scatter_reduce(1, group.expand_as(s), s, "amax", include_self=False)[:, group]
+        return torch.zeros_like(s).scatter(1, torch.arange(6).expand_as(s), peak) if put else peak
+
+    def model(s: Tensor, shift: Function = torch.zeros_like) -> Tensor:
+        e = torch.exp(s - shift(s))
+        sums = [torch.zeros(len(s), 2, dtype=s.dtype).index_add(1, group, t) for t in (e * values, e)]
+        return sums[0] / sums[1]
+
+    assert_same(model, lambda s: model(s, maxima), randn(2, 6), "attn_lrp")
+
+
 WEIGHT, SHIFT, EPS = randn(6, seed=5), randn(6, seed=6), 1e-5
 
 
