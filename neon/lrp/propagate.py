@@ -205,7 +205,8 @@ def check_replay(steps: list[Step], inputs: dict[int, Tensor], output: int, expe
     Raises
     ------
     UnsupportedOperationError
-        If a mask, an index or a branch was computed from the input, so that the model runs other operations at r.
+        If a mask, an index or a branch was computed from the input, so that the model runs other operations at r, or if
+        rows are elsewhere than in axis 0, over which reference rows are averaged.
     """
     values = dict(inputs)
     try:
@@ -221,6 +222,20 @@ def check_replay(steps: list[Step], inputs: dict[int, Tensor], output: int, expe
             "the model does not run the same operations at the reference rows: it computes a mask, an index or a "
             "statistic from its input that the tape holds constant; explain without a reference"
         )
+    for step in steps:
+        _check_rows_first(step.call, values)
+
+
+def _check_rows_first(call: Call, values: dict[int, Tensor]) -> None:
+    """Raise where an output at one row has another first axis than the rows'."""
+    for slot in call.operation.outputs:
+        found, recorded = values[slot].shape, call.tape.specs[slot].shape
+        if found[:1] != (1,) or found[1:] != recorded[1:]:
+            raise UnsupportedOperationError(
+                f"{call.operation.name!r} in module {call.operation.module or '(top level)'!r} gives "
+                f"{tuple(recorded)}, whose first axis is not the samples: no mean over reference rows is taken there; "
+                "explain without a reference, or keep the samples in axis 0"
+            )
 
 
 def _treatment(operation: Operation) -> Treatment:

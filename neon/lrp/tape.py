@@ -81,6 +81,7 @@ class Tape:
     output: int = -1
     specs: dict[int, Tensor] = field(default_factory=dict)  # on the meta device: shape, stride, dtype
     values: dict[int, Tensor] = field(default_factory=dict)
+    mixed: frozenset[int] | None = field(default=None, init=False, repr=False)  # slots of several samples (see samples)
     _producers: dict[int, Operation] = field(default_factory=dict, init=False, repr=False)
 
     def bytes_per_sample(self) -> int:

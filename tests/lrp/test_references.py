@@ -100,3 +100,19 @@ def test_class_sums() -> None:
     torch.testing.assert_close(found, (model(x) - model(r))[:, 0])
     assert recording.base is not None
     torch.testing.assert_close(recording.base, model(r))
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 3])
+@pytest.mark.parametrize("layout", ["time first", "tokens one after the other"])
+def test_reference_rows_elsewhere_than_in_axis_0_are_refused(layout: str, n_rows: int) -> None:
+    """Their mean would be taken over time or tokens."""
+    first, second = randn(6, 5, seed=1), randn(2, 6, seed=2)
+
+    def model(x: Tensor) -> Tensor:
+        if layout == "time first":
+            return F.linear(F.linear(x.transpose(0, 1), first).relu().transpose(0, 1).sum(1), second)
+        return F.linear(F.linear(x.reshape(-1, 5), first).relu().reshape(-1, 3, 6).sum(1), second)
+
+    x, reference = randn(3, 3, 5), randn(n_rows, 3, 5, seed=3)
+    with pytest.raises(UnsupportedOperationError, match="first axis is not the samples"):
+        LRP(model, "neon").record(x, reference=reference)

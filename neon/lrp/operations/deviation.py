@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neon.errors import UnsupportedOperationError
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations.table import Call, Treatment, treat
 from neon.lrp.rules import Rule
+from neon.lrp.samples import refuse_mixing
 from neon.lrp.tape import Operation, Retention
 
 __all__ = ["Deviation"]
@@ -30,7 +30,7 @@ class Deviation(Treatment):
 
     def check(self, call: Call, rule: Rule | None) -> None:
         if 0 in self._of(call)[0]:
-            raise UnsupportedOperationError(f"{call.operation.name} over axis 0 mixes the samples of a batch")
+            refuse_mixing(call.tape, call.operation)
 
     def nonnegative(self, call: Call) -> bool:
         return True
@@ -54,7 +54,7 @@ class Deviation(Treatment):
             for axis in axes:
                 slope = slope.unsqueeze(axis)
         deviations = _centered(x, axes) if x_ref is None else _centered(x, axes) + _centered(x_ref, axes)
-        n = x[0].numel() // max(1, slope[0].numel()) - correction
+        n = x.numel() // max(1, slope.numel()) - correction
         return (Message.of_slope(deviations.mul_(slope).div_(n), x, x_ref),)
 
     def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:

@@ -27,6 +27,7 @@ from neon.lrp.linear_maps import (
 from neon.lrp.operations.linear import Linear
 from neon.lrp.operations.products import LinearOrProduct
 from neon.lrp.operations.table import Call, Treatment, treat
+from neon.lrp.samples import refuse_mixing
 from neon.lrp.tape import Operation
 from neon.lrp.unseen import leaves
 
@@ -302,7 +303,7 @@ def _reduced_axes(call: Call, input: Tensor, dim: Any) -> list[int]:
         dim = tuple(range(input.ndim))
     axes = [axis % input.ndim for axis in (dim if isinstance(dim, (tuple, list)) else (dim,))]
     if 0 in axes:
-        raise UnsupportedOperationError(f"{call.operation.name} over axis 0 mixes the samples of a batch")
+        refuse_mixing(call.tape, call.operation)
     return axes
 
 

@@ -12,6 +12,7 @@ from neon.errors import UnsupportedOperationError
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations.table import Call, Treatment, treat
 from neon.lrp.rules import Rule
+from neon.lrp.samples import refuse_mixing
 from neon.lrp.tape import Operation, Retention
 
 __all__ = ["LogSumExp", "WinnerTakesAll"]
@@ -72,7 +73,7 @@ class LogSumExp(Treatment):
     def check(self, call: Call, rule: Rule | None) -> None:
         _, axes, _ = self._of(call)
         if 0 in axes:
-            raise UnsupportedOperationError("logsumexp over axis 0 mixes the samples of a batch")
+            refuse_mixing(call.tape, call.operation)
 
     def takes_reference(self, operation: Operation) -> bool:
         return True
