@@ -26,7 +26,8 @@ def explain_clusters(
     Parameters
     ----------
     labels : array-like (n_rows,)
-        Numbers or strings; negative numbers are noise, and stand for no cluster.
+        Numbers or strings; negative numbers are noise, and stand for no cluster. A pandas Series stands beside a
+        DataFrame X by its index, whatever its order.
     X : array-like (n_rows, n_features) or DataFrame
         The rows that bear them, as the clustering saw them: distances in columns of other scales are other distances.
     X_new : array-like (n_samples, n_features), optional
@@ -39,13 +40,9 @@ def explain_clusters(
     **options
         For `Explainer`.
     """
-    labels = np.asarray(labels)
     names = column_names(X)
     rows = numeric(X)
-    if labels.shape != (rows.shape[0],):
-        raise ValueError(f"labels must be one per row ({rows.shape[0]}), got shape {labels.shape}")
-    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
-        raise ValueError("labels contain NaN or infinity; mark noise by -1")
+    labels = _checked(labels, X, rows.shape[0])
     clusters = Clusters(labels, rows.shape[1], gamma, None if names is None else np.array(names, dtype=object))
     explainer = Explainer(clusters, reference=X, **options)
     if X_new is None and target is None:
@@ -57,3 +54,36 @@ def explain_clusters(
             found = explainer(rows[noise]).target
             target[noise] = classes[found]
     return explainer(X if X_new is None else X_new, target)
+
+
+def _checked(labels: Any, X: Any, n_rows: int) -> np.ndarray:
+    """Labels in the order of the rows, of one kind, and none of them missing."""
+    if hasattr(labels, "reindex") and hasattr(X, "iloc") and not labels.index.equals(X.index):
+        by_place = not (labels.index.is_unique and X.index.is_unique and set(labels.index) == set(X.index))
+        if by_place:
+            raise ValueError(
+                "labels and X have different indices, by which a Series is matched to a DataFrame; pass "
+                "labels.to_numpy() where both are in the same order"
+            )
+        labels = labels.loc[X.index]
+    found = np.asarray(labels)
+    if found.shape != (n_rows,):
+        raise ValueError(f"labels must be one per row ({n_rows}), got shape {found.shape}")
+    if found.dtype.kind == "f" and not np.isfinite(found).all():
+        raise ValueError("labels contain NaN or infinity; mark noise by -1")
+    if found.dtype.kind != "O":
+        return found
+    import pandas as pd
+
+    missing = pd.isna(found)
+    if missing.any():
+        raise ValueError(
+            f"{np.count_nonzero(missing)} labels are missing; mark noise by -1 among numbers, or leave such rows out "
+            "of labels and X and give them as X_new"
+        )
+    kinds = {type(label).__name__ for label in found}
+    if len({kind == "str" for kind in kinds}) > 1:
+        raise ValueError(
+            f"labels are of several kinds ({', '.join(sorted(kinds))}); make them all numbers or all strings"
+        )
+    return np.array(found.tolist())

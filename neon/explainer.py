@@ -14,7 +14,7 @@ from torch import Tensor
 from neon.converters import Network, neuralize
 from neon.converters.intake import column_names, take
 from neon.converters.registry import takes_data
-from neon.explaining.checks import check_equivalence, check_outputs, check_sums
+from neon.explaining.checks import check_equivalence, check_outputs, check_sources, check_sums
 from neon.explaining.chunks import Chunk, Collected
 from neon.explaining.consistency import row_labels
 from neon.explaining.labels import in_words, output_indices, resolved
@@ -82,8 +82,8 @@ class Explainer:
         batch_size: int | None = None,
         progress: bool | None = None,
     ) -> None:
-        if batch_size is not None and batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        if batch_size is not None and not (isinstance(batch_size, int | np.integer) and batch_size >= 1):
+            raise ValueError(f"batch_size must be a whole number of rows, at least 1, got {batch_size!r}")
         is_torch = isinstance(model, torch.nn.Module)
         data = None if is_torch or not takes_data(model) else reference
         network = model if is_torch else neuralize(model, output=cast(str | None, output), reference=data)
@@ -152,6 +152,8 @@ class Explainer:
             numbers = self.network.intake.numbers(rows)
             some = slice(0, _CHECKED_ROWS)
             check_equivalence(self.network, take(given, some), take(numbers, some))
+            if self.network.intake.encoding is not None:
+                check_sources(self.network.intake.encoding, take(rows, some), take(numbers, some))
         else:
             names = column_names(X)
             given = rows = numbers = X.detach() if isinstance(X, Tensor) else module_rows(self.network, X)

@@ -62,7 +62,8 @@ class Explanation:
         Of tree ensembles, where asked for: ``φ_ij``, half the interaction of features i and j (Lundberg et al. 2020).
         Symmetric; each row adds up to the feature's relevance, with what it does by itself on the diagonal.
     index : array-like of shape (n_samples,), optional
-        The caller's labels of the rows, such as the index of a DataFrame.
+        The caller's labels of the rows, such as the index of a DataFrame. Rows that are picked keep theirs, or else
+        their positions.
 
     Raises
     ------

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -65,7 +66,10 @@ def register_encoder(*targets: str | type | Callable[..., Any], source: Source =
     """
 
     def convert(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
-        return convert_encoder(model, source(model), states=states)
+        found = convert_encoder(model, source(model), states=states)
+        own = not all(isinstance(target, str) and target.startswith("sklearn.") for target in targets)
+        assert found.encoding is not None
+        return dataclasses.replace(found, encoding=dataclasses.replace(found.encoding, declared=own))
 
     _declare(targets, convert)
 

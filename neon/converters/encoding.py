@@ -57,6 +57,8 @@ class Encoding:
     states : tuple of str
         What is held fixed where a column does not depend on one column alone, in words. Layers of `neon.nn` that hold
         something fixed have the same attribute.
+    declared : bool
+        Whether someone said so of a transformer of their own, which is compared with what it does.
     """
 
     function: Callable[[Any], Any]
@@ -68,6 +70,7 @@ class Encoding:
     states: tuple[str, ...] = ()
     takes_sparse: bool = False
     keeps: bool = False
+    declared: bool = False
 
     def __call__(self, rows: Any) -> Any:
         encoded = self.function(rows)
@@ -86,6 +89,7 @@ class Encoding:
             texts=_TextsAfter(self, after) if self.texts or after.texts else None,
             states=tuple(dict.fromkeys((*self.states, *after.states))),
             takes_sparse=after.takes_sparse,
+            declared=self.declared or after.declared,
         )
 
     @classmethod
@@ -100,6 +104,7 @@ class Encoding:
             any(part.records for part in parts),
             _TextsOfAll(parts) if any(part.texts for part in parts) else None,
             tuple(dict.fromkeys(state for part in parts for state in part.states)),
+            declared=any(part.declared for part in parts),
         )
 
     def total(self, relevance: np.ndarray, n_columns: int) -> tuple[np.ndarray, np.ndarray]:

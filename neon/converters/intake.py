@@ -148,7 +148,7 @@ class Intake:
         if not rows.shape[0]:
             return np.zeros((0, self.n_encoded))
         if self.encoder is not None:
-            rows = self.encoder(rows.copy() if isinstance(rows, np.ndarray) else rows)
+            rows = self.encoder(rows.copy() if hasattr(rows, "copy") else rows)  # some encoders write to what they read
         check_finite(rows, missing=self.missing)
         return rows
 

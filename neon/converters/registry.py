@@ -111,7 +111,7 @@ def convert(
     name = public_name(type(model))
     if name in _DECLINED:
         raise UnsupportedModelError(f"{name}{where} has no converter: {_DECLINED[name]}")
-    short = {full.rsplit(".", 1)[1]: full for full in registered()}
+    short = {full.rsplit(".", 1)[-1]: full for full in registered()}
     near = [short[match] for match in difflib.get_close_matches(name.rsplit(".", 1)[-1], short, 3, 0.4)]
     alternatives = f" Nearest supported: {', '.join(near)}." if near else ""
     simple = ""

@@ -42,7 +42,7 @@ def pick_rows(explanation: Explanation, rows: Any) -> Explanation:
         encoded=_given(explanation.encoded, lambda encoded: pick_rows(encoded, rows)),
         imputed=_given(explanation.imputed, pick),
         texts=_given(explanation.texts, pick),
-        index=_given(explanation.index, pick),
+        index=pick(np.arange(len(explanation)) if explanation.index is None else explanation.index),
     )
 
 

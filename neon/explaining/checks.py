@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from neon.converters import Network
+from neon.converters import Encoding, Network
 from neon.converters.intake import check_finite
 from neon.converters.network import difference
 from neon.errors import UnsupportedModelError
@@ -19,7 +19,7 @@ from neon.explaining.placement import as_array
 if TYPE_CHECKING:
     from neon.explanation import Explanation
 
-__all__ = ["check_equivalence", "check_outputs", "check_sums"]
+__all__ = ["check_equivalence", "check_outputs", "check_sources", "check_sums"]
 
 
 def check_equivalence(network: Network, given: Any, numbers: Any) -> None:
@@ -117,6 +117,47 @@ def _straddled(network: Network, numbers: Any, moved: float) -> tuple[np.ndarray
     draws = [network.answers(rows * (1 + moved * random.uniform(-1, 1, rows.shape))) for _ in range(_DRAWS)]
     draws += [network.answers(rows + moved * random.uniform(-1, 1, rows.shape)) for _ in range(_DRAWS)]  # zeros as well
     return np.min(draws, axis=0), np.max(draws, axis=0)
+
+
+def check_sources(encoding: Encoding, rows: Any, numbers: Any) -> None:
+    """Columns that an encoding makes of one column each: those of rows that are put together from two others.
+
+    Raises
+    ------
+    ValueError
+        If one depends on another column, as where a function of rows was declared elementwise.
+    """
+    n = rows.shape[0]
+    if (
+        n < 2
+        or not encoding.declared
+        or encoding.states
+        or encoding.records
+        or sparse.issparse(rows)
+        or not hasattr(rows, "copy")
+    ):
+        return
+    numbers = as_array(numbers)
+    for stride in (1, 2, 4):
+        donor = (np.arange(n) + 1) % n
+        taken = np.arange(rows.shape[1]) // stride % 2 == 1
+        mixed = rows.copy()
+        if hasattr(rows, "iloc"):
+            for place in np.flatnonzero(taken):
+                mixed.isetitem(place, rows.iloc[donor, place].array)
+        else:
+            mixed[:, taken] = rows[donor][:, taken]
+        owned = np.append(taken, False)[encoding.source]
+        expected = np.where(owned, numbers[donor], numbers)
+        found = as_array(encoding(mixed))
+        wrong = ~np.isclose(found, expected, rtol=1e-9, atol=0.0, equal_nan=True).all(0)
+        if wrong.any():
+            column = int(np.flatnonzero(wrong)[0])
+            raise ValueError(
+                f"{encoding.names[column]!r} is made from other columns than the one that it was declared to be made "
+                "from: register_encoder is for transformers that work column by column; say what is held fixed with "
+                "states=, or declare a linear one with register_linear"
+            )
 
 
 def check_outputs(network: Network | torch.nn.Module, numbers: Any, prediction: np.ndarray, finite: bool) -> None:

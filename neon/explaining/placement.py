@@ -38,6 +38,11 @@ def placement(
         asked = own_device if device is None else torch.device(device)
     except RuntimeError as error:
         raise ValueError(f"device={device!r} is unknown to torch; use 'cpu' or 'cuda'") from error
+    try:
+        torch.empty(0, device=asked)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        if asked.type != "cuda":
+            raise ValueError(f"device={str(device)!r}: torch cannot compute there; use 'cpu'") from error
     if asked.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device={str(device)!r} was asked for, but torch finds no CUDA device; use device='cpu'")
     if not movable and weights and (asked.type != own_device.type or dtype not in (None, own_dtype)):

@@ -380,6 +380,8 @@ def by_name(composite: Rules, **options: Any) -> Composite:
         return composite
     if isinstance(composite, Rule):
         return Composite([(anything(), composite)], repr(composite))
+    if not isinstance(composite, str | Sequence):
+        raise ValueError(f"a composite is a name, a rule, a Composite or a list of (selector, rule), got {composite!r}")
     if not isinstance(composite, str):
         return Composite(composite)
     if composite not in _PRESETS:

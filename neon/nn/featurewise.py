@@ -39,7 +39,7 @@ def featurewise(x: Tensor, function: Callable[[np.ndarray], np.ndarray], source:
         return handle_torch_function(featurewise, (x,), x, function, source)
     if not len(x):
         return x.new_zeros(0, len(source))
-    computed: Any = function(x.detach().cpu().double().numpy())
+    computed: Any = function(x.detach().cpu().double().numpy().copy())  # some functions write to what they read
     dense = computed.toarray() if sparse.issparse(computed) else np.array(computed, dtype=np.float64)
     return torch.as_tensor(dense).to(x)
 

@@ -91,6 +91,6 @@ def waterfall(explanation: Explanation, row: int = 0, *, max_features: int = 10,
     name_lines(ax, names)
     ax.set_xlim(padded(ends.min(), ends.max(), left=0.2, right=0.2))
     label_x(ax, what(sample))
-    if sample.index is not None:
-        label_top(ax, elide(sample.index[0], 60))
+    if explanation.index is not None:
+        label_top(ax, elide(explanation.index[operator.index(row)], 60))
     return ax

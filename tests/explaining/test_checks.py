@@ -9,12 +9,24 @@ import pandas as pd
 import pytest
 import torch
 from scipy import sparse
+from sklearn.base import BaseEstimator
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_wine
+from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import (
+    Binarizer,
+    FunctionTransformer,
+    Normalizer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    PowerTransformer,
+    QuantileTransformer,
+    StandardScaler,
+)
 from sklearn.svm import SVC
 
 import neon
@@ -117,3 +129,102 @@ def test_lists_that_mix_strings_and_numbers(encoder: Any) -> None:
     np.testing.assert_allclose(neon.explain(model, rows, 1).prediction, expected, rtol=1e-12)
     np.testing.assert_allclose(neon.explain(model, np.array(rows, dtype=object), 1).prediction, expected, rtol=1e-12)
     assert neon.neuralize(model).verify(rows) <= 1e-12
+
+
+def share(X: np.ndarray) -> np.ndarray:
+    return X / X.sum(1, keepdims=True)
+
+
+def reversed_columns(X: np.ndarray) -> np.ndarray:
+    return X[:, ::-1]
+
+
+@pytest.mark.parametrize("function", [share, reversed_columns])
+def test_a_function_of_rows_that_was_declared_elementwise(function: Any) -> None:
+    neon.converters.register_encoder(function)
+    model = make_pipeline(FunctionTransformer(function), LinearRegression()).fit(X, Y)
+    with pytest.raises(ValueError, match="made from other columns than the one that it was declared"):
+        neon.explain(model, X)
+
+
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        Normalizer(copy=False),
+        PowerTransformer(copy=False),
+        QuantileTransformer(copy=False, n_quantiles=20),
+        Binarizer(copy=False, threshold=2.0),
+        StandardScaler(copy=False),
+        SimpleImputer(copy=False),
+    ],
+    ids=lambda encoder: type(encoder).__name__,
+)
+@pytest.mark.parametrize("after", [False, True])
+def test_what_works_in_place_leaves_the_callers_rows_alone(encoder: Any, after: bool) -> None:
+    steps = [PCA(5), encoder] if after else [encoder]
+    model = make_pipeline(*steps, Ridge()).fit(X.copy(), Y)
+    for kind in (np.array, pd.DataFrame):
+        rows = kind(X)
+        explanation = neon.explain(model, rows)
+        np.testing.assert_array_equal(rows, X)
+        assert explanation.conservation_error() <= 1e-9
+        np.testing.assert_allclose(explanation.prediction, model.predict(X.copy()), rtol=1e-9, atol=1e-9)
+        assert neon.neuralize(model).verify(rows) <= 1e-9
+        np.testing.assert_array_equal(rows, X)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"batch_size": 1.5}, "whole number of rows"),
+        ({"batch_size": 0}, "whole number of rows"),
+        ({"composite": 3}, "a composite is a name"),
+        ({"device": "mps"}, "'mps'.*use 'cpu'"),
+    ],
+)
+def test_options_that_mean_nothing(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        neon.explain(Ridge().fit(X, Y), X, **options)
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (X * (1 + 2j), "complex numbers"),
+        (pd.DataFrame(X * 1j), "complex numbers"),
+        (np.zeros((2, 13), "M8[D]"), "dates or times"),
+        (pd.DataFrame(np.zeros((2, 13), "M8[s]")), "dates or times"),
+        (sparse.dok_matrix(X * 1j), "complex numbers"),
+    ],
+)
+def test_numbers_of_other_kinds_are_refused(rows: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        neon.explain(Ridge().fit(X, Y), rows)
+
+
+def test_numbers_in_any_container() -> None:
+    model = Ridge().fit(X, Y)
+    expected = neon.explain(model, X.astype(np.float32)).values
+    for rows in (torch.tensor(X), sparse.dok_matrix(X), pd.DataFrame(X).astype("Float64"), X.tolist()):
+        np.testing.assert_allclose(neon.explain(model, rows).values, expected, rtol=1e-5, atol=1e-5)
+    half = torch.tensor(X).bfloat16()
+    np.testing.assert_array_equal(neon.explain(model, half).values, neon.explain(model, half.double()).values)
+
+
+def test_picked_rows_keep_their_numbers() -> None:
+    explanation = neon.explain(Ridge().fit(X, Y), X)
+    assert explanation.index is None
+    for rows, expected in ((slice(3, 6), [3, 4, 5]), ([9, 2], [9, 2]), (np.arange(len(X)) == 7, [7]), (-1, [177])):
+        picked = explanation[rows]
+        assert list(picked.index) == list(picked.to_frame().index) == expected
+        assert list(picked[::-1].index) == expected[::-1]
+
+
+def test_classes_of_a_notebook_leave_refusals_as_they_are() -> None:
+    class Halve(FunctionTransformer):
+        pass
+
+    Halve.__module__, Halve.__qualname__ = "__main__", "Halve"
+    neon.converters.register_encoder(Halve)
+    with pytest.raises(neon.UnsupportedModelError, match="no converter for"):
+        neon.explain(BaseEstimator(), X)
