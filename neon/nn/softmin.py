@@ -75,7 +75,7 @@ class _SoftMin(Treatment):
         s = message.slope_over(o, ledger)
         log_p = torch.log_softmax(log_weights - stiffness * h, 1)
         q = log_p.exp()
-        inside, apart = _inside(h)
+        inside, apart = _inside(h, log_weights)
         if len(inside):
             q[inside] = _broad(h[inside], log_weights, stiffness, apart)
         take_most = o >= 0
@@ -86,9 +86,9 @@ class _SoftMin(Treatment):
         return (Message.of_relevance(q * torch.where(take_most, o * s, h * s)),)
 
 
-def _inside(h: Tensor) -> tuple[Tensor, Tensor]:
-    """The rows that are among the points, and which units of each are at a distance."""
-    finite = ~h.isinf()
+def _inside(h: Tensor, log_weights: Tensor) -> tuple[Tensor, Tensor]:
+    """The rows that are among the points of any weight, and which of these are at a distance of each."""
+    finite = ~(h.isinf() | log_weights.isinf())
     lengths = h.abs().masked_fill(~finite, 0.0)
     apart = finite & (lengths > _SAME * lengths.sum(1, keepdim=True) / finite.sum(1, keepdim=True).clamp(min=1))
     rows = ((finite & ~apart).any(1) & apart.any(1)).nonzero()[:, 0]

@@ -337,14 +337,15 @@ def test_missing_values_of_any_kind(model: Any, backend: Any) -> None:
 
 
 def test_the_model_is_asked_with_the_callers_rows() -> None:
-    """Not with what we made of them: else a mistake of ours would confirm itself."""
+    """Not with what we made of them: else a mistake of ours would confirm itself. It gets a copy that it may change."""
 
     class Asked(RandomForestClassifier):
         def predict_proba(self, X: Any) -> np.ndarray:
-            assert X is rows
+            assert X is not rows
+            pd.testing.assert_frame_equal(X, rows)
             return super().predict_proba(X)
 
-    rows = pd.DataFrame({"a": X[:, 0].astype(np.float32), "b": KIND.astype(np.int8), "c": KIND > 0})
+    rows = pd.DataFrame({"a": X[:, 0], "b": KIND.astype(np.int8), "c": KIND > 0})
     model = Asked(3, random_state=0).fit(rows, LABELS)
     assert neon.neuralize(model).verify(rows) <= 1e-15
 
