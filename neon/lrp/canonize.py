@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from neon.lrp.codes import RECODING, recoded
 from neon.lrp.operations import treatment_for, treatment_of
 from neon.lrp.operations.elementwise import Identity
 from neon.lrp.operations.linear_functions import batch_norm_affine
@@ -18,7 +20,14 @@ from neon.lrp.operations.table import Call
 from neon.lrp.softmaxes import shifted_exp, softmax_region
 from neon.lrp.tape import Operation, Tape
 
-__all__ = ["gate_slots", "merge_batch_norm", "nonnegative_slots", "relevant_operations", "scale_slots"]
+__all__ = [
+    "gate_slots",
+    "merge_batch_norm",
+    "merge_recodings",
+    "nonnegative_slots",
+    "relevant_operations",
+    "scale_slots",
+]
 
 _Functions = frozenset[Callable[..., Any]]
 _GATES: _Functions = frozenset(
@@ -50,6 +59,24 @@ def relevant_operations(tape: Tape) -> list[Operation]:
             wanted.update(operation.inputs)
             kept.append(operation)
     return kept[::-1]
+
+
+def merge_recodings(tape: Tape) -> Tape:
+    """Let floating codes be codes before they are cast: ``(x + 0.2).floor().long()`` shares nothing with its 0.2."""
+    readers, operations = tape.consumers(), []
+    coding: set[int] = set()  # operations by id whose outputs only serve as codes
+    for operation in reversed(tape.operations):
+        whole = not any(tape.specs[slot].is_floating_point() for slot in operation.outputs)
+        if whole or all(
+            slot != tape.output and all(id(reader) in coding for reader in readers[slot]) for slot in operation.outputs
+        ):
+            coding.add(id(operation))
+            (first, *_), (out, *_) = operation.inputs, operation.outputs
+            same = len(operation.inputs) == 1 and tape.specs[first].shape == tape.specs[out].shape
+            if not whole and same and operation.name in RECODING:
+                operation = dataclasses.replace(operation, function=recoded, args=(operation.function, *operation.args))
+        operations.append(operation)
+    return dataclasses.replace(tape, operations=operations[::-1])
 
 
 def nonnegative_slots(tape: Tape) -> frozenset[int]:

@@ -59,7 +59,7 @@ RECODING = frozenset(
         *("long", "int", "short", "to", "type", "type_as", "clone", "contiguous", "bucketize", "searchsorted"),
         *("round", "floor", "ceil", "trunc", "fix", "clamp", "clip", "clamp_min", "clamp_max", "minimum", "maximum"),
         *("add", "__add__", "__radd__", "sub", "__sub__", "__rsub__", "rsub", "mul", "__mul__", "__rmul__"),
-        *("remainder", "__mod__", "fmod", "floor_divide", "__floordiv__", "div", "neg", "abs"),
+        *("remainder", "__mod__", "fmod", "floor_divide", "__floordiv__", "div", "__truediv__", "neg", "abs"),
     }
 )
 # Where functions that pick or put elements take the places: there a whole number is an index.

@@ -49,7 +49,9 @@ def merge_spelled_out(tape: Tape, *, hold: bool = True) -> Tape:
         elif len(found) == 2 and not others and _combines(operation):
             a, b = found
             if single and not a.reduced and not b.reduced and _same_shape(tape, out, a.slot):
-                operation = _elementwise(operation, a.slot, operations)
+                whole = region(operation, a.slot, operations)
+                if not all(map(_adds, whole.operations)):
+                    operation = _elementwise(whole)
                 origins[out] = a
             elif single and a.reduced and b.reduced:
                 origins[out] = a
@@ -93,9 +95,17 @@ def elementwise_region(x: Tensor, region: Region) -> Tensor:
     return region(x)
 
 
-def _elementwise(last: Operation, root: int, before: list[Operation]) -> Operation:
-    args = (Slot(root), region(last, root, before))
-    return Operation(elementwise_region, args, {}, (root,), last.outputs, last.module)
+def _elementwise(region: Region) -> Operation:
+    last = region.operations[-1]
+    return Operation(elementwise_region, (Slot(region.root), region), {}, (region.root,), last.outputs, last.module)
+
+
+def _adds(operation: Operation) -> bool:
+    """Whether it is part of ``(h + c) + h``, which shares with the constant as a sum does, unlike an activation."""
+    treatment = treatment_for(operation)
+    return treatment is not None and (
+        isinstance(treatment, Identity) or treatment.kind_of(operation) in ("sum", "affine")
+    )
 
 
 def _statistic(operation: Operation, a: _Origin, b: _Origin, made_of: dict[int, int]) -> int | None:

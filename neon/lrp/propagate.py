@@ -246,7 +246,8 @@ def _treatment(operation: Operation) -> Treatment:
         hint = f"; similar ones that have: {', '.join(close)}" if close else ""
         raise UnsupportedOperationError(
             f"no relevance treatment for {operation.name!r} in module {operation.module or '(top level)'!r}{hint}. "
-            "Register one with neon.lrp.operations.treat(function, by=...)"
+            "Register one with treat(function, by=...) of neon.lrp.operations; for a function of each element alone, "
+            "by=Elementwise()"
         )
     return treatment
 

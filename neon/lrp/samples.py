@@ -69,12 +69,11 @@ def _run(tape: Tape, operation: Operation, value: Callable[[int], Tensor]) -> tu
     specs = [tape.specs[slot] for slot in operation.outputs]
     whole = [slot for slot in operation.inputs if not tape.specs[slot].is_floating_point()]
     device = value(operation.inputs[0]).device
+    outputs: tuple[Tensor, ...]
     try:
-        if not whole:
-            outputs = operation.run(value)
-        elif operation.function is recoded:
+        if operation.function is recoded:
             outputs = (sum((value(slot) for slot in operation.inputs), start=torch.zeros((), device=device)),)
-        elif any(spec.is_floating_point() for spec in specs):  # rows of a table
+        elif whole and any(spec.is_floating_point() for spec in specs):  # rows of a table
             lost = value(whole[0]).isnan()
             lost = lost.reshape(lost.shape + (1,) * (specs[0].ndim - lost.ndim))
             outputs = (torch.where(lost, torch.nan, 0.0).to(specs[0].dtype),)

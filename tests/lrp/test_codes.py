@@ -30,6 +30,15 @@ CODES: dict[str, Callable[[Tensor], Tensor]] = {
     "bucketize": lambda c: TABLE(torch.bucketize(c.contiguous(), CUTS)),
     "searchsorted": lambda c: TABLE(torch.searchsorted(CUTS, c.contiguous())),
     "one_hot": lambda c: F.one_hot(c.long(), 12).double() @ TABLE.weight,
+    "shifted before": lambda c: TABLE((c + 0.2).floor().long()),
+    "shifted there and back": lambda c: TABLE((c - 1.0 + 1.0).round().long()),
+    "flipped": lambda c: TABLE((5.0 - (5.0 - c)).long()),
+    "scaled before": lambda c: TABLE(((c * 2 + 1) / 2).clamp(0, 4).trunc().int()),
+    "floor_divide": lambda c: TABLE((c * 3 + 1).floor_divide(3).long()),
+    "//": lambda c: TABLE(((c * 3 + 1) // 3).long()),
+    "shifted, moved": lambda c: TABLE((c + 0.2)[:, None].repeat(1, 2)[:, 1].long()),
+    "shifted to bins": lambda c: TABLE(torch.bucketize(c + 0.2, CUTS)),
+    "shifted to one_hot": lambda c: F.one_hot((c + 0.2).long(), 12).double() @ TABLE.weight,
     "index": lambda c: TABLE.weight[c.long()],
     "index_select": lambda c: TABLE.weight.index_select(0, c.long()),
     "functional": lambda c: F.embedding(weight=TABLE.weight, input=c.long()),
@@ -47,6 +56,21 @@ def test_a_column_of_codes_gets_the_relevance_of_its_embedding(spelling: str) ->
     torch.testing.assert_close(found, torch.cat([numbers, embedded.sum(1, keepdim=True)], 1))
     low = LRP(model, "zero", memory="low")(X, 1)
     torch.testing.assert_close(low, found)
+
+
+def test_a_column_that_is_a_number_as_well_shares_as_a_number_does() -> None:
+    """Its shift is read by the body too: there the constant has its share."""
+
+    def model(t: Tensor) -> Tensor:
+        shifted = t[:, 3:] + 0.2
+        return BODY[2](
+            torch.cat([shifted, shifted, shifted, shifted], 1).repeat(1, 4) * TABLE(shifted.long()[:, 0])[:, :1]
+        )
+
+    walk = LRP(model, "zero").record(X).propagate(1, account=True)
+    assert walk.ledger.absorbed["bias"].abs().max() > 0.01
+    total = walk.relevance[0].sum(1) + sum(walk.ledger.absorbed.values())
+    torch.testing.assert_close(total, model(X)[:, 1].detach())
 
 
 def test_codes_that_only_choose_are_constants() -> None:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from neon import LRP, UnsupportedOperationError
 from neon.lrp.aliases import ALIASES
 from neon.lrp.decompose import DECOMPOSITIONS
-from neon.lrp.operations import supported_functions
+from neon.lrp.operations import Elementwise, Identity, supported_functions, table, treat
 
 Model = Callable[[Tensor], Tensor]
 pytestmark = pytest.mark.filterwarnings("ignore:.*(padding='same'|index_reduce|argument of torch.scatter)")
@@ -489,3 +489,30 @@ def test_deviations_relative_to_a_reference(statistic: str) -> None:
 def spelled_out(x: Tensor, statistic: str) -> Tensor:
     variance = (x - x.mean(1, keepdim=True)).square().sum(1) / (x.shape[1] - 1)
     return variance if statistic == "var" else variance.sqrt()
+
+
+@pytest.mark.parametrize("function", [torch.special.bessel_j0, torch.special.i1, torch.special.modified_bessel_k0])
+def test_a_function_is_registered_as_the_error_says(function: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "_TABLE", dict(table._TABLE))
+    x, weight = randn(3, 6), randn(4, 6)
+    lrp = LRP(lambda t: function(F.linear(t, weight).abs()), "zero")
+    with pytest.raises(UnsupportedOperationError, match=r"treat\(function, by=...\).*by=Elementwise\(\)"):
+        lrp(x, 1)
+    for treatment in (Elementwise(), Identity()):
+        treat(function, by=treatment)
+        torch.testing.assert_close(lrp(x, 1).sum(1), function(F.linear(x, weight).abs())[:, 1])
+
+
+def test_another_name_of_a_function_is_registered_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "_TABLE", dict(table._TABLE))
+    del table._TABLE[torch.atan]
+    treat(torch.arctan, by=Elementwise())
+    x = randn(3, 6)
+    torch.testing.assert_close(LRP(torch.atan, "zero")(x, 1).sum(1), torch.atan(x)[:, 1])
+
+
+def test_what_changes_the_shape_is_no_identity(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "_TABLE", dict(table._TABLE))
+    treat(torch.linalg.eigvalsh, by=Identity())
+    with pytest.raises(UnsupportedOperationError, match="new shape"):
+        LRP(torch.linalg.eigvalsh, "zero")(randn(3, 2, 2), 1)

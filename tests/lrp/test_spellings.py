@@ -313,3 +313,22 @@ def test_a_scaler_of_series(composite: str) -> None:
 def two_layers(middle: Function) -> Function:
     first, bias, head = randn(8, 6, seed=9), randn(8, seed=10), randn(3, 8, seed=11)
     return lambda t: F.linear(middle(F.linear(t, first, bias)), head)
+
+
+SHIFT = randn(6, seed=9)
+SUMS: dict[str, tuple[Function, Function]] = {
+    "constant between": (lambda h: (h + SHIFT) + h, lambda h: 2 * h + SHIFT),
+    "number between": (lambda h: (h + 1) + h, lambda h: 2 * h + 1),
+    "constant last": (lambda h: h + (h + SHIFT), lambda h: 2 * h + SHIFT),
+    "without a constant": (lambda h: h + 2 * h, lambda h: 3 * h),
+    "subtracted": (lambda h: 3 * h - (h - SHIFT), lambda h: 2 * h + SHIFT),
+    "of three": (lambda h: h + SHIFT + h + h, lambda h: 3 * h + SHIFT),
+}
+
+
+@every_composite
+@pytest.mark.parametrize("spelled", SUMS)
+def test_a_sum_with_itself_and_a_constant_is_no_activation(spelled: str, composite: str) -> None:
+    first, head = randn(6, 6, seed=1), randn(3, 6, seed=2)
+    one, other = ((lambda t, f=f: F.linear(f(F.linear(t, first)), head)) for f in SUMS[spelled])
+    assert_same(one, other, randn(4, 6), composite)

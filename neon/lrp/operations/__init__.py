@@ -14,10 +14,13 @@ from neon.lrp.operations import (
     scatter,
     shape,
 )
+from neon.lrp.operations.elementwise import Elementwise, Identity
 from neon.lrp.operations.table import Call, Treatment, supported_functions, treat, treatment_for, treatment_of
 
 __all__ = [
     "Call",
+    "Elementwise",
+    "Identity",
     "Treatment",
     "deviation",
     "elementwise",

@@ -108,6 +108,7 @@ class Identity(Elementwise):
         args, kwargs = call.operation.args, call.operation.kwargs
         if "dropout" in call.operation.name and (kwargs.get("training", args[2] if len(args) > 2 else False)):
             raise UnsupportedOperationError("dropout in training mode is random; call model.eval() first")
+        super().check(call, rule)
 
     def nonnegative(self, call: Call) -> bool:
         return call.inputs[0] in call.nonnegative

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from neon.lrp.aliases import ALIASES
 from neon.lrp.message import Ledger, Message
 from neon.lrp.rules import Rule
 from neon.lrp.tape import Operation, Retention, Slot, Tape, carriers
@@ -202,9 +203,12 @@ _TABLE: dict[Callable[..., Any], Treatment] = {}
 
 
 def treat(*functions: Callable[..., Any], by: Treatment) -> None:
-    """Register a treatment for torch functions, or for functions that join through torch's override protocol."""
+    """Register a treatment for torch functions, or for functions that join through torch's override protocol.
+
+    ``treat(torch.special.bessel_j0, by=Elementwise())`` is that of a function of each element alone.
+    """
     for function in functions:
-        _TABLE[function] = by
+        _TABLE[ALIASES.get(function, function)] = by
 
 
 def treatment_of(function: Callable[..., Any]) -> Treatment | None:
