@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import sys
-import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,10 +19,11 @@ from neon.errors import UnsupportedOperationError
 from neon.lrp.aliases import ALIASES
 from neon.lrp.codes import RECODING, index_leaves, is_code, looked_up, lookup, recoded
 from neon.lrp.decompose import decomposition
+from neon.lrp.memory import Memory
 from neon.lrp.names import function_name
 from neon.lrp.tape import Operation, Retention, Slot, Tape, carriers, codes_of, replaced
 from neon.lrp.unseen import Unseen, leaves, refuse_exports
-from neon.lrp.writes import Constants, assigned, is_dense, memory_of, out_of_place, viewed, write_target, written
+from neon.lrp.writes import assigned, out_of_place, write_target
 
 __all__ = ["record"]
 
@@ -106,17 +106,14 @@ class _Recorder(TorchFunctionMode):
         self._is_cheap = is_cheap
         self._moves = moves
         self._cheap: set[int] = set()  # slots not kept, because what they are computed from is
-        self._tracked: dict[int, tuple[weakref.ref[Tensor], int]] = {}
-        self.unseen = Unseen(self._tracked)
-        self._constants = Constants()
-        self._overwritten: dict[int, Tensor] = {}  # constants that were written into, by memory: what they held before
-        self._callers: dict[int, Tensor] = {}  # the explained inputs by their memory, which stays the caller's own
+        self._memory = Memory(self.tape)
+        self.slot = self._memory.slot
+        self.unseen = Unseen(self._memory.tracked)
         self._kept_as_input: set[int] = set()
         self._ids: set[int] = set()  # slots of explained whole numbers that no table was read by
 
     def explain(self, inputs: Sequence[Tensor]) -> None:
-        self.tape.inputs = tuple(self.track(x, keep=True) for x in inputs)
-        self._callers = {memory_of(x): x for x in inputs}
+        self.tape.inputs = self._memory.explain(inputs)
         self._ids = {slot for slot, x in zip(self.tape.inputs, inputs, strict=True) if is_code(x)}
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -131,10 +128,11 @@ class _Recorder(TorchFunctionMode):
         if func in _LIKE:
             args, kwargs = (*args[:1], *replaced(args[1:], _blank)), replaced(kwargs, _blank)
         self.unseen.refuse((args, kwargs))
-        self._take_views_anew(func, (args, kwargs))
+        if func not in _CONSTANT:
+            self._memory.take_views_anew(func, (args, kwargs))
         if not any(map(self._is_explained, leaves((args, kwargs)))):
             for target in write_target(func, args, kwargs):
-                self._prepare_write(func, target)
+                self._memory.prepare_write(function_name(func), target)
             return func(*args, **kwargs)
         given = func, args, kwargs
         plain, args, kwargs, rebound = out_of_place(func, args, kwargs)
@@ -175,7 +173,7 @@ class _Recorder(TorchFunctionMode):
         """
         module, name = self._module_name((args, kwargs)), function_name(func)
         if name == "detach":  # in place
-            self._tracked.pop(id(rebound), None)
+            self._memory.tracked.pop(id(rebound), None)
             return rebound
         inputs = self._inputs(name, args, kwargs)
         if not inputs and name in _LOOKUPS:
@@ -196,14 +194,15 @@ class _Recorder(TorchFunctionMode):
             func, args = recoded, (func, *args)
         followed = set(inputs)
         frozen = functools.partial(
-            replaced, leaf=lambda leaf: Slot(s) if (s := self.slot(leaf)) in followed else self._constants.hold(leaf)
+            replaced,
+            leaf=lambda leaf: Slot(s) if (s := self.slot(leaf)) in followed else self._memory.constants.hold(leaf),
         )
         frozen_args, frozen_kwargs = frozen(args), frozen(kwargs)
         retention = self._retention(func)
         self._retain(retention, args, kwargs, inputs)
         cheap = rebound is None and self._is_cheap(func, len(inputs))
         cheap = cheap and all(slot in self.tape.values or slot in self._cheap for slot in inputs)
-        slots = tuple(self.track(output, keep=retention.output and not cheap) for output in outputs)
+        slots = tuple(self._memory.track(output, keep=retention.output and not cheap) for output in outputs)
         self._cheap.update(slots if cheap else ())
         if whole and name not in _TO_CODES and self._ids.issuperset(inputs):
             self._ids.update(slots)
@@ -212,10 +211,8 @@ class _Recorder(TorchFunctionMode):
             self._rebind(rebound, result, module)
             result = rebound
         if self._checkpoint_every is not None and len(self.tape.operations) % self._checkpoint_every == 0:
-            for reference, slot in list(self._tracked.values()):
-                alive = reference()
-                if alive is not None:
-                    self.tape.values[slot] = alive.detach()
+            for alive, slot in self._memory.alive():
+                self.tape.values[slot] = alive.detach()
         return result
 
     def _inputs(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[int, ...]:
@@ -245,18 +242,6 @@ class _Recorder(TorchFunctionMode):
     def _is_explained(self, leaf: Any) -> bool:
         return self.slot(leaf) is not None
 
-    def slot(self, leaf: Any) -> int | None:
-        entry = self._tracked.get(id(leaf))
-        return entry[1] if entry is not None and entry[0]() is leaf else None
-
-    def track(self, tensor: Tensor, keep: bool) -> int:
-        slot = len(self.tape.specs)
-        self._tracked[id(tensor)] = (weakref.ref(tensor), slot)
-        self.tape.specs[slot] = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
-        if keep:
-            self.tape.values[slot] = tensor.detach()
-        return slot
-
     def _retain(self, retention: Retention, args: Any, kwargs: Any, inputs: tuple[int, ...]) -> None:
         if retention.inputs:
             for leaf in leaves((args, kwargs)):
@@ -270,43 +255,9 @@ class _Recorder(TorchFunctionMode):
                     self.tape.values.pop(slot, None)
 
     def _rebind(self, target: Tensor, result: Tensor, module: str) -> None:
-        """Let the caller's tensor hold the new value, and whatever shares memory with it see the change.
-
-        The memory itself is left alone: the tensor that owns it (``root``) gets new memory, of which all tracked
-        views become views.
-        """
         if result.dtype != target.dtype:  # what is written in place keeps its type
             result = self._record(torch.Tensor.to, (result, target.dtype), {})
-        memory = memory_of(target)
-        if not memory or memory_of(result) == memory:  # of empty tensors; another shape of the same memory
-            target.data = result
-            self._follow(target, result)
-            return
-        base = target._base
-        root = self._callers.get(memory, base if base is not None and memory_of(base) == memory else target)
-        views = [t for t in self._alive() if t is not root and t is not target and memory_of(t) == memory]
-        if target is not root:
-            views.append(target)
-        if views and not is_dense(root):
-            raise UnsupportedOperationError(
-                f"{module or 'the model'} writes in place through views of memory with gaps or overlaps; write it out "
-                "of place, or call contiguous() before"
-            )
-        places = [_place(tensor, root) for tensor in (*views, target)]
-        before = root.detach()
-        if self.slot(root) is None:
-            self._overwritten[memory] = before
-            self._constants.release(root)
-        if target is root and (not views or result.stride() == root.stride()):
-            root.data = result
-            self._follow(root, result)
-        else:
-            source = before if (slot := self.slot(root)) is None else Slot(slot)
-            root.data = written(before, result, *places[-1])
-            self._derive(written, (source, Slot(self._slot(result)), *places[-1]), root, module)
-        for view, place in zip(views, places, strict=False):
-            view.data = viewed(root, *place)
-            self._derive(viewed, (Slot(self._slot(root)), *place), view, module)
+        self._memory.rebind(target, result, module)
 
     def _write_constant(self, given: tuple[Any, Any, Any], target: Tensor, result: Any) -> Tensor:
         """Write what relevance does not follow, masks and counts, into a tensor."""
@@ -314,58 +265,9 @@ class _Recorder(TorchFunctionMode):
             self._record(assigned, (target, ..., result), {}, target)
             return target
         func, args, kwargs = given
-        self._prepare_write(func, target)
+        self._memory.prepare_write(function_name(func), target)
         func(*args, **kwargs)
         return target
-
-    def _prepare_write(self, func: Any, target: Tensor) -> None:
-        """Constants are overwritten as the model means it, but not those that the tape has read."""
-        memory = memory_of(target)
-        if not memory:
-            return
-        if any(memory_of(tensor) == memory for tensor in (*self._alive(), *self.tape.values.values())):
-            raise UnsupportedOperationError(
-                f"{function_name(func)} writes into the memory of an explained tensor through detach() or .data; "
-                "write into a clone() of it"
-            )
-        self._constants.preserve(memory)
-
-    def _alive(self) -> list[Tensor]:
-        return [tensor for reference, _ in list(self._tracked.values()) if (tensor := reference()) is not None]
-
-    def _slot(self, tensor: Tensor) -> int:
-        slot = self.slot(tensor)
-        assert slot is not None
-        return slot
-
-    def _follow(self, tensor: Tensor, result: Tensor) -> None:
-        """Let a tensor stand for the slot of a result."""
-        self._tracked[id(tensor)] = (weakref.ref(tensor), self._slot(result))
-
-    def _derive(self, function: Callable[..., Tensor], args: tuple[Any, ...], output: Tensor, module: str) -> None:
-        inputs = tuple(arg.index for arg in args if isinstance(arg, Slot))
-        slots = (self.track(output, keep=False),)
-        self.tape.operations.append(Operation(function, args, {}, inputs, slots, module))
-
-    def _take_views_anew(self, func: Any, arguments: Any) -> None:
-        """Views of a constant, taken before explained values were written into it, show what it holds now."""
-        if not self._overwritten or func in _CONSTANT:
-            return
-        for leaf in leaves(arguments):
-            if not isinstance(leaf, Tensor) or self.slot(leaf) is not None:
-                continue
-            before = self._overwritten.get(memory_of(leaf))
-            if before is None:
-                continue
-            root = leaf._base
-            if root is None or self.slot(root) is None or root.stride() != before.stride():
-                raise UnsupportedOperationError(
-                    f"{function_name(func)} reads a view of memory that was written in place since; take the view anew"
-                )
-            place = _place(leaf, before)
-            self._constants.release(leaf)
-            leaf.data = viewed(root, *place)
-            self._derive(viewed, (Slot(self._slot(root)), *place), leaf, "")
 
     def _module_name(self, arguments: Any) -> str:
         if self._names is None:
@@ -383,10 +285,6 @@ class _Recorder(TorchFunctionMode):
                     return self._names[id(owner)]
             frame = frame.f_back  # type: ignore[assignment]
         return ""
-
-
-def _place(view: Tensor, root: Tensor) -> tuple[tuple[int, ...], tuple[int, ...], int]:
-    return tuple(view.shape), view.stride(), int(view.storage_offset() - root.storage_offset())
 
 
 def _blank(leaf: Any) -> Any:
