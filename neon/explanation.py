@@ -43,7 +43,7 @@ class Explanation:
     residuals : mapping of str to ndarray of shape (n_samples[, n_outputs])
         By name, what belongs to no feature ("bias", "log_prior", ...); may be empty.
     data : ndarray of shape (n_samples, n_features)
-        The caller's own values: numbers, or objects where there are strings.
+        The caller's own values: numbers, or objects where there are strings or dates.
     feature_names : sequence of str
         One for each feature; may be empty where a sample has several axes (images).
     output_names : sequence of str
@@ -177,9 +177,9 @@ class Explanation:
     def mean(self) -> Explanation:
         """Average over the samples: one row.
 
-        All parts are averaged, and so the equation holds. `data` becomes the mean of the known numbers of
-        each feature, and "" for strings. Where the samples explain different outputs, their average explains
-        a single one, named "several outputs".
+        All parts are averaged, and so the equation holds. `data` becomes the mean of the known numbers or dates
+        of each feature, and "" for strings. Where the samples explain different outputs, their average explains a
+        single one, named "several outputs".
 
         Raises
         ------
@@ -259,9 +259,10 @@ class Explanation:
         """Make a `shap.Explanation`, for the plots of the shap package.
 
         shap knows no residuals: they are added to its base values, so that there, too, base values and values
-        add up to the prediction. Strings become numbers in `data` and stay as they are in `display_data`. Rows may
-        explain different classes (by default each its predicted one), of which shap's plots say nothing: for the
-        same class in all rows, give it as the target, or pick rows by `explanation[explanation.target == 1]`.
+        add up to the prediction. Strings become numbers in `data`, dates and durations days (since 1970); both stay as
+        they are in `display_data`. Rows may explain different classes (by default each its predicted one), of which
+        shap's plots say nothing: for the same class in all rows, give it as the target, or pick rows by
+        `explanation[explanation.target == 1]`.
 
         Raises
         ------

@@ -17,7 +17,9 @@ def frozen(array: Any, *, as_float: bool = False) -> np.ndarray:
     array = np.asarray(array)
     if as_float and array.dtype.kind != "f":
         array = array.astype(np.float64)
-    if array.dtype.kind not in "biuf":
+    if array.dtype.kind in "mM":  # as objects, nanoseconds would be whole numbers
+        array = np.array(list(array.flat), dtype=object).reshape(array.shape)
+    elif array.dtype.kind not in "biuf":
         array = array.astype(object, copy=False)
     owner = array
     while isinstance(owner.base, np.ndarray) and not owner.flags.writeable:

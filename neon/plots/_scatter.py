@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from typing import Any
 
+import matplotlib.dates as mdates
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,6 +17,7 @@ from neon.explaining.features import positions
 from neon.explanation import Explanation
 from neon.plots._canvas import FAINT, SMALL, label_top, table_of, what
 from neon.plots._columns import as_numbers
+from neon.plots._dates import date_at, days, in_words, is_date, is_duration
 from neon.plots._text import BLUE, GREY, RED, elide, elide_all
 from neon.plots._values import group_color, value_colors, value_scale
 
@@ -27,8 +30,8 @@ def scatter(
 ) -> Axes:
     """Draw one dot a sample: at the feature's value and its relevance.
 
-    Strings have a place each, in alphabetical order, over which their samples are spread; missing values are at the
-    left.
+    Strings have a place each, in alphabetical order, over which their samples are spread; dates are on an axis of
+    dates, durations on one of days; missing values are at the left.
 
     Parameters
     ----------
@@ -68,12 +71,14 @@ def scatter(
     ax.axhline(0, **FAINT)
     colors = np.where(relevance >= 0, RED, BLUE) if other is None else _colored(ax, explanation, other)
     known = np.isfinite(at)
-    _name_places(ax, at[known], categories, missing=not known.all())
+    is_time = not categories and any(map(is_date, data[:, column]))
+    _name_places(ax, at[known], categories, missing=not known.all(), dates=is_time)
     low, high = ax.get_xlim()
     at = np.where(known, at, low + 0.04 * (high - low))  # in the margin that `_name_places` leaves
     ax.scatter(at, relevance, s=16, c=colors, linewidths=0, zorder=2, rasterized=len(at) > 1000)
     ax.set_xlim(low, high)
-    ax.set_xlabel(elide(explanation.feature_names[column], 58), parse_math=False)
+    unit = " (days)" if not categories and any(map(is_duration, data[:, column])) else ""
+    ax.set_xlabel(elide(explanation.feature_names[column], 58 - len(unit)) + unit, parse_math=False)
     ax.set_ylabel("relevance")
     label_top(ax, what(explanation))
     return ax
@@ -93,8 +98,10 @@ def _categories(column: np.ndarray) -> list[str]:
 
 
 def _word(value: object) -> str:
-    """A category's name; "" for what is missing: None, NaN, NA."""
-    return value if isinstance(value, str) else "" if value is None or str(value) in ("nan", "<NA>") else str(value)
+    """A category's name; "" for what is missing: None, NaN, NaT, NA."""
+    return (
+        value if isinstance(value, str) else "" if value is None or str(value) in ("nan", "NaT", "<NA>") else str(value)
+    )
 
 
 def _places(column: np.ndarray) -> tuple[np.ndarray, list[str]]:
@@ -110,7 +117,7 @@ def _places(column: np.ndarray) -> tuple[np.ndarray, list[str]]:
     return at, categories
 
 
-def _name_places(ax: Axes, at: np.ndarray, categories: Sequence[str], *, missing: bool) -> None:
+def _name_places(ax: Axes, at: np.ndarray, categories: Sequence[str], *, missing: bool, dates: bool) -> None:
     """Limits and ticks of the axis of values, with a margin at the left for what is missing."""
     low, high = (-0.5, len(categories) - 0.5) if categories else (at.min(initial=np.inf), at.max(initial=-np.inf))
     if not low < high:  # a single value, or none
@@ -120,6 +127,8 @@ def _name_places(ax: Axes, at: np.ndarray, categories: Sequence[str], *, missing
     if categories:
         ticks: Sequence[float] = range(len(categories))
         names = elide_all(categories, 20)
+    elif dates:
+        ticks, names = _date_ticks(low, high)
     else:
         ticks = [tick for tick in MaxNLocator(6).tick_values(low, high) if low <= tick <= high] if at.size else []
         names = [f"{tick:.6g}".replace("-", "−") for tick in ticks]
@@ -128,11 +137,19 @@ def _name_places(ax: Axes, at: np.ndarray, categories: Sequence[str], *, missing
     if missing:
         ax.axvline(left + 0.08 * (right - left), **FAINT | {"linestyle": ":"})
         ticks, names = [left + 0.04 * (right - left), *ticks], ["missing", *names]
-    if missing or categories:
+    if missing or categories or dates:
         slanted = sum(map(len, names)) > 70
         look: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
         ax.set_xticks(ticks, names, parse_math=False, **look)
     ax.set_xlim(left, right)
+
+
+def _date_ticks(low: float, high: float) -> tuple[list[float], list[str]]:
+    """Round dates between two, in days since 1970, and their names."""
+    start, stop = (date_at(end).astype(datetime.datetime) for end in (low, high))
+    at = [mdates.num2date(tick).replace(tzinfo=None) for tick in mdates.AutoDateLocator().tick_values(start, stop)]
+    shown = [tick for tick in at if low <= days(tick) <= high]
+    return [days(tick) for tick in shown], [in_words(tick) for tick in shown]
 
 
 def _colored(ax: Axes, explanation: Explanation, feature: int) -> np.ndarray:

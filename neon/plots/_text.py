@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from neon.plots._dates import in_words, is_date, is_duration
+
 # A red and a blue that differ in lightness too, and stay apart for all common kinds of colour blindness.
 RED = "#cc3340"
 BLUE = "#2f74b8"
@@ -54,7 +56,9 @@ def number(value: float, *, signed: bool = False) -> str:
 
 def named_value(name: str, value: Any) -> str:
     """`name = value`: a feature of one sample, its name short already; only the name where it has no value."""
-    if isinstance(value, Real | np.bool_):
+    if is_date(value) or is_duration(value):
+        shown = in_words(value)
+    elif isinstance(value, Real | np.bool_):
         value = float(value)
         digits = ".0f" if value.is_integer() and abs(value) < 1e15 else ".4g"
         shown = f"{value:{digits}}".replace("-", "−")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import datetime
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
@@ -21,7 +24,8 @@ from sklearn.pipeline import make_pipeline
 import neon
 from neon import Explanation
 from neon.plots import _tokens
-from neon.plots._text import BLUE, GREY, RED, elide, elide_all
+from neon.plots._columns import coded
+from neon.plots._text import BLUE, GREY, RED, elide, elide_all, named_value
 
 PLOTS = ("bar", "beeswarm", "waterfall", "heatmap")
 
@@ -509,6 +513,96 @@ def test_scatter_draws_anything_and_refuses_the_rest() -> None:
     nothing_known = np.full((40, 5), np.nan)
     explanation(data=nothing_known).plot.scatter(0, color=1).figure.canvas.draw()
     assert len(dots(explanation(values=np.where(np.eye(40, 5) > 0, np.inf, 1.0)).plot.scatter(0))) == 39
+
+
+DAYS = np.array([10, 3, 250, 77, 31])
+MIDDAY = np.datetime64("2025-01-01T12:00", "s") + DAYS.astype("m8[D]")
+TIMES: dict[str, tuple[Any, Any, bool]] = {  # five of them, the unit in days, and whether they are dates
+    "pandas": (list(pd.to_datetime(MIDDAY)), pd.NaT, True),
+    "with a zone": (list(pd.to_datetime(MIDDAY).tz_localize("UTC").tz_convert("Asia/Tokyo")), pd.NaT, True),
+    "datetime": (list(MIDDAY.astype(object)), None, True),
+    "date": (list(MIDDAY.astype("M8[D]").astype(object)), None, True),
+    "numpy": (list(MIDDAY.astype("M8[ns]")), np.datetime64("NaT"), True),
+    "period": (list(pd.to_datetime(MIDDAY).to_period("D")), pd.NaT, True),
+    "timedelta": ([datetime.timedelta(days=int(days)) for days in DAYS], None, False),
+    "pandas timedelta": (list(pd.to_timedelta(DAYS, unit="D")), pd.NaT, False),
+    "numpy timedelta": (list(DAYS.astype("m8[D]").astype("m8[ns]")), np.timedelta64("NaT"), False),
+    "decimal": ([Decimal(int(days)) for days in DAYS], None, False),
+}
+
+
+def with_times(kind: str, *, missing: bool) -> Explanation:
+    data = np.ones((6, 2), dtype=object)
+    for row, value in enumerate([*TIMES[kind][0], TIMES[kind][1] if missing else TIMES[kind][0][0]]):
+        data[row, 0] = value
+    return explanation(6, 2, data=data)
+
+
+@pytest.mark.parametrize("kind", TIMES)
+def test_dates_and_durations_have_a_place(kind: str) -> None:
+    """In every display at days that are as far apart as they are; only NaT, None are missing."""
+    given = with_times(kind, missing=False)
+    axes = draw_scatter(given, 0)
+    np.testing.assert_allclose(np.diff(dots(axes)[:5, 0]), np.diff(DAYS))
+    labels = {label.get_text(): at for label, at in zip(axes.get_xticklabels(), axes.get_xticks(), strict=True)}
+    assert len(labels) > 2
+    assert "missing" not in labels
+    if TIMES[kind][2]:
+        for label, at in labels.items():
+            assert (np.datetime64(label) - np.datetime64("1970-01-01")) / np.timedelta64(1, "D") == pytest.approx(at)
+    colors = draw_scatter(given, 1, color=0).collections[0].get_facecolor()
+    assert len(np.unique(colors, axis=0)) == 5
+    beeswarm = draw("beeswarm", given).collections
+    assert any(len(np.unique(part.get_facecolor(), axis=0)) == 5 for part in beeswarm)
+    numbers, shown = coded(given.data)  # what shap is given
+    np.testing.assert_allclose(np.diff(numbers[:5, 0]), np.diff(DAYS))
+    assert shown is not None
+    assert shown[0, 0] == TIMES[kind][0][0]
+
+
+@pytest.mark.parametrize("kind", TIMES)
+def test_missing_times_are_missing(kind: str) -> None:
+    given = with_times(kind, missing=True)
+    axes = draw_scatter(given, 0)
+    assert axes.get_xticklabels()[0].get_text() == "missing"
+    assert (dots(axes)[5, 0] < dots(axes)[:5, 0]).all()
+    assert np.isnan(coded(given.data)[0][5, 0])
+
+
+@pytest.mark.parametrize("kind", TIMES)
+def test_the_mean_of_dates_is_a_date(kind: str) -> None:
+    mean = with_times(kind, missing=True).mean().data[0, 0]
+    if TIMES[kind][2]:
+        half = np.timedelta64(12 if kind not in ("date", "period") else 0, "h")
+        assert mean == np.datetime64("2025-01-01T00:00:00") + half + np.timedelta64(int(DAYS.mean() * 86400), "s")
+    elif kind == "decimal":
+        assert mean == DAYS.mean()
+    else:
+        assert mean == np.timedelta64(round(DAYS.mean() * 86400), "s")
+
+
+def test_dates_are_written_in_full() -> None:
+    times = [pd.Timestamp("2025-09-13"), pd.Timestamp("2025-09-13 14:05"), datetime.datetime(2025, 9, 13, 14, 5, 7)]
+    times += [np.datetime64("2025-09-13T00:00", "ns"), datetime.date(2025, 9, 13), pd.Timestamp("2025-09-13", tz="CET")]
+    written = [named_value("since", time).removeprefix("since = ") for time in times]
+    day = "2025-09-13"
+    assert written == [day, f"{day} 14:05", f"{day} 14:05:07", day, day, day]
+    assert named_value("since", pd.Period("2025-09", "M")) == "since = 2025-09"
+    assert named_value("for", pd.Timedelta(days=300, seconds=1)) == "for = 300 days 00:00:01"
+
+
+@pytest.mark.parametrize("unit", ["s", "us", "ns"])
+def test_arrays_of_dates_stay_dates(unit: str) -> None:
+    data = np.stack([MIDDAY, MIDDAY], 1).astype(f"M8[{unit}]")
+    held = explanation(5, 2, data=data).data
+    assert [type(value) for value in held.flat] == [np.datetime64] * 10
+    assert list(held.flat) == list(data.flat)
+
+
+def draw_scatter(given: Explanation, feature: int, **options: Any) -> Axes:
+    axes = given.plot.scatter(feature, **options)
+    axes.figure.canvas.draw()
+    return axes
 
 
 def with_interactions(n_samples: int = 20, n_features: int = 5) -> Explanation:
