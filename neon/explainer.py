@@ -14,18 +14,19 @@ from torch import Tensor
 from neon.converters import Network, neuralize
 from neon.converters.intake import column_names, take
 from neon.converters.registry import takes_data
-from neon.explaining.checks import check_equivalence, check_outputs, check_sources, check_sums
+from neon.explaining.checks import check_equivalence, check_outputs, check_quadrature, check_sources, check_sums
 from neon.explaining.chunks import Chunk, Collected
 from neon.explaining.consistency import row_labels
 from neon.explaining.labels import in_words, output_indices, resolved
 from neon.explaining.placement import as_array, as_tensor, module_rows, placement
 from neon.explaining.progress import Progress
 from neon.explaining.provenance import decoded, decoded_pairs
-from neon.explaining.reference import reference_rows
+from neon.explaining.reference import integral_from, reference_rows
 from neon.explanation import Explanation
 from neon.lrp import LRP
 from neon.lrp.calls import Output
 from neon.lrp.composites import Rules
+from neon.lrp.integral import NODES, Integral
 from neon.lrp.lrp import Recording
 from neon.lrp.targets import Contrast, LogOdds, checked_index, rows_of
 from neon.nn.trees.second_order import second_order
@@ -97,8 +98,13 @@ class Explainer:
             composite = getattr(network, kind, "epsilon")
         memory: Literal["high", "normal"] = "high" if self._fitted else "normal"
         self._lrp = LRP(network, composite, output=output if is_torch else None, memory=memory)
-        rows = reference_rows(network, self._lrp.composite, reference)
-        self._reference = None if rows is None else self._tensor(rows)
+        self._reference: Tensor | Integral | None = None
+        self._words = ""
+        if self._lrp.composite.along:
+            self._reference = integral_from(network, self._lrp.composite, reference, self._tensor)
+        else:
+            rows = reference_rows(network, self._lrp.composite, reference)
+            self._reference = None if rows is None else self._tensor(rows)
         self._references: dict[int, Tensor] | None = None
         self._chunk_rows: int | None = None
         if self._fitted:
@@ -106,13 +112,16 @@ class Explainer:
             # reference rows go through it once.
             one_row = self._tensor(np.zeros((1, network.intake.n_encoded)))
             probe = self._lrp.record(one_row, reference=self._reference)
-            if reference is not None and not any(s.rule is not None and s.rule.takes_reference for s in probe.steps):
+            if probe.integral is not None:
+                x, slot = probe.tape.inputs[0], probe.tape.output
+                self._words = probe.integral.words(probe.steps, x, slot, probe.tape.values[x])
+            elif reference is not None and not any(s.rule is not None and s.rule.takes_reference for s in probe.steps):
                 raise ValueError(
                     f"composite {self._lrp.composite.name!r} has no rule for this model that is relative to reference "
                     f"rows; leave reference=None, or use composite={network.reference_composite!r}"
                 )
             self._references = probe.references
-            per_row = probe.tape.bytes_per_sample()
+            per_row = probe.tape.bytes_per_sample() * (1 if probe.integral is None else NODES)
             self._chunk_rows = max(1, min(max(_CACHE // per_row, _SOME_ROWS), _MEMORY // per_row))
 
     def __repr__(self) -> str:
@@ -216,7 +225,12 @@ class Explainer:
 
         return Chunk(
             values=stack([walk.relevance[0] for walk in walks]),
-            base=stack([base.expand_as(output).gather(1, column[:, None])[:, 0] for column in columns]),
+            base=stack(
+                [
+                    base.expand_as(output).gather(1, column[:, None])[:, 0] if walk.base is None else walk.base
+                    for walk, column in zip(walks, columns, strict=True)
+                ]
+            ),
             prediction=stack([output.gather(1, column[:, None])[:, 0] for column in columns]),
             residuals={name: stack([walk.ledger.absorbed.get(name, zero) for walk in walks]) for name in names},
             target=None if every else columns[0],
@@ -227,7 +241,11 @@ class Explainer:
 
     def _pairs(self, recording: Recording, target: Tensor) -> Tensor:
         """Interactions of the caller's columns, (n_rows, n_features, n_features)."""
-        pairs, encoding = second_order(recording, target).cpu(), self.network.intake.encoding
+        if recording.integral is None:
+            pairs = second_order(recording, target).cpu()
+        else:
+            pairs = recording.interactions(target).cpu()
+        encoding = self.network.intake.encoding
         if encoding is None:
             return pairs
         return torch.from_numpy(decoded_pairs(pairs.numpy(), encoding, self.network.n_features_in))
@@ -267,6 +285,7 @@ class Explainer:
         )
         if not self._fitted:
             check_sums(explanation)
+        check_quadrature(explanation)
         if encoding is not None:
             explanation = decoded(explanation, encoding, rows, names)
         if pairs is not None:
@@ -279,7 +298,8 @@ class Explainer:
 
     @property
     def _explains(self) -> str:
-        return str(getattr(self.network, "explains", "output of the network"))
+        explains = str(getattr(self.network, "explains", "output of the network"))
+        return f"{explains}; {self._words}" if self._words else explains
 
     def _tensor(self, rows: Any) -> Tensor:
         return as_tensor(rows, self.device, self.dtype)
@@ -306,6 +326,7 @@ def _of_outputs(recording: Recording, target: Contrast | LogOdds) -> Chunk:
     residuals = dict(walk.ledger.absorbed)
     prediction = (weights * output).flatten(1).sum(1)
     base = torch.zeros_like(prediction) if recording.base is None else (weights * recording.base).flatten(1).sum(1)
+    base = base if walk.base is None else walk.base
     if isinstance(target, Contrast):
         zeros = torch.zeros(len(output), dtype=torch.int64)
         return Chunk(walk.relevance[0], base, prediction, residuals, zeros)

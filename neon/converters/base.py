@@ -60,6 +60,8 @@ class Conversion:
         The default composite where the caller gives reference rows.
     reference : ndarray, optional
         Default reference rows, as the layers take them.
+    background : tuple of ndarray, optional
+        Rows, as the layers take them, and their weights: how the training rows were spread, as far as the model tells.
     takes_reference : bool
         Whether relevance is relative to a reference point.
     classes : ndarray, optional
@@ -102,6 +104,7 @@ class Conversion:
     composite: str | Composite = "neon"
     reference_composite: str | Composite = "neon"
     reference: np.ndarray | None = None
+    background: tuple[np.ndarray, np.ndarray] | None = None
     takes_reference: bool = False
     classes: np.ndarray | None = None
     votes: bool = False

@@ -62,7 +62,7 @@ class Network(torch.nn.Module):
         self.composite, self.reference_composite = conversion.composite, conversion.reference_composite
         if self.reference_composite == "neon" and any(isinstance(m, TreeEnsemble | SplitUnits) for m in self.modules()):
             self.reference_composite = "interventional"  # trees inside another estimator
-        self.reference = conversion.reference
+        self.reference, self.background = conversion.reference, conversion.background
         self.takes_reference = conversion.takes_reference
         self.votes, self.asks, self.infinite = conversion.votes, conversion.asks, conversion.infinite
         self.agreement, self.inherits = conversion.agreement, conversion.inherits

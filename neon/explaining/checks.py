@@ -19,7 +19,7 @@ from neon.explaining.placement import as_array
 if TYPE_CHECKING:
     from neon.explanation import Explanation
 
-__all__ = ["check_equivalence", "check_outputs", "check_sources", "check_sums"]
+__all__ = ["check_equivalence", "check_outputs", "check_quadrature", "check_sources", "check_sums"]
 
 
 def check_equivalence(network: Network, given: Any, numbers: Any) -> None:
@@ -213,3 +213,20 @@ def check_sums(explanation: Explanation) -> None:
             RuntimeWarning,
             stacklevel=4,
         )
+
+
+def check_quadrature(explanation: Explanation) -> None:
+    """Where a model has steps, slopes along the way do not tell how it gets from the reference to the row."""
+    missed = np.abs(explanation.residuals.get("quadrature", np.zeros(1))).sum()
+    total = np.abs(explanation.values).sum()
+    if missed > _MISSED * total:
+        warnings.warn(
+            f"the integral along the way from the reference misses {missed / max(total + missed, 1e-300):.0%} of all "
+            "relevance: the model has steps or kinks there, which slopes do not see. The residual 'quadrature' holds "
+            "it; composite='neon' explains this model without slopes",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+
+
+_MISSED = 0.1  # of the relevance of all rows

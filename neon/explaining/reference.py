@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from scipy import sparse
+from torch import Tensor
 
 from neon.converters import Network
 from neon.explaining.placement import as_array
 from neon.lrp.composites import Composite
+from neon.lrp.integral import Integral
 
-__all__ = ["reference_rows"]
+__all__ = ["integral_from", "reference_rows"]
 
 
 def reference_rows(network: Network | torch.nn.Module, composite: Composite, given: Any) -> np.ndarray | None:
@@ -51,6 +54,49 @@ def reference_rows(network: Network | torch.nn.Module, composite: Composite, giv
     if network.reference is not None:
         return np.asarray(network.reference, dtype=np.float64)
     return np.zeros((1, network.intake.n_encoded))
+
+
+def integral_from(
+    network: Network | torch.nn.Module, composite: Composite, given: Any, place: Callable[[Any], Tensor]
+) -> Integral:
+    """The path rule of a composite that integrates, from the caller's rows or from what the model holds.
+
+    Parameters
+    ----------
+    given : array-like (n_features,) or (n_rows, n_features), or such rows and weights (n_rows,), optional
+    place : callable
+        Puts an array where the network computes.
+    """
+    if not isinstance(network, Network):
+        raise ValueError(
+            f"composite {composite.name!r} explains fitted models; for a torch module take one of the others of "
+            "neon.composites.names()"
+        )
+    rows, weights = given if _weighted(given) else (given, None)
+    if rows is not None:
+        rows = _encoded(network, rows)
+    elif network.background is not None:
+        rows, weights = network.background
+    elif network.reference is not None:
+        rows = network.reference
+    elif composite.along == "rows":
+        raise ValueError(
+            f"composite {composite.name!r} starts from reference rows, and this model holds none: give reference="
+        )
+    else:
+        rows = np.zeros((1, network.intake.n_encoded))
+    weights = np.ones(len(rows)) if weights is None else np.asarray(weights, dtype=np.float64)
+    if weights.shape != (len(rows),) or not np.isfinite(weights).all() or (weights < 0).any() or not weights.sum() > 0:
+        raise ValueError(f"weights of {len(rows)} reference rows must be as many numbers ≥ 0, and not all of them 0")
+    return Integral(place(rows), place(weights / weights.sum()), composite.along == "rows", given is not None)
+
+
+def _weighted(given: Any) -> bool:
+    """Whether rows and weights are given."""
+    if not (isinstance(given, tuple) and len(given) == 2):
+        return False
+    rows, weights = given
+    return np.ndim(weights) == 1 and (hasattr(rows, "columns") or sparse.issparse(rows) or np.ndim(rows) == 2)
 
 
 def _encoded(network: Network, rows: Any) -> np.ndarray:

@@ -6,7 +6,7 @@ import fnmatch
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -165,6 +165,10 @@ class Composite:
         A selector is one of `neon.composites` (`named`, `kind`, `first`, ...), a string for `named`, or a function of a
         `Node`. The first selector that matches an operation, with a rule that fits its kind, gives the rule. Products
         of two explained values that none fits take `SignalTakesAll`.
+    along : str
+        "means": relevance is integrated along the way on which features are switched on together (`neon.lrp.integral`),
+        absent ones at the means of their terms; "rows": from each reference row. The rules are those of what stands
+        first on the way: tree ensembles.
     name : str
         Shown by ``repr`` and `neon.LRP.plan`.
 
@@ -176,8 +180,14 @@ class Composite:
 
     rules: tuple[tuple[Selector, Rule], ...]
     name: str = "custom"
+    along: Literal["", "means", "rows"] = ""
 
-    def __init__(self, rules: Sequence[tuple[Selector | str, Rule]], name: str = "custom") -> None:
+    def __init__(
+        self,
+        rules: Sequence[tuple[Selector | str, Rule]],
+        name: str = "custom",
+        along: Literal["", "means", "rows"] = "",
+    ) -> None:
         checked = []
         for entry in rules:
             pair = tuple(entry) if isinstance(entry, (tuple, list)) else ()
@@ -186,6 +196,7 @@ class Composite:
             checked.append((named(pair[0]) if isinstance(pair[0], str) else pair[0], pair[1]))
         object.__setattr__(self, "rules", tuple(checked))
         object.__setattr__(self, "name", name)
+        object.__setattr__(self, "along", along)
 
     def rule_for(self, node: Node) -> Rule:
         """The rule of the first selector that matches, among the rules that fit the kind."""
@@ -222,7 +233,7 @@ class Composite:
 
     def override(self, selector: Selector | str, rule: Rule) -> Composite:
         """The same composite with one more (selector, rule) in front."""
-        return Composite([(selector, rule), *self.rules], f"{self.name} with overrides")
+        return Composite([(selector, rule), *self.rules], f"{self.name} with overrides", self.along)
 
     def __repr__(self) -> str:
         lines = "".join(f"\n  {selector} => {rule}" for selector, rule in self.rules)

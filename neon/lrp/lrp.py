@@ -12,9 +12,10 @@ from torch import Tensor
 from neon.lrp.accounting import by_sample
 from neon.lrp.calls import Given, Output, arranged, check_inputs, eager, picked
 from neon.lrp.canonize import merge_batch_norm, merge_recodings, relevant_operations
-from neon.lrp.composites import Rules, by_name
+from neon.lrp.composites import Composite, Rules, by_name
 from neon.lrp.equal_values import merge_equal_values
 from neon.lrp.heads import Head, head_of
+from neon.lrp.integral import Integral
 from neon.lrp.message import Ledger, Message
 from neon.lrp.names import module_names
 from neon.lrp.operations.table import is_cheap, moves, retention_of, widened
@@ -134,7 +135,7 @@ class LRP:
         x: Tensor | tuple[Tensor, ...],
         *,
         given: Given = (),
-        reference: Tensor | tuple[Tensor, ...] | None = None,
+        reference: Tensor | tuple[Tensor, ...] | Integral | None = None,
         references: dict[int, Tensor] | None = None,
         names: bool = True,
     ) -> Recording:
@@ -146,7 +147,8 @@ class LRP:
             As in `__call__`.
         reference : Tensor or tuple of Tensor, optional
             Reference rows, for composites with the `Reference` rule: relevance is then that of the difference from
-            the reference.
+            the reference. For composites that integrate: rows (default: the
+            origin), rows and their weights, or an `Integral` of them.
         references : dict of int to Tensor, optional
             ``Recording.references`` of an earlier recording, for a model that runs the same operations on any
             input: spares sending the reference rows through it again.
@@ -177,6 +179,13 @@ class LRP:
         tape = merge_spelled_out(tape, hold=False) if relative else merge_spelled_out(merge_softmax(tape))
         tape.operations = relevant_operations(tape)
         tape.forget_unused()
+        if self.composite.along:
+            integral = reference if isinstance(reference, Integral) else _integral(self.composite, reference, inputs)
+            steps = assign(tape, self.composite)
+            if integral.fits(steps, tape.inputs[0], tape.output, inputs[0]):
+                return Recording(tape, steps, None, self.composite.name, integral)
+            reference = integral.rows if integral.relative else None
+        assert not isinstance(reference, Integral)
         if reference is not None and references is None:
             rows = reference if isinstance(reference, tuple) else (reference,)
             placed = {slot: row.to(x_) for slot, row, x_ in zip(tape.inputs, rows, inputs, strict=True)}
@@ -205,6 +214,7 @@ class Recording:
     steps: list[Step]
     references: dict[int, Tensor] | None
     composite: str
+    integral: Integral | None = None
 
     @property
     def output(self) -> Tensor:
@@ -246,6 +256,11 @@ class Recording:
         warn : bool
             Warn of operations in which relevance grows by more than a factor of 100.
         """
+        if self.integral is not None:
+            (x,) = self.tape.inputs
+            ledger = Ledger(enabled=account, n_samples=len(self.output))
+            weights = self._weights(self._start(target, ledger), ledger)
+            return self.integral.walk(self.steps, x, self.tape.output, self.tape.values[x], weights, ledger)
         rows, observe = self._observed()
         n_samples = len(self.tape.specs[self.tape.inputs[0]])
         first = Ledger(enabled=account, n_samples=n_samples)
@@ -275,6 +290,13 @@ class Recording:
         return walk
 
     @eager()
+    def interactions(self, target: Target) -> Tensor:
+        """Half the Shapley interactions of the inputs for one target, (n_samples, n_features, n_features)."""
+        assert self.integral is not None
+        (x,) = self.tape.inputs
+        return self.integral.pairs(self.steps, x, self.tape.output, self.tape.values[x], one_hot(target, self.output))
+
+    @eager()
     def plan(self, target: Target = None) -> Plan:
         rows, observe = self._observed()
         if target is None and self.output[0].numel() != 1:
@@ -293,6 +315,15 @@ class Recording:
         plan = Plan(rows, self.composite, residuals)
         plan.warn_of_explosions(stacklevel=4)
         return plan
+
+    def _weights(self, start: Message, ledger: Ledger) -> Tensor:
+        """What an integral explains: how much of each output."""
+        assert self.integral is not None
+        if start.slope is None and self.integral.relative:
+            raise ValueError(
+                f"composite {self.composite!r} explains differences from a reference: give an output index as target"
+            )
+        return start.slope_over(self.output, ledger)
 
     def _observed(self) -> tuple[list[PlanRow], Callable[..., None]]:
         """A row for each operation, and what fills them while relevance is propagated."""
@@ -362,7 +393,7 @@ class Recording:
     @property
     def _head(self) -> Head | None:
         # Relative to a reference probabilities are explained as they are: their difference has no share at z = 0.
-        return head_of(self.tape) if self.references is None else None
+        return head_of(self.tape) if self.references is None and self.integral is None else None
 
     def _of_scalar(self, function: Callable[[Tensor], Tensor], output: Tensor, ledger: Ledger) -> Message:
         """Relevance of the output for one scalar a sample that a function makes of it."""
@@ -377,6 +408,22 @@ def _total(messages: tuple[Message | None, ...]) -> tuple[float, float]:
     """The sum of relevance and of its absolute value."""
     parts = [message.relevance for message in messages if message is not None]
     return sum(float(part.sum()) for part in parts), sum(float(part.abs().sum()) for part in parts)
+
+
+def _integral(composite: Composite, reference: Any, inputs: tuple[Tensor, ...]) -> Integral:
+    """From reference rows, or rows with weights; without any from the origin (trees: from their covers)."""
+    if len(inputs) != 1 or inputs[0].ndim != 2 or not inputs[0].is_floating_point():
+        raise ValueError(
+            f"composite {composite.name!r} explains one input of rows and columns (n_samples, n_features), got "
+            f"{', '.join(str(tuple(x.shape)) for x in inputs)}; take one of the other composites"
+        )
+    rows, weights = reference if isinstance(reference, tuple) else (reference, None)
+    if rows is None:
+        rows = inputs[0].new_zeros(1, inputs[0].shape[1])
+    if weights is None:
+        weights = rows.new_ones(len(rows))
+    given = reference is not None
+    return Integral(rows, weights / weights.sum(), composite.along == "rows", given=given, relative=given)
 
 
 def _acts_differently(model: torch.nn.Module) -> bool:

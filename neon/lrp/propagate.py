@@ -40,6 +40,7 @@ class Walk:
     relevance: tuple[Tensor, ...]
     ledger: Ledger
     at: dict[str, Tensor] = field(default_factory=dict)
+    base: Tensor | None = None  # what relevance is relative to, (n_samples,), where that is not the recording's
 
 
 def assign(

@@ -12,6 +12,7 @@ from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Rule
 from neon.lrp.tape import Operation, Retention
 from neon.nn.basic import fixed
+from neon.nn.terms.exponential import exponentiates
 
 __all__ = ["ClassSums", "class_sums"]
 
@@ -97,3 +98,4 @@ def _bind(h: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
 
 
 treat(class_sums, by=_ClassSums())
+exponentiates(class_sums, lambda h, weights: -1.0)

@@ -11,7 +11,10 @@ from neon.lrp.message import ROUNDING, Ledger, Message, divide, moved_from
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Hybrid, Rule
 from neon.lrp.tape import Operation, Retention
+from neon.lrp.terms import Background, Terms
 from neon.nn.basic import fixed, preimage
+from neon.nn.terms.exponential import exponential_terms
+from neon.nn.terms.quadratic import MetricTerms, SeparableTerms
 
 __all__ = ["SquaredDistance", "squared_distance"]
 
@@ -115,6 +118,15 @@ class _SquaredDistance(Treatment):
 
     def takes_reference(self, operation: Operation) -> bool:
         return True
+
+    def terms(self, call: Call, rule: Rule | None, x: Tensor, background: Background) -> Terms | None:
+        args, kwargs = call.arguments(lambda _: x)
+        _, centers, factor, offset = _bind(*args, **kwargs)
+        end = squared_distance(x, centers, factor, offset)
+        if factor is not None:
+            return MetricTerms(call.output, x, background, centers, factor, end)
+        made = exponential_terms(call, x, background, centers, 2, end) if offset is None else None
+        return made or SeparableTerms(call.output, x, background, centers, torch.ones_like(centers[:1]), end)
 
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger

@@ -13,6 +13,7 @@ from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.operations.elementwise import Elementwise
 from neon.lrp.rules import Rule
 from neon.nn.search import Neighborhood
+from neon.nn.terms.exponential import scales
 
 __all__ = ["EffectiveDistance", "Within", "effective_distance", "within"]
 
@@ -88,3 +89,4 @@ class _Within(Treatment):
 
 treat(effective_distance, by=Elementwise(nonnegative=True))
 treat(within, by=_Within())
+scales(effective_distance, lambda t, kernel: 0.5 if kernel == "gaussian" else None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function
@@ -10,6 +12,7 @@ from neon.lrp.message import Ledger, Message, rounding_of
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Rule
 from neon.lrp.tape import Operation, Retention
+from neon.nn.terms.envelope import lowest
 
 __all__ = ["Evidence", "evidence"]
 
@@ -41,12 +44,12 @@ def evidence(d: Tensor, stiffness: float = 1.0, soft: bool = False) -> Tensor:
     # log Σ_{k≠c}: for all but the largest term it may be subtracted from the whole; the largest is left out exactly.
     largest, top = z.max(1, keepdim=True)
     p = z.scatter(1, top, -torch.inf)
-    second = p.amax(1, keepdim=True).clamp_(min=torch.finfo(d.dtype).min)
-    p.sub_(second).exp_()
+    second = p.amax(1, keepdim=True).clamp(min=torch.finfo(d.dtype).min)
+    p = (p - second).exp()
     others = second + p.sum(1, keepdim=True).log()
     total = torch.logaddexp(largest, others)
-    rest = p.mul_((second - total).exp_()).neg_().log1p_().add_(total).scatter_(1, top, others)
-    return z.sub_(rest).div_(stiffness)
+    rest = (p * (total - second).neg().exp()).neg().log1p().add(total).scatter(1, top, others)
+    return (z - rest) / stiffness
 
 
 class Evidence(torch.nn.Module):
@@ -75,6 +78,19 @@ class _Evidence(Treatment):
 
     def takes_reference(self, operation: Operation) -> bool:
         return True
+
+    def chooses(self, call: Call) -> Literal["", "values", "differences"]:
+        return "" if _bind(*call.operation.args, **call.operation.kwargs)[2] else "differences"
+
+    def along(self, call: Call, slope: Tensor, start: Tensor, end: Tensor) -> Tensor:
+        found = torch.zeros_like(end)
+        for _ in range(int((slope != 0).sum(1).max()) if len(slope) else 0):  # one alternative of each row at a time
+            column = slope.abs().argmax(1, keepdim=True)
+            of = slope.gather(1, column)
+            slope = slope.scatter(1, column, 0.0)
+            rivals = [(d - d.gather(1, column)).scatter(1, column, torch.inf) for d in (start, end)]
+            found.add_(lowest(*rivals).mul_(of).scatter_(1, column, -of))
+        return found
 
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger

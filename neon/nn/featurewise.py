@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -66,6 +66,10 @@ class _Featurewise(Treatment):
 
     def takes_reference(self, operation: Operation) -> bool:
         return True
+
+    def sources(self, call: Call, known: Sequence[Tensor]) -> tuple[Tensor, ...] | None:
+        source = call.operation.args[2]
+        return (torch.where(source >= 0, known[0][source.clamp(min=0)], -1),)
 
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger

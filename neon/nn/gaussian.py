@@ -13,8 +13,10 @@ from neon.lrp.message import ROUNDING, Ledger, Message, divide
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Rule
 from neon.lrp.tape import Retention
+from neon.lrp.terms import Background, JoinedTerms, Terms
 from neon.nn.basic import fixed, preimage
 from neon.nn.distance import squared_distance
+from neon.nn.terms.quadratic import MetricTerms, SeparableTerms
 
 __all__ = ["GaussianEnergy", "gaussian_energy", "paired"]
 
@@ -140,6 +142,16 @@ class _GaussianEnergy(Treatment):
     """
 
     retention = Retention(inputs=True, output=True)
+
+    def terms(self, call: Call, rule: Rule | None, x: Tensor, background: Background) -> Terms | None:
+        args, kwargs = call.arguments(lambda _: x)
+        _, means, factors, _, _ = _bind(*args, **kwargs)
+        end = gaussian_energy(*args, **kwargs)
+        if factors.ndim == 2:
+            return SeparableTerms(call.output, x, background, means, factors.square(), end)
+        each = zip(means, factors, end.T, strict=True)
+        units = [MetricTerms(call.output, x, background, u[None], v, e[:, None]) for u, v, e in each]
+        return units[0] if len(units) == 1 else JoinedTerms(call.output, units)
 
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger

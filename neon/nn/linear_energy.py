@@ -11,6 +11,7 @@ from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Rule
 from neon.lrp.tape import Operation, Retention
+from neon.lrp.terms import Background, LinearTerms, Terms
 from neon.nn.basic import fixed, preimage
 from neon.nn.gaussian import paired
 
@@ -105,6 +106,13 @@ class _LinearEnergy(Treatment):
 
     def takes_reference(self, operation: Operation) -> bool:
         return True
+
+    def is_linear(self, operation: Operation) -> bool:
+        return True
+
+    def terms(self, call: Call, rule: Rule | None, x: Tensor, background: Background) -> Terms | None:
+        args, kwargs = call.arguments(lambda _: x)
+        return LinearTerms(call.output, x, background, -_bind(*args, **kwargs)[1], linear_energy(*args, **kwargs))
 
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger

@@ -18,6 +18,7 @@ from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Rule
 from neon.lrp.tape import Retention
 from neon.nn.basic import Linear, fixed
+from neon.nn.terms.exponential import exponentiates
 
 __all__ = ["LogRatio", "LogSumExp", "log_ratio", "log_ratio_layers", "log_sum_exp"]
 
@@ -223,3 +224,5 @@ def _bind_groups(h: Tensor, log_weights: Tensor, sizes: Sequence[int]) -> tuple[
 
 treat(log_ratio, by=_LogRatio())
 treat(log_sum_exp, by=_LogSumExp())
+exponentiates(log_sum_exp, lambda h, log_weights, sizes: -1.0)
+exponentiates(log_ratio, lambda d, coefficients, bias, gamma: gamma)

@@ -13,7 +13,9 @@ from neon.lrp.message import ROUNDING, Ledger, Message, divide
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Hybrid, Rule
 from neon.lrp.tape import Operation, Retention
+from neon.lrp.terms import Background, StraightTerms, Terms
 from neon.nn.basic import fixed
+from neon.nn.terms.exponential import exponential_terms
 
 __all__ = ["ManhattanDistance", "blocks", "manhattan_distance"]
 
@@ -68,6 +70,14 @@ class _ManhattanDistance(Treatment):
     def takes_reference(self, operation: Operation) -> bool:
         return True
 
+    def terms(self, call: Call, rule: Rule | None, x: Tensor, background: Background) -> Terms | None:
+        args, kwargs = call.arguments(lambda _: x)
+        _, centers = _bind(*args, **kwargs)
+        end = manhattan_distance(x, centers)
+        return exponential_terms(call, x, background, centers, 1, end) or _ManhattanTerms(
+            call.output, x, background, centers, end
+        )
+
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
     ) -> tuple[Message | None, ...]:
@@ -88,12 +98,28 @@ class _ManhattanDistance(Treatment):
                 ledger.absorb(name, message.relevance * (difference == 0))
         r = _weighted(x, centers, s)
         if call.references is not None:
-            r.addmm_(s, _mean(call.references[call.inputs[0]], centers), alpha=-1)
+            rows = call.references[call.inputs[0]]
+            r.addmm_(s, _mean(rows, rows.new_full((len(rows),), 1 / len(rows)), centers), alpha=-1)
         return (Message.of_relevance(r),)
 
     def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
         args, kwargs = call.arguments(values.__getitem__)
         return (manhattan_distance(*_bind(*args, **kwargs)).mean(0, keepdim=True),)
+
+
+class _ManhattanTerms(StraightTerms):
+    """Terms ``|x_i - u_ji|``."""
+
+    joint = True
+
+    def __init__(self, slot: int, x: Tensor, background: Background, centers: Tensor, end: Tensor) -> None:
+        self.x, self.centers = x, centers
+        rows, weights = background.rows, background.weights
+        self.absent = background.memo(("manhattan", centers), lambda: _mean(rows, weights, centers))
+        super().__init__(slot, self.absent.sum(1)[None], end)
+
+    def integrated(self, slopes: Tensor) -> Tensor:
+        return _weighted(self.x, self.centers, slopes).addmm_(slopes, self.absent, alpha=-1)
 
 
 def _bind(x: Tensor, centers: Tensor) -> tuple[Tensor, Tensor]:
@@ -119,16 +145,18 @@ def blocks(n_rows: int, n_centers: int, n_features: int) -> Iterator[tuple[slice
             yield slice(row, row + rows), slice(column, column + columns)
 
 
-def _mean(rows: Tensor, centers: Tensor) -> Tensor:
-    """``mean_b |b_i - u_ji|``, (n_centers, n_features): of n sorted numbers, the sum up to each tells the distances."""
-    n = len(rows)
-    b = rows.T.sort().values.contiguous()  # (n_features, n_rows)
-    middle = b.mean(1, keepdim=True)
-    sums = (b - middle).cumsum(1)
+def _mean(rows: Tensor, weights: Tensor, centers: Tensor) -> Tensor:
+    """``Σ_b w_b |b_i - u_ji|``, (n_centers, n_features): of sorted numbers, the sums up to each tell the distances."""
+    b, order = rows.T.sort()  # (n_features, n_rows)
+    w = weights[order]
+    middle = rows.mean(0)[:, None]
+    sums, shares = ((b - middle) * w).cumsum(1), w.cumsum(1)
     u = centers.T.contiguous()
-    below = torch.searchsorted(b, u)
-    sums_below = sums.gather(1, (below - 1).clamp_(min=0)).masked_fill_(below == 0, 0.0)
-    return ((2 * below - n) * (u - middle) + sums[:, -1:] - 2 * sums_below).T / n
+    below = torch.searchsorted(b.contiguous(), u)
+    last, none = (below - 1).clamp_(min=0), below == 0
+    sums_below = sums.gather(1, last).masked_fill_(none, 0.0)
+    share_below = shares.gather(1, last).masked_fill_(none, 0.0)
+    return ((2 * share_below - shares[:, -1:]) * (u - middle) + sums[:, -1:] - 2 * sums_below).T
 
 
 treat(manhattan_distance, by=_ManhattanDistance())

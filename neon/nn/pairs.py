@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Rule
 from neon.lrp.tape import Operation, Retention
 from neon.nn.basic import Linear, plain_linear
+from neon.nn.terms.envelope import lowest
 
 __all__ = ["PairwiseDifference", "PooledMinimum", "pooled_minimum", "relu_minimum"]
 
@@ -75,6 +77,15 @@ class _PooledMinimum(Treatment):
 
     def takes_reference(self, operation: Operation) -> bool:
         return True
+
+    def chooses(self, call: Call) -> Literal["", "values", "differences"]:
+        return "values"
+
+    def along(self, call: Call, slope: Tensor, start: Tensor, end: Tensor) -> Tensor:
+        groups = _bind(*call.operation.args, **call.operation.kwargs)[1]
+        sizes = [end.shape[1] // groups] * groups if isinstance(groups, int) else list(groups)
+        parts = zip(start.split(sizes, 1), end.split(sizes, 1), slope.T, strict=True)
+        return torch.cat([s[:, None] * lowest(a, b) if bool(s.any()) else torch.zeros_like(a) for a, b, s in parts], 1)
 
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger

@@ -14,6 +14,7 @@ from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Rule
 from neon.lrp.tape import Retention
 from neon.nn.basic import fixed
+from neon.nn.terms.exponential import exponentiates
 
 __all__ = ["SoftMin", "softmin"]
 
@@ -120,3 +121,4 @@ def _bind(h: Tensor, log_weights: Tensor, stiffness: float = 1.0) -> tuple[Tenso
 
 
 treat(softmin, by=_SoftMin())
+exponentiates(softmin, lambda h, log_weights, stiffness=1.0: stiffness)

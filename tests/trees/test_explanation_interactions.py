@@ -239,12 +239,12 @@ def test_memory_is_bounded(monkeypatch):
     whole = neon.explain(model, X, interactions=True).interactions
     sizes = []
 
-    def second_order(recording, target):
+    def pairs(explainer, recording, target):
         sizes.append(len(target))
-        return original(recording, target)
+        return original(explainer, recording, target)
 
-    original = neon.explainer.second_order
-    monkeypatch.setattr(neon.explainer, "second_order", second_order)
+    original = neon.Explainer._pairs
+    monkeypatch.setattr(neon.Explainer, "_pairs", pairs)
     explainer = neon.Explainer(model)
     monkeypatch.setattr(neon.explainer, "_MEMORY", 8 * 6 * 6 * 3 * 16)
     chunked = explainer(X, interactions=True).interactions

@@ -6,6 +6,8 @@ and at ``x = r`` the derivative (DeepLIFT's rescale rule).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -51,6 +53,9 @@ class Elementwise(Treatment):
 
     def takes_reference(self, operation: Operation) -> bool:
         return True
+
+    def sources(self, call: Call, known: Sequence[Tensor]) -> tuple[Tensor, ...] | None:
+        return tuple(known) if len(known) == 1 else None
 
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
@@ -112,6 +117,9 @@ class Identity(Elementwise):
 
     def nonnegative(self, call: Call) -> bool:
         return call.inputs[0] in call.nonnegative
+
+    def is_linear(self, operation: Operation) -> bool:
+        return True
 
 
 T = torch.Tensor

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from neon.lrp.linear_maps import Affine, LinearMap
+from neon.lrp.linear_maps import Affine, Dense, LinearMap
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations.table import Call, Treatment
 from neon.lrp.rules import LinearCall, Pass, Reference, Rule
 from neon.lrp.tape import Operation, Retention
+from neon.lrp.terms import Background, LinearTerms, Terms
 
 __all__ = ["RELU", "Linear"]
 
@@ -90,6 +91,22 @@ class Linear(Treatment):
 
     def takes_reference(self, operation: Operation) -> bool:
         return True
+
+    def is_linear(self, operation: Operation) -> bool:
+        return True
+
+    def sources(self, call: Call, known: Sequence[Tensor]) -> tuple[Tensor, ...] | None:
+        same = len(call.inputs) == 1 and call.tape.specs[call.inputs[0]].shape == call.tape.specs[call.output].shape
+        if same and self.kind_of(call.operation) == "affine" and isinstance(self.map(call), Affine):
+            return (known[0],)
+        return None
+
+    def terms(self, call: Call, rule: Rule | None, x: Tensor, background: Background) -> Terms | None:
+        linear = self.map(call)
+        if x.ndim != 2 or not isinstance(linear, Dense):
+            return None
+        (end,) = call.operation.run(lambda _: x)
+        return LinearTerms(call.output, x, background, linear.weight, end)
 
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -29,6 +29,25 @@ class Movement(Treatment):
 
     def is_cheap(self, n_inputs: int) -> bool:
         return True
+
+    def is_linear(self, operation: Operation) -> bool:
+        return True
+
+    def sources(self, call: Call, known: Sequence[Tensor]) -> tuple[Tensor, ...] | None:
+        # Columns are told by their numbers: those that move are where the numbers moved to.
+        runs = []
+        for shift in (0.0, 0.5):
+            places = dict(zip(call.inputs, known, strict=True))
+            args, kwargs = call.arguments(
+                lambda slot: (places[slot] + shift).to(call.blank(slot)).expand(call.tape.specs[slot].shape)  # noqa: B023
+            )
+            runs.append(carriers(call.operation.function(*args, **kwargs)))
+        found = []
+        for one, other in zip(*runs, strict=True):
+            if one.ndim != 2 or not len(one) or not bool((one == one[:1]).all()):
+                return None
+            found.append(torch.where(one[0] == other[0], -1.0, one[0]).long())
+        return tuple(found)
 
     def nonnegative(self, call: Call) -> bool:
         return not _inserts(call) and all(slot in call.nonnegative for slot in call.inputs)

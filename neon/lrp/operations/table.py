@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from neon.lrp.aliases import ALIASES
 from neon.lrp.message import Ledger, Message
 from neon.lrp.rules import Rule
 from neon.lrp.tape import Operation, Retention, Slot, Tape, carriers
+from neon.lrp.terms import Background, Terms
 
 __all__ = [
     "Call",
@@ -159,6 +160,35 @@ class Treatment(abc.ABC):
         """Whether the output is ≥ 0 for certain."""
         return False
 
+    def is_linear(self, operation: Operation) -> bool:
+        """Whether the outputs are linear in the explained inputs, up to a constant."""
+        return False
+
+    def chooses(self, call: Call) -> Literal["", "values", "differences"]:
+        """Whether each output is one of the input's columns, as a minimum is, or of the differences of two."""
+        return ""
+
+    def along(self, call: Call, slope: Tensor, start: Tensor, end: Tensor) -> Tensor:
+        """Of an operation that `chooses`: the mean slope of its input on the straight line from start to end."""
+        raise NotImplementedError
+
+    def sources(self, call: Call, known: Sequence[Tensor]) -> tuple[Tensor, ...] | None:
+        """Where each column of the outputs depends on one input column alone: which, by the columns of the inputs.
+
+        Parameters
+        ----------
+        known : sequence of Tensor of int (n_columns,)
+            The same of the operation's explained inputs; -1: on none.
+        """
+        return None
+
+    def terms(self, call: Call, rule: Rule | None, x: Tensor, background: Background) -> Terms | None:
+        """The outputs as units made of terms of the columns of x (n_samples, n_columns), if they are.
+
+        rule : the one that the composite assigns, of the kinds that have rules
+        """
+        return None
+
     def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
         """The outputs at the reference rows, from the inputs there."""
         return call.operation.run(values.__getitem__)
@@ -197,6 +227,15 @@ class Delegating(Treatment):
 
     def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
         return self.of(call.operation).at_reference(call, values)
+
+    def is_linear(self, operation: Operation) -> bool:
+        return self.of(operation).is_linear(operation)
+
+    def sources(self, call: Call, known: Sequence[Tensor]) -> tuple[Tensor, ...] | None:
+        return self.of(call.operation).sources(call, known)
+
+    def terms(self, call: Call, rule: Rule | None, x: Tensor, background: Background) -> Terms | None:
+        return self.of(call.operation).terms(call, rule, x, background)
 
 
 _TABLE: dict[Callable[..., Any], Treatment] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,11 @@ from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Rule
 from neon.lrp.tape import Operation, Retention
+from neon.lrp.terms import Background, StraightTerms, Terms
 from neon.nn.trees.codes import Codes
 from neon.nn.trees.ensemble import Trees
 from neon.nn.trees.paths import Paths
-from neon.nn.trees.rules import EqualShare, Interventional, Path, TreeRule
+from neon.nn.trees.rules import EqualShare, Interventional, Path, Shapley, TreeRule
 
 __all__ = ["AndUnits", "SplitUnits", "and_units", "check_size", "literal_weights", "split_units"]
 
@@ -80,12 +82,21 @@ class _SplitUnits(Treatment):
     ) -> tuple[Message | None, ...]:
         (message,) = messages
         assert message is not None
-        units, blank = call.operation.args[1], call.blank(call.inputs[0])
-        feature = torch.as_tensor(units.codes.used, device=blank.device)[units.feature]
-        return (Message.of_relevance(torch.zeros_like(blank).index_add_(1, feature, message.relevance)),)
+        blank = call.blank(call.inputs[0])
+        found = torch.zeros_like(blank).index_add_(1, self._features(call).to(blank.device), message.relevance)
+        return (Message.of_relevance(found),)
 
     def nonnegative(self, call: Call) -> bool:
         return True
+
+    def sources(self, call: Call, known: Sequence[Tensor]) -> tuple[Tensor, ...] | None:
+        return (known[0][self._features(call).to(known[0].device)],)
+
+    @staticmethod
+    def _features(call: Call) -> Tensor:
+        """The column that each unit is a step of, (n_units,)."""
+        units = call.operation.args[1]
+        return torch.as_tensor(units.codes.used)[units.feature]
 
 
 class AndUnits(torch.nn.Module):
@@ -255,6 +266,9 @@ class _AndUnits(Treatment):
         units = _bind(*call.operation.args)
         return (self._base(units, rule, rows, and_units(rows, units)),)
 
+    def terms(self, call: Call, rule: Rule | None, x: Tensor, background: Background) -> Terms | None:
+        return _AndTerms(call.output, x, background, _bind(*call.operation.args))
+
     @staticmethod
     def _base(units: AndUnits, rule: Rule | None, rows: Tensor | None, like: Tensor) -> Tensor:
         """How often each leaf is active, (1, n_leaves): under the covers, or at the reference rows."""
@@ -265,6 +279,32 @@ class _AndUnits(Treatment):
 
 def _bind(s: Any, units: AndUnits) -> AndUnits:
     return units
+
+
+class _AndTerms(StraightTerms):
+    """AND units of literals; relative to the covers, or to the reference rows where the caller gave them."""
+
+    joint = True
+
+    def __init__(self, slot: int, x: Tensor, background: Background, units: AndUnits) -> None:
+        self.units_, self.own = units, units.merge(units.literals(x))
+        self.others: list[tuple[Tensor, float]] = []
+        start = _AndUnits._base(units, Shapley(), None, x)
+        if background.given:
+            other = units.merge(units.literals(background.rows))
+            self.others = [(row, float(w)) for row, w in zip(other.split(1), background.weights, strict=True)]
+            start = background.weights[None] @ and_units(background.rows, units)
+        super().__init__(slot, start, and_units(x, units))
+
+    def integrated(self, slopes: Tensor) -> Tensor:
+        units = self.units_
+        if not self.others:
+            return units.to_units(_toward_covers(units, self.own, slopes), by_edge=False)
+        shares = torch.stack([weight * _between(units, self.own, row, slopes) for row, weight in self.others]).sum(0)
+        return units.to_units(shares, by_edge=False)
+
+    def pairs(self, slopes: Tensor) -> Tensor:
+        raise ValueError("interactions are of the fused form of trees; explain the model itself")
 
 
 def _toward_covers(units: AndUnits, o: Tensor, slope: Tensor) -> Tensor:

@@ -12,10 +12,11 @@ from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.rules import Rule
 from neon.lrp.tape import Operation, Retention
+from neon.lrp.terms import Background, StraightTerms, Terms
 from neon.nn.trees import engine
 from neon.nn.trees.ensemble import Trees
 from neon.nn.trees.forest import Forest
-from neon.nn.trees.rules import TreeRule
+from neon.nn.trees.rules import EngineName, Interventional, Shapley, TreeRule
 
 __all__ = ["TreeEnsemble", "tree_ensemble"]
 
@@ -75,6 +76,10 @@ class _TreeEnsemble(Treatment):
     def takes_reference(self, operation: Operation) -> bool:
         return True
 
+    def terms(self, call: Call, rule: Rule | None, x: Tensor, background: Background) -> Terms | None:
+        engine_of = rule.engine if isinstance(rule, Shapley | Interventional) else "auto"
+        return _TreeTerms(call.output, x, background, self._forest(call), engine_of)
+
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
     ) -> tuple[Message | None, ...]:
@@ -111,6 +116,47 @@ class _TreeEnsemble(Treatment):
     @staticmethod
     def _forest(call: Call) -> Forest:
         return _bind(*call.operation.args, **call.operation.kwargs)
+
+
+class _TreeTerms(StraightTerms):
+    """Ensembles of AND units: within an ensemble Shapley values, the rest of the network sees a straight line.
+
+    Relative to the covers, or to the reference rows where the caller gave them.
+    """
+
+    joint = True
+
+    def __init__(self, slot: int, x: Tensor, background: Background, forest: Forest, engine_of: EngineName) -> None:
+        self.forest, self.codes, self.n_features = forest, forest.codes(x), x.shape[1]
+        self.rule: TreeRule = (Interventional if background.given else Shapley)(engine=engine_of)
+        rows, weights = background.rows, background.weights
+        self.references: list[tuple[Tensor | None, float]] = [(None, 1.0)]
+        start = engine.base_of(forest, self.rule, rows, x.dtype).to(x)
+        if background.given:
+            codes = forest.codes(rows.to(x))
+            self.references = [(codes, 1.0)]
+            if bool((weights != weights[0]).any()):  # the engine weighs all rows the same
+                self.references = [(codes[:, [r]], float(w)) for r, w in enumerate(weights) if w > 0]
+                start = weights[None].to(x) @ engine.evaluate(forest, codes, x.dtype)
+        super().__init__(slot, start, engine.evaluate(forest, self.codes, x.dtype))
+
+    def integrated(self, slopes: Tensor) -> Tensor:
+        slopes = slopes.contiguous()
+        parts = [w * engine.relevance(self.forest, self.rule, self.codes, slopes, r) for r, w in self.references]
+        phi, used = torch.stack(parts).sum(0).t(), self.forest.paths.codes.used
+        if len(used) == self.n_features:
+            return phi
+        places = torch.as_tensor(used, device=phi.device)
+        return phi.new_zeros(len(phi), self.n_features).index_copy_(1, places, phi)
+
+    def pairs(self, slopes: Tensor) -> Tensor:
+        slopes = slopes.contiguous()
+        parts = [w * engine.pairs(self.forest, self.codes, slopes, r) for r, w in self.references]
+        used = torch.as_tensor(self.forest.paths.codes.used, device=slopes.device)
+        found = slopes.new_zeros(len(slopes), self.n_features, self.n_features)
+        if len(used):
+            found[:, used[:, None], used] = torch.stack(parts).sum(0).to(slopes)
+        return found
 
 
 def _bind(x: Any, forest: Forest) -> Forest:

@@ -16,7 +16,9 @@ from neon.lrp.composites import Composite, anything, kind
 from neon.lrp.message import Ledger, Message
 from neon.lrp.rules import LinearCall, Pass, Reference, Rule
 
-__all__ = ["EqualShare", "Interventional", "Path", "Shapley", "TreeRule"]
+__all__ = ["EngineName", "EqualShare", "Interventional", "Path", "Shapley", "TreeRule"]
+
+EngineName = Literal["auto", "tables", "kernel"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +45,7 @@ class _Engined(TreeRule):
         "auto" takes the one expected to be faster.
     """
 
-    engine: Literal["auto", "tables", "kernel"] = "auto"
+    engine: EngineName = "auto"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -99,7 +101,19 @@ def _preset(name: str, rule: type[TreeRule]) -> None:
     composites.register(name, build)
 
 
-_preset("shapley", Shapley)
+def _integrated(name: str, along: Any) -> None:
+    def build(**options: Any) -> Composite:
+        rule = Shapley if along == "means" else Interventional
+        rules = [(kind("tree"), rule(**options)), (kind("affine"), Pass()), (anything(), Reference())]
+        return Composite(rules, name, along)
+
+    composites.register(name, build)
+
+
+_integrated("shapley", "means")  # absent features at the means of their terms; trees relative to their covers
+_integrated("expected", "rows")  # from each reference row
+
+
 _preset("neon", Shapley)  # the default for neuralized models: trees may stand before other layers
 _preset("path", Path)
 _preset("interventional", Interventional)

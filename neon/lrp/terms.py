@@ -1,0 +1,179 @@
+"""Units made of terms of single features, and what they are where each feature is present with probability t.
+
+A neuralized model is ``f(x) = g(u(x))``. A feature that is absent brings the mean of its term over the reference rows;
+at "each present with probability t" the units are ``u(t)``: Owen's multilinear extension (1972) of every unit, on its
+diagonal. A layer whose units are of this kind says so by `Treatment.terms`.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+__all__ = ["Background", "JoinedTerms", "LinearTerms", "SingleTerms", "StraightTerms", "Terms"]
+
+
+@dataclass(frozen=True, eq=False)
+class Background:
+    """Reference rows (n_rows, n_features) as a layer reads them, with weights (n_rows,) that add up to 1.
+
+    given : whether the caller gave them; otherwise layers that hold a background of their own take that (trees, whose
+    covers say how the training rows were spread).
+    """
+
+    rows: Tensor
+    weights: Tensor
+    given: bool = True
+    known: dict[Hashable, Tensor] = field(default_factory=dict)
+
+    def memo(self, key: Hashable, compute: Callable[[], Tensor]) -> Tensor:
+        """What was computed of these rows before: a chunk of explained rows need not do so again."""
+        if key not in self.known:
+            self.known[key] = compute()
+        return self.known[key]
+
+    @cached_property
+    def mean(self) -> Tensor:
+        """(1, n_features)."""
+        return self.weights[None] @ self.rows
+
+    @cached_property
+    def covariance(self) -> Tensor:
+        """(n_features, n_features), of the rows as they are: divided by no n - 1."""
+        spread = self.rows - self.mean
+        return (self.weights[:, None] * spread).T @ spread
+
+    @cached_property
+    def variance(self) -> Tensor:
+        """(1, n_features)."""
+        return self.weights[None] @ (self.rows - self.mean).square()
+
+
+class Terms(abc.ABC):
+    """The units of one layer, for some rows and a background.
+
+    Attributes
+    ----------
+    slot : int
+        The slot of the tape that holds the units.
+    end : Tensor (n_samples, n_units)
+        The units of the rows as they are, ``u(1)``.
+    straight : bool
+        Whether ``u(t)`` is a straight line in t: then `shares` does not depend on t.
+    alike : bool
+        Whether the differences of two units are.
+    joint : bool
+        Whether `integrated` takes absent features as they are drawn together, row by row of the background.
+    """
+
+    straight: ClassVar[bool] = False
+    alike: ClassVar[bool] = False
+    joint: ClassVar[bool] = False
+    slot: int
+    end: Tensor
+
+    @abc.abstractmethod
+    def units(self, t: Tensor) -> Tensor:
+        """``u(t)``, (n_nodes, n_samples, n_units); t (n_nodes,)."""
+
+    @abc.abstractmethod
+    def rates(self, t: Tensor) -> Tensor:
+        """``du/dt``, (n_nodes, n_samples, n_units)."""
+
+    @abc.abstractmethod
+    def shares(self, slopes: Tensor, t: Tensor) -> Tensor:
+        """``Σ_q Σ_j slopes_qj ∂u_j/∂t_i(t_q)``, (n_samples, n_features); slopes (n_nodes, n_samples, n_units)."""
+
+    @abc.abstractmethod
+    def integrated(self, slopes: Tensor) -> Tensor:
+        """``∫₀¹ Σ_j slopes_j ∂u_j/∂t_i dt``, (n_samples, n_features): the Shapley values of ``Σ_j slopes_j u_j``.
+
+        slopes : (n_samples, n_units)
+        """
+
+    def pairs(self, slopes: Tensor) -> Tensor:
+        """Half the Shapley interactions of ``Σ_j slopes_j u_j``, (n_samples, n_features, n_features).
+
+        0 on the diagonal, else ``φ_ik = ½ ∫₀¹ Σ_j slopes_j ∂²u_j/∂t_i∂t_k dt`` (Grabisch and Roubens 1999).
+        """
+        raise NotImplementedError
+
+
+class StraightTerms(Terms):
+    """Additive units ``u_j = Σ_i z_ji(x_i)``: ``u(t) = u(0) + t (u(1) - u(0))``."""
+
+    straight, alike = True, True
+
+    def __init__(self, slot: int, start: Tensor, end: Tensor) -> None:
+        self.slot, self.start, self.end = slot, start, end
+
+    def units(self, t: Tensor) -> Tensor:
+        return self.start + t[:, None, None] * (self.end - self.start)
+
+    def rates(self, t: Tensor) -> Tensor:
+        return (self.end - self.start).expand(len(t), *self.end.shape)
+
+    def shares(self, slopes: Tensor, t: Tensor) -> Tensor:
+        return self.integrated(slopes.sum(0))
+
+    def pairs(self, slopes: Tensor) -> Tensor:
+        n_samples, n_features = self.integrated(slopes).shape
+        return slopes.new_zeros(n_samples, n_features, n_features)  # sums of functions of single features
+
+
+class SingleTerms(StraightTerms):
+    """Functions of single features as they are: every unit is one column's value, absent its mean."""
+
+    joint = True
+
+    def __init__(self, slot: int, x: Tensor, background: Background) -> None:
+        super().__init__(slot, background.mean, x)
+
+    def integrated(self, slopes: Tensor) -> Tensor:
+        return slopes * (self.end - self.start)
+
+
+class LinearTerms(StraightTerms):
+    """``u = x Wᵀ + b``: terms ``W_ji x_i``."""
+
+    joint = True
+
+    def __init__(self, slot: int, x: Tensor, background: Background, weight: Tensor, end: Tensor) -> None:
+        self.weight, self.moved = weight, x - background.mean
+        super().__init__(slot, end - self.moved @ weight.T, end)
+
+    def integrated(self, slopes: Tensor) -> Tensor:
+        return (slopes @ self.weight).mul_(self.moved)
+
+
+class JoinedTerms(Terms):
+    """Units of several `Terms` side by side."""
+
+    def __init__(self, slot: int, parts: Sequence[Terms]) -> None:
+        self.slot, self.parts = slot, tuple(parts)
+        self.end = torch.cat([part.end for part in parts], 1)
+        self._sizes = [part.end.shape[1] for part in parts]
+
+    def units(self, t: Tensor) -> Tensor:
+        return torch.cat([part.units(t) for part in self.parts], -1)
+
+    def rates(self, t: Tensor) -> Tensor:
+        return torch.cat([part.rates(t) for part in self.parts], -1)
+
+    def shares(self, slopes: Tensor, t: Tensor) -> Tensor:
+        pairs = zip(self.parts, slopes.split(self._sizes, -1), strict=True)
+        return torch.stack([part.shares(slope, t) for part, slope in pairs]).sum(0)
+
+    def integrated(self, slopes: Tensor) -> Tensor:
+        pairs = zip(self.parts, slopes.split(self._sizes, -1), strict=True)
+        return torch.stack([part.integrated(slope) for part, slope in pairs]).sum(0)
+
+    def pairs(self, slopes: Tensor) -> Tensor:
+        parts = zip(self.parts, slopes.split(self._sizes, -1), strict=True)
+        return torch.stack([part.pairs(slope) for part, slope in parts]).sum(0)

@@ -1,0 +1,95 @@
+"""Quadratic forms of the features: squared distances, in any metric, and energies of Gaussians.
+
+``u_j = (x - μ_j)ᵀ P_j (x - μ_j) + e_j``, P = VᵀV. With each feature present with probability t, absent ones drawn
+together from reference rows of mean m and covariance C, and ``a = x - μ``, ``b = m - μ``, ``δ = x - m``:
+
+``∂u/∂t_i = P_ii (a_i² - b_i² - C_ii) + 2 Σ_{k≠i} P_ik [δ_i (b_k + t δ_k) - (1 - t) C_ik]``
+
+whose integral is ``δ_i (P (a + b))_i - (P C)_ii``. A diagonal P gives additive units, straight lines in t.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from neon.lrp.terms import Background, StraightTerms, Terms
+
+__all__ = ["MetricTerms", "SeparableTerms"]
+
+
+class SeparableTerms(StraightTerms):
+    """``u_j = Σ_i q_ji (x_i - μ_ji)² + e_j``; squares : q (n_units, n_features), or (1, n_features) for all units."""
+
+    joint = True
+
+    def __init__(self, slot: int, x: Tensor, background: Background, means: Tensor, squares: Tensor, end: Tensor):
+        self.means, self.squares = means, squares
+        self.moved = x - background.mean
+        # a² - b² - C with a + b = x + m - 2μ: the part that all units share, and the one that is linear in μ
+        self.common = self.moved * (x + background.mean) - background.variance
+        super().__init__(slot, end - self._unit_moves(), end)
+
+    def _unit_moves(self) -> Tensor:
+        squares = self.squares.expand_as(self.means)
+        return (self.common @ squares.T).addmm_(self.moved, (squares * self.means).T, alpha=-2)
+
+    def integrated(self, slopes: Tensor) -> Tensor:
+        if len(self.squares) == 1:
+            total = slopes.sum(1, keepdim=True)
+            return (self.common * total).addcmul_(self.moved, slopes @ self.means, value=-2).mul_(self.squares)
+        weighted = slopes @ self.squares
+        return (self.common * weighted).addcmul_(self.moved, slopes @ (self.squares * self.means), value=-2)
+
+
+class MetricTerms(Terms):
+    """``u_j = (x - μ_j)ᵀ P (x - μ_j) + e_j``, one metric for all units: ``P = VᵀV``, factor : V (k, n_features)."""
+
+    alike, joint = True, True
+
+    def __init__(self, slot: int, x: Tensor, background: Background, means: Tensor, factor: Tensor, end: Tensor):
+        self.slot, self.end, self.means = slot, end, means
+        self.mean, self.moved = background.mean, x - background.mean
+        self.metric = factor.T @ factor
+        self.diagonal = self.metric.diagonal()
+        self.covariance = background.covariance
+        mixed = self.metric * self.covariance
+        self.own = mixed.diagonal()  # P_ii C_ii
+        self.others = mixed.sum(1) - self.own  # Σ_{k≠i} P_ik C_ik
+        self.metric_moved = self.moved @ self.metric
+        square = self.moved.square() * self.diagonal
+        self.curvature = 2 * ((self.moved * self.metric_moved).sum(1) - square.sum(1) + self.others.sum())
+
+    def _parts(self, total: Tensor, weighted: Tensor, t: Tensor) -> Tensor:
+        """``Σ_j s_j ∂u_j/∂t_i``; total : ``Σ_j s_j`` (..., 1), weighted : ``Σ_j s_j μ_j`` (..., n_features)."""
+        b = self.mean * total - weighted  # Σ_j s_j (m - μ_j)
+        own = self.diagonal * (self.moved * (self.moved * total + 2 * b)) - self.own * total
+        across = b @ self.metric - self.diagonal * b
+        across = across + t * total * (self.metric_moved - self.diagonal * self.moved)
+        return own + 2 * (self.moved * across - (1 - t) * total * self.others)
+
+    def rates(self, t: Tensor) -> Tensor:
+        # (n_nodes, n_samples, n_units): linear in t and in μ
+        ones = torch.ones((), dtype=self.moved.dtype, device=self.moved.device)
+        at_zero = self._parts(ones, torch.zeros_like(self.mean), torch.zeros_like(ones)).sum(1, keepdim=True)
+        linear = -2 * (self.moved @ self.metric) @ self.means.T
+        return (at_zero + linear) + t[:, None, None] * self.curvature[:, None]
+
+    def units(self, t: Tensor) -> Tensor:
+        rate = self.rates(torch.zeros(1, dtype=t.dtype, device=t.device))[0]
+        back = t[:, None, None] - 1  # from the row backwards: exact at t = 1
+        curve = (t[:, None, None] ** 2 - 1) / 2
+        return self.end + back * rate + curve * self.curvature[:, None]
+
+    def shares(self, slopes: Tensor, t: Tensor) -> Tensor:
+        total, weighted = slopes.sum(2, keepdim=True), slopes @ self.means
+        return self._parts(total, weighted, t[:, None, None]).sum(0)
+
+    def integrated(self, slopes: Tensor) -> Tensor:
+        half = torch.tensor(0.5, dtype=slopes.dtype, device=slopes.device)
+        return self._parts(slopes.sum(1, keepdim=True), slopes @ self.means, half)
+
+    def pairs(self, slopes: Tensor) -> Tensor:
+        moved = self.moved[:, :, None] * self.moved[:, None] + self.covariance
+        found = slopes.sum(1)[:, None, None] * (self.metric * moved)
+        return found.masked_fill_(torch.eye(len(self.metric), dtype=torch.bool, device=found.device), 0.0)
