@@ -1,7 +1,8 @@
 """Whether an operation over the first axis mixes samples, or members, views or time steps of each.
 
 Where a model keeps its samples is seen by sending NaN along the tape in their place: once for the first sample, once
-for all others. What is NaN both times depends on several samples. Whatever hides NaN counts as mixed.
+for all others. What is NaN both times depends on several samples, and the operation mixes them unless its inputs do
+already: nodes of a graph. Whatever hides NaN counts as mixed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ __all__ = ["refuse_mixing"]
 
 
 def refuse_mixing(tape: Tape, operation: Operation) -> None:
-    """Raise where elements of an operation's output depend on several samples.
+    """Raise where elements of an operation's output depend on several samples, and those of its inputs did not.
 
     Raises
     ------
@@ -46,9 +47,16 @@ def _mixed(tape: Tape) -> frozenset[int]:
     for operation in tape.operations:
         for values in (first, others):
             values.update(zip(operation.outputs, _run(tape, operation, values.__getitem__), strict=True))
-        for slot in operation.outputs:
-            a, b = first[slot].isnan(), others[slot].isnan()
-            if (a & b).any() or not (a | b).any():
+        shared = {slot: first[slot].isnan() & others[slot].isnan() for slot in (*operation.inputs, *operation.outputs)}
+        known = [torch.zeros_like(shared[slot]) for slot in operation.outputs]
+        if any(shared[slot].any() for slot in operation.inputs):
+            lost = {
+                slot: torch.zeros_like(first[slot]).masked_fill(shared[slot], torch.nan) for slot in operation.inputs
+            }
+            known = [output.isnan() for output in _run(tape, operation, lost.__getitem__)]
+        for slot, inherited in zip(operation.outputs, known, strict=True):
+            seen = first[slot].isnan() | others[slot].isnan()
+            if (shared[slot] & ~inherited).any() or not seen.any():
                 mixed.add(slot)
         for slot in {slot for slot in operation.inputs if last_reader[slot] is operation}:
             del first[slot], others[slot]
