@@ -15,7 +15,7 @@ import torch
 from neon.converters.arrays import unchanged
 from neon.converters.base import Conversion
 from neon.converters.encoding import Encoding, Transform, names_of
-from neon.converters.registry import convert, no_relu_form, register, within
+from neon.converters.registry import convert, may_hold_nothing, no_relu_form, register, within
 from neon.nn import Affine, Linear, SideBySide, plain_linear
 
 __all__ = ["as_linear", "column_names", "convert_column_transformer", "convert_feature_union", "folded"]
@@ -37,27 +37,33 @@ def convert_column_transformer(
         part = (
             None
             if isinstance(transformer, str)
-            else convert(transformer, form=form, path=within(path, name), step=True)
+            else convert(transformer, form=form, path=within(path, name), step=True, n_features=len(chosen))
         )
         branches.append(_weighted(_reading(picked, part), weights.get(name)))
     return _side_by_side(model, branches, form)
 
 
-def convert_feature_union(model: Any, *, output: str | None = None, form: str = "fused", path: str = "") -> Conversion:
+def convert_feature_union(
+    model: Any, *, output: str | None = None, form: str = "fused", path: str = "", n_features: int | None = None
+) -> Conversion:
     """Each branch reads all columns; weighted, where the union has weights."""
-    weights = model.transformer_weights or {}
+    weights, given = model.transformer_weights or {}, column_names(model)
+    if given == RECORD:
+        given = given if n_features is None else numbered(n_features)
+    else:
+        n_features = len(given)
     parts = [
         (
             name,
             None
             if transformer == "passthrough"
-            else convert(transformer, form=form, path=within(path, name), step=True),
+            else convert(transformer, form=form, path=within(path, name), step=True, n_features=n_features),
         )
         for name, transformer in model.transformer_list
         if not (isinstance(transformer, str) and transformer == "drop")
     ]
     records = any(part is not None and part.encoding is not None and part.encoding.records for _, part in parts)
-    given = ("record",) if records else column_names(model)
+    given = RECORD if records else given
     everything = Encoding(unchanged, np.arange(len(given)), given, records=records)
     branches = []
     for name, part in parts:
@@ -68,6 +74,7 @@ def convert_feature_union(model: Any, *, output: str | None = None, form: str = 
 
 convert_column_transformer.nests = True  # type: ignore[attr-defined]
 convert_feature_union.nests = True  # type: ignore[attr-defined]
+convert_feature_union.counts = True  # type: ignore[attr-defined]
 
 
 def _reading(picked: Encoding, part: Conversion | None) -> Conversion:
@@ -212,14 +219,23 @@ def _encoded(part: Conversion) -> Conversion:
     return dataclasses.replace(part, layers=torch.nn.Sequential(), encoding=encoding, inverse=None)
 
 
+RECORD = ("record",)  # the one thing that a row is, where it is a document
+
+
+def numbered(count: int) -> tuple[str, ...]:
+    """Names of columns without names."""
+    return tuple(f"feature {i}" for i in range(count))
+
+
 def column_names(model: Any) -> tuple[str, ...]:
     """The names of the caller's columns; of documents, the one thing that a row is."""
     names = getattr(model, "feature_names_in_", None)
     if names is not None:
         return tuple(map(str, names))
     if hasattr(model, "n_features_in_"):
-        return tuple(f"feature {i}" for i in range(model.n_features_in_))
-    return next((column_names(part) for part in _parts(model) if hasattr(part, "get_params")), ("record",))
+        return numbered(model.n_features_in_)
+    inside = (part for part in _parts(model) if hasattr(part, "get_params") and not may_hold_nothing(part))
+    return next(map(column_names, inside), RECORD)
 
 
 def _parts(model: Any) -> Iterator[Any]:

@@ -35,8 +35,9 @@ def register_encoder(*targets: str | type | Callable[..., Any], source: Source =
     Parameters
     ----------
     targets : type, str or function
-        A transformer's class or its public dotted name; or a function, for use in a FunctionTransformer. A class sets
-        ``n_features_in_`` when it is fitted, as scikit-learn asks of every estimator.
+        A transformer's class or its public dotted name; or a function, for use in a FunctionTransformer. A class may
+        hold nothing after ``fit``: as a step of a model, its columns are those that the models around it know of. By
+        itself it sets ``n_features_in_`` when it is fitted, as scikit-learn asks of every estimator.
     source : callable
         Fitted transformer -> ndarray of int (n_outputs,): the input column that each output column is made from, -1
         for none. Default: the i-th from the i-th.
@@ -64,13 +65,14 @@ def register_encoder(*targets: str | type | Callable[..., Any], source: Source =
     >>> neon.converters.register_encoder(relu)
     >>> neon.explain(make_pipeline(FunctionTransformer(relu), SVC()).fit(X, y), X)
     """
+    own = not all(isinstance(target, str) and target.startswith("sklearn.") for target in targets)
 
     def convert(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
         found = convert_encoder(model, source(model), states=states)
-        own = not all(isinstance(target, str) and target.startswith("sklearn.") for target in targets)
         assert found.encoding is not None
         return dataclasses.replace(found, encoding=dataclasses.replace(found.encoding, declared=own))
 
+    convert.holds_nothing = own  # type: ignore[attr-defined]
     _declare(targets, convert)
 
 
@@ -130,6 +132,9 @@ def convert_linear(model: Any, *, output: str | None = None, form: str = "fused"
     names = names_of(model, getattr(model, "feature_names_in_", None), len(bias))
     layer = plain_linear(weight, bias) if form == "relu" else Linear(weight, bias)
     return Conversion(torch.nn.Sequential(layer), "linear features", names, transform)
+
+
+convert_linear.holds_nothing = True  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from sklearn.exceptions import NotFittedError
 
 __all__ = ["Encoding", "Text", "Transform", "names_of"]
 
@@ -131,7 +132,12 @@ class Transform:
             import pandas as pd
 
             rows = pd.DataFrame(rows, columns=names)
-        return self.model.transform(rows)
+        try:
+            return self.model.transform(rows)
+        except AttributeError as error:
+            if error.obj is not self.model:
+                raise
+            raise NotFittedError(f"{type(self.model).__name__} has no {error.name}: it is not fitted") from error
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import torch
 from scipy import sparse
+from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 
 from neon.converters.base import Conversion
@@ -23,11 +24,18 @@ __all__ = ["chain", "convert_pipeline"]
 
 
 def convert_pipeline(
-    model: Pipeline, *, output: str | None = None, form: str = "fused", path: str = "", data: Any = None
+    model: Pipeline,
+    *,
+    output: str | None = None,
+    form: str = "fused",
+    path: str = "",
+    data: Any = None,
+    n_features: int | None = None,
 ) -> Conversion:
     """Compose the converters of the steps that ``predict`` runs; nested pipelines and "passthrough" included.
 
     data : rows for a last step without ``predict``, as the pipeline takes them.
+    n_features : columns that the first step reads, where it does not know; else the first step after it that knows.
     """
     steps = steps_run(model)
     last = model.steps[-1][1]
@@ -38,16 +46,29 @@ def convert_pipeline(
     if not steps:
         n = int(model.n_features_in_)
         return Conversion(torch.nn.Sequential(), "features", tuple(f"feature {i}" for i in range(n)), np.asarray)
-    parts = []
+    parts: list[Conversion] = []
+    counted = (int(step.n_features_in_) for _, step in steps if hasattr(step, "n_features_in_"))
+    width = n_features or next(counted, None)
     for name, step in steps[:-1]:
-        parts.append(convert(step, form=form, path=within(path, name), step=True))
+        parts.append(convert(step, form=form, path=within(path, name), step=True, n_features=width))
+        width = len(parts[-1].output_names)
         data = None if data is None else Transform(step)(data)
     name, step = steps[-1]
     inner = output == "transform"
     output = None if inner else output
-    parts.append(convert(step, output=output, form=form, path=within(path, name), data=data, step=inner))
-    whole = chain(parts, form=form)
+    parts.append(
+        convert(step, output=output, form=form, path=within(path, name), data=data, step=inner, n_features=width)
+    )
     first = steps[0][1]
+    if n_features is None and not hasattr(first, "n_features_in_"):
+        for (_, after), part in zip(steps[1:], parts, strict=False):
+            width = len(part.output_names)
+            if getattr(after, "n_features_in_", width) != width:
+                raise NotFittedError(
+                    f"{type(first).__name__} does not give as many columns as it reads, and holds nothing that tells "
+                    "how many those are: set n_features_in_ in its fit"
+                )
+    whole = chain(parts, form=form)
     if model.steps[0][1] is first or not hasattr(first, "n_features_in_"):
         return whole
     names = getattr(first, "feature_names_in_", None)  # which a pipeline that starts with "passthrough" does not know
@@ -58,6 +79,7 @@ def convert_pipeline(
 
 convert_pipeline.nests = True  # type: ignore[attr-defined]
 convert_pipeline.takes_data = True  # type: ignore[attr-defined]
+convert_pipeline.counts = True  # type: ignore[attr-defined]
 convert_pipeline.transforms = True  # type: ignore[attr-defined]
 
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import difflib
 import itertools
 from collections.abc import Callable
 from typing import Any
 
+from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from neon.converters.base import Conversion
 from neon.errors import UnknownOutputError, UnsupportedModelError
 
 __all__ = [
-    "bare", "check_several", "choose", "convert", "decline", "declined", "no_relu_form", "public_name", "register",
-    "registered", "steps_run", "takes_data", "within",
+    "bare", "check_several", "choose", "convert", "decline", "declined", "may_hold_nothing", "no_relu_form",
+    "public_name", "register", "registered", "steps_run", "takes_data", "within",
 ]  # fmt: skip
 
 Converter = Callable[..., Conversion]
@@ -24,6 +26,7 @@ _DECLINED: dict[str, str] = {}
 _HOLD_NOTHING = {
     "sklearn.pipeline.Pipeline",  # its steps are checked
     "imblearn.pipeline.Pipeline",
+    "sklearn.pipeline.FeatureUnion",
     "sklearn.feature_extraction.FeatureHasher",  # which scikit-learn 1.6 takes for not fitted, as the next one
     "sklearn.feature_extraction.text.HashingVectorizer",
 }
@@ -35,7 +38,10 @@ def register(*names: str | type, by: Converter) -> None:
     A converter of models that hold others has an attribute ``nests = True`` and is given ``path=`` as well, to be
     handed on to `convert` as ``within(path, name)``. One with ``takes_data = True`` is given ``data=``: the rows that a
     model without ``predict`` was fitted on, or None. One with ``transforms = True`` knows ``output="transform"``, which
-    it is asked for where the model is a step before the last.
+    it is asked for where the model is a step before the last. One with ``counts = True`` is given ``n_features=``: the
+    columns that the model reads, where it does not say so itself, or None. One with ``holds_nothing = True`` is of
+    transformers of one's own, which as steps need not show that they are fitted; where they do not have
+    ``n_features_in_``, it reads it off a copy that has.
     """
     for name in names:
         _REGISTRY[name if isinstance(name, str) else public_name(name)] = by
@@ -64,6 +70,7 @@ def convert(
     path: str = "",
     data: Any = None,
     step: bool = False,
+    n_features: int | None = None,
 ) -> Conversion:
     """Rewrite a fitted model.
 
@@ -75,6 +82,8 @@ def convert(
         Rows that the model was fitted on, for a model without ``predict``.
     step : bool
         Whether other models take what this one's ``transform`` gives.
+    n_features : int, optional
+        Columns that the model reads, as far as those around it know: it need not know itself.
 
     Raises
     ------
@@ -88,15 +97,22 @@ def convert(
     for cls in type(model).__mro__:
         converter = _REGISTRY.get(public_name(cls))
         if converter is not None:
-            if hasattr(model, "fit") and public_name(cls) not in _HOLD_NOTHING and not _says_fitted(model):
+            own = True
+            if getattr(converter, "holds_nothing", False) and not hasattr(model, "n_features_in_"):
+                model, own = _counting(model, n_features if step else None, path), False
+            elif hasattr(model, "fit") and public_name(cls) not in _HOLD_NOTHING and not _says_fitted(model):
                 check_is_fitted(model)
             options: dict[str, Any] = {"path": path} if getattr(converter, "nests", False) else {}
+            if getattr(converter, "counts", False):
+                options["n_features"] = n_features
             if getattr(converter, "takes_data", False):
                 options["data"] = data
             if step and getattr(converter, "transforms", False):
                 output = "transform"
             try:
                 conversion = converter(model, output=output, form=form, **options)
+                if not own:
+                    conversion = dataclasses.replace(conversion, n_features=n_features)
                 return conversion if cls is type(model) else dataclasses.replace(conversion, inherits=True)
             except UnsupportedModelError as error:
                 if not path or "at step '" in str(error):
@@ -123,6 +139,32 @@ def convert(
     )
 
 
+def may_hold_nothing(model: Any) -> bool:
+    """Whether a transformer need not hold anything after ``fit``, its number of columns neither."""
+    return bool(getattr(_converter_of(model), "holds_nothing", False))
+
+
+def _counting(model: Any, n_features: int | None, path: str) -> Any:
+    """A transformer as a copy that knows how many columns it reads.
+
+    As a step of a fitted model it was fitted too, though it may hold nothing that shows it.
+    """
+    if n_features is None:
+        where = f" at step {path!r}" if path else ""
+        raise NotFittedError(
+            f"{type(model).__name__}{where} is not fitted, or holds nothing after fit that tells how many columns it "
+            "reads, nor do the models around it: set n_features_in_ in its fit"
+        )
+    model = copy.copy(model)
+    model.n_features_in_ = n_features
+    return model
+
+
+def _converter_of(model: Any) -> Converter | None:
+    found = (_REGISTRY[name] for name in map(public_name, type(model).__mro__) if name in _REGISTRY)
+    return next(found, None)
+
+
 def steps_run(pipeline: Any) -> list[tuple[str, Any]]:
     """The steps that ``predict`` runs: without "passthrough", and imbalanced-learn's samplers, which serve ``fit``."""
     return [
@@ -143,8 +185,7 @@ def takes_data(model: Any) -> bool:
     """Whether a model, or the last step of a pipeline, is converted by means of the rows that it was fitted on."""
     while hasattr(model, "steps"):
         model = model.steps[-1][1]
-    found = (_REGISTRY[name] for name in map(public_name, type(model).__mro__) if name in _REGISTRY)
-    return bool(getattr(next(found, None), "takes_data", False))
+    return bool(getattr(_converter_of(model), "takes_data", False))
 
 
 def choose(output: str | None, choices: tuple[str, ...], model: Any) -> str:

@@ -11,15 +11,17 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.datasets import load_wine
 from sklearn.decomposition import PCA
+from sklearn.ensemble import StackingRegressor, VotingRegressor
+from sklearn.exceptions import NotFittedError
 from sklearn.feature_selection import RFE, SelectKBest
 from sklearn.impute import KNNImputer, MissingIndicator, SimpleImputer
 from sklearn.kernel_approximation import AdditiveChi2Sampler, Nystroem
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline, make_union
 from sklearn.preprocessing import (
     FunctionTransformer,
     KBinsDiscretizer,
@@ -321,6 +323,89 @@ def test_transformers_and_functions_of_ones_own(wine: tuple) -> None:
     np.testing.assert_allclose(explainer(X).values, by_hand, rtol=0, atol=1e-12)
     with pytest.raises(ValueError, match="declared linear"):
         neon.neuralize(make_pipeline(FunctionTransformer(squares), Ridge()).fit(X, y))
+
+
+class Log(TransformerMixin, BaseEstimator):
+    """Holds nothing after fit, not even its number of columns, as scikit-learn allows."""
+
+    def fit(self, X: Any, y: Any = None) -> Log:
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        return np.log1p(np.asarray(X))
+
+
+class Differences(Log):
+    def transform(self, X: Any) -> np.ndarray:
+        return np.diff(np.asarray(X), axis=1)
+
+
+class Twice(Log):
+    def transform(self, X: Any) -> np.ndarray:
+        return np.repeat(np.asarray(X), 2, axis=1)
+
+
+class Scaled(Log):
+    """Holds something, but no number of columns."""
+
+    def fit(self, X: Any, y: Any = None) -> Scaled:
+        self.size = np.abs(np.asarray(X)).max()
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        return np.asarray(X) / self.size
+
+
+STATELESS = {
+    "first": make_pipeline(Log(), Ridge()),
+    "two of them": make_pipeline(Log(), Log(), StandardScaler(), Ridge()),
+    "in the middle": make_pipeline(StandardScaler(), PCA(3), Differences(), Ridge()),
+    "linear, before one that mixes": make_pipeline(make_pipeline(Log(), Scaled(), StandardScaler()), PCA(2), Ridge()),
+    "last branch": make_pipeline(make_union(PCA(2), Log()), Ridge()),
+    "first branch": make_pipeline(make_union(Log(), PCA(2)), Ridge()),
+    "branches that know nothing": make_pipeline(StandardScaler(with_mean=False), make_union(Log(), Scaled()), Ridge()),
+    "some columns": make_pipeline(
+        make_column_transformer((make_pipeline(Log(), Scaled(), MinMaxScaler()), [0, 3])), Ridge()
+    ),
+    "a union of some columns": make_pipeline(
+        make_column_transformer((make_union(Log(), Differences()), [0, 3]), remainder=Twice()), Ridge()
+    ),
+    "a member": VotingRegressor([("log", make_pipeline(Log(), Ridge())), ("ridge", Ridge())]),
+    "a member of a stack": StackingRegressor([("log", make_pipeline(Log(), Ridge()))], Ridge(), passthrough=True, cv=2),
+}
+
+
+@pytest.mark.parametrize("name", STATELESS)
+@pytest.mark.parametrize("frame", [False, True])
+def test_transformers_that_hold_nothing_after_fit(wine: tuple, name: str, frame: bool) -> None:
+    """How many columns they read is said by what stands around them."""
+    register_encoder(Log, Scaled)
+    register_encoder(Twice, source=lambda model: np.repeat(np.arange(model.n_features_in_), 2))
+    register_linear(Differences)
+    X = pd.DataFrame(wine[0], columns=list("abcde")) if frame else wine[0]
+    model = clone(STATELESS[name])
+    if frame and "columns" in name:
+        model.steps[0][1].transformers = [(n, part, ["a", "d"]) for n, part, _ in model.steps[0][1].transformers]
+    model.fit(X, wine[1])
+    before = pickle.dumps(model)
+    explanation = neon.explain(model, X)
+    np.testing.assert_allclose(explanation.prediction, model.predict(X), rtol=0, atol=1e-10)
+    assert explanation.conservation_error() <= 1e-10
+    assert pickle.dumps(model) == before
+
+
+def test_transformers_that_hold_nothing_where_nothing_tells_their_columns(wine: tuple) -> None:
+    register_encoder(Log, Winsorizer)
+    register_linear(Differences)
+    X, y = wine
+    for alone in (Log().fit(X), make_union(Log(), Log()).fit(X)):
+        with pytest.raises(NotFittedError, match=r"Log.* holds nothing after fit that tells how many columns"):
+            neon.neuralize(alone)
+    for first in (Differences(), make_union(Log(), Log())):
+        with pytest.raises(NotFittedError, match=f"{type(first).__name__} does not give as many columns as it reads"):
+            neon.neuralize(make_pipeline(first, Ridge()).fit(X, y))
+    with pytest.raises(NotFittedError, match="Winsorizer has no low_: it is not fitted"):
+        neon.explain(Pipeline([("cut", Winsorizer()), ("ridge", Ridge().fit(X, y))]), X)
 
 
 def test_universal_functions_are_known_to_be_elementwise(wine: tuple) -> None:
