@@ -13,7 +13,9 @@ import numpy as np
 from numba import njit
 from torch import Tensor
 
-__all__ = ["bound_terms", "integrated", "log_units", "rates", "shares"]
+__all__ = ["bound_terms", "integrated", "log_units", "rates", "shapley", "shares"]
+
+Rules = tuple[np.ndarray, np.ndarray, np.ndarray]  # numbers of nodes (n_rules,), nodes and weights (n_rules, largest)
 
 # Sums and products in any order, so that they run in vector registers; no other liberty.
 _OPTIONS: dict[str, Any] = {
@@ -22,6 +24,7 @@ _OPTIONS: dict[str, Any] = {
     "fastmath": {"contract", "nsz", "reassoc", "arcp"},
     "error_model": "numpy",
 }
+_FIRST = 3  # which of the rules is tried first
 _GROUP = 8  # factors of one logarithm
 
 
@@ -108,6 +111,44 @@ def _bound_terms(a, b, alpha, widths, out):
             spread += abs(a[j, i] - b[j, i]) / total if total != 0.0 else 0.0
         for k in range(len(widths)):
             out[k] += abs(alpha[j]) * p * (1.0 + widths[k] * spread / d) ** d
+
+
+@njit(**_OPTIONS)
+def _to_the_bound(a, b, alpha, widths, log_scale, log_rho, log_tolerance, sizes, nodes, weights, out):
+    n_ellipses = len(widths)
+    terms = np.empty(n_ellipses)
+    for r in range(len(a)):
+        terms[:] = 0.0
+        _bound_terms(a[r], b, alpha[r], widths, terms)
+        k = min(_FIRST, len(sizes) - 1)
+        while True:
+            n = sizes[k]
+            out[r] = 0.0
+            _integrated(a[r], b, alpha[r], nodes[k, :n], weights[k, :n], out[r])
+            peak = 0.0
+            for i in range(len(out[r])):
+                peak = max(peak, abs(out[r, i]))
+            if peak == 0.0 or k == len(sizes) - 1:
+                break
+            least = np.inf
+            for e in range(n_ellipses):
+                if terms[e] < np.inf:
+                    wanted = np.log(terms[e]) + log_scale[e] - log_tolerance - np.log(peak)
+                    least = min(least, wanted / (2 * log_rho[e]))
+            if n >= least:
+                break
+            while k < len(sizes) - 1 and sizes[k] < least:
+                k += 1
+
+
+def shapley(
+    a: Tensor, b: Tensor, alpha: Tensor, ellipses: tuple[np.ndarray, ...], log_tolerance: float, rules: Rules
+) -> Tensor:
+    """`integrated` of several rows, a (n_rows, n_units, n_features), each with as many nodes as its bound asks for."""
+    out = a.new_zeros(len(a), a.shape[2])
+    arrays = (part.contiguous().numpy() for part in (a, b, alpha))
+    _to_the_bound(*arrays, *ellipses, log_tolerance, *rules, out.numpy())
+    return out
 
 
 def log_units(a: Tensor, b: Tensor, t: Tensor) -> Tensor:

@@ -29,6 +29,9 @@ __all__ = ["ProductTerms", "SoftTerms", "n_nodes"]
 _TOLERANCE = 1e-10  # of a row's largest relevance
 _RHO = np.array([1.25, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 64.0, 128.0])
 _WIDTHS = torch.from_numpy((_RHO + 1 / _RHO) / 2)
+# What a term of each ellipse is multiplied by in `n_nodes`, and the logarithm of what each node divides by.
+_ELLIPSES = (_WIDTHS.numpy(), np.log(2 / _WIDTHS.numpy() * 32 / 15 / (1 - _RHO**-2.0)), np.log(_RHO))
+_BLOCK = 1 << 17  # factors at a time: what stays in the processor's cache is not fetched twice
 
 
 class _Factors(Terms):
@@ -54,7 +57,7 @@ class _Factors(Terms):
         self.absent = background.memo(("factors", centers, rate, power), lambda: self._mean_factors(background))
 
     def factors(self, row: Tensor, out: Tensor | None = None) -> Tensor:
-        """``a`` of one row, (n_units, n_features)."""
+        """``a`` of one row, (n_units, n_features); of rows (n_rows, 1, n_features) with an axis of them in front."""
         moved = torch.sub(self.centers, row, out=out)
         moved = moved.square_() if self.power == 2 else moved.abs_()
         return moved.mul_(-self.rate).exp_()
@@ -106,7 +109,16 @@ class ProductTerms(_Factors):
         return self._log_shares(slopes * self._log_units(t).exp_(), t)
 
     def integrated(self, slopes: Tensor) -> Tensor:
-        return self._each_row(lambda a, i: _shapley(a, self.absent, slopes[i]), 0)
+        found = torch.empty_like(self.x)
+
+        def work(part: slice) -> None:
+            a = self.factors(self.x[part, None])
+            found[part] = _shapley(a, self.absent, slopes[part])
+
+        size = max(1, _BLOCK // max(1, self.centers.numel()))
+        parts = [slice(i, min(i + size, len(self.x))) for i in range(0, len(self.x), size)]
+        in_threads([functools.partial(work, part) for part in parts], torch.get_num_threads())
+        return found
 
     def pairs(self, slopes: Tensor) -> Tensor:
         return self._each_row(lambda a, i: _interactions(a, self.absent, slopes[i]), 0)
@@ -130,8 +142,28 @@ class SoftTerms(_Factors):
 
 
 def _shapley(a: Tensor, b: Tensor, alpha: Tensor) -> Tensor:
-    """``Σ_j α_j (a - b)_ji ∫₀¹ Π_{k≠i} v_jk(t) dt``, (n_features,)."""
-    return _to_the_bound(a, b, alpha, _loops(a).integrated)
+    """``Σ_j α_j (a - b)_ji ∫₀¹ Π_{k≠i} v_jk(t) dt`` of rows, (n_rows, n_features).
+
+    a : (n_rows, n_units, n_features), b : (n_units, n_features), alpha : (n_rows, n_units)
+    """
+    loops = _loops(a)
+    if loops is vectorized:
+        each = [_to_the_bound(row, b, slopes, vectorized.integrated) for row, slopes in zip(a, alpha, strict=True)]
+        return torch.stack(each)
+    return loops.shapley(a, b, alpha, _ELLIPSES, math.log(_TOLERANCE), _rules(a.shape[2], a.dtype))
+
+
+@functools.cache
+def _rules(n_features: int, dtype: torch.dtype) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Numbers of nodes to choose from, up to those that are exact, with their nodes and weights."""
+    most = -(-n_features // 2)
+    sizes = [n for n in (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 32, 48, 64, 96, 128, 192, 256) if n < most]
+    sizes.append(most)
+    kind = np.float64 if dtype == torch.float64 else np.float32
+    nodes, weights = (np.zeros((len(sizes), most), kind) for _ in range(2))
+    for k, n in enumerate(sizes):
+        nodes[k, :n], weights[k, :n] = legendre(n)
+    return np.array(sizes), nodes, weights
 
 
 def _interactions(a: Tensor, b: Tensor, alpha: Tensor) -> Tensor:
@@ -166,9 +198,8 @@ def n_nodes(log_terms: np.ndarray, log_tolerance: float, most: int) -> int:
     log_terms : ndarray (n_ellipses,)
         The logarithm of ``Σ_j |α_j| Π_i (a + b)_ji/2 (1 + x R_j/d)^d`` for each ellipse.
     """
-    log_error = log_terms + np.log(2 / _WIDTHS.numpy() * 32 / 15 / (1 - _RHO**-2.0))
     with np.errstate(invalid="ignore"):
-        needed = (log_error - log_tolerance) / (2 * np.log(_RHO))
+        needed = (log_terms + _ELLIPSES[1] - log_tolerance) / (2 * _ELLIPSES[2])
     return int(np.clip(np.ceil(np.nanmin(needed)), 1, most)) if np.isfinite(needed).any() else 1
 
 
