@@ -83,6 +83,8 @@ class Conversion:
         What comes before the layers. Default: the model's columns are numbers and go into them as they are.
     missing : bool
         Whether NaN is a value that the model takes.
+    single : str
+        Kinds of numbers, as numpy's letters, that the model reads in float32 where an array holds them.
     inherits : bool
         Whether the converter was made for a class that the model's own class inherits from, which may compute something
         else: said where the two differ on the explained rows.
@@ -115,6 +117,7 @@ class Conversion:
     inverse: Callable[[np.ndarray], np.ndarray] | None = None
     encoding: Encoding | None = None
     missing: bool = False
+    single: str = ""
     inherits: bool = False
     infinite: bool = False
     agreement: float | None = None

@@ -34,6 +34,8 @@ class Intake:
         Whether NaN is a value that the model takes.
     aligns : bool
         Whether the model finds its columns by name, in whatever order and among others.
+    single : str
+        Kinds of numbers, as numpy's letters, that the model reads in float32 where an array holds them.
     """
 
     def __init__(
@@ -44,9 +46,10 @@ class Intake:
         *,
         missing: bool = False,
         aligns: bool = False,
+        single: str = "",
     ) -> None:
         self.n_features, self.feature_names, self.encoder, self.missing = n_features, feature_names, encoding, missing
-        self.aligns = aligns
+        self.aligns, self.single = aligns, single
         self.records = encoding is not None and encoding.records
 
     @property
@@ -103,6 +106,8 @@ class Intake:
             return as_numpy(X)
         if column_names(X) is None:
             return as_rows(X)
+        if self.single and self.encoder is None:
+            return numeric(X)  # whose frames are read in double precision, unlike arrays
         if self.feature_names is None:
             return np.ascontiguousarray(entries(X))  # the order of memory is seen in rounding
         if self.encoder is None and not hasattr(X, "iloc"):
@@ -129,6 +134,8 @@ class Intake:
         """
         if self.records:
             return given
+        if self.single and isinstance(given, np.ndarray) and given.dtype.kind in self.single:
+            given = numeric(given).astype(np.float32)
         if self.encoder is None:
             return numeric(given)
         if sparse.issparse(given) and self.takes_sparse:

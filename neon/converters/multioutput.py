@@ -116,7 +116,7 @@ def convert_chain(model: Any, *, output: str | None = None, form: str = "fused",
     places = [int(np.flatnonzero(np.asarray(model.order_) == target)[0]) for target in range(len(members))]
     layers = [Chain([part.layers for part in scores], [part.layers for part in hands], places)]
     parts = [*scores, *hands]
-    traits = common(parts)
+    traits = common(parts) | {"single": ""}  # columns of predictions make them all floating-point numbers
     references = [None if part.reference is None else np.atleast_2d(part.reference)[:, :n] for part in parts]
     words, asked = _ASKED[kind]
     own = lambda X: np.asarray(getattr(model, asked)(X), dtype=np.float64)  # noqa: E731

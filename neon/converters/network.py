@@ -85,6 +85,7 @@ class Network(torch.nn.Module):
             self.feature_names,
             conversion.encoding,
             missing=conversion.missing,
+            single=conversion.single,
             aligns=isinstance(first, ColumnTransformer),
         )
         self.eval()
@@ -132,15 +133,20 @@ class Network(torch.nn.Module):
     def _ask(self, function: Callable[[Any], Any], given: Any) -> Any:
         """One of the model's own functions of the caller's rows, of which it gets a copy.
 
-        A model that takes no sparse rows, such as one that searches in trees, is asked with the same dense ones. Its
-        warnings are for those who ask it themselves.
+        A model that takes no sparse rows, such as one that searches in trees, is asked with the same dense ones; one
+        that takes no array, since it finds columns by name, with a frame. Its warnings are for those who ask it
+        themselves.
         """
         with _ASKING, np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if sparse.issparse(given) and (self.feature_names is None or self.intake.takes_sparse):
                 with contextlib.suppress(TypeError, ValueError):
                     return function(given.copy())
-            return function(self.intake.named(given))
+            named = self.intake.named(given)
+            if isinstance(given, np.ndarray) and hasattr(named, "columns"):
+                with contextlib.suppress(Exception):
+                    return function(given.copy())
+            return function(named)
 
     def predicted(self, given: Any, output: Tensor) -> Tensor:
         """The index of each row's predicted output: the largest, or where it may be another what the model says.

@@ -148,6 +148,7 @@ def chain(parts: list[Conversion], *, form: str = "fused") -> Conversion:
         inverse=None if None in inverses else lambda Z: np.asarray(_back(inverses, Z)),
         encoding=encoding,
         missing=all(part.missing for part in parts if len(part.layers)),
+        single=head.single if not transforms else "",
     )
 
 

@@ -49,6 +49,7 @@ def convert_stacking(model: Any, *, output: str | None = None, form: str = "fuse
         reference=front.reference,
         takes_reference=front.takes_reference and head.takes_reference,
         missing=front.missing,
+        single=front.single,
     )
 
 

@@ -10,7 +10,11 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.compose import make_column_transformer
+from sklearn.ensemble import StackingRegressor, VotingRegressor
+from sklearn.linear_model import Ridge
+from sklearn.multioutput import RegressorChain
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import neon
 from neon.converters import Conversion, convert
@@ -233,6 +237,43 @@ def test_arrays_of_objects_are_read_as_by_scikit_learn(interface: str) -> None:
     np.testing.assert_allclose(
         neon.explain(model, rows, target=True).prediction, np.log(p[:, 1] / p[:, 0]), rtol=1e-9, atol=1e-9
     )
+
+
+@pytest.mark.filterwarnings("ignore:X has feature names, but")
+@pytest.mark.parametrize("fitted_on", ["array", "frame"])
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda model: model,
+        lambda model: VotingRegressor([("one", model)]),
+        lambda model: StackingRegressor([("one", model)], Ridge(), cv=2),
+        lambda model: RegressorChain(model),
+        lambda model: make_pipeline("passthrough", model),
+        lambda model: make_pipeline(StandardScaler(), model),
+        None,
+    ],
+    ids=["estimator", "voting", "stacking", "chain", "passthrough", "scaled", "booster"],
+)
+def test_large_whole_numbers_are_read_as_the_library_reads_them(wrap: Any, fitted_on: str) -> None:
+    """Seconds of a clock: in float32 where an array holds them, in float64 in a frame and as floating-point numbers."""
+    seconds = 1_700_000_000 + np.random.default_rng(0).integers(0, 4000, 300)
+    whole = np.stack([seconds, seconds % 7], axis=1)
+    frame = pd.DataFrame(whole, columns=["time", "day"])
+    y = np.sin(seconds / 300)
+    bare = lightgbm.LGBMRegressor(n_estimators=9, min_child_samples=2, verbose=-1)
+    chained = "Chain" in type(wrap and wrap(bare)).__name__
+    fit = (frame if fitted_on == "frame" else whole.astype(float), np.stack([y, -y], axis=1) if chained else y)
+    model = wrap(bare).fit(*fit) if wrap else bare.fit(*fit).booster_
+    given = [whole, whole.astype(np.uint64), whole.tolist(), whole.astype(float), whole.astype(object), frame]
+    answers = []
+    for rows in given:
+        own = model.predict(rows)
+        explanation = neon.explain(model, rows, target=0)
+        np.testing.assert_allclose(explanation.prediction, own.reshape(len(rows), -1)[:, 0], rtol=1e-9, atol=1e-9)
+        assert neon.neuralize(model).verify(rows) <= 1e-9
+        answers.append(own)
+    rounded = wrap is None or "Voting" in type(model).__name__ or model is bare
+    assert np.abs(answers[0] - answers[3]).max() > 0.1 or not rounded
 
 
 def test_prepared_rows_are_refused() -> None:

@@ -1,7 +1,7 @@
 """LightGBM: gbdt, dart, rf and goss, from the text that a booster writes itself.
 
-Rows are compared in float64, where what lies within 1e-35 of 0 counts as 0. A feature's missing values are NaN, zeros,
-or none at all: then NaN counts as 0 too.
+Rows are compared in float64; whole numbers of an array, but not of a frame, are rounded to float32 before. What lies
+within 1e-35 of 0 counts as 0. A feature's missing values are NaN, zeros, or none at all: then NaN counts as 0 too.
 """
 
 from __future__ import annotations
@@ -72,6 +72,7 @@ def _convert(booster: Any, classes: np.ndarray | None, form: str, *, numbers_of_
         own,
         form=form,
         missing=True,
+        single="iub" if numbers_of_objects else "iubO",
         scores_only=classes is None,
         n_features=n_features,
         feature_names=() if names == tuple(f"Column_{i}" for i in range(n_features)) else names,
