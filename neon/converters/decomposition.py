@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,23 @@ def convert_projection(model: Any, *, output: str | None = None, form: str = "fu
     weight = np.asarray(model.components_, dtype=np.float64)
     if getattr(model, "whiten", False):
         smallest = np.finfo(model.explained_variance_.dtype).eps  # as scikit-learn guards the division
-        weight = weight / np.maximum(np.sqrt(model.explained_variance_), smallest)[:, None]
+        deviation = np.maximum(np.sqrt(model.explained_variance_), smallest)
+        _check_whitening(model, deviation)
+        weight = weight / deviation[:, None]
     return _linear(model, weight, getattr(model, "mean_", None), "projected features", model.inverse_transform, form)
+
+
+def _check_whitening(model: Any, deviation: np.ndarray) -> None:
+    """Warn where whitening blows up the rounding of a projection, ε of the largest, to more than a 1e-6th."""
+    flat = np.flatnonzero(deviation * 1e-6 < np.finfo(deviation.dtype).eps * deviation.max(initial=0.0))
+    if len(flat):
+        warnings.warn(
+            f"{type(model).__name__}(whiten=True) divides {len(flat)} of {len(deviation)} components, the first of "
+            f"them {flat[0]}, by a deviation that is nothing but rounding, since columns repeat each other: what the "
+            f"model makes of them is noise. Fit it with n_components={flat[0]}",
+            RuntimeWarning,
+            stacklevel=2,
+        )
 
 
 def convert_ica(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:

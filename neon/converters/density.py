@@ -46,6 +46,11 @@ def convert_kde(model: Any, *, output: str | None = None, form: str = "fused") -
     if model.atol > 0 or model.rtol > 0:
         words += f" (exact; the model itself is content with atol={model.atol:g} and rtol={model.rtol:g})"
         asked.atol = asked.rtol = 0
+    elif model.kernel != "tophat" and len(points) > model.leaf_size:
+        words += " (exact; the model's tree adds up bounds, which costs digits, and far from the points all of them)"
+    if model.kernel != "tophat" and len(points) > model.leaf_size:  # a tree of one leaf has no bounds to add up
+        whole = {"leaf_size": len(points), "sample_weight": model.tree_.sample_weight}
+        asked.tree_ = type(model.tree_)(points, metric=model.metric, **whole, **(model.metric_params or {}))
     with np.errstate(divide="ignore"):
         shares = np.log(weights / weights.sum())
     return Conversion(

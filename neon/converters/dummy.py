@@ -19,6 +19,7 @@ __all__ = ["convert_dummy_classifier", "convert_dummy_regressor"]
 def convert_dummy_classifier(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
     """The constant probability of each class, or of each class of each target."""
     choose(output, ("probability",), model)
+    _check_table(model)
     if model.strategy in ("stratified", "uniform"):
         raise UnsupportedModelError(
             f"DummyClassifier(strategy={model.strategy!r}) predicts at random; supported are 'prior', 'most_frequent' "
@@ -42,10 +43,20 @@ def convert_dummy_classifier(model: Any, *, output: str | None = None, form: str
 def convert_dummy_regressor(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
     """The constant prediction of each target."""
     choose(output, ("predict",), model)
+    _check_table(model)
     held = np.asarray(model.constant_, dtype=np.float64).reshape(-1)
     names = ["prediction"] if len(held) == 1 else [f"target {i}" for i in range(len(held))]
     own = lambda X: np.asarray(model.predict(X), dtype=np.float64).reshape(-1, len(held))  # noqa: E731
     return _constant(held, "predicted value", names, own, form, Response.PREDICTION)
+
+
+def _check_table(model: Any) -> None:
+    """Refuse a model of rows that are none: it does not look at them."""
+    if not hasattr(model, "n_features_in_"):
+        raise UnsupportedModelError(
+            f"{type(model).__name__} fitted on X without columns, of which it knows no number; fit it on X of shape "
+            "(n_samples, n_features)"
+        )
 
 
 def _constant(

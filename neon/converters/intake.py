@@ -91,10 +91,12 @@ class Intake:
         if getattr(given, "ndim", len(given.shape)) == 1 and self.n_features == 1 and not sparse.issparse(given):
             given = given.reshape(-1, 1)  # as isotonic regression takes its one column
         if len(given.shape) != 2:
-            one = "X.to_frame().T" if hasattr(X, "to_frame") else "np.reshape(X, (1, -1))"
-            raise ValueError(
-                f"X must have shape (n_samples, {self.n_features}), got {given.shape}; a single row is {one}"
-            )
+            advice = "a single row is " + ("X.to_frame().T" if hasattr(X, "to_frame") else "np.reshape(X, (1, -1))")
+            if len(given.shape) > 2:
+                advice = (
+                    "features are columns, and a model of rows of more dimensions takes np.reshape(X, (len(X), -1))"
+                )
+            raise ValueError(f"X must have shape (n_samples, {self.n_features}), got {given.shape}; {advice}")
         if given.shape[1] != self.n_features:
             raise ValueError(f"X has {given.shape[1]} features, but the model was fitted with {self.n_features}")
         return given, names

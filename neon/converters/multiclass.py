@@ -12,7 +12,7 @@ import torch
 from scipy.special import expit
 from sklearn.base import is_regressor
 
-from neon.converters.arrays import contrast, versus
+from neon.converters.arrays import contrast, rivals, versus
 from neon.converters.base import Conversion, Response
 from neon.converters.encoding import Encoding
 from neon.converters.meta import beside, column_names, on_arrays
@@ -29,6 +29,7 @@ from neon.converters.responses import (
 )
 from neon.errors import UnsupportedModelError
 from neon.nn import (
+    Affine,
     DistanceLayers,
     Evidence,
     Linear,
@@ -39,6 +40,7 @@ from neon.nn import (
     plain_linear,
     relu_minimum,
 )
+from neon.nn.in_parallel import Columns
 from neon.nn.normalized import Normalized
 
 __all__ = ["convert_one_vs_one", "convert_one_vs_rest", "convert_output_code"]
@@ -184,11 +186,10 @@ def convert_one_vs_one(model: Any, *, output: str | None = None, form: str = "fu
 
 def _rivals(n: int, shift: float, form: str) -> list[torch.nn.Module]:
     """From the machines' scores, above 0 for the second of a pair, to each class's smallest over its rivals."""
-    signs = versus(n)
-    bias = -shift * signs.sum(1)
+    columns, signs = rivals(n)
     if form == "relu":
-        return [plain_linear(signs, bias), *relu_minimum(n, n - 1)]
-    return [Linear(signs, bias), PooledMinimum(n, math.inf)]
+        return [plain_linear(versus(n), -shift * signs), *relu_minimum(n, n - 1)]
+    return [Columns(columns.tolist()), Affine(signs, -shift * signs), PooledMinimum(n, math.inf)]
 
 
 def convert_output_code(model: Any, *, output: str | None = None, form: str = "fused", path: str = "") -> Conversion:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from neon.lrp.message import Ledger, Message, PackedError
+from neon.lrp.message import ROUNDING, Ledger, Message, PackedError
 from neon.lrp.propagate import Walk
 
 __all__ = ["by_sample"]
@@ -44,14 +44,18 @@ def _is_mixed_up(walk: Walk, start: Message, n_samples: int) -> bool:
         return False  # an input or output that the samples share
     parts = [part.reshape(n_samples, -1).sum(1) for part in walk.relevance] + list(walk.ledger.absorbed.values())
     left = torch.stack(parts).sum(0) - start.relevance.reshape(n_samples, -1).sum(1)
-    rounding = torch.finfo(left.dtype).eps ** 0.5 * torch.stack(parts).abs().sum(0)
+    eps, size = torch.finfo(left.dtype).eps, torch.stack(parts).abs().sum(0)
+    rounding = eps**0.5 * size + ROUNDING * eps * size.max()  # what is left of a sample's zeros is as large as others'
     return bool((left.abs() > rounding).any()) and float(left.sum().abs()) <= float(rounding.sum())
 
 
 def _only_sample(start: Message, i: int) -> Message:
-    kept = torch.zeros_like(start.relevance)
-    kept[i] = start.relevance[i]
-    return Message.of_relevance(kept, vanishes=start.vanishes)
+    whole = start.relevance if start.slope is None else start.slope
+    kept = torch.zeros_like(whole)
+    kept[i] = whole[i]
+    if start.slope is None or start.value is None:
+        return Message.of_relevance(kept, vanishes=start.vanishes)
+    return Message.of_slope(kept, start.value, start.reference)
 
 
 def _stays_in(walk: Walk, i: int) -> bool:

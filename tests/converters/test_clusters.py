@@ -267,3 +267,26 @@ def test_refusals_name_what_is_wrong() -> None:
     with pytest.raises(ValueError, match="no exact ReLU form"):
         neon.neuralize(cluster.OPTICS(min_samples=5).fit(MOONS), reference=MOONS, form="relu")
     assert pd.notna(outputs(cluster.KMeans(2, n_init=1, random_state=0).fit(IRIS), IRIS)).all()
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        cluster.DBSCAN(eps=0.8, min_samples=3),
+        cluster.HDBSCAN(min_cluster_size=3, copy=True),
+        cluster.AgglomerativeClustering(4),
+        cluster.KMeans(4, n_init=1, random_state=0),
+        cluster.MeanShift(bandwidth=0.8),
+        cluster.AffinityPropagation(random_state=0),
+        cluster.Birch(threshold=0.3, n_clusters=None),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_ties_of_clusters_do_not_hang_on_the_batch(model: Any) -> None:
+    """Rows of 0 and 1 are as near to several clusters: evidence of 0 is shared as any other."""
+    X = (np.random.default_rng(0).normal(size=(30, 3)) > 0) * 1.0
+    options = {"reference": X} if not hasattr(model.fit(X), "predict") else {}
+    whole = neon.Explainer(model, **options)(X, "all")
+    single = neon.Explainer(model, **options, batch_size=1, progress=False)(X, "all")
+    np.testing.assert_allclose(single.values, whole.values, atol=1e-9)
+    np.testing.assert_allclose(single.prediction, whole.prediction, atol=1e-9)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy.optimize import minimize
 from sklearn import cross_decomposition, decomposition, manifold
-from sklearn.cluster import FeatureAgglomeration
+from sklearn.cluster import FeatureAgglomeration, KMeans
 from sklearn.datasets import load_digits, load_linnerud, load_wine
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import neon
@@ -171,3 +173,22 @@ def test_refusals_name_what_is_wrong() -> None:
     refuse(decomposition.KernelPCA(2, kernel="cosine"), WINE, "kernel 'cosine'.*'rbf'")
     refuse(FeatureAgglomeration(3, pooling_func=np.median), WINE, "pooling_func=median.*np.mean")
     refuse(manifold.SpectralEmbedding(), WINE, "no function of new rows")
+
+
+@pytest.mark.parametrize("make", [partial(decomposition.PCA, svd_solver="full"), decomposition.IncrementalPCA])
+@pytest.mark.parametrize("kind", ["repeated", "constant", "sums", "apart"])
+def test_whitening_of_columns_that_repeat_each_other_is_warned_of(make: Any, kind: str) -> None:
+    rows = np.random.default_rng(1).normal(size=(60, 3))
+    more = {
+        "repeated": rows[:, 0],
+        "constant": np.ones(60),
+        "sums": 2 * rows[:, 0] + rows[:, 1],
+        "apart": rows[:, 0] ** 2,
+    }
+    model = make_pipeline(make(whiten=True), KMeans(3, n_init=1, random_state=0))
+    model.fit(np.column_stack([rows, more[kind]]))
+    if kind == "apart":
+        neon.neuralize(model)
+    else:
+        with pytest.warns(RuntimeWarning, match="is noise. Fit it with n_components=3"):
+            neon.neuralize(model)

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
+from scipy.special import logsumexp
 from sklearn.neighbors import KernelDensity
 from sklearn.svm import OneClassSVM
 
@@ -108,3 +110,23 @@ def test_rows_that_are_all_the_same() -> None:
     explanation = neon.explain(KernelDensity().fit(np.ones((5, 2))), np.ones((2, 2)))
     assert not explanation.prediction.any()
     assert not explanation.values.any()
+
+
+@pytest.mark.parametrize("kernel", ["gaussian", "exponential"])
+@pytest.mark.parametrize("algorithm", ["kd_tree", "ball_tree"])
+def test_outliers_of_narrow_kernels_are_explained_exactly(kernel: Any, algorithm: Any) -> None:
+    """Far from the points scikit-learn's trees are wrong by whole units of the logarithm, and more in every leaf."""
+    random = np.random.default_rng(0)
+    points, rows = random.normal(size=(600, 10)), random.normal(size=(24, 10))
+    rows[:, 3] += 6
+    weight = random.uniform(0.5, 2.0, 600)
+    model = KernelDensity(bandwidth=0.5, kernel=kernel, algorithm=algorithm).fit(points, sample_weight=weight)
+    network, found = neon.neuralize(model), neon.explain(model, rows)
+    assert "digits" in found.explains
+    assert network.verify(rows) < 1e-9
+    d = cdist(rows, points) / 0.5
+    expected = -logsumexp(-(d**2) / 2 if kernel == "gaussian" else -d, b=weight / weight.sum(), axis=1)
+    np.testing.assert_allclose(found.prediction, expected, rtol=1e-9)
+    if kernel == "gaussian":
+        one_leaf = KernelDensity(bandwidth=0.5, leaf_size=600).fit(points, sample_weight=weight).score_samples(rows)
+        assert np.abs(model.score_samples(rows) - one_leaf).max() > 1.0

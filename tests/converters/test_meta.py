@@ -15,9 +15,9 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.decomposition import PCA
-from sklearn.dummy import DummyClassifier
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
-from sklearn.linear_model import LogisticRegression, Perceptron, Ridge
+from sklearn.linear_model import LogisticRegression, Perceptron, Ridge, RidgeClassifier
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
 from sklearn.naive_bayes import GaussianNB, MultinomialNB
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
@@ -242,6 +242,52 @@ def test_tied_votes_of_pairs() -> None:
     explanation = neon.explain(model, rows)
     assert (explanation.prediction <= 0).any()  # otherwise this test would test nothing
     np.testing.assert_array_equal(model.classes_[explanation.target], model.predict(rows))
+
+
+def test_memory_of_pairs_grows_with_their_number() -> None:
+    rows = np.random.default_rng(1).normal(size=(60, 2))
+    model = multiclass.OneVsOneClassifier(RidgeClassifier()).fit(rows, np.arange(60) % 20)
+    network = neon.neuralize(model)
+    assert max(buffer.numel() for buffer in network.buffers()) <= 2 * 20 * 19
+    assert network.verify(rows[:5]) < 1e-9
+
+
+@pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
+def test_tied_pairs_inside_calibration_agree_or_are_said(method: str) -> None:
+    """A pair that ties votes as the rounding of libsvm falls, which moves a probability by whole hundredths."""
+    said = 0
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        X, y = rng.integers(0, 3, (60, 2)).astype(float), rng.integers(0, 3, 60)
+        model = CalibratedClassifierCV(SVC(kernel="linear"), cv=3, method=method).fit(X, y)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            neon.explain(model, X, "all")
+        told = any("lie on a step of the model's function" in str(w.message) for w in caught)
+        assert told or neon.neuralize(model).verify(X) < 1e-5
+        said += told
+    assert said
+
+
+@pytest.mark.parametrize(
+    ("fitted", "rows"),
+    [
+        (DummyClassifier().fit(np.zeros((6, 2, 3)), np.arange(6) % 2), np.zeros((6, 2, 3))),
+        (DummyRegressor().fit(np.zeros((6, 2, 3)), np.arange(6)), np.zeros((6, 2, 3))),
+        (
+            ensemble.AdaBoostClassifier(DummyClassifier()).fit(np.zeros((6, 2, 3)), np.arange(6) // 4),
+            np.zeros((6, 2, 3)),
+        ),
+        (DummyClassifier().fit(np.zeros(6), np.arange(6) % 2), np.zeros(6)),
+        (DummyClassifier().fit(list("abcdef"), np.arange(6) % 2), list("abcdef")),
+        (DummyRegressor().fit(None, np.arange(6)), np.zeros((6, 1))),
+    ],
+)
+def test_rows_that_are_no_table_are_refused_in_words(fitted: Any, rows: Any) -> None:
+    """Models that do not look at their rows take anything."""
+    fitted.predict(rows)
+    with pytest.raises((ValueError, UnsupportedModelError), match=r"np.reshape\(X, \(len\(X\), -1\)\)|fit it on X of shape"):
+        neon.explain(fitted, rows)
 
 
 def test_target_transformers() -> None:
