@@ -133,6 +133,13 @@ def test_kernel_pca_is_relative_to_the_training_points() -> None:
         assert error(explanation.values[i], 0.05 * (rho - delta).T @ weight) < 1e-9
 
 
+def test_components_of_cosines_are_the_models_own() -> None:
+    model = decomposition.KernelPCA(3, kernel="cosine").fit(WINE)
+    explanation = neon.Explainer(model)(WINE, "all")
+    assert error(explanation.prediction, model.transform(WINE)) < 1e-12
+    assert explanation.conservation_error() < 1e-12
+
+
 def test_pooled_features_share_as_they_were_pooled() -> None:
     mean = FeatureAgglomeration(4).fit(WINE)
     explanation = neon.Explainer(mean)(WINE, "all")
@@ -170,7 +177,7 @@ def test_refusals_name_what_is_wrong() -> None:
     refuse(decomposition.NMF(3), DIGITS, "no exact ReLU form", form="relu")
     refuse(coder("lars", transform_n_nonzero_coefs=3), WINE, "transform_algorithm='lars'.*'omp'")
     refuse(coder("omp", transform_n_nonzero_coefs=3), WINE, "no exact ReLU form", form="relu")
-    refuse(decomposition.KernelPCA(2, kernel="cosine"), WINE, "kernel 'cosine'.*'rbf'")
+    refuse(decomposition.KernelPCA(2, kernel=np.dot), WINE, "callable kernel; give its name")
     refuse(FeatureAgglomeration(3, pooling_func=np.median), WINE, "pooling_func=median.*np.mean")
     refuse(manifold.SpectralEmbedding(), WINE, "no function of new rows")
 
