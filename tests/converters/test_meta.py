@@ -286,7 +286,8 @@ def test_tied_pairs_inside_calibration_agree_or_are_said(method: str) -> None:
 def test_rows_that_are_no_table_are_refused_in_words(fitted: Any, rows: Any) -> None:
     """Models that do not look at their rows take anything."""
     fitted.predict(rows)
-    with pytest.raises((ValueError, UnsupportedModelError), match=r"np.reshape\(X, \(len\(X\), -1\)\)|fit it on X of shape"):
+    words = r"np.reshape\(X, \(len\(X\), -1\)\)|fit it on X of shape"
+    with pytest.raises((ValueError, UnsupportedModelError), match=words):
         neon.explain(fitted, rows)
 
 
