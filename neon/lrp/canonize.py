@@ -17,13 +17,16 @@ from neon.lrp.operations.linear_functions import batch_norm_affine
 from neon.lrp.operations.pooling import WinnerTakesAll
 from neon.lrp.operations.shape import Movement
 from neon.lrp.operations.table import Call
+from neon.lrp.peephole import elementwise_region
 from neon.lrp.softmaxes import shifted_exp, softmax_region
 from neon.lrp.tape import Operation, Tape
 
 __all__ = [
+    "factor_slots",
     "gate_slots",
     "merge_batch_norm",
     "merge_recodings",
+    "mixed_slots",
     "nonnegative_slots",
     "relevant_operations",
     "scale_slots",
@@ -38,6 +41,11 @@ _GATES: _Functions = frozenset(
 )
 _SCALES: _Functions = frozenset({torch.exp, torch.Tensor.exp, torch.exp2, torch.Tensor.exp2, F.softplus, shifted_exp})
 _ADDITIONS: _Functions = frozenset({torch.add, torch.Tensor.add, torch.Tensor.__add__, torch.Tensor.__radd__})
+_SHIFTS: _Functions = frozenset({
+    *_ADDITIONS, torch.sub, torch.Tensor.sub, torch.Tensor.__sub__, torch.Tensor.__rsub__, torch.rsub,
+    F.batch_norm, torch.batch_norm, torch.addcmul, torch.Tensor.addcmul,
+})  # fmt: skip
+_MIXING = ("dense", "convolution", "sum", "pooling", "normalization")
 _BATCH_NORM = (F.batch_norm, torch.batch_norm)
 _CHANNEL_AXIS = {
     F.linear: 0,
@@ -99,6 +107,33 @@ def scale_slots(tape: Tape) -> frozenset[int]:
     return _made_of(_SCALES, tape)
 
 
+def mixed_slots(tape: Tape) -> frozenset[int]:
+    """Slots whose values may be 0 because parts cancel: sums, shifts and what is made of them element by element.
+
+    A distance is 0 at one point alone; its spelling as a sum of squares counts as a sum.
+    """
+    nonnegative, known = nonnegative_slots(tape), set[int]()
+    for operation in tape.operations:
+        treatment = treatment_for(operation)
+        kind = None if treatment is None else treatment.kind_of(operation)
+        mixes = kind in _MIXING or (kind == "affine" and operation.function in _SHIFTS)
+        if mixes or (kind in ("", "affine") and known.intersection(operation.inputs)):
+            known.update(slot for slot in operation.outputs if slot not in nonnegative)
+    return frozenset(known)
+
+
+def factor_slots(tape: Tape) -> frozenset[int]:
+    """Slots that are multiplied by another explained value, once they were moved, scaled or shifted by a constant."""
+    known: set[int] = set()
+    for operation in reversed(tape.operations):
+        treatment = treatment_for(operation)
+        kind = None if treatment is None else treatment.kind_of(operation)
+        carried = kind == "affine" or isinstance(treatment, (Movement, Identity))
+        if kind == "product" or (carried and known.intersection(operation.outputs)):
+            known.update(operation.inputs)
+    return frozenset(known)
+
+
 def _made_of(sources: _Functions, tape: Tape) -> frozenset[int]:
     """Slots that these functions gave, moved, picked out, scaled or shifted by a constant (``1 - z``).
 
@@ -106,9 +141,17 @@ def _made_of(sources: _Functions, tape: Tape) -> frozenset[int]:
     """
     known: set[int] = set()
     for operation in tape.operations:
-        if operation.function in sources or (known.issuperset(operation.inputs) and _carries(operation)):
+        # A chain is what it ends in: exp of whatever is a scale.
+        function = _last_of(operation)
+        if function in sources or (known.issuperset(operation.inputs) and _carries(operation)):
             known.update(operation.outputs)
     return frozenset(known)
+
+
+def _last_of(operation: Operation) -> Callable[..., Any]:
+    while operation.function is elementwise_region:
+        operation = operation.args[1].operations[-1]
+    return operation.function
 
 
 def _carries(operation: Operation) -> bool:

@@ -13,6 +13,7 @@ from neon.lrp.accounting import by_sample
 from neon.lrp.calls import Given, Output, arranged, check_inputs, eager, picked
 from neon.lrp.canonize import merge_batch_norm, merge_recodings, relevant_operations
 from neon.lrp.composites import Composite, Rules, by_name
+from neon.lrp.curves import merge_curves
 from neon.lrp.equal_values import merge_equal_values
 from neon.lrp.heads import Head, head_of
 from neon.lrp.integral import Integral
@@ -176,7 +177,7 @@ class LRP:
         tape = Tape(relevant_operations(tape), tape.inputs, tape.output, tape.specs, tape.values)
         relative = reference is not None or references is not None
         tape = merge_equal_values(merge_recodings(merge_batch_norm(tape)))
-        tape = merge_spelled_out(tape, hold=False) if relative else merge_spelled_out(merge_softmax(tape))
+        tape = merge_spelled_out(tape, hold=False) if relative else merge_curves(merge_spelled_out(merge_softmax(tape)))
         tape.operations = relevant_operations(tape)
         tape.forget_unused()
         if self.composite.along:

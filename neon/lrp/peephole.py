@@ -165,4 +165,4 @@ _REDUCTIONS: _Functions = frozenset({
     torch.linalg.norm, torch.linalg.vector_norm, torch.amax, T.amax, torch.logsumexp, T.logsumexp,
     torch.max, T.max, torch.amin, T.amin, torch.min, T.min,
 })  # fmt: skip
-treat(elementwise_region, by=Elementwise())
+treat(elementwise_region, by=Elementwise(offset=True))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from neon.errors import UnsupportedOperationError
-from neon.lrp.canonize import gate_slots, nonnegative_slots, relevant_operations, scale_slots
+from neon.lrp.canonize import factor_slots, gate_slots, mixed_slots, nonnegative_slots, relevant_operations, scale_slots
 from neon.lrp.composites import Composite, Node
 from neon.lrp.message import Ledger, Message
 from neon.lrp.names import function_name
@@ -63,6 +63,7 @@ def assign(
     tape = Tape(operations, tape.inputs, tape.output, tape.specs, tape.values)
     consumers, nonnegative = tape.consumers(), nonnegative_slots(tape)
     gates, scales = gate_slots(tape), scale_slots(tape)
+    mixed, factors = mixed_slots(tape), factor_slots(tape)
     weighted = {id(op): i for i, op in enumerate(op for op in operations if _kind(op) in ("dense", "convolution"))}
     below_weights = set(tape.inputs)  # slots that no learned map lies below
     steps, nodes = [], []
@@ -77,7 +78,7 @@ def assign(
             is_first = untouched and position >= 0
             nodes.append(Node(kind, operation.module, position, len(weighted), is_first))
             rule = composite.rule_for(nodes[-1])
-        call = Call(operation, tape, consumers, nonnegative, gates, scales, references)
+        call = Call(operation, tape, consumers, nonnegative, gates, scales, mixed, factors, references)
         rule = treatment.effective_rule(call, rule)
         treatment.check(call, rule)
         if relative and not treatment.takes_reference(operation):

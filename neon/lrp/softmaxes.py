@@ -224,4 +224,4 @@ _FROM_ZERO: _Functions = frozenset({
     torch.clamp, T.clamp, torch.clamp_min, T.clamp_min, torch.maximum, T.maximum, *_RECIPROCAL
 })  # fmt: skip
 treat(softmax_region, by=_SpelledSoftmax())
-treat(shifted_exp, by=Elementwise(nonnegative=True))
+treat(shifted_exp, by=Elementwise(nonnegative=True, offset=True))

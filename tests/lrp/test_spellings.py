@@ -18,8 +18,10 @@ COMPOSITES = {
     "epsilon": composites.epsilon(1e-12),
     "attn_lrp": composites.attn_lrp(1e-12),
     "cp_lrp": composites.cp_lrp(1e-12),
+    "epsilon_plus": composites.epsilon_plus(1e-12),
 }
-every_composite = pytest.mark.parametrize("composite", COMPOSITES)
+every_composite = pytest.mark.parametrize("composite", [name for name in COMPOSITES if name != "epsilon_plus"])
+published = pytest.mark.parametrize("composite", ["epsilon", "attn_lrp", "epsilon_plus"])
 
 
 def randn(*shape: int, seed: int = 0) -> Tensor:
@@ -183,7 +185,7 @@ def test_a_running_maximum_neither_takes_nor_gives() -> None:
 @pytest.mark.parametrize("put", [False, True])
 def test_maxima_of_groups_neither_take_nor_give(put: bool) -> None:
     """Weighted means of groups whose exponents are shifted by the group's maximum, gathered or put into a table."""
-    values, group = randn(2, 6, seed=1), torch.tensor([0, 0, 1, 1, 1, 1])
+    values, mixed, group = randn(2, 6, seed=1), randn(6, 6, seed=2), torch.tensor([0, 0, 1, 1, 1, 1])
 
     def maxima(s: Tensor) -> Tensor:
         start = torch.zeros(len(s), 2, dtype=s.dtype)
@@ -191,6 +193,7 @@ def test_maxima_of_groups_neither_take_nor_give(put: bool) -> None:
         return torch.zeros_like(s).scatter(1, torch.arange(6).expand_as(s), peak) if put else peak
 
     def model(s: Tensor, shift: Function = torch.zeros_like) -> Tensor:
+        s = F.linear(s, mixed)
         e = torch.exp(s - shift(s))
         sums = [torch.zeros(len(s), 2, dtype=s.dtype).index_add(1, group, t) for t in (e * values, e)]
         return sums[0] / sums[1]
@@ -332,3 +335,221 @@ def test_a_sum_with_itself_and_a_constant_is_no_activation(spelled: str, composi
     first, head = randn(6, 6, seed=1), randn(3, 6, seed=2)
     one, other = ((lambda t, f=f: F.linear(f(F.linear(t, first)), head)) for f in SUMS[spelled])
     assert_same(one, other, randn(4, 6), composite)
+
+
+def gated(gate: Function) -> Function:
+    first, signal, head = randn(8, 6, seed=9), randn(8, 6, seed=12), randn(3, 8, seed=11)
+    return lambda t: F.linear(gate(F.linear(t, first)) * F.linear(t, signal), head)
+
+
+def halves_of_tanh(x: Tensor) -> Tensor:
+    return (torch.exp(x) - torch.exp(-x)) / (torch.exp(x) + torch.exp(-x))
+
+
+ACTIVATIONS: dict[Function, list[Function]] = {
+    F.gelu: [
+        lambda x: 0.5 * x * (1 + torch.erf(x / 2**0.5)),
+        lambda x: x * (torch.erf(x * 0.5**0.5) + 1) / 2,
+        lambda x: x * 0.5 * torch.erfc(-x / 2**0.5),
+    ],
+    lambda x: F.gelu(x, approximate="tanh"): [
+        lambda x: 0.5 * x * (1 + torch.tanh((2 / torch.pi) ** 0.5 * (x + 0.044715 * torch.pow(x, 3)))),
+        lambda x: 0.5 * x * (1 + torch.tanh(x * (2 / torch.pi) ** 0.5 * (1 + 0.044715 * x * x))),
+    ],
+    F.silu: [
+        lambda x: x * torch.sigmoid(x),
+        lambda x: x / (1 + torch.exp(-x)),
+        lambda x: x * x.neg().exp().add(1).reciprocal(),
+        lambda x: torch.sigmoid(x).mul_(x),
+    ],
+    torch.tanh: [
+        halves_of_tanh,
+        lambda x: 2 * torch.sigmoid(2 * x) - 1,
+        lambda x: torch.sinh(x) / torch.cosh(x),
+        lambda x: 1 - 2 / (torch.exp(2 * x) + 1),
+        lambda x: torch.expm1(2 * x) / (torch.exp(2 * x) + 1),
+    ],
+    torch.sigmoid: [
+        lambda x: 1 / (1 + torch.exp(-x)),
+        lambda x: (1 + torch.exp(-x)).reciprocal(),
+        lambda x: (1 + torch.exp(-x)) ** -1,
+        lambda x: x.neg().exp_().add_(1).reciprocal_(),
+        lambda x: 0.5 * (torch.tanh(x / 2) + 1),
+        lambda x: torch.exp(x) / (1 + torch.exp(x)),
+        lambda x: torch.exp(F.logsigmoid(x)),
+        lambda x: 1 - torch.sigmoid(-x),
+    ],
+    F.softplus: [
+        lambda x: torch.log(1 + torch.exp(x)),
+        lambda x: torch.log1p(torch.exp(x)),
+        lambda x: -F.logsigmoid(-x),
+        lambda x: x.clamp(min=0) + torch.log1p(torch.exp(-x.abs())),
+    ],
+    F.hardsigmoid: [lambda x: F.relu6(x + 3) / 6, lambda x: torch.clamp(x / 6 + 0.5, 0, 1)],
+    F.hardswish: [lambda x: x * F.relu6(x + 3) / 6, lambda x: x * F.hardsigmoid(x)],
+    F.mish: [lambda x: x * torch.tanh(F.softplus(x)), lambda x: x * torch.log1p(x.exp()).tanh()],
+    F.elu: [
+        lambda x: torch.where(x > 0, x, torch.exp(x) - 1),
+        lambda x: torch.where(x > 0, x, torch.expm1(x)),
+        lambda x: F.relu(x) + torch.expm1(x.clamp(max=0)),
+    ],
+    lambda x: F.leaky_relu(x, 0.1): [
+        lambda x: torch.where(x > 0, x, 0.1 * x),
+        lambda x: torch.maximum(x, 0.1 * x),
+        lambda x: F.relu(x) - 0.1 * F.relu(-x),
+        lambda x: F.leaky_relu_(x.clone(), 0.1),
+    ],
+    F.relu: [
+        lambda x: x.clamp(min=0),
+        lambda x: x * (x > 0),
+        lambda x: torch.where(x > 0, x, 0.0),
+        lambda x: (x + x.abs()) / 2,
+        lambda x: torch.maximum(x, torch.zeros_like(x)),
+        lambda x: x.masked_fill(x < 0, 0.0),
+        lambda x: x.clone().relu_(),
+    ],
+}  # fmt: skip
+
+
+def pairs(spellings: dict[Function, list[Function]]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize(
+        ("one", "other"), [(one, other) for one, all_ in spellings.items() for other in all_]
+    )
+
+
+@published
+@pairs(ACTIVATIONS)
+def test_activations(one: Function, other: Function, composite: str) -> None:
+    """Between two maps, and as a gate: a sigmoid is held where gates are, whatever it is spelled with."""
+    for place in (two_layers, gated):
+        assert_same(place(one), place(other), randn(5, 6), composite, 1e-9)
+
+
+def test_a_spelled_sigmoid_is_the_end_of_a_classifier() -> None:
+    logits = two_layers(torch.tanh)
+    for end in (lambda z: 1 / (1 + torch.exp(-z)), lambda z: (torch.tanh(z / 2) + 1) / 2):
+        torch.testing.assert_close(LRP(lambda x: end(logits(x)))(randn(5, 6), 1), LRP(logits)(randn(5, 6), 1))  # noqa: B023
+
+
+def added_up_in_place(t: Tensor) -> Tensor:
+    total = torch.zeros_like(t[:, 0])
+    for step in t.unbind(1):
+        total += step
+    return total / 5
+
+
+FIFTHS = torch.full((5,), 0.2, dtype=torch.float64)
+POOLINGS: dict[Function, list[Function]] = {
+    lambda t: t.mean(1): [
+        lambda t: t.sum(1) / 5,
+        lambda t: torch.mean(t, dim=1, keepdim=True).squeeze(1),
+        lambda t: F.adaptive_avg_pool1d(t.mT, 1).squeeze(-1),
+        lambda t: F.avg_pool1d(t.mT, 5)[..., 0],
+        lambda t: (FIFTHS[None] @ t).squeeze(1),
+        lambda t: torch.einsum("ntc,t->nc", t, FIFTHS),
+        lambda t: sum(t.unbind(1)) / 5,
+        lambda t: t.cumsum(1)[:, -1] / 5,
+        lambda t: (t * torch.ones(5, 1, dtype=t.dtype) / 5).sum(1),
+        added_up_in_place,
+    ],
+    lambda t: t.amax(1): [
+        lambda t: t.max(1).values,
+        lambda t: t.topk(1, dim=1)[0].squeeze(1),
+        lambda t: t.sort(1).values[:, -1],
+        lambda t: t.sort(1, descending=True)[0][:, 0],
+        lambda t: F.adaptive_max_pool1d(t.mT, 1)[..., 0],
+        lambda t: F.max_pool1d(t.mT, 5).squeeze(-1),
+        lambda t: -(-t).amin(1),
+        lambda t: t.gather(1, t.argmax(1, keepdim=True)).squeeze(1),
+        lambda t: t.cummax(1).values[:, -1],
+        lambda t: t.kthvalue(5, 1).values,
+        lambda t: torch.where(t == t.amax(1, keepdim=True), t, 0.0).sum(1),
+    ],
+}  # fmt: skip
+
+
+@published
+@pairs(POOLINGS)
+def test_pooling(one: Function, other: Function, composite: str) -> None:
+    assert_same(two_layers(one), two_layers(other), randn(2, 5, 6), composite, 1e-9)
+
+
+def averaging(t: Tensor) -> Tensor:
+    return F.conv2d(t, torch.full((4, 1, 2, 2), 0.25, dtype=t.dtype), stride=2, groups=4)
+
+
+IMAGE_POOLINGS: dict[Function, list[Function]] = {
+    lambda t: F.avg_pool2d(t, 2): [
+        lambda t: F.unfold(t, 2, stride=2).view(len(t), 4, 4, 9).mean(2).view(len(t), 4, 3, 3),
+        averaging,
+        lambda t: t.view(len(t), 4, 3, 2, 3, 2).mean((3, 5)),
+        lambda t: t.unfold(2, 2, 2).unfold(3, 2, 2).mean((-1, -2)),
+        lambda t: F.adaptive_avg_pool2d(t, 3),
+        lambda t: (t[..., ::2, ::2] + t[..., 1::2, ::2] + t[..., ::2, 1::2] + t[..., 1::2, 1::2]) / 4,
+    ],
+    lambda t: F.max_pool2d(t, 2): [
+        lambda t: F.unfold(t, 2, stride=2).view(len(t), 4, 4, 9).amax(2).view(len(t), 4, 3, 3),
+        lambda t: t.view(len(t), 4, 3, 2, 3, 2).amax((3, 5)),
+        lambda t: F.max_pool2d(t, 2, return_indices=True)[0],
+        lambda t: t.unfold(2, 2, 2).unfold(3, 2, 2).flatten(-2).max(-1)[0],
+        lambda t: F.adaptive_max_pool2d(t, 3),
+    ],
+}  # fmt: skip
+
+
+@published
+@pairs(IMAGE_POOLINGS)
+def test_pooling_of_images(one: Function, other: Function, composite: str) -> None:
+    if other is averaging and composite == "epsilon_plus":
+        pytest.skip("z⁺ is for convolutions by name")
+    first, head = randn(4, 3, 3, 3, seed=7), randn(3, 36, seed=8)
+
+    def model(pooling: Function) -> Function:
+        return lambda t: F.linear(pooling(F.conv2d(t, first, padding=1)).flatten(1), head)
+
+    assert_same(model(one), model(other), randn(2, 3, 6, 6), composite, 1e-9)
+
+
+def added(a: Tensor, b: Tensor) -> Tensor:
+    a = a.clone()
+    a += b
+    return a
+
+
+def written(a: Tensor, b: Tensor) -> Tensor:
+    total = torch.empty_like(a)
+    total[:] = a
+    total += b
+    return total
+
+
+@published
+@pytest.mark.parametrize(
+    "addition",
+    [
+        torch.add, added, written,
+        lambda a, b: b + a,
+        lambda a, b: a.clone().add_(b),
+        lambda a, b: torch.add(a, b, alpha=1),
+        lambda a, b: sum([a, b]),
+        lambda a, b: a - (-b),
+        lambda a, b: a.sub(b, alpha=-1),
+        lambda a, b: torch.stack([a, b]).sum(0),
+        lambda a, b: torch.stack([a, b]).mean(0) * 2,
+        lambda a, b: torch.stack([a, b], -1).sum(-1),
+        lambda a, b: torch.cat([a[..., None], b[..., None]], -1).sum(-1),
+        lambda a, b: torch.einsum("kntc->ntc", torch.stack([a, b])),
+        lambda a, b: torch.lerp(a, b, 0.5) * 2,
+    ],
+)  # fmt: skip
+def test_residual_sums(addition: Callable[[Tensor, Tensor], Tensor], composite: str) -> None:
+    first, mixed, head = randn(6, 6, seed=9), randn(6, 6, seed=10), randn(3, 6, seed=11)
+
+    def model(add: Callable[[Tensor, Tensor], Tensor]) -> Function:
+        def run(t: Tensor) -> Tensor:
+            t = F.linear(t, first)
+            return F.linear(add(t, F.gelu(F.linear(t, mixed))), head).mean(1)
+
+        return run
+
+    assert_same(model(lambda a, b: a + b), model(addition), randn(3, 5, 6), composite, 1e-9)

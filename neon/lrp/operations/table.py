@@ -45,6 +45,10 @@ class Call:
         Slots that a sigmoid, softmax or scale gave, moved or not.
     scales : frozenset of int
         Slots that exponentials gave, moved or not.
+    mixed : frozenset of int
+        Slots whose values may be 0 because parts cancel.
+    factors : frozenset of int
+        Slots that are multiplied by another explained value, moved or not.
     """
 
     operation: Operation
@@ -53,6 +57,8 @@ class Call:
     nonnegative: frozenset[int] = frozenset()
     gates: frozenset[int] = frozenset()
     scales: frozenset[int] = frozenset()
+    mixed: frozenset[int] = frozenset()
+    factors: frozenset[int] = frozenset()
     references: dict[int, Tensor] | None = None
 
     @property
