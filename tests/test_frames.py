@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,10 +19,12 @@ import pytest
 import torch
 from scipy import sparse
 from sklearn.cluster import KMeans
+from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_wine
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import MaxAbsScaler, StandardScaler
+from sklearn.preprocessing import MaxAbsScaler, OneHotEncoder, StandardScaler
 
 import neon
 from neon import Explanation
@@ -94,6 +97,40 @@ def test_frames_fit_a_model_that_knows_names(model: Pipeline, explanation: Expla
     found = neon.explain(model, SAME_ROWS[kind]())
     np.testing.assert_allclose(found.values, explanation.values, rtol=1e-9, atol=1e-12)
     assert found.feature_names == explanation.feature_names
+
+
+MIXED = {
+    "x": X["alcohol"].tolist(),
+    "some": [None if row % 5 == 0 else value for row, value in enumerate(X["hue"])],
+    "word": ["red", "white"] * 89,
+    "date": [datetime.date(2020, 1, 1 + row % 28) for row in range(178)],
+    "time": [datetime.datetime(2020, 1, 1, row % 24) for row in range(178)],
+    "yes": [row % 3 == 0 for row in range(178)],
+    "maybe": [None if row % 7 == 0 else row % 2 == 0 for row in range(178)],
+    "count": list(range(178)),
+}
+
+
+@pytest.mark.parametrize(
+    "columns", [list(MIXED), ["x", "date"], ["time", "count", "x"], ["x", "yes", "time"], ["x", "word"], ["x", "maybe"]]
+)
+@pytest.mark.parametrize("fitted_on", [pd.DataFrame, pl.DataFrame])
+def test_polars_frames_of_columns_of_many_kinds(columns: list[str], fitted_on: Any) -> None:
+    """Numbers, strings, dates and gaps beside each other, which no array but one of objects holds."""
+    rows = pl.DataFrame({name: MIXED[name] for name in columns})
+    numbers = [name for name in columns if name in ("x", "some", "count")]
+    branches: list[Any] = [("n", make_pipeline(SimpleImputer(), StandardScaler()), numbers)]
+    branches += [("w", OneHotEncoder(sparse_output=False), ["word"])] if "word" in columns else []
+    model = make_pipeline(ColumnTransformer(branches), LogisticRegression())
+    model.fit(fitted_on({name: MIXED[name] for name in columns}), Y > 0)
+    found = neon.explain(model, rows, 1)
+    np.testing.assert_allclose(found.prediction, model.decision_function(rows), rtol=0, atol=1e-10)
+    assert found.conservation_error() <= 1e-10
+    unread = [place for place, name in enumerate(columns) if name not in (*numbers, "word")]
+    assert not found.values[:, unread].any()
+    for place, name in enumerate(columns):
+        for value, given in zip(found.data[:, place], MIXED[name], strict=True):
+            assert value == given or (given is None and np.isnan(value))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "int8", "int64", "uint8", "bool"])

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from sklearn.metrics import euclidean_distances, pairwise_distances
 
-from neon.converters.arrays import contrast
+from neon.converters.arrays import contrast, dense
 from neon.converters.base import Conversion
 from neon.converters.registry import choose, no_relu_form, register
 from neon.errors import UnsupportedModelError
@@ -44,7 +44,7 @@ def convert_centers(model: Any, *, output: str | None = None, form: str = "fused
         raise UnsupportedModelError(
             f"{type(model).__name__} with affinity={model.affinity!r} has no centers; supported is 'euclidean'"
         )
-    centers = np.asarray(model.cluster_centers_, dtype=np.float64)
+    centers = dense(model.cluster_centers_)  # sparse where the model was fitted on sparse rows
     if choose(output, ("evidence", "transform") if hasattr(model, "transform") else ("evidence",), model) != "evidence":
         return distances(model, centers, form)
     if not len(centers):

@@ -16,6 +16,7 @@ from neon.converters.arrays import unchanged
 from neon.converters.base import Conversion
 from neon.converters.encoding import Encoding, Transform, names_of
 from neon.converters.registry import convert, may_hold_nothing, no_relu_form, register, within
+from neon.errors import UnsupportedModelError
 from neon.nn import Affine, Linear, SideBySide, plain_linear
 
 __all__ = ["as_linear", "column_names", "convert_column_transformer", "convert_feature_union", "folded"]
@@ -49,7 +50,7 @@ def convert_feature_union(
     """Each branch reads all columns; weighted, where the union has weights."""
     weights, given = model.transformer_weights or {}, column_names(model)
     if given == RECORD:
-        given = given if n_features is None else numbered(n_features)
+        given = numbered(n_features) if n_features else given
     else:
         n_features = len(given)
     parts = [
@@ -62,6 +63,11 @@ def convert_feature_union(
         for name, transformer in model.transformer_list
         if not (isinstance(transformer, str) and transformer == "drop")
     ]
+    if given == RECORD and not any(part is not None for _, part in parts):
+        raise UnsupportedModelError(
+            f"FeatureUnion of {[name for name, _ in model.transformer_list]} knows no number of columns, as none of "
+            "its transformers is run; leave it out"
+        )
     records = any(part is not None and part.encoding is not None and part.encoding.records for _, part in parts)
     given = RECORD if records else given
     everything = Encoding(unchanged, np.arange(len(given)), given, records=records)
@@ -234,8 +240,14 @@ def column_names(model: Any) -> tuple[str, ...]:
         return tuple(map(str, names))
     if hasattr(model, "n_features_in_"):
         return numbered(model.n_features_in_)
-    inside = (part for part in _parts(model) if hasattr(part, "get_params") and not may_hold_nothing(part))
-    return next(map(column_names, inside), RECORD)
+    return next((column_names(part) for part in _parts(model) if _may_know_columns(part)), RECORD)
+
+
+def _may_know_columns(part: Any) -> bool:
+    """Not what holds nothing after ``fit``, nor a union that runs nothing."""
+    branches = getattr(part, "transformer_list", [("", None)])
+    runs = any(not isinstance(branch, str) or branch != "drop" for _, branch in branches)
+    return runs and hasattr(part, "get_params") and not may_hold_nothing(part)
 
 
 def _parts(model: Any) -> Iterator[Any]:

@@ -111,7 +111,7 @@ def convert_encoder(
     names = names_of(model, getattr(model, "feature_names_in_", None), len(source))
     encoding = Encoding(Transform(model), source, names, replaced, states=(states,) if states else ())
     explains = f"columns of {type(model).__name__}" + (f" ({states} held fixed)" if states else "")
-    return Conversion(torch.nn.Sequential(), explains, names, encoding.function, encoding=encoding)
+    return Conversion(torch.nn.Sequential(), explains, names, encoding.function, encoding=encoding, missing=True)
 
 
 def convert_linear(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:

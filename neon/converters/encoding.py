@@ -77,7 +77,13 @@ class Encoding:
         encoded = self.function(rows)
         if sparse.issparse(encoded):
             return encoded.tocsr().astype(np.float64)
-        return np.ascontiguousarray(encoded, dtype=np.float64)
+        try:
+            return np.ascontiguousarray(encoded, dtype=np.float64)
+        except (TypeError, ValueError) as error:  # strings, dates
+            raise ValueError(
+                f"what the encoders give is not numeric: {error}. Explain them with the steps after them that make "
+                "numbers of it, as one pipeline"
+            ) from error
 
     def then(self, after: Encoding) -> Encoding:
         """The encoding of encoded columns."""

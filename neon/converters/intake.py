@@ -300,13 +300,27 @@ def widened(rows: Any) -> Any:
 
 def entries(frame: Any) -> np.ndarray:
     """A data frame as an array, whatever stands for missing values as NaN."""
-    if not hasattr(frame, "iloc") or all(isinstance(dtype, np.dtype) for dtype in frame.dtypes):
+    if not hasattr(frame, "iloc"):
+        return _of_polars(frame)
+    if all(isinstance(dtype, np.dtype) for dtype in frame.dtypes):
         return frame.to_numpy()
     from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
     kinds = [np.float64 if is_numeric_dtype(d) or is_bool_dtype(d) else object for d in frame.dtypes]
     columns = [frame.iloc[:, i].to_numpy(dtype=kind, na_value=np.nan) for i, kind in enumerate(kinds)]
     return np.stack([column if len(set(kinds)) == 1 else column.astype(object) for column in columns], axis=1)
+
+
+def _of_polars(frame: Any) -> np.ndarray:
+    """Entries of a frame whose columns may be of kinds that no array but one of objects holds."""
+    if len(set(frame.dtypes)) <= 1 or all(dtype.is_numeric() for dtype in frame.dtypes):
+        return np.asarray(frame.to_numpy())
+    rows = np.empty(frame.shape, dtype=object)
+    for place, name in enumerate(frame.columns):
+        column = frame[name]
+        numbers = column.dtype.is_numeric() or str(column.dtype) == "Boolean"
+        rows[:, place] = column.cast(float).to_numpy() if numbers else column.to_list()
+    return rows
 
 
 def _check_container(X: Any) -> None:

@@ -35,7 +35,7 @@ def convert_gaussian(model: Any, *, output: str | None = None, form: str = "fuse
 
 def convert_multinomial(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
     """``x_i log θ_i`` of the class less that of each rival."""
-    return _convert(model, LinearEnergy(model.feature_log_prob_, model.class_log_prior_), output, form)
+    return _convert(model, LinearEnergy(model.feature_log_prob_, _log_prior(model)), output, form)
 
 
 def convert_complement(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
@@ -46,8 +46,9 @@ def convert_complement(model: Any, *, output: str | None = None, form: str = "fu
 
 def convert_bernoulli(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
     """``log p_i`` where the feature is there, ``log (1 - p_i)`` where not; of the class less that of each rival."""
-    log_absent = np.log(1 - np.exp(model.feature_log_prob_))
-    energy = LinearEnergy(model.feature_log_prob_ - log_absent, model.class_log_prior_, shares=log_absent)
+    with np.errstate(divide="ignore"):  # refused below
+        log_absent = np.log(1 - np.exp(model.feature_log_prob_))
+    energy = LinearEnergy(model.feature_log_prob_ - log_absent, _log_prior(model), shares=log_absent)
     if model.binarize is None:
         return _convert(model, energy, output, form)
     function = functools.partial(binarize, threshold=model.binarize)
@@ -57,9 +58,15 @@ def convert_bernoulli(model: Any, *, output: str | None = None, form: str = "fus
 def convert_categorical(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
     """``log P(x_i | c)`` of the class less that of each rival."""
     sizes = [table.shape[1] for table in model.feature_log_prob_]
-    energy = LinearEnergy(np.concatenate(model.feature_log_prob_, axis=1), model.class_log_prior_)
+    energy = LinearEnergy(np.concatenate(model.feature_log_prob_, axis=1), _log_prior(model))
     encoding = _encoding(model, _OneHot(tuple(sizes)), np.repeat(np.arange(len(sizes)), sizes))
     return _convert(model, energy, output, form, encoding)
+
+
+def _log_prior(model: Any) -> np.ndarray:
+    log_prior = np.asarray(model.class_log_prior_)
+    finite_log(np.exp(log_prior), model)
+    return log_prior
 
 
 def _convert(
@@ -68,7 +75,10 @@ def _convert(
     choose(output, ("log_odds",), model)
     if isinstance(energy, LinearEnergy) and not bool(energy.weight.isfinite().all()):
         name = type(model).__name__
-        raise ValueError(f"{name} gives something a probability of 0, and infinite log-odds; fit it with alpha > 0")
+        raise ValueError(
+            f"{name}(alpha={model.alpha}) gives something a probability of 0, or one that rounds to it, and infinite "
+            "log-odds; fit it with a larger alpha, such as 1"
+        )
     return convert_log_odds(
         energy, model.predict_joint_log_proba, model.classes_, form=form, classes=model.classes_, encoding=encoding
     )

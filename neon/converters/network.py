@@ -20,6 +20,7 @@ from neon.converters.arrays import dense
 from neon.converters.base import Conversion
 from neon.converters.intake import Intake, take
 from neon.converters.registry import convert, steps_run, takes_data
+from neon.errors import UnsupportedModelError
 from neon.nn import Featurewise
 from neon.nn.trees import SplitUnits, TreeEnsemble
 
@@ -55,6 +56,8 @@ class Network(torch.nn.Module):
         super().__init__()
         conversion = convert(model, output=output, form=form, data=data)
         self.model, self.output, self.data = model, output, data
+        if not conversion.output_names:
+            raise UnsupportedModelError(f"{type(model).__name__} gives no column, so that there is nothing to explain")
         self.layers = conversion.layers
         self.explains = _with_states(conversion)
         self.output_names = conversion.output_names

@@ -191,7 +191,10 @@ def check_outputs(network: Network | torch.nn.Module, numbers: Any, prediction: 
             )
             return
         if np.isnan(numbers.data if sparse.issparse(numbers) else numbers).any():
-            raise ValueError("X contains NaN, which one part of the model takes and another does not")
+            raise ValueError(
+                "X contains NaN, which one part of the model takes and hands on, to another that does not or to the "
+                "output: impute or drop such rows"
+            )
     else:
         check_finite(numbers.cpu().numpy() if isinstance(numbers, torch.Tensor) else numbers)
     raise ValueError(

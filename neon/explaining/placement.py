@@ -11,7 +11,7 @@ from scipy import sparse
 from torch import Tensor
 
 from neon.converters import Network
-from neon.converters.intake import numeric
+from neon.converters.intake import column_names, entries, numeric
 
 __all__ = ["as_array", "as_tensor", "module_rows", "placement"]
 
@@ -77,7 +77,7 @@ def as_array(rows: Any) -> np.ndarray:
     if isinstance(rows, Tensor):
         return rows.cpu().float().numpy() if rows.dtype == torch.bfloat16 else rows.cpu().numpy()
     if not sparse.issparse(rows):
-        return np.asarray(rows)
+        return np.asarray(rows if hasattr(rows, "iloc") or column_names(rows) is None else entries(rows))
     dense = rows.toarray()
     dense.flags.writeable = False  # the explanation shares it then
     return dense

@@ -389,6 +389,35 @@ def test_sparse_counts() -> None:
 # What is refused
 
 
+@pytest.mark.parametrize("alpha", [0, 1e-300])
+def test_columns_that_are_never_or_always_there(alpha: float) -> None:
+    """They have smoothed probabilities and are explained; without smoothing, in words, they have no log-odds."""
+    X = (DIGITS > 6).astype(float)
+    X[:, 0], X[:, 1] = 0, 1
+    labels = two(DIGIT_LABELS)
+    for smoothing in (1.0, 1e-10):
+        model = naive_bayes.BernoulliNB(alpha=smoothing).fit(X, labels)
+        close(neon.explain(model, X, "low").prediction, np.diff(model.predict_joint_log_proba(X))[:, 0])
+    with np.errstate(divide="ignore"):
+        unsmoothed = naive_bayes.BernoulliNB(alpha=alpha, force_alpha=True).fit(X, labels)
+    with pytest.raises(ValueError, match="gives something a probability of 0, or one that rounds to it"):
+        neon.Explainer(unsmoothed)
+
+
+@pytest.mark.parametrize("family", ["GaussianNB", "MultinomialNB", "BernoulliNB", "CategoricalNB", "ComplementNB"])
+def test_a_class_without_prior_probability(family: str) -> None:
+    X = (DIGITS > 6).astype(int) + np.eye(150, 64, dtype=int)
+    name = "priors" if family == "GaussianNB" else "class_prior"
+    for prior in ([0.0, 1.0], [1.0, 0.0]):
+        with np.errstate(divide="ignore"):
+            model = getattr(naive_bayes, family)(**{name: prior}).fit(X, two(DIGIT_LABELS))
+        if family == "ComplementNB":  # which reads no priors where there are two classes
+            assert neon.neuralize(model).verify(X) <= 1e-9
+            continue
+        with pytest.raises(ValueError, match=f"{family} with a prior probability of 0: its log-odds are infinite"):
+            neon.Explainer(model)
+
+
 def test_errors() -> None:
     one = GaussianMixture(1).fit(IRIS)
     with pytest.raises(ValueError, match="one component alone has no odds"):
@@ -408,7 +437,7 @@ def test_errors() -> None:
         neon.Explainer(IncrementalPCA(2).fit(IRIS), output="outlierness")
     with np.errstate(divide="ignore"):
         unseen = naive_bayes.MultinomialNB(alpha=0, force_alpha=True).fit(DIGITS, DIGIT_LABELS)
-    with pytest.raises(ValueError, match="fit it with alpha > 0"):
+    with pytest.raises(ValueError, match=r"MultinomialNB\(alpha=0\) gives something a probability of 0.*larger alpha"):
         neon.Explainer(unseen)
     codes = (DIGITS > 8).astype(int)
     categorical = naive_bayes.CategoricalNB().fit(codes, DIGIT_LABELS)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 from sklearn import cluster
 from sklearn.base import clone
 from sklearn.datasets import load_iris, load_wine, make_blobs, make_moons
@@ -48,6 +49,18 @@ def test_evidence_is_positive_exactly_for_the_predicted_cluster(name: str) -> No
     evidence, predicted = outputs(model, NEW), model.predict(NEW)
     np.testing.assert_array_equal(np.asarray(network.classes)[evidence.argmax(1)], predicted)
     np.testing.assert_array_equal((evidence > 0).sum(1), 1)
+
+
+@pytest.mark.parametrize("container", [sparse.csr_matrix, sparse.csc_matrix, sparse.csr_array])
+def test_centers_of_sparse_rows(container: Any) -> None:
+    """A model may hold them as sparse as the rows that it was fitted on."""
+    rows = np.where(np.abs(WINE) > 0.5, WINE, 0.0)
+    model = cluster.AffinityPropagation(preference=-150.0).fit(container(rows))
+    dense = clone(model).fit(rows)
+    for X in (container(rows), rows):
+        found = neon.explain(model, X)
+        np.testing.assert_array_equal(found.target, model.predict(X))
+        np.testing.assert_allclose(found.values, neon.explain(dense, rows).values, rtol=0, atol=1e-9)
 
 
 def test_path_evidence_is_the_closest_decision_on_the_way_down() -> None:

@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin, clone
-from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.compose import ColumnTransformer, make_column_selector, make_column_transformer
 from sklearn.datasets import load_wine
 from sklearn.decomposition import PCA
+from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import StackingRegressor, VotingRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_selection import RFE, SelectKBest
@@ -25,15 +27,20 @@ from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline, make_union
 from sklearn.preprocessing import (
     FunctionTransformer,
     KBinsDiscretizer,
+    MaxAbsScaler,
     MinMaxScaler,
     Normalizer,
     OneHotEncoder,
     OrdinalEncoder,
     PolynomialFeatures,
+    PowerTransformer,
+    QuantileTransformer,
+    RobustScaler,
     SplineTransformer,
     StandardScaler,
 )
 from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeRegressor
 
 import neon
 from neon.converters import register_encoder, register_linear
@@ -323,6 +330,107 @@ def test_transformers_and_functions_of_ones_own(wine: tuple) -> None:
     np.testing.assert_allclose(explainer(X).values, by_hand, rtol=0, atol=1e-12)
     with pytest.raises(ValueError, match="declared linear"):
         neon.neuralize(make_pipeline(FunctionTransformer(squares), Ridge()).fit(X, y))
+
+
+NO_COLUMNS = {
+    "selector": SelectKBest(k=0),
+    "columns dropped": ColumnTransformer([("", "drop", [0])]),
+    "no columns chosen": ColumnTransformer([("", StandardScaler(), [])]),
+    "products": PolynomialFeatures((7, 8), interaction_only=True, include_bias=False),
+    "union": FeatureUnion([("", SelectKBest(k=0))]),
+    "union that runs nothing": FeatureUnion([("", "drop")]),
+}
+
+
+@pytest.mark.filterwarnings("ignore:No features were selected")
+@pytest.mark.parametrize("name", NO_COLUMNS)
+def test_transformers_that_leave_no_column(wine: tuple, name: str) -> None:
+    X, y = wine
+    first = clone(NO_COLUMNS[name]).fit(X, y)
+    assert first.transform(X).shape[1] == 0
+    with pytest.raises(neon.UnsupportedModelError, match=r"gives no column|none of its transformers is run"):
+        neon.neuralize(first)
+    model = make_pipeline(first, DummyRegressor()).fit(X, y)  # the one model that takes none
+    if name == "union that runs nothing":
+        with pytest.raises(neon.UnsupportedModelError, match="none of its transformers is run"):
+            neon.neuralize(model)
+    else:
+        explanation = neon.explain(model, X)
+        assert not explanation.values.any()
+        np.testing.assert_allclose(explanation.prediction, y.mean())
+    beside = make_pipeline(make_union(first, PCA(2)), Ridge()).fit(X, y)
+    assert neon.neuralize(beside).verify(X) <= 1e-12
+    assert neon.explain(beside, X).conservation_error() <= 1e-12
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_products_of_one_column_alone(wine: tuple, bias: bool) -> None:
+    X, y = wine[0][:, :1], wine[1]
+    products = PolynomialFeatures((2, 3), interaction_only=True, include_bias=bias).fit(X)
+    if not bias:
+        with pytest.raises(neon.UnsupportedModelError, match="PolynomialFeatures gives no column"):
+            neon.neuralize(products)
+        return
+    explanation = neon.explain(make_pipeline(products, Ridge()).fit(X, y), X)
+    assert not explanation.values.any()
+    np.testing.assert_allclose(explanation.prediction, y.mean())
+
+
+def test_products_of_too_many_columns_are_refused_before_they_are_tried() -> None:
+    rows = sparse.random(3, 120_000, density=1e-5, format="csr", random_state=0)
+    for degree in (1, 2):
+        model = PolynomialFeatures(degree).fit(rows)
+        with pytest.raises(neon.UnsupportedModelError, match=r"products of 120,000 columns, whose exponents .* GiB"):
+            neon.neuralize(model)
+
+
+@pytest.mark.parametrize(
+    "scaler", [QuantileTransformer(n_quantiles=5), PowerTransformer(), StandardScaler(), RobustScaler(), MaxAbsScaler()]
+)
+def test_scalers_hand_missing_entries_on(wine: tuple, scaler: Any) -> None:
+    X, y = wine[0].copy(), wine[1]
+    X[::3, 1] = np.nan
+    for after in (DecisionTreeRegressor(max_depth=3), make_pipeline(SimpleImputer(), Ridge())):
+        model = make_pipeline(scaler, after).fit(X, y)
+        np.testing.assert_allclose(neon.explain(model, X).prediction, model.predict(X), rtol=0, atol=1e-10)
+    alone = clone(scaler).fit(X)
+    with pytest.raises(ValueError, match="X contains NaN, which one part of the model takes and hands on"):
+        neon.explain(alone, X, 1)
+    known = X[~np.isnan(X[:, 1])]
+    np.testing.assert_allclose(neon.explain(alone, known, 1).prediction, alone.transform(known)[:, 1])
+
+
+@pytest.mark.parametrize("output_distribution", ["uniform", "normal"])
+def test_quantiles_of_sparse_rows_with_negative_numbers(output_distribution: Any) -> None:
+    """Where scikit-learn leaves the zeros that sparse rows do not hold as they are, it is said."""
+    rows = sparse.random(40, 6, density=0.4, format="csr", random_state=0)
+    y = np.arange(40) % 3
+    options: dict[str, Any] = {"n_quantiles": 5, "output_distribution": output_distribution}
+    model = make_pipeline(QuantileTransformer(**options), Ridge()).fit(rows, y)  # nothing below 0: dense or not
+    for X in (rows, rows.toarray()) if output_distribution == "uniform" else (rows.toarray(),):
+        np.testing.assert_allclose(neon.explain(model, X).prediction, model.predict(X), rtol=0, atol=1e-10)
+    rows.data -= 0.5
+    options["ignore_implicit_zeros"] = True
+    model = make_pipeline(QuantileTransformer(**options), Ridge()).fit(rows, y)
+    with pytest.raises(neon.UnsupportedModelError, match=r"sparse rows otherwise than the same ones dense"):
+        neon.explain(model, rows)
+    dense_rows = rows.toarray()
+    np.testing.assert_allclose(neon.explain(model, dense_rows).prediction, model.predict(dense_rows), atol=1e-10)
+
+
+@pytest.mark.parametrize(("missing", "frame"), [(np.nan, False), (None, False), (np.nan, True)])
+def test_what_is_no_number_yet_is_explained_with_the_steps_that_make_numbers(missing: Any, frame: bool) -> None:
+    X: Any = np.array([["a", "x"], ["b", missing], ["a", "y"], [missing, "x"]] * 5, dtype=object)
+    X = pd.DataFrame(X, columns=["p", "q"]) if frame else X
+    imputer = SimpleImputer(strategy="most_frequent", missing_values=missing).fit(X)
+    with pytest.raises(ValueError, match=r"what the encoders give is not numeric.*as one pipeline"):
+        neon.explain(imputer, X, 0)
+    y = np.arange(20.0)
+    model = make_pipeline(imputer, OneHotEncoder(), Ridge()).fit(X, y)
+    explanation = neon.explain(model, X)
+    np.testing.assert_allclose(explanation.prediction, model.predict(X), rtol=0, atol=1e-10)
+    assert explanation.imputed is not None
+    np.testing.assert_array_equal(explanation.imputed, pd.isna(X))
 
 
 class Log(TransformerMixin, BaseEstimator):
