@@ -321,7 +321,7 @@ def _of_callable(recording: Recording, target: Callable[[Tensor], Tensor]) -> Ch
 
 def _of_outputs(recording: Recording, target: Contrast | LogOdds) -> Chunk:
     """Explain a weighted sum of the outputs, as their explanations add up; the entropy of log-odds stands apart."""
-    output = recording.output.double()
+    output = recording.explained.double()
     weights, walk = target.weights(output), recording.propagate(target, account=True)
     residuals = dict(walk.ledger.absorbed)
     prediction = (weights * output).flatten(1).sum(1)

@@ -350,7 +350,12 @@ class Recording:
         output = widened(self.output, self.tape.precision)
         displacement = output if self.base is None else output - self.base
         if isinstance(target, Contrast | LogOdds):  # of outputs: relative to theirs at the reference
-            return Message.of_slope(target.weights(output), displacement)
+            if isinstance(target, LogOdds) and self._head is None and head_of(self.tape) is not None:
+                raise ValueError(
+                    "LogOdds is of logits; relative to a reference this model is explained at the probabilities that "
+                    "it ends in: give the model without its last sigmoid or softmax, or explain without a reference"
+                )
+            return Message.of_slope(target.weights(widened(self.explained, self.tape.precision)), displacement)
         if callable(target) and not isinstance(target, Tensor):
             found = target(output)
             if not isinstance(found, Tensor) or found.shape not in (output.shape, (len(output),), (len(output), 1)):
@@ -384,7 +389,8 @@ class Recording:
 
     def _begin(self, target: Target, ledger: Ledger) -> tuple[int, Message]:
         """The slot where relevance starts, and the relevance."""
-        head = None if callable(target) or (isinstance(target, Tensor) and target.is_floating_point()) else self._head
+        own = callable(target) and not isinstance(target, Contrast | LogOdds)  # it reads the output itself
+        head = None if own or (isinstance(target, Tensor) and target.is_floating_point()) else self._head
         if head is None:
             return self.tape.output, self._start(target, ledger)
         slope = self._start(target, ledger).slope

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import neon
-from neon import composites
+from neon import composites, rules, targets
 from neon.lrp import LRP
 
 Function = Callable[[Tensor], Tensor]
@@ -61,6 +61,25 @@ def test_signs_and_sizes_do_not_depend_on_where_the_logit_lies() -> None:
     torch.testing.assert_close(relevance, weight * x)
     twin = LRP(lambda x: torch.cat([F.linear(x, weight), 0 * F.linear(x, weight)], 1).softmax(1)[:, :1], "zero")(x)
     torch.testing.assert_close(twin, relevance)
+
+
+@pytest.mark.parametrize("target", [targets.Contrast(0, 2), targets.LogOdds(1)])
+@pytest.mark.parametrize("end", [nn.Sigmoid(), nn.Softmax(dim=1), nn.LogSoftmax(dim=1), nn.LogSigmoid()])
+def test_contrasts_and_log_odds_are_of_the_logits(end: nn.Module, target: targets.Contrast | targets.LogOdds) -> None:
+    model, x = body(3), rows()
+    ended = nn.Sequential(model, end)
+    torch.testing.assert_close(LRP(ended)(x, target), LRP(model)(x, target))
+    expected, found = (neon.explain(m, x, target) for m in (model, ended))
+    torch.testing.assert_close(torch.tensor(found.values), torch.tensor(expected.values))
+    torch.testing.assert_close(torch.tensor(found.prediction), torch.tensor(expected.prediction))
+    assert found.conservation_error() <= 1e-9
+
+
+def test_log_odds_of_probabilities_relative_to_a_reference_are_refused() -> None:
+    model, x = nn.Sequential(body(3), nn.Sigmoid()), rows()
+    recording = LRP(model, rules.Reference()).record(x, reference=x[:1])
+    with pytest.raises(ValueError, match="LogOdds is of logits"):
+        recording.propagate(targets.LogOdds(1))
 
 
 def test_a_callable_explains_the_probability_itself() -> None:
