@@ -2,6 +2,7 @@
 
     python -m benchmarks.peers_models sklearn.tests.test_multiclass sklearn.linear_model.tests.test_ridge
     python -m benchmarks.peers_models --at-most 1000 --out found.jsonl sklearn.svm.tests.test_svm
+    python -m benchmarks.peers_models --table found/*.jsonl > docs/peers.md
 
 The tests run as they are; every model that one of them fits is explained on rows that it was fitted on, right after
 ``fit``, and judged:
@@ -11,7 +12,8 @@ The tests run as they are; every model that one of them fits is explained on row
 - wrong: anything else than the model's numbers, or the model or the rows were changed;
 - crash: an error that neon did not raise.
 
-Of the models of one class in one test function, with whatever parameters, `--at-most` are judged.
+Of the models of one class in one test function, with whatever parameters, `--at-most` are judged. `--table` makes a
+table of what was written with ``--out``, one file a module, named after it.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import collections
 import copy
 import functools
 import json
+import re
 import threading
 import traceback
 import warnings
@@ -40,7 +43,7 @@ import neon
 from neon.converters.intake import take
 from neon.converters.registry import takes_data
 
-ROWS, CELLS = 40, 2_000_000
+ROWS, CELLS, OUTPUTS = 40, 2_000_000, 500  # a transformer of more columns is explained at the first
 ROUNDING = 1e-6  # relative to the largest number; models of float32 rows differ by 1e-7
 KINDS = ("exact", "refused", "wrong", "crash")
 
@@ -132,18 +135,19 @@ def judged(model: Any, X: Any) -> tuple[str, str]:
         network = neon.neuralize(model, **options)
         explainer = neon.Explainer(model, **options)
         several = network.classes is None and len(network.output_names) > 1
-        explanation = explainer(rows, "all") if several else explainer(rows)
-        error = network.verify(rows)
+        target = "all" if len(network.output_names) <= OUTPUTS else 0
+        explanation = explainer(rows, target) if several else explainer(rows)
+        error = network.verify(rows) / max(1.0, _size(network.own(network.intake.given(rows)[0])))
     except Exception as error:
         inside = traceback.extract_tb(error.__traceback__)[-1].filename.startswith(str(Path(neon.__file__).parent))
         spoken = isinstance(error, (ValueError, TypeError, ImportError)) and inside
         words = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         return ("refused", words) if spoken else ("crash", f"{words} ({_place(error)})")
     for what, difference in (
-        ("verify", error / max(1.0, _size(explanation.prediction))),
+        ("verify", error),
         ("conservation", _conservation(explanation)),
         ("prediction", _against(own, explanation, network)),
-        ("model or rows changed", float(not (_same(before, rows) and _same(own, _answers(model, rows))))),
+        ("model or rows changed", float(not (_same(before, rows) and _alike(own, _answers(model, rows))))),
     ):
         if not difference <= ROUNDING:
             return "wrong", f"{what}: {difference:.1e} ({explanation.explains})"
@@ -211,6 +215,15 @@ def _same(a: Any, b: Any) -> bool:
         return bool(np.array_equal(a, b))
 
 
+def _alike(own: dict[str, Any], again: dict[str, Any]) -> bool:
+    """Whether a model answers the same, but for the order in which threads add up."""
+    return all(
+        _same(own[key], again[key])
+        or (np.asarray(own[key]).dtype.kind == "f" and np.allclose(own[key], again[key], rtol=1e-12, equal_nan=True))
+        for key in own
+    )
+
+
 def _place(error: Exception) -> str:
     """The last line of neon that ran, and the last of all."""
     frames = traceback.extract_tb(error.__traceback__)
@@ -219,12 +232,49 @@ def _place(error: Exception) -> str:
     return " → ".join(dict.fromkeys(named))
 
 
+def _table(files: list[str]) -> str:
+    """Counts for each module, and what is refused most."""
+    found = {
+        Path(file).stem: [Judgement(**json.loads(line)) for line in Path(file).read_text().splitlines()]
+        for file in files
+    }
+    every = [one for judgements in found.values() for one in judgements]
+    lines = [
+        "# Models of scikit-learn's own tests",
+        "",
+        "Made by `python -m benchmarks.peers_models --table`: models that tests of scikit-learn fit, one of a class in",
+        "each test function, explained on rows of their fit and compared with their own functions.",
+        "",
+        f"| module | {' | '.join(KINDS)} |",
+        f"|---|{'---|' * len(KINDS)}",
+    ]
+    for name, judgements in [*sorted(found.items()), ("all", every)]:
+        count = collections.Counter(one.kind for one in judgements)
+        lines.append(f"| {name.removeprefix('sklearn.')} | {' | '.join(str(count[kind]) for kind in KINDS)} |")
+    for kind in ("wrong", "crash", "refused"):
+        whys = collections.Counter(f"{one.estimator}: {_plain(one.why)}" for one in every if one.kind == kind)
+        if whys:
+            lines += ["", f"## {kind.capitalize()}", ""]
+            lines += [f"- {n} × {why}" for why, n in sorted(whys.items(), key=lambda item: (-item[1], item[0]))]
+    return "\n".join(lines)
+
+
+def _plain(why: str) -> str:
+    """Why, without the addresses of functions, on one line of a list."""
+    why = re.sub(r" at 0x[0-9a-f]+", "", why).replace("|", "/")
+    return why if len(why) <= 160 else why[:160].rsplit(" ", 1)[0] + " …"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("modules", nargs="+", help="test modules, as dotted names")
+    parser.add_argument("modules", nargs="+", help="test modules, as dotted names; with --table, files")
     parser.add_argument("--at-most", type=int, default=8, help="models of one class in one test function")
     parser.add_argument("--out", type=Path, help="add each judgement to this file, a line of JSON")
+    parser.add_argument("--table", action="store_true", help="print what such files hold, as a table")
     options = parser.parse_args()
+    if options.table:
+        print(_table(options.modules))
+        return
     recorder = Recorder(options.at_most, options.out)
     quiet = ["-q", "--no-header", "--tb=no", "-p", "no:cacheprovider", "-W", "ignore", "-c", "/dev/null"]
     pytest.main([*quiet, "--rootdir=/", "--disable-warnings", "-r", "N", "--pyargs", *options.modules], [recorder])

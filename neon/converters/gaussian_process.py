@@ -30,6 +30,7 @@ def convert_regressor(model: Any, *, output: str | None = None, form: str = "fus
     expression, points = parse(model.kernel_), np.asarray(model.X_train_, dtype=np.float64)
     _refuse_relu(form)
     n = len(weight)
+    terms = np.abs(scale[:, None] * weight).sum(1).max() * np.max(model.kernel_.diag(points))  # which may cancel
     return Conversion(
         torch.nn.Sequential(*kernel_layers(expression, points, form), Linear(scale[:, None] * weight, bias)),
         "predicted value: the mean of the Gaussian process",
@@ -38,6 +39,7 @@ def convert_regressor(model: Any, *, output: str | None = None, form: str = "fus
         response=Response.PREDICTION,
         reference=points if has_distance(expression) else None,
         takes_reference=True,
+        rounding=float(np.finfo(np.float64).eps * terms),
         n_features=points.shape[1],  # which scikit-learn does not keep where the kernel needs no vectors
     )
 
@@ -89,7 +91,7 @@ def _latent_layers(machines: list[Any], form: str) -> tuple[list[torch.nn.Module
     """The latent functions of binary machines side by side, and the rows that they are relative to."""
     branches, points = [], []
     for machine in machines:
-        rows, expression = np.asarray(machine.X_train_, dtype=np.float64), parse(machine.kernel_)
+        expression, rows = parse(machine.kernel_), np.asarray(machine.X_train_, dtype=np.float64)
         weight = np.asarray(machine.y_train_ - machine.pi_, dtype=np.float64)
         branches.append([*kernel_layers(expression, rows, form), Linear(weight[None])])
         if has_distance(expression):

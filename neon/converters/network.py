@@ -131,7 +131,8 @@ class Network(torch.nn.Module):
     def own(self, given: Any) -> np.ndarray:
         """What the model's own methods give for the caller's rows, as `Intake.given` gives them."""
         found = self._ask(self._own, given)
-        return found.toarray() if sparse.issparse(found) else np.asarray(found)
+        found = found.toarray() if sparse.issparse(found) else np.asarray(found)
+        return found.astype(np.float64) if found.dtype == object else found
 
     def _ask(self, function: Callable[[Any], Any], given: Any) -> Any:
         """One of the model's own functions of the caller's rows, of which it gets a copy.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import importlib
 import pickle
 import warnings
@@ -537,3 +538,30 @@ def test_a_row_of_a_batch_does_not_depend_on_the_others(wine: tuple) -> None:
     whole = explainer(X)
     np.testing.assert_allclose(explainer(X[[5]]).values, whole.values[[5]], rtol=0, atol=1e-12)
     assert explainer(X[:0]).values.shape == (0, X.shape[1])
+
+
+def test_arrays_of_objects_that_pass_through() -> None:
+    """Numbers among objects are numbers; what is none is said to be none."""
+    rows = np.array([["a", 1.0, True], ["b", 2.0, False]], dtype=object)
+    for model in (
+        FunctionTransformer().fit(rows[:, 1:]),
+        make_column_transformer(("passthrough", [0, 1])).fit(rows[:, 1:]),
+        make_union(FunctionTransformer()).fit(rows[:, 1:]),
+    ):
+        explanation = neon.explain(model, rows[:, 1:], "all")
+        np.testing.assert_array_equal(explanation.prediction, rows[:, 1:].astype(float))
+    texts = make_column_transformer((OneHotEncoder(), [0]), remainder="passthrough").fit(rows[:, [0, 0]])
+    with pytest.raises(ValueError, match="some transformed columns are no numbers"):
+        neon.explain(texts, rows[:, [0, 0]], "all")
+
+
+def test_polars_frames_of_numbers_strings_and_dates() -> None:
+    days = [datetime.date(2020, 1, 1) + datetime.timedelta(day) for day in range(20)]
+    times = [datetime.datetime(2020, 1, 1, hour) for hour in range(20)]
+    rows = pl.DataFrame({"x": np.arange(20.0), "kind": ["u", "v"] * 10, "day": days, "time": times, "gap": [None] * 20})
+    model = make_pipeline(make_column_transformer((StandardScaler(), ["x"])), LogisticRegression())
+    model.fit(rows, np.arange(20) % 2)
+    explanation = neon.explain(model, rows)
+    np.testing.assert_allclose(explanation.prediction, np.abs(model.decision_function(rows)))
+    assert explanation.data[3].tolist() == [3.0, "v", days[3], times[3], None]
+    assert not explanation.values[:, 1:].any()

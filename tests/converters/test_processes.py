@@ -223,3 +223,38 @@ def test_what_is_not_supported_says_so() -> None:
         parse(CompoundKernel([RBF()]))
     with pytest.raises(UnsupportedModelError, match="no function of one distance"):
         parse(PairwiseKernel(metric=lambda a, b, gamma: a @ b))
+
+
+def test_sums_that_cancel_are_exact_to_their_rounding() -> None:
+    """A constant kernel fits rows by weights of 1e10 whose sum is 1: the model's own answer has five digits."""
+    X = np.array([[1.0], [3.0], [5.0], [6.0], [7.0], [8.0]])
+    model = GaussianProcessRegressor(ConstantKernel(1.0, "fixed")).fit(X, X[:, 0] * np.sin(X[:, 0]))
+    assert np.abs(model.alpha_).max() > 1e9
+    np.testing.assert_allclose(neon.explain(model, X).prediction, model.predict(X), atol=1e-3)
+
+
+def test_kernels_of_records_are_refused_by_name() -> None:
+    class Letters(Kernel):
+        """Texts are alike by their length."""
+
+        requires_vector_input = False
+
+        def __init__(self) -> None: ...
+
+        def __call__(self, X: Any, Y: Any = None, eval_gradient: bool = False) -> Any:
+            return np.exp(-(np.subtract.outer([len(x) for x in X], [len(y) for y in (X if Y is None else Y)]) ** 2.0))
+
+        def diag(self, X: Any) -> np.ndarray:
+            return np.ones(len(X))
+
+        def is_stationary(self) -> bool:
+            return False
+
+    rows = np.array(["a", "bb", "ccc", "d"])
+    options: dict[str, Any] = {"kernel": Letters(), "optimizer": None}
+    for model in (
+        GaussianProcessRegressor(**options).fit(rows, [1.0, 2.0, 3.0, 1.0]),
+        GaussianProcessClassifier(**options).fit(rows, [0, 1, 1, 0]),
+    ):
+        with pytest.raises(UnsupportedModelError, match="Letters"):
+            neon.neuralize(model)
