@@ -206,13 +206,13 @@ def _same(a: Any, b: Any) -> bool:
     if isinstance(a, (list, tuple)):
         return len(a) == len(b) and all(map(_same, a, b))
     if sparse.issparse(a):
-        return (a != b).nnz == 0
+        return a.shape == b.shape and _same(a.toarray(), b.toarray())
     if hasattr(a, "equals"):
         return bool(a.equals(b))
-    try:
-        return bool(np.array_equal(a, b, equal_nan=True))
-    except TypeError:
-        return bool(np.array_equal(a, b))
+    a, b = np.asarray(a), np.asarray(b)
+    if a.dtype == object and a.shape == b.shape:  # NaN among strings
+        return all(x is y or x == y or (x != x and y != y) for x, y in zip(a.flat, b.flat, strict=True))
+    return bool(np.array_equal(a, b, equal_nan=a.dtype.kind in "fcmM"))
 
 
 def _alike(own: dict[str, Any], again: dict[str, Any]) -> bool:
