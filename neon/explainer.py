@@ -9,6 +9,7 @@ from typing import Any, Literal, cast
 
 import numpy as np
 import torch
+from scipy import sparse
 from torch import Tensor
 
 from neon.converters import Network, neuralize
@@ -18,7 +19,7 @@ from neon.explaining.checks import check_equivalence, check_outputs, check_quadr
 from neon.explaining.chunks import Chunk, Collected
 from neon.explaining.consistency import row_labels
 from neon.explaining.labels import in_words, output_indices, resolved
-from neon.explaining.placement import as_array, as_tensor, module_rows, placement
+from neon.explaining.placement import as_data, as_tensor, module_rows, placement
 from neon.explaining.progress import Progress
 from neon.explaining.provenance import decoded, decoded_pairs
 from neon.explaining.reference import integral_from, reference_rows
@@ -148,6 +149,9 @@ class Explainer:
         Returns
         -------
         Explanation
+            Relevance is dense: 8 bytes for each feature of each row and output. Sparse rows stay sparse beside it and
+            are read a chunk at a time, some 0.2 GB in all; where encoders make other columns of them, such as a
+            selection, those have values of their own, and encoders get the rows dense.
 
         Raises
         ------
@@ -190,7 +194,7 @@ class Explainer:
                 progress.reach(stop)
                 start = stop
         explains = in_words(target, self._explains, getattr(self.network, "output_names", None))
-        return self._explanation(found, rows, numbers, names, row_labels(X), explains)
+        return self._explanation(found, given, rows, numbers, names, row_labels(X), explains)
 
     def _chunk(self, x: Tensor, given: Any, target: Any, interactions: bool) -> tuple[Chunk, int]:
         """Explain a few rows; also the bytes of recorded values per row.
@@ -253,6 +257,7 @@ class Explainer:
     def _explanation(
         self,
         found: Collected,
+        given: Any,
         rows: Any,
         numbers: Any,
         names: Sequence[str] | None,
@@ -275,7 +280,7 @@ class Explainer:
             base_values=found.parts["base"],
             prediction=found.parts["prediction"],
             residuals={name: amount for name, amount in found.residuals.items() if np.any(amount != 0)},
-            data=as_array(numbers),
+            data=as_data(numbers),
             feature_names=tuple(names if encoding is None else encoding.names),
             output_names=outputs,
             target=found.parts.get("target"),
@@ -287,7 +292,9 @@ class Explainer:
             check_sums(explanation)
         check_quadrature(explanation)
         if encoding is not None:
-            explanation = decoded(explanation, encoding, rows, names)
+            explanation = decoded(
+                explanation, encoding, rows, names, as_data(given if sparse.issparse(given) else rows)
+            )
         if pairs is not None:
             each = range(len(names))
             pairs[:, each, each] = 0.0

@@ -12,6 +12,7 @@ import numpy as np
 
 from neon.explaining import algebra, export
 from neon.explaining.consistency import as_labels, check_fields, frozen
+from neon.explaining.sparse_rows import SparseRows
 
 if TYPE_CHECKING:
     import pandas
@@ -43,7 +44,8 @@ class Explanation:
     residuals : mapping of str to ndarray of shape (n_samples[, n_outputs])
         By name, what belongs to no feature ("bias", "log_prior", ...); may be empty.
     data : ndarray of shape (n_samples, n_features)
-        The caller's own values: numbers, or objects where there are strings or dates.
+        The caller's own values: numbers, or objects where there are strings or dates. Those of sparse rows and of
+        documents stay sparse, and read like an array: `np.asarray(explanation.data)` is one.
     feature_names : sequence of str
         One for each feature; may be empty where a sample has several axes (images).
     output_names : sequence of str
@@ -81,7 +83,7 @@ class Explanation:
     base_values: np.ndarray
     prediction: np.ndarray
     residuals: Mapping[str, np.ndarray]
-    data: np.ndarray
+    data: np.ndarray | SparseRows
     feature_names: tuple[str, ...]
     output_names: tuple[str, ...]
     target: np.ndarray | None
@@ -102,7 +104,8 @@ class Explanation:
             put(name, frozen(getattr(self, name), as_float=True))
         residuals = {str(name): frozen(part, as_float=True) for name, part in self.residuals.items()}
         put("residuals", MappingProxyType(residuals))
-        put("data", frozen(self.data))
+        if not isinstance(self.data, SparseRows):
+            put("data", frozen(self.data))
         for name in ("target", "imputed", "interactions"):
             if getattr(self, name) is not None:
                 put(name, frozen(getattr(self, name), as_float=name == "interactions"))

@@ -147,6 +147,31 @@ def test_batches(fitted: dict[str, Any], name: str) -> None:
 
 
 @every_case
+def test_neither_the_order_of_rows_nor_their_precision_matters(fitted: dict[str, Any], name: str) -> None:
+    """Rows in another order give the same in that order; narrow numbers give what the same ones give in float64."""
+    model, X = fit(fitted, name)
+    explainer, order = explainer_of(model, name), np.array([5, 0, 3, 1, 4, 2])
+    narrow = with_floats(X.iloc[:6] if hasattr(X, "iloc") else X[:6], np.float32)
+    expected = explain(explainer, with_floats(narrow, np.float64))
+    found = explain(explainer, narrow.iloc[order] if hasattr(X, "iloc") else narrow[order])
+    assert expected.target is not None
+    np.testing.assert_array_equal(found.target, expected.target[order])
+    for part in ("values", "prediction", "base_values"):
+        wanted = getattr(expected, part)[order]
+        scale = max(float(np.abs(expected.values).max()), float(np.abs(wanted).max()))
+        np.testing.assert_allclose(getattr(found, part), wanted, rtol=0, atol=1e-9 * scale)
+
+
+def with_floats(rows: Any, dtype: type) -> Any:
+    """Floating-point numbers, where there are any, in another precision."""
+    if isinstance(rows, np.ndarray):
+        return rows.astype(dtype) if rows.dtype.kind == "f" else rows
+    if not hasattr(rows, "columns"):  # documents, dictionaries
+        return rows
+    return rows.astype({column: dtype for column in rows.columns if rows[column].dtype.kind == "f"})
+
+
+@every_case
 def test_target_is_the_prediction(fitted: dict[str, Any], name: str) -> None:
     model, X = fit(fitted, name)
     explainer = explainer_of(model, name)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import pickle
+import tracemalloc
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,6 +23,7 @@ from scipy import sparse
 from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_wine
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -131,6 +134,71 @@ def test_polars_frames_of_columns_of_many_kinds(columns: list[str], fitted_on: A
     for place, name in enumerate(columns):
         for value, given in zip(found.data[:, place], MIXED[name], strict=True):
             assert value == given or (given is None and np.isnan(value))
+
+
+SPARSE = sparse.random(1000, 2000, density=0.002, format="csr", random_state=0)
+WORDS = [" ".join(f"word{i}" for i in row) for row in np.random.default_rng(0).integers(0, 2000, (1000, 8))]
+
+
+def of_sparse_rows(kind: str) -> tuple[Any, Any]:
+    """A model and rows that are sparse, given as such or made from documents."""
+    y = np.arange(1000) % 2
+    if kind == "documents":
+        return make_pipeline(CountVectorizer(), LogisticRegression()), WORDS
+    steps = [MaxAbsScaler()] if kind == "scaled" else []
+    container = sparse.csc_array if kind == "csc" else sparse.csr_matrix
+    return make_pipeline(*steps, LogisticRegression()).fit(SPARSE, y), container(SPARSE)
+
+
+@pytest.mark.parametrize("kind", ["csr", "csc", "scaled", "documents"])
+def test_sparse_rows_are_dense_in_relevance_alone(kind: str) -> None:
+    """One number for each feature of each row, and little besides: no second such array."""
+    model, rows = of_sparse_rows(kind)
+    if kind == "documents":
+        model.fit(rows, np.arange(1000) % 2)
+    explainer = neon.Explainer(model, batch_size=50, progress=False)
+    explainer(rows[:60])  # what is imported and cached when first used
+    tracemalloc.start()
+    found = explainer(rows)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found.values.nbytes >= 8 * 1000 * 1900
+    assert peak <= 1.4 * found.values.nbytes
+    assert found.conservation_error() <= 1e-10
+
+
+@pytest.mark.parametrize("kind", ["csr", "csc", "scaled"])
+def test_data_of_sparse_rows_read_like_an_array(kind: str) -> None:
+    model, rows = of_sparse_rows(kind)
+    found, dense = neon.explain(model, rows[:30], 1), SPARSE[:30].toarray()
+    data = found.data
+    assert (data.shape, data.dtype, len(data), data.ndim) == (dense.shape, dense.dtype, 30, 2)
+    np.testing.assert_array_equal(data, dense)
+    mask, some = np.arange(30) % 3 == 0, np.array([5, 1700, 3])
+    for index in (
+        3, -1, slice(4, 9), mask, some % 30, [1, 2], (3, 5), (3, some), (slice(None), 7), (mask, 7),
+        (slice(2, 9), some), (slice(None), slice(5, 50)), (some % 30, some), (mask, slice(3)), (..., 3),
+        np.ix_([1, 4], [2, 9]),
+    ):  # fmt: skip
+        np.testing.assert_array_equal(np.asarray(data[index]), dense[index])
+    np.testing.assert_array_equal(data > 0.5, dense > 0.5)
+    np.testing.assert_array_equal(2 * data - data, dense)
+    np.testing.assert_array_equal(data.T, dense.T)
+    np.testing.assert_array_equal(data.max(axis=0), dense.max(axis=0))
+    with pytest.raises(AttributeError, match="SparseRows has no attribute 'colour'"):
+        _ = data.colour
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(found)).data, dense)
+    for picked, expected in ((found[mask], dense[mask]), (found[4], dense[[4]]), (found[:, [7, 3]], dense[:, [7, 3]])):
+        np.testing.assert_array_equal(picked.data, expected)
+    np.testing.assert_allclose(found.mean().data, dense.mean(0, keepdims=True))
+    grouped = found.group({"both": [3, 7]}).data
+    assert (grouped[0, 3], grouped.shape) == ("", (30, 1999))
+    for plot in ("bar", "beeswarm", "waterfall", "heatmap"):
+        getattr(found.plot, plot)().figure.canvas.draw()
+    found.plot.scatter(3, color=7).figure.canvas.draw()
+    plt.close("all")
+    with pytest.raises(ValueError, match="read-only"):
+        data.matrix.data[0] = 1.0
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "int8", "int64", "uint8", "bool"])

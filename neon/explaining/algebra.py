@@ -96,7 +96,7 @@ def averaged(explanation: Explanation) -> Explanation:
     return replace(
         explanation,
         **_each(explanation, lambda array: array.mean(axis=0, keepdims=True, dtype=np.float64)),
-        data=column_means(explanation.data),
+        data=column_means(np.asarray(explanation.data)),
         target=_given(target, lambda target: target[:1]),
         output_names=names,
         encoded=None,

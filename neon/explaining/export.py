@@ -82,7 +82,7 @@ def to_shap(explanation: Explanation) -> shap.Explanation:
         import shap
     except ImportError as error:
         raise ImportError("to_shap() needs the shap package: pip install shap") from error
-    data, display = coded(explanation.data)
+    data, display = coded(np.asarray(explanation.data))
     base = sum(explanation.residuals.values(), start=explanation.base_values)
     return shap.Explanation(
         values=explanation.values.astype(np.float64),

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from neon.converters import Network
 from neon.converters.intake import column_names, entries, numeric
+from neon.explaining.sparse_rows import SparseRows
 
-__all__ = ["as_array", "as_tensor", "module_rows", "placement"]
+__all__ = ["as_array", "as_data", "as_tensor", "module_rows", "placement"]
 
 
 def placement(
@@ -73,11 +74,14 @@ def as_tensor(rows: Any, device: torch.device, dtype: torch.dtype) -> Tensor:
 
 
 def as_array(rows: Any) -> np.ndarray:
-    """Rows of whatever kind as an explanation holds them."""
+    """Rows of whatever kind as an array."""
     if isinstance(rows, Tensor):
         return rows.cpu().float().numpy() if rows.dtype == torch.bfloat16 else rows.cpu().numpy()
-    if not sparse.issparse(rows):
-        return np.asarray(rows if hasattr(rows, "iloc") or column_names(rows) is None else entries(rows))
-    dense = rows.toarray()
-    dense.flags.writeable = False  # the explanation shares it then
-    return dense
+    if sparse.issparse(rows):
+        return np.asarray(rows.toarray())
+    return np.asarray(rows if hasattr(rows, "iloc") or column_names(rows) is None else entries(rows))
+
+
+def as_data(rows: Any) -> np.ndarray | SparseRows:
+    """Rows of whatever kind as an explanation holds them."""
+    return SparseRows(rows) if sparse.issparse(rows) else as_array(rows)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neon.converters import Encoding
-from neon.explaining.placement import as_array
 
 if TYPE_CHECKING:
     from neon.explanation import Explanation
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["decoded", "decoded_pairs"]
 
 
-def decoded(explanation: Explanation, encoding: Encoding, rows: Any, names: Sequence[str]) -> Explanation:
+def decoded(explanation: Explanation, encoding: Encoding, rows: Any, names: Sequence[str], data: Any) -> Explanation:
     """An explanation of encoded columns as one of the caller's, which keeps it as ``encoded``.
 
     Parameters
@@ -25,6 +24,8 @@ def decoded(explanation: Explanation, encoding: Encoding, rows: Any, names: Sequ
     rows : as `Intake.rows` gives them
     names : sequence of str
         The caller's columns.
+    data : ndarray or SparseRows
+        What they hold.
     """
     values, unowned = encoding.total(explanation.values, len(names))
     values.flags.writeable = False  # the explanation shares it then
@@ -35,7 +36,7 @@ def decoded(explanation: Explanation, encoding: Encoding, rows: Any, names: Sequ
         explanation,
         values=values,
         residuals=residuals,
-        data=as_array(rows),
+        data=data,
         feature_names=tuple(names),
         encoded=explanation,
         texts=None,
