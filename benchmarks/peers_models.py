@@ -139,7 +139,10 @@ def judged(model: Any, X: Any) -> tuple[str, str]:
         explanation = explainer(rows, target) if several else explainer(rows)
         error = network.verify(rows) / max(1.0, _size(network.own(network.intake.given(rows)[0])))
     except Exception as error:
-        inside = traceback.extract_tb(error.__traceback__)[-1].filename.startswith(str(Path(neon.__file__).parent))
+        raised = traceback.extract_tb(error.__traceback__)[-1].filename
+        if "/sklearn/" in raised and "/tests/" in raised:  # of a model that a test has made to check its input
+            raise _Passed from error
+        inside = raised.startswith(str(Path(neon.__file__).parent))
         spoken = isinstance(error, (ValueError, TypeError, ImportError)) and inside
         words = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         return ("refused", words) if spoken else ("crash", f"{words} ({_place(error)})")
