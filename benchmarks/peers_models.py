@@ -2,7 +2,7 @@
 
     python -m benchmarks.peers_models sklearn.tests.test_multiclass sklearn.linear_model.tests.test_ridge
     python -m benchmarks.peers_models --at-most 1000 --out found.jsonl sklearn.svm.tests.test_svm
-    python -m benchmarks.peers_models --table found/*.jsonl > docs/peers.md
+    python -m benchmarks.peers_models --table found/*.jsonl
 
 The tests run as they are; every model that one of them fits is explained on rows that it was fitted on, right after
 ``fit``, and judged:
