@@ -150,8 +150,7 @@ class Explainer:
         -------
         Explanation
             Relevance is dense: 8 bytes for each feature of each row and output. Sparse rows stay sparse beside it and
-            are read a chunk at a time, some 0.2 GB in all; where encoders make other columns of them, such as a
-            selection, those have values of their own, and encoders get the rows dense.
+            are read a chunk at a time, some 0.2 GB in all; columns that encoders make of them have relevance as well.
 
         Raises
         ------
@@ -161,20 +160,20 @@ class Explainer:
         """
         if self._fitted:
             given, names = self.network.intake.given(X)
-            rows = self.network.intake.rows(given)
-            numbers = self.network.intake.numbers(rows)
+            numbers = self.network.intake.read(given)
             some = slice(0, _CHECKED_ROWS)
             check_equivalence(self.network, take(given, some), take(numbers, some))
             if self.network.intake.encoding is not None:
-                check_sources(self.network.intake.encoding, take(rows, some), take(numbers, some))
+                first = self.network.intake.rows(take(given, some))
+                check_sources(self.network.intake.encoding, first, take(numbers, some))
         else:
             names = column_names(X)
-            given = rows = numbers = X.detach() if isinstance(X, Tensor) else module_rows(self.network, X)
-        target = resolved(target, self.network, rows.shape[0])
+            given = numbers = X.detach() if isinstance(X, Tensor) else module_rows(self.network, X)
+        target = resolved(target, self.network, given.shape[0])
         every = isinstance(target, str) and target == "all"
         if interactions and (not self._fitted or callable(target)):
             raise ValueError("interactions are of a fitted tree ensemble's outputs: give a label, an index or 'all'")
-        n_rows = rows.shape[0]
+        n_rows = given.shape[0]
         index = None if target is None or every or callable(target) else output_indices(self.network, target, n_rows)
         size = self.batch_size or self._chunk_rows or _FIRST_ROWS
         if interactions and self.batch_size is None:
@@ -194,7 +193,7 @@ class Explainer:
                 progress.reach(stop)
                 start = stop
         explains = in_words(target, self._explains, getattr(self.network, "output_names", None))
-        return self._explanation(found, given, rows, numbers, names, row_labels(X), explains)
+        return self._explanation(found, given, numbers, names, row_labels(X), explains)
 
     def _chunk(self, x: Tensor, given: Any, target: Any, interactions: bool) -> tuple[Chunk, int]:
         """Explain a few rows; also the bytes of recorded values per row.
@@ -258,7 +257,6 @@ class Explainer:
         self,
         found: Collected,
         given: Any,
-        rows: Any,
         numbers: Any,
         names: Sequence[str] | None,
         index: np.ndarray | None,
@@ -273,7 +271,7 @@ class Explainer:
             outputs = self.network.output_names if self._fitted else _numbered("output", found.n_outputs)
         encoding = self.network.intake.encoding if self._fitted else None
         if names is None:
-            n_features = math.prod((numbers if encoding is None else rows).shape[1:])
+            n_features = math.prod((numbers if encoding is None else given).shape[1:])
             names = getattr(self.network, "feature_names", None) or _numbered("feature", n_features)
         explanation = Explanation(
             values=found.parts["values"],
@@ -285,16 +283,15 @@ class Explainer:
             output_names=outputs,
             target=found.parts.get("target"),
             explains="logit of an output of the network" if found.logits else explains,
-            texts=self.network.intake.texts(rows) if self._fitted else None,
+            texts=self.network.intake.texts(given) if self._fitted else None,
             index=index,
         )
         if not self._fitted:
             check_sums(explanation)
         check_quadrature(explanation)
         if encoding is not None:
-            explanation = decoded(
-                explanation, encoding, rows, names, as_data(given if sparse.issparse(given) else rows)
-            )
+            data = as_data(given if sparse.issparse(given) else self.network.intake.rows(given))
+            explanation = decoded(explanation, encoding, data, names, self.network.intake.replaced(given))
         if pairs is not None:
             each = range(len(names))
             pairs[:, each, each] = 0.0

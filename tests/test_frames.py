@@ -24,6 +24,7 @@ from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_wine
 from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.feature_selection import VarianceThreshold
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -31,6 +32,7 @@ from sklearn.preprocessing import MaxAbsScaler, OneHotEncoder, StandardScaler
 
 import neon
 from neon import Explanation
+from neon.converters import intake
 
 X, Y = load_wine(return_X_y=True, as_frame=True)
 LABELS = np.array(["barolo", "grignolino", "barbera"])[Y]
@@ -145,14 +147,17 @@ def of_sparse_rows(kind: str) -> tuple[Any, Any]:
     y = np.arange(1000) % 2
     if kind == "documents":
         return make_pipeline(CountVectorizer(), LogisticRegression()), WORDS
-    steps = [MaxAbsScaler()] if kind == "scaled" else []
+    steps: list[Any] = [MaxAbsScaler()] if kind == "scaled" else []
+    if kind == "imputed and selected":  # whose encoders are given dense rows
+        steps = [SimpleImputer(), VarianceThreshold(1e-3)]
     container = sparse.csc_array if kind == "csc" else sparse.csr_matrix
     return make_pipeline(*steps, LogisticRegression()).fit(SPARSE, y), container(SPARSE)
 
 
-@pytest.mark.parametrize("kind", ["csr", "csc", "scaled", "documents"])
-def test_sparse_rows_are_dense_in_relevance_alone(kind: str) -> None:
+@pytest.mark.parametrize("kind", ["csr", "csc", "scaled", "imputed and selected", "documents"])
+def test_sparse_rows_are_dense_in_relevance_alone(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """One number for each feature of each row, and little besides: no second such array."""
+    monkeypatch.setattr(intake, "_DENSE", 2**20)
     model, rows = of_sparse_rows(kind)
     if kind == "documents":
         model.fit(rows, np.arange(1000) % 2)
@@ -165,9 +170,13 @@ def test_sparse_rows_are_dense_in_relevance_alone(kind: str) -> None:
     assert found.values.nbytes >= 8 * 1000 * 1900
     assert peak <= 1.4 * found.values.nbytes
     assert found.conservation_error() <= 1e-10
+    np.testing.assert_allclose(found.prediction, np.abs(model.decision_function(rows)), rtol=0, atol=1e-10)
+    if found.imputed is not None:
+        assert found.imputed.shape == (1000, 2000)
+        assert not found.imputed.any()
 
 
-@pytest.mark.parametrize("kind", ["csr", "csc", "scaled"])
+@pytest.mark.parametrize("kind", ["csr", "csc", "scaled", "imputed and selected"])
 def test_data_of_sparse_rows_read_like_an_array(kind: str) -> None:
     model, rows = of_sparse_rows(kind)
     found, dense = neon.explain(model, rows[:30], 1), SPARSE[:30].toarray()

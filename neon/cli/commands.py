@@ -108,7 +108,7 @@ def _plan(network: Network, data: Any) -> str:
     lrp = LRP(network, network.composite)
     if data is not None:
         given = take(network.intake.given(data)[0], slice(0, _FOLLOWED))
-        x = as_tensor(network.intake.numbers(network.intake.rows(given)), torch.device("cpu"), torch.float64)
+        x = as_tensor(network.intake.read(given), torch.device("cpu"), torch.float64)
         recording = lrp.record(x)
         with contextlib.suppress(ValueError):  # embeddings, for one, predict none of their outputs
             plan = recording.plan(network.predicted(given, recording.output))

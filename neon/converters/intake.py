@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Intake", "Texts", "as_numpy", "as_records", "check_finite", "column_names", "entries", "numeric", "take"]
 
+_DENSE = 64 * 2**20  # bytes of sparse rows that are made dense at a time
 _PREPARED = ("DMatrix", "QuantileDMatrix", "ExtMemQuantileDMatrix", "Dataset", "Pool")
+_PREPARED_BY = ("xgboost", "lightgbm", "catboost", "_catboost")
 
 
 class Intake:
@@ -146,6 +148,27 @@ class Intake:
             return self._frame(given.toarray())  # as wide as the explanation, and not all encoders take sparse rows
         return self._frame(given) if isinstance(given, np.ndarray) and not self.encoder.keeps else given
 
+    def spread(self, given: Any) -> Iterator[Any]:
+        """`rows`, of sparse ones some at a time: encoders that take dense rows are never given all of them at once."""
+        n = given.shape[0]
+        if not sparse.issparse(given) or self.encoder is None or self.takes_sparse or not n:
+            yield self.rows(given)
+            return
+        size = max(1, _DENSE // (8 * self.n_features))
+        yield from (self.rows(given[start : start + size]) for start in range(0, n, size))
+
+    def read(self, given: Any) -> Any:
+        """What the network reads, `numbers` of `rows`."""
+        parts = [self.numbers(rows) for rows in self.spread(given)]
+        return parts[0] if len(parts) == 1 else sparse.vstack([sparse.csr_matrix(part) for part in parts], format="csr")
+
+    def replaced(self, given: Any) -> np.ndarray | None:
+        """Which entries an imputer puts a value in place of; None where there is none."""
+        encoding = self.encoding
+        if encoding is None or encoding.replaced is None:
+            return None
+        return np.concatenate([encoding.replaced(rows) for rows in self.spread(given)])
+
     def numbers(self, rows: Any) -> Any:
         """What the network reads: a float64 array or CSR matrix (n_samples, n_encoded).
 
@@ -161,10 +184,10 @@ class Intake:
         check_finite(rows, missing=self.missing)
         return rows
 
-    def texts(self, rows: Any) -> Texts | None:
+    def texts(self, given: Any) -> Texts | None:
         """The documents in the rows, where there are any."""
         read = None if self.encoder is None else self.encoder.texts
-        return None if read is None else Texts(read, rows)
+        return None if read is None else Texts(read, self.rows(given))
 
     def named(self, given: Any) -> Any:
         """A dense copy of rows as the model was fitted: a model that knows column names wants to see them."""
@@ -331,12 +354,7 @@ def _check_container(X: Any) -> None:
         raise ValueError("X holds dicts; pass a data frame: pd.DataFrame(X)")
     if hasattr(X, "collect"):
         raise ValueError(f"X is a {type(X).__name__}, which holds no rows yet; pass X.collect()")
-    if type(X).__name__ in _PREPARED and type(X).__module__.split(".")[0] in (
-        "xgboost",
-        "lightgbm",
-        "catboost",
-        "_catboost",
-    ):
+    if type(X).__name__ in _PREPARED and type(X).__module__.split(".")[0] in _PREPARED_BY:
         raise ValueError(
             f"X is a {type(X).__name__}, which does not give its rows back; pass the array or frame it was made from"
         )

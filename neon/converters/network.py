@@ -114,12 +114,12 @@ class Network(torch.nn.Module):
         ValueError
             If the rows do not fit the model.
         """
-        return self._tensor(self.intake.numbers(self.intake.rows(self.intake.given(X)[0])))
+        return self._tensor(self.intake.read(self.intake.given(X)[0]))
 
     def verify(self, X: Any) -> float:
         """The largest ``|network(x) - model(x)|``, against the model's own function of the very rows of X."""
         given, _ = self.intake.given(X)
-        found, own = self.answers(self.intake.numbers(self.intake.rows(given))), self.own(given)
+        found, own = self.answers(self.intake.read(given)), self.own(given)
         return float(np.max(difference(found, own), initial=0.0))
 
     def answers(self, numbers: Any) -> np.ndarray:

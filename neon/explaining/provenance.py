@@ -16,16 +16,19 @@ if TYPE_CHECKING:
 __all__ = ["decoded", "decoded_pairs"]
 
 
-def decoded(explanation: Explanation, encoding: Encoding, rows: Any, names: Sequence[str], data: Any) -> Explanation:
+def decoded(
+    explanation: Explanation, encoding: Encoding, data: Any, names: Sequence[str], imputed: np.ndarray | None
+) -> Explanation:
     """An explanation of encoded columns as one of the caller's, which keeps it as ``encoded``.
 
     Parameters
     ----------
-    rows : as `Intake.rows` gives them
+    data : ndarray or SparseRows
+        The caller's rows.
     names : sequence of str
         The caller's columns.
-    data : ndarray or SparseRows
-        What they hold.
+    imputed : ndarray of bool, optional
+        Which entries an imputer puts a value in place of.
     """
     values, unowned = encoding.total(explanation.values, len(names))
     values.flags.writeable = False  # the explanation shares it then
@@ -40,7 +43,7 @@ def decoded(explanation: Explanation, encoding: Encoding, rows: Any, names: Sequ
         feature_names=tuple(names),
         encoded=explanation,
         texts=None,
-        imputed=None if encoding.replaced is None else encoding.replaced(rows),
+        imputed=imputed,
     )
 
 

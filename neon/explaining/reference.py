@@ -108,7 +108,7 @@ def _encoded(network: Network, rows: Any) -> np.ndarray:
     if not hasattr(rows, "columns") and not sparse.issparse(rows):
         rows = np.atleast_2d(np.asarray(rows))
     try:
-        numbers = network.intake.numbers(network.intake.rows(network.intake.given(rows)[0]))
+        numbers = network.intake.read(network.intake.given(rows)[0])
     except ValueError as error:
         raise ValueError(f"reference, rows like X, does not fit: {error}") from error
     if numbers.shape[0] == 0:
