@@ -158,7 +158,8 @@ def test_early_stopping_keeps_the_best() -> None:
 def test_quantiles_are_no_log_odds() -> None:
     model = model_of("Regressor", VALUE, loss_function="MultiQuantile:alpha=0.1,0.9")
     explanation = neon.explain(model, X, target="all")
-    assert (explanation.explains, explanation.output_names) == ("predicted quantile", ("quantile 0.1", "quantile 0.9"))
+    assert explanation.explains.split(";")[0] == "predicted quantile"
+    assert explanation.output_names == ("quantile 0.1", "quantile 0.9")
     np.testing.assert_allclose(explanation.prediction, model.predict(X), rtol=1e-9, atol=1e-12)
 
 
