@@ -358,6 +358,6 @@ def test_a_machine_with_one_sign_is_refused() -> None:
     model.intercept_[1] = -0.1
     with pytest.raises(ValueError, match="machine of classes 'red' and 'white' has no support vector"):
         neon.neuralize(model, output="log_ratio")
-    model.intercept_[1] = 0.1  # the virtual support vector stands in
+    model.intercept_[1] = model._intercept_[1] = 0.1  # the virtual support vector stands in
     explanation = neon.Explainer(model, output="log_ratio")(X, "all")
     check_conservation(explanation)

@@ -162,6 +162,8 @@ class _Steps:
         *transforms, head = self.functions
         for transform in transforms:
             X = transform(X)
+            if np.ndim(X) == 1 and getattr(X, "dtype", None) == np.float64:
+                X = X[None]  # what sparse PCA makes of one row has lost its axis of rows
         return head(X.toarray() if self.dense and sparse.issparse(X) else X)
 
 

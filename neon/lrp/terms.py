@@ -33,7 +33,7 @@ class Background:
     known: dict[Hashable, Tensor] = field(default_factory=dict)
 
     def memo(self, key: Hashable, compute: Callable[[], Tensor]) -> Tensor:
-        """What was computed of these rows before: a chunk of explained rows need not do so again."""
+        """What was computed of these rows before, by the slot of the layer: the next rows need not do so again."""
         if key not in self.known:
             self.known[key] = compute()
         return self.known[key]

@@ -115,7 +115,7 @@ class _ManhattanTerms(StraightTerms):
     def __init__(self, slot: int, x: Tensor, background: Background, centers: Tensor, end: Tensor) -> None:
         self.x, self.centers = x, centers
         rows, weights = background.rows, background.weights
-        self.absent = background.memo(("manhattan", centers), lambda: _mean(rows, weights, centers))
+        self.absent = background.memo(("manhattan", slot), lambda: _mean(rows, weights, centers))
         super().__init__(slot, self.absent.sum(1)[None], end)
 
     def integrated(self, slopes: Tensor) -> Tensor:

@@ -54,7 +54,7 @@ class _Factors(Terms):
         self, slot: int, x: Tensor, background: Background, centers: Tensor, rate: float, power: int, end: Tensor
     ) -> None:
         self.slot, self.x, self.centers, self.rate, self.power, self.end = slot, x, centers, rate, power, end
-        self.absent = background.memo(("factors", centers, rate, power), lambda: self._mean_factors(background))
+        self.absent = background.memo(("factors", slot, rate, power), lambda: self._mean_factors(background))
 
     def factors(self, row: Tensor, out: Tensor | None = None) -> Tensor:
         """``a`` of one row, (n_units, n_features); of rows (n_rows, 1, n_features) with an axis of them in front."""

@@ -1,0 +1,74 @@
+"""Whether a change of the code changed any relevance: stores those of every contract case, or compares with a store.
+
+python -m benchmarks.same store before.npz     # with the old code
+python -m benchmarks.same compare before.npz   # with the new code
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import clone
+
+import neon
+from tests.contract import CASES
+
+N_ROWS = 40
+
+
+def explanations() -> Iterator[tuple[str, neon.Explanation]]:
+    for name, case in CASES.items():
+        model = clone(case.estimator).fit(case.X, case.y)
+        rows = case.X.iloc[:N_ROWS] if hasattr(case.X, "iloc") else case.X[:N_ROWS]
+        options = {**case.options, **({"reference": case.X} if case.labelled else {})}
+        for composite in composites_of(model, options):
+            yield f"{name}|{composite}", neon.Explainer(model, **{**options, **composite})(rows, "all")
+
+
+def composites_of(model: Any, options: dict[str, Any]) -> list[dict[str, Any]]:
+    trees = any("Tree" in type(module).__name__ for module in neon.Explainer(model, **options).network.modules())
+    return [{}, {"composite": "path"}, {"composite": "equal"}] if trees else [{}]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=["store", "compare"])
+    parser.add_argument("file")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    found = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name, explanation in explanations():
+            found[f"{name}|values"] = explanation.values
+            found[f"{name}|base"] = explanation.base_values
+            found.update({f"{name}|{key}": amount for key, amount in explanation.residuals.items()})
+    if given.what == "store":
+        np.savez_compressed(given.file, **found)
+        print(f"{len(found)} arrays stored")
+        return 0
+    with np.load(given.file) as before:
+        missing, new = before.keys() - found.keys(), found.keys() - before.keys()
+        same, worst = 0, []
+        for key in before.keys() & found.keys():
+            a, b = before[key], found[key]
+            if a.shape == b.shape and np.array_equal(a, b, equal_nan=True):
+                same += 1
+            elif a.shape != b.shape:
+                worst.append((np.inf, key))
+            else:
+                worst.append((float(np.nanmax(np.abs(a - b)) / max(np.nanmax(np.abs(a)), 1e-300)), key))
+    print(f"{same} arrays bit for bit the same, {len(worst)} not; missing: {sorted(missing)}; new: {sorted(new)}")
+    for difference, key in sorted(worst, reverse=True)[:20]:
+        print(f"{difference:.1e}  {key}")
+    return int(bool(missing or new) or any(difference > 1e-12 for difference, _ in worst))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
