@@ -230,7 +230,7 @@ def _one_choice(steps: Sequence[Step], kinds: Sequence[str]) -> bool:
 
 
 def _exact(front: Front, rows: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """G is linear, or chooses one of several straight lines: its mean slopes along the way in one pass."""
+    """The rest is linear, or chooses one of several straight lines: its mean slopes along the way in one pass."""
     ends = torch.tensor([0.0, 1.0], dtype=rows.dtype, device=rows.device)
     both = [terms.units(ends) for terms in front.terms]
     starts: dict[int, Tensor] = {}
