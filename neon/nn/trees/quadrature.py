@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from neon.lrp.integral import legendre
 from neon.nn.trees.ensemble import Trees
 from neon.nn.trees.paths import Paths
 
@@ -26,8 +27,7 @@ def gauss_legendre(most: int) -> tuple[np.ndarray, np.ndarray]:
     """Points and weights on [0, 1]; row q holds the rule of q points, (most + 1, most)."""
     points, weights = np.zeros((most + 1, most)), np.zeros((most + 1, most))
     for q in range(1, most + 1):
-        at, weight = np.polynomial.legendre.leggauss(q)
-        points[q, :q], weights[q, :q] = (at + 1) / 2, weight / 2
+        points[q, :q], weights[q, :q] = legendre(q)
     return points, weights
 
 
