@@ -2,8 +2,8 @@
 
     python -m benchmarks.coverage
 
-Writes docs/coverage.md, and the words of `neon.supported` to neon/converters/coverage.csv. Of pipelines each step is
-measured by itself as well, on the rows that reach it.
+Writes docs/coverage.md, and the words of `neon.supported` to neon/converters/core/coverage.csv. Of pipelines each step
+is measured by itself as well, on the rows that reach it.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils import _safe_indexing, all_estimators
 
 import neon
-from neon.converters.coverage import MEANING, Support
-from neon.converters.registry import declined, public_name, steps_run, takes_data
+from neon.converters.core.coverage import MEANING, Support
+from neon.converters.core.registry import declined, public_name, steps_run, takes_data
 from tests.contract import CASES, Case
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE, WORDS = ROOT / "docs" / "coverage.md", ROOT / "neon" / "converters" / "coverage.csv"
+PAGE, WORDS = ROOT / "docs" / "coverage.md", ROOT / "neon" / "converters" / "core" / "coverage.csv"
 EXPERIMENTAL = ("HalvingGridSearchCV", "HalvingRandomSearchCV", "IterativeImputer")
 AS_INSIDE = ("FrozenEstimator", "GridSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV", "Pipeline", "RFE",
              "RFECV", "RandomizedSearchCV", "SelfTrainingClassifier")  # fmt: skip
@@ -56,7 +56,7 @@ class Measure:
     output : str, optional
         What was asked for.
     status, explains : str
-        As in `neon.converters.coverage.Support`.
+        As in `neon.converters.core.coverage.Support`.
     error : float
         The largest difference of the network to the model's own function, relative to the largest output.
     agreement : tuple of float and str, optional

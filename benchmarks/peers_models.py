@@ -40,8 +40,8 @@ from sklearn.base import is_regressor
 from sklearn.utils import all_estimators
 
 import neon
-from neon.converters.intake import take
-from neon.converters.registry import takes_data
+from neon.converters.core.intake import take
+from neon.converters.core.registry import takes_data
 
 ROWS, CELLS, OUTPUTS = 40, 2_000_000, 500  # a transformer of more columns is explained at the first
 ROUNDING = 1e-6  # relative to the largest number; models of float32 rows differ by 1e-7

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from neon.converters.clusterings import Clusters
-from neon.converters.intake import column_names, numeric
+from neon.converters.cluster.labels import Clusters
+from neon.converters.core.intake import column_names, numeric
 from neon.explainer import Explainer
 from neon.explanation import Explanation
 

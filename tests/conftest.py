@@ -21,7 +21,8 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(autouse=True)
 def registries() -> Iterator[None]:
     """What a test declares ends with it: no other test depends on which ones ran before."""
-    from neon.converters import encoders, registry
+    from neon.converters.core import registry
+    from neon.converters.preprocessing import encoders
 
     tables = (registry._REGISTRY, registry._DECLINED, encoders.FUNCTIONS)
     before = [dict(table) for table in tables]

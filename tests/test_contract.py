@@ -21,8 +21,8 @@ from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.exceptions import ConvergenceWarning
 
 import neon
-from neon.converters import responses
-from neon.converters.registry import public_name, registered
+from neon.converters.core import responses
+from neon.converters.core.registry import public_name, registered
 from tests.contract import CASES, unseen
 
 

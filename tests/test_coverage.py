@@ -18,8 +18,8 @@ from sklearn.preprocessing import StandardScaler
 
 import neon
 from benchmarks import coverage
-from neon.converters import registry
-from neon.converters.registry import declined, public_name
+from neon.converters.core import registry
+from neon.converters.core.registry import declined, public_name
 from neon.errors import UnsupportedModelError
 from tests.contract import Case
 

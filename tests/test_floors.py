@@ -21,7 +21,6 @@ FLOORS = {
     "neon.converters": 3,
     "neon.clusters": 4,
     "neon.explainer": 4,
-    "neon.explaining": 4,
     "neon.explanation": 4,
     "neon.plots": 4,
     "neon.cli": 5,

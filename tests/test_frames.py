@@ -32,7 +32,7 @@ from sklearn.preprocessing import MaxAbsScaler, OneHotEncoder, StandardScaler
 
 import neon
 from neon import Explanation
-from neon.converters import intake
+from neon.converters.core import intake
 
 X, Y = load_wine(return_X_y=True, as_frame=True)
 LABELS = np.array(["barolo", "grignolino", "barbera"])[Y]

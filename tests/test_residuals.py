@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import neon
-from neon.explaining.algebra import OTHER_FEATURES
+from neon.explanation.algebra import OTHER_FEATURES
 
 PAGE = Path(__file__).parent.parent / "docs" / "residuals.md"
 

@@ -15,9 +15,9 @@ import torch
 from neon.cli.files import check_writable, load_model, read_table, write_whole
 from neon.cli.terminal import say, visible
 from neon.converters import Network, neuralize
-from neon.converters.intake import take
+from neon.converters.core.intake import take
 from neon.explainer import Explainer
-from neon.explaining.placement import as_tensor
+from neon.explainer.placement import as_tensor
 from neon.explanation import Explanation
 from neon.lrp import LRP
 

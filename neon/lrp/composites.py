@@ -166,9 +166,9 @@ class Composite:
         `Node`. The first selector that matches an operation, with a rule that fits its kind, gives the rule. Products
         of two explained values that none fits take `SignalTakesAll`.
     along : str
-        "means": relevance is integrated along the way on which features are switched on together (`neon.lrp.integral`),
-        absent ones at the means of their terms; "rows": from each reference row. The rules are those of what stands
-        first on the way: tree ensembles.
+        "means": relevance is integrated along the way on which features are switched on together
+        (`neon.lrp.paths.integral`), absent ones at the means of their terms; "rows": from each reference row. The
+        rules are those of what stands first on the way: tree ensembles.
     name : str
         Shown by ``repr`` and `neon.LRP.plan`.
 

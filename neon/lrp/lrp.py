@@ -10,24 +10,24 @@ import torch
 from torch import Tensor
 
 from neon.lrp.accounting import by_sample
-from neon.lrp.calls import Given, Output, arranged, check_inputs, eager, picked
-from neon.lrp.canonize import merge_batch_norm, merge_recodings, relevant_operations
 from neon.lrp.composites import Composite, Rules, by_name
-from neon.lrp.curves import merge_curves
-from neon.lrp.equal_values import merge_equal_values
-from neon.lrp.heads import Head, head_of
-from neon.lrp.integral import Integral
 from neon.lrp.message import Ledger, Message
-from neon.lrp.names import module_names
 from neon.lrp.operations.table import is_cheap, moves, retention_of, widened
-from neon.lrp.peephole import merge_spelled_out
+from neon.lrp.paths.integral import Integral
 from neon.lrp.places import Part, as_index, slot_of
 from neon.lrp.plan import Plan, PlanRow
 from neon.lrp.propagate import Step, Walk, assign, check_replay, propagate, replay
-from neon.lrp.recorder import record
+from neon.lrp.recording.calls import Given, Output, arranged, check_inputs, eager, picked
+from neon.lrp.recording.names import module_names
+from neon.lrp.recording.recorder import record
+from neon.lrp.recording.tape import Retention, Tape
+from neon.lrp.rewriting.canonize import merge_batch_norm, merge_recodings, relevant_operations
+from neon.lrp.rewriting.curves import merge_curves
+from neon.lrp.rewriting.equal_values import merge_equal_values
+from neon.lrp.rewriting.heads import Head, head_of
+from neon.lrp.rewriting.peephole import merge_spelled_out
+from neon.lrp.rewriting.softmaxes import merge_softmax
 from neon.lrp.rules import Reference, Zero
-from neon.lrp.softmaxes import merge_softmax
-from neon.lrp.tape import Retention, Tape
 from neon.lrp.targets import Contrast, LogOdds, one_hot
 
 __all__ = ["LRP", "Recording", "Target"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from neon.lrp.tape import Tape
+from neon.lrp.recording.tape import Tape
 
 __all__ = ["Part", "as_index", "slot_of"]
 

@@ -11,14 +11,21 @@ import torch
 from torch import Tensor
 
 from neon.errors import UnsupportedOperationError
-from neon.lrp.canonize import factor_slots, gate_slots, mixed_slots, nonnegative_slots, relevant_operations, scale_slots
 from neon.lrp.composites import Composite, Node
 from neon.lrp.message import Ledger, Message
-from neon.lrp.names import function_name
 from neon.lrp.operations import Call, supported_functions, treatment_of
 from neon.lrp.operations.table import Treatment
+from neon.lrp.recording.names import function_name
+from neon.lrp.recording.tape import Operation, Tape
+from neon.lrp.rewriting.canonize import (
+    factor_slots,
+    gate_slots,
+    mixed_slots,
+    nonnegative_slots,
+    relevant_operations,
+    scale_slots,
+)
 from neon.lrp.rules import Rule
-from neon.lrp.tape import Operation, Tape
 
 __all__ = ["Step", "Walk", "assign", "check_replay", "propagate", "replay"]
 

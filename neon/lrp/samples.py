@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from neon.errors import UnsupportedOperationError
-from neon.lrp.codes import recoded
-from neon.lrp.tape import Operation, Tape
+from neon.lrp.recording.codes import recoded
+from neon.lrp.recording.tape import Operation, Tape
 
 __all__ = ["refuse_mixing"]
 

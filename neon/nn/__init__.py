@@ -1,26 +1,12 @@
 """The layers that neuralized models are made of, as functions that join the tape and as modules."""
 
-from neon.nn.additive import AdditiveDistance, additive_distance
-from neon.nn.barycenter import Barycenter, barycenter
-from neon.nn.basic import Affine, Kernel, Linear, TwoClass, plain_linear
-from neon.nn.class_sums import ClassSums, class_sums
-from neon.nn.count_sketch import CountSketch, count_sketch
-from neon.nn.curve import Curve, balanced_product, curve
-from neon.nn.distance import SquaredDistance, squared_distance
-from neon.nn.effective import EffectiveDistance, effective_distance
-from neon.nn.evidence import Evidence, evidence
-from neon.nn.featurewise import Featurewise, featurewise
-from neon.nn.gaussian import GaussianEnergy, gaussian_energy
-from neon.nn.geodesic import SquaredGeodesic, squared_geodesic
-from neon.nn.linear_energy import LinearEnergy, linear_energy
-from neon.nn.log_ratio import LogRatio, LogSumExp, log_ratio, log_ratio_layers, log_sum_exp
-from neon.nn.manhattan import ManhattanDistance, manhattan_distance
-from neon.nn.maximum import PooledMaximum, SoftMaximum, pooled_maximum, soft_maximum
-from neon.nn.monomials import Monomials, monomials
-from neon.nn.neighbor_graph import NeighborGraph, neighbor_graph
-from neon.nn.neighbors import NeighborMean, neighbor_mean
-from neon.nn.pairs import PairwiseDifference, PooledMinimum, pooled_minimum, relu_minimum
-from neon.nn.plain import (
+from neon.nn.codes.featurewise import Featurewise, featurewise
+from neon.nn.codes.step import Step, step
+from neon.nn.codes.topics import TopicShares, topic_shares, topic_weights
+from neon.nn.distances.additive import AdditiveDistance, additive_distance
+from neon.nn.distances.effective import EffectiveDistance, effective_distance
+from neon.nn.distances.geodesic import SquaredGeodesic, squared_geodesic
+from neon.nn.distances.layers import (
     Abs,
     Difference,
     DistanceLayers,
@@ -32,15 +18,29 @@ from neon.nn.plain import (
     squared_length,
     total,
 )
-from neon.nn.power import Power
-from neon.nn.projection import Projection, projection
-from neon.nn.reachability import LocalOutlierFactor, local_outlier_factor
-from neon.nn.search import Neighborhood, neighbors_of
-from neon.nn.side_by_side import SideBySide
-from neon.nn.softmin import SoftMin, softmin
-from neon.nn.step import Step, step
-from neon.nn.topics import TopicShares, topic_shares, topic_weights
-from neon.nn.votes import MajorityEvidence, VoteOdds, majority_evidence, vote_odds
+from neon.nn.distances.manhattan import ManhattanDistance, manhattan_distance
+from neon.nn.distances.squared import SquaredDistance, squared_distance
+from neon.nn.gaussians.energy import GaussianEnergy, gaussian_energy
+from neon.nn.kernels.curve import Curve, balanced_product, curve
+from neon.nn.kernels.log_ratio import LogRatio, LogSumExp, log_ratio, log_ratio_layers, log_sum_exp
+from neon.nn.kernels.power import Power
+from neon.nn.linear.count_sketch import CountSketch, count_sketch
+from neon.nn.linear.energy import LinearEnergy, linear_energy
+from neon.nn.linear.layers import Affine, Kernel, Linear, TwoClass, plain_linear
+from neon.nn.linear.monomials import Monomials, monomials
+from neon.nn.linear.projection import Projection, projection
+from neon.nn.linear.side_by_side import SideBySide
+from neon.nn.neighbors.barycenter import Barycenter, barycenter
+from neon.nn.neighbors.graph import NeighborGraph, neighbor_graph
+from neon.nn.neighbors.mean import NeighborMean, neighbor_mean
+from neon.nn.neighbors.outlier_factor import LocalOutlierFactor, local_outlier_factor
+from neon.nn.neighbors.search import Neighborhood, neighbors_of
+from neon.nn.neighbors.votes import MajorityEvidence, VoteOdds, majority_evidence, vote_odds
+from neon.nn.pooling.class_sums import ClassSums, class_sums
+from neon.nn.pooling.evidence import Evidence, evidence
+from neon.nn.pooling.maximum import PooledMaximum, SoftMaximum, pooled_maximum, soft_maximum
+from neon.nn.pooling.minimum import PairwiseDifference, PooledMinimum, pooled_minimum, relu_minimum
+from neon.nn.pooling.softmin import SoftMin, softmin
 
 __all__ = [
     "Abs",

@@ -11,8 +11,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
-from neon.explaining.algebra import SEVERAL_OUTPUTS
 from neon.explanation import Explanation
+from neon.explanation.algebra import SEVERAL_OUTPUTS
 from neon.plots._text import BLUE, RED, elide, elide_all, named_value, number
 
 SMALL = 9  # font size in points, for numbers beside bars

@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
-from neon.explaining.export import pairs_of
 from neon.explanation import Explanation
+from neon.explanation.export import pairs_of
 from neon.plots._canvas import SMALL, label_x, name_lines, table_of, what
 from neon.plots._text import elide_all, feature_order, number
 

@@ -13,8 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from neon.explaining.features import positions
 from neon.explanation import Explanation
+from neon.explanation.features import positions
 from neon.plots._canvas import FAINT, SMALL, label_top, table_of, what
 from neon.plots._columns import as_numbers
 from neon.plots._dates import date_at, days, in_words, is_date, is_duration

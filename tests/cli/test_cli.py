@@ -577,7 +577,7 @@ def test_other_numbers_than_the_model_are_no_success(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
     for error in (1.0, float("nan")):
-        monkeypatch.setattr("neon.converters.network.Network.verify", lambda self, X, error=error: error)
+        monkeypatch.setattr("neon.converters.core.network.Network.verify", lambda self, X, error=error: error)
         assert main(command.split()) == 1
         words = f"neon: the network gives other numbers than the model, by up to {error:.1e}: do not trust "
         assert capsys.readouterr().err.startswith(words)

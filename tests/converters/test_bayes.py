@@ -353,7 +353,7 @@ def test_discriminant_features_before_another_model() -> None:
         first = LinearDiscriminantAnalysis(solver=solver)
         model = make_pipeline(first, LinearDiscriminantAnalysis()).fit(WINE, WINE_LABELS)
         explanation = neon.explain(model, WINE, "all")
-        close(explanation.prediction, neon.converters.log_odds.log_odds(model.decision_function(WINE)), 1e-9)
+        close(explanation.prediction, neon.converters.bayes.log_odds.log_odds(model.decision_function(WINE)), 1e-9)
         assert explanation.conservation_error() < 1e-9 * np.abs(explanation.prediction).max()
 
 
@@ -452,7 +452,7 @@ def test_errors() -> None:
     [FastICA(4, random_state=0, whiten="unit-variance"), FastICA(3, random_state=0, whiten="arbitrary-variance")],
 )
 def test_reconstruction_of_independent_components(model: Any) -> None:
-    found = neon.converters.factor.reconstruction_error(model.fit(IRIS))
+    found = neon.converters.decomposition.factor.reconstruction_error(model.fit(IRIS))
     rest = IRIS - model.inverse_transform(model.transform(IRIS))
     expected = (rest**2).sum(1, keepdims=True)
     np.testing.assert_allclose(found.layers(torch.as_tensor(IRIS)).numpy(), expected, atol=1e-9)

@@ -28,13 +28,13 @@ from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 import neon
-from neon.converters import responses
+from neon.converters.core import responses
 from neon.errors import UnsupportedModelError
-from neon.nn.anchored import anchored
-from neon.nn.mean_log_odds import mean_log_odds
-from neon.nn.normalized import normalized
-from neon.nn.weighted_median import weighted_median
-from neon.nn.winner import winner
+from neon.nn.kernels.anchored import anchored
+from neon.nn.pooling.mean_log_odds import mean_log_odds
+from neon.nn.pooling.normalized import normalized
+from neon.nn.pooling.weighted_median import weighted_median
+from neon.nn.pooling.winner import winner
 
 random = np.random.default_rng(0)
 

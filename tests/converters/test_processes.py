@@ -28,7 +28,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.semi_supervised import LabelPropagation, LabelSpreading
 
 import neon
-from neon.converters.kernel_algebra import Atom, Combined, Constant, kernel_layers, parse
+from neon.converters.kernels.algebra import Atom, Combined, Constant, kernel_layers, parse
 from neon.errors import UnsupportedModelError
 from tests.contract.case import SKLEARN
 

@@ -162,7 +162,7 @@ def test_an_exact_digamma_would_differ(monkeypatch: pytest.MonkeyPatch) -> None:
     model = fitted(doc_topic_prior=1e-3)
     network = neon.neuralize(model)
     assert network.verify(DIGITS) < 1e-12
-    monkeypatch.setattr("neon.nn.topics._digamma", torch.digamma)
+    monkeypatch.setattr("neon.nn.codes.topics._digamma", torch.digamma)
     assert 1e-10 < network.verify(DIGITS) < 1e-6
 
 

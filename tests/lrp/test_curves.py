@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from neon import LRP
-from neon.lrp.curves import merge_curves
-from neon.lrp.tape import Tape
+from neon.lrp.recording.tape import Tape
+from neon.lrp.rewriting.curves import merge_curves
 
 Function = Callable[[Tensor], Tensor]
 CURVES: dict[str, Function] = {

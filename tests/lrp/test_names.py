@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from neon import LRP, composites, rules
-from neon.lrp.names import module_names
+from neon.lrp.recording.names import module_names
 
 
 class Net(nn.Module):

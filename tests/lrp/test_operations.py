@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from neon import LRP, UnsupportedOperationError
-from neon.lrp.aliases import ALIASES
-from neon.lrp.decompose import DECOMPOSITIONS
 from neon.lrp.operations import Elementwise, Identity, supported_functions, table, treat
+from neon.lrp.recording.aliases import ALIASES
+from neon.lrp.recording.decompose import DECOMPOSITIONS
 
 Model = Callable[[Tensor], Tensor]
 pytestmark = pytest.mark.filterwarnings("ignore:.*(padding='same'|index_reduce|argument of torch.scatter)")

@@ -17,8 +17,8 @@ from neon.errors import UnsupportedOperationError
 from neon.lrp.lrp import Recording
 from neon.lrp.message import Ledger, Message
 from neon.lrp.propagate import Walk, propagate
-from neon.lrp.recorder import record
-from neon.lrp.tape import Tape
+from neon.lrp.recording.recorder import record
+from neon.lrp.recording.tape import Tape
 from tests.architectures import ZOO, Example, recommended, strongest
 
 # Attention, recurrent and bilinear layers are recorded as what they are made of, whose sums round in another order.

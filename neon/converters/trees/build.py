@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import torch
 
-from neon.converters.base import Conversion, Response
+from neon.converters.core.conversion import Conversion, Response
 from neon.nn import TwoClass, plain_linear
 from neon.nn.trees import TreeEnsemble, Trees, relu_layers, tree_layers
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from neon.converters.base import Conversion, Response
-from neon.converters.encoding import Encoding
-from neon.converters.registry import choose, register
+from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.encoding import Encoding
+from neon.converters.core.registry import choose, register
 from neon.converters.trees.build import Scores, Tree, convert_trees, join
 from neon.errors import UnsupportedModelError
 

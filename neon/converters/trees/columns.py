@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from neon.converters.encoding import Encoding
-from neon.converters.intake import entries, numeric
+from neon.converters.core.encoding import Encoding
+from neon.converters.core.intake import entries, numeric
 
 __all__ = ["Columns"]
 

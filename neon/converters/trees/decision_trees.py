@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from neon.converters.base import Conversion, Response
-from neon.converters.registry import choose, register
+from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.registry import choose, register
 from neon.converters.trees.build import Scores, Tree, convert_trees, join
 
 __all__ = ["convert_forest", "convert_tree", "node_values", "read_tree", "takes_missing"]

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from neon.converters.base import Conversion
-from neon.converters.encoding import names_of
-from neon.converters.registry import register
+from neon.converters.core.conversion import Conversion
+from neon.converters.core.encoding import names_of
+from neon.converters.core.registry import register
 from neon.converters.trees.build import Scores, convert_trees, join
 from neon.converters.trees.decision_trees import read_tree
 

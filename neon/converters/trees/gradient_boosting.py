@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from neon.converters.base import Conversion, Response
-from neon.converters.registry import choose, register
+from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.registry import choose, register
 from neon.converters.trees.build import Scores, convert_trees, join
 from neon.converters.trees.decision_trees import read_tree
 from neon.errors import UnsupportedModelError

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from neon.converters.base import Conversion, Response
-from neon.converters.encoding import Encoding
-from neon.converters.registry import check_several, choose, register
+from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.encoding import Encoding
+from neon.converters.core.registry import check_several, choose, register
 from neon.converters.trees.build import Scores, Tree, convert_trees, join
 
 __all__ = ["convert_hist_boosting"]

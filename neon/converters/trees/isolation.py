@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from neon.converters.base import Conversion
-from neon.converters.registry import choose, register
+from neon.converters.core.conversion import Conversion
+from neon.converters.core.registry import choose, register
 from neon.converters.trees.build import Scores, Tree, convert_trees, join
 from neon.converters.trees.decision_trees import read_tree
 

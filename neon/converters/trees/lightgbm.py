@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from neon.converters.base import Conversion, Response
-from neon.converters.registry import check_several, choose, register
+from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.registry import check_several, choose, register
 from neon.converters.trees.build import Scores, Tree, convert_trees, join
 from neon.converters.trees.columns import Columns
 from neon.errors import UnsupportedModelError

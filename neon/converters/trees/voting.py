@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from neon.converters.base import Conversion, Response
-from neon.converters.registry import bare, check_several, choose
+from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.registry import bare, check_several, choose
 from neon.converters.trees.build import Scores, Tree, convert_trees, join
 from neon.converters.trees.decision_trees import node_values, read_tree
 from neon.errors import UnsupportedModelError

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from neon.converters.base import Conversion, Response
-from neon.converters.registry import choose, register
+from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.registry import choose, register
 from neon.converters.trees.build import Scores, Tree, columns_of, convert_trees, join
 from neon.converters.trees.columns import Columns
 from neon.errors import UnsupportedModelError

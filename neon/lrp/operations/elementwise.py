@@ -21,8 +21,8 @@ from neon.lrp.message import Ledger, Message, divide
 from neon.lrp.operations.linear import RELU
 from neon.lrp.operations.linear_functions import function_of_input
 from neon.lrp.operations.table import Call, Treatment, treat
+from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Rule
-from neon.lrp.tape import Operation, Retention
 
 __all__ = ["Elementwise", "Identity"]
 

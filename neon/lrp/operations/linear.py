@@ -12,9 +12,9 @@ from torch import Tensor
 from neon.lrp.linear_maps import Affine, Dense, LinearMap
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations.table import Call, Treatment
+from neon.lrp.paths.terms import Background, LinearTerms, Terms
+from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import LinearCall, Pass, Reference, Rule
-from neon.lrp.tape import Operation, Retention
-from neon.lrp.terms import Background, LinearTerms, Terms
 
 __all__ = ["RELU", "Linear"]
 

@@ -27,9 +27,9 @@ from neon.lrp.linear_maps import (
 from neon.lrp.operations.linear import Linear
 from neon.lrp.operations.products import LinearOrProduct
 from neon.lrp.operations.table import Call, Treatment, treat
+from neon.lrp.recording.escapes import leaves
+from neon.lrp.recording.tape import Operation
 from neon.lrp.samples import refuse_mixing
-from neon.lrp.tape import Operation
-from neon.lrp.unseen import leaves
 
 __all__: list[str] = []
 

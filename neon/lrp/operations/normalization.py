@@ -20,8 +20,8 @@ from neon.lrp.linear_maps import Affine, LinearMap
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations.linear import Linear
 from neon.lrp.operations.table import Call, Treatment, treat
+from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
-from neon.lrp.tape import Retention
 
 __all__ = ["Softmax", "Standardized"]
 

@@ -11,9 +11,9 @@ from torch import Tensor
 from neon.errors import UnsupportedOperationError
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations.table import Call, Treatment, treat
+from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Rule
 from neon.lrp.samples import refuse_mixing
-from neon.lrp.tape import Operation, Retention
 
 __all__ = ["LogSumExp", "WinnerTakesAll"]
 

@@ -12,8 +12,8 @@ from neon.errors import UnsupportedOperationError
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations.linear import Linear
 from neon.lrp.operations.table import Call, Delegating, Treatment
+from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Halves, Rule, share
-from neon.lrp.tape import Operation, Retention
 
 __all__ = ["LinearOrProduct", "Product"]
 

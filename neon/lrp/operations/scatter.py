@@ -15,8 +15,8 @@ from neon.lrp.operations.linear import Linear
 from neon.lrp.operations.pooling import WinnerTakesAll
 from neon.lrp.operations.shape import Movement
 from neon.lrp.operations.table import Call, Delegating, Treatment, treat
+from neon.lrp.recording.tape import Operation
 from neon.lrp.rules import Rule
-from neon.lrp.tape import Operation
 
 __all__ = ["Scatter"]
 

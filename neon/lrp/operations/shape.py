@@ -10,13 +10,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from neon.errors import UnsupportedOperationError
-from neon.lrp.codes import is_code, looked_up, recoded
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations.elementwise import Elementwise
 from neon.lrp.operations.table import Call, Treatment, treat
+from neon.lrp.recording.codes import is_code, looked_up, recoded
+from neon.lrp.recording.tape import Operation, Retention, Slot, carriers
+from neon.lrp.recording.writes import assigned, viewed, written
 from neon.lrp.rules import Rule
-from neon.lrp.tape import Operation, Retention, Slot, carriers
-from neon.lrp.writes import assigned, viewed, written
 
 __all__ = ["Embedding", "Movement"]
 

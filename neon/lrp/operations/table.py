@@ -11,11 +11,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from neon.lrp.aliases import ALIASES
 from neon.lrp.message import Ledger, Message
+from neon.lrp.paths.terms import Background, Terms
+from neon.lrp.recording.aliases import ALIASES
+from neon.lrp.recording.tape import Operation, Retention, Slot, Tape, carriers
 from neon.lrp.rules import Rule
-from neon.lrp.tape import Operation, Retention, Slot, Tape, carriers
-from neon.lrp.terms import Background, Terms
 
 __all__ = [
     "Call",

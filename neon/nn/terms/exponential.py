@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from neon.lrp.operations import Call
-from neon.lrp.tape import Operation, Slot
-from neon.lrp.terms import Background, Terms
+from neon.lrp.paths.terms import Background, Terms
+from neon.lrp.recording.tape import Operation, Slot
 from neon.nn.terms.product import ProductTerms, SoftTerms
 
 __all__ = ["exponential_terms", "exponentiates", "scales"]

@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neon.lrp.integral import legendre
-from neon.lrp.terms import Background, Terms
+from neon.lrp.paths.integral import legendre
+from neon.lrp.paths.terms import Background, Terms
 from neon.nn.terms import vectorized
 from neon.nn.trees.blocks import in_threads
 

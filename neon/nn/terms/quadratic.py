@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from neon.lrp.terms import Background, StraightTerms, Terms
+from neon.lrp.paths.terms import Background, StraightTerms, Terms
 
 __all__ = ["MetricTerms", "SeparableTerms"]
 

@@ -12,9 +12,9 @@ from torch.overrides import handle_torch_function, has_torch_function
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
+from neon.lrp.paths.terms import Background, StraightTerms, Terms
+from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Rule
-from neon.lrp.tape import Operation, Retention
-from neon.lrp.terms import Background, StraightTerms, Terms
 from neon.nn.trees.codes import Codes
 from neon.nn.trees.ensemble import Trees
 from neon.nn.trees.paths import Paths

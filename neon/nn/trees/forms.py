@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from neon.nn.basic import Linear, plain_linear
+from neon.nn.linear.layers import Linear, plain_linear
 from neon.nn.trees.conjunction import AndUnits, SplitUnits, check_size, literal_weights
 from neon.nn.trees.ensemble import Trees
 from neon.nn.trees.paths import Paths

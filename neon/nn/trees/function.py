@@ -10,9 +10,9 @@ from torch.overrides import handle_torch_function, has_torch_function
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
+from neon.lrp.paths.terms import Background, StraightTerms, Terms
+from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Rule
-from neon.lrp.tape import Operation, Retention
-from neon.lrp.terms import Background, StraightTerms, Terms
 from neon.nn.trees import engine
 from neon.nn.trees.ensemble import Trees
 from neon.nn.trees.forest import Forest

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neon.lrp.integral import legendre
+from neon.lrp.paths.integral import legendre
 from neon.nn.trees.ensemble import Trees
 from neon.nn.trees.paths import Paths
 

@@ -1,0 +1,65 @@
+"""Fitted covariances: the squared Mahalanobis distance to the location."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import linalg
+
+from neon.converters.core.conversion import Conversion
+from neon.converters.core.registry import choose, no_relu_form, register
+from neon.nn import GaussianEnergy
+
+__all__ = ["convert_covariance", "convert_elliptic_envelope", "factor_of"]
+
+
+def convert_covariance(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """``(x - μ)ᵀ Λ (x - μ)``, shared as ``δ_i (Λ δ)_i``: negative where a feature makes the others more likely."""
+    choose(output, ("mahalanobis",), model)
+    return _convert(
+        GaussianEnergy(model.location_[None], factor_of(model.get_precision())[None]),
+        "squared Mahalanobis distance to the location",
+        "mahalanobis",
+        model.mahalanobis,
+        form,
+    )
+
+
+def convert_elliptic_envelope(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """Outlierness: the squared Mahalanobis distance less its threshold, above 0 for outliers."""
+    if choose(output, ("outlierness", "mahalanobis"), model) == "mahalanobis":
+        return convert_covariance(model, form=form)
+    factor = factor_of(model.get_precision())
+    return _convert(
+        GaussianEnergy(model.location_[None], factor[None], threshold=np.atleast_1d(model.offset_)),
+        "outlierness: squared Mahalanobis distance less its threshold, above 0 for outliers",
+        "outlierness",
+        lambda X: -model.decision_function(X),
+        form,
+    )
+
+
+def _convert(energy: GaussianEnergy, explains: str, name: str, own: Any, form: str) -> Conversion:
+    if form == "relu":
+        raise no_relu_form("a Mahalanobis distance is not piecewise linear")
+    return Conversion(torch.nn.Sequential(energy), explains, (name,), lambda X: np.asarray(own(X)).reshape(-1, 1))
+
+
+def factor_of(precision: np.ndarray) -> np.ndarray:
+    """V with ``VᵀV = Λ``, also of a precision matrix without full rank."""
+    precision = (precision + precision.T) / 2
+    try:
+        return np.asarray(linalg.cholesky(precision))
+    except linalg.LinAlgError:
+        values, vectors = linalg.eigh(precision)
+        kept = values > np.finfo(np.float64).eps * len(values) * values[-1]
+        return np.asarray((vectors[:, kept] * np.sqrt(values[kept])).T)
+
+
+_COVARIANCES = (
+    "EmpiricalCovariance", "ShrunkCovariance", "LedoitWolf", "OAS", "MinCovDet", "GraphicalLasso", "GraphicalLassoCV",
+)  # fmt: skip
+register(*(f"sklearn.covariance.{name}" for name in _COVARIANCES), by=convert_covariance)
+register("sklearn.covariance.EllipticEnvelope", by=convert_elliptic_envelope)

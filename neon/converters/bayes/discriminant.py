@@ -1,0 +1,77 @@
+"""Discriminant analysis: Gaussian classes, of one covariance (linear) or of their own (quadratic)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from neon.converters.bayes.log_odds import convert_log_odds, finite_log
+from neon.converters.core.conversion import Conversion
+from neon.converters.core.registry import choose, register
+from neon.errors import UnsupportedModelError
+from neon.nn import GaussianEnergy, Linear, LinearEnergy, plain_linear
+
+__all__ = ["convert_linear_discriminant", "convert_quadratic_discriminant"]
+
+
+def convert_linear_discriminant(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """Log-odds of a class, or ``output="transform"``: the discriminant features.
+
+    The difference of two scores is ``w · (x - m) + log π_c / π_k`` with the midpoint m of the two means: of its bias
+    only the log-prior is left.
+    """
+    if choose(output, ("log_odds", "transform"), model) == "transform":
+        return _projection(model, form)
+    finite_log(model.priors_, model)
+    weight, bias = np.asarray(model.coef_), np.asarray(model.intercept_)
+    if len(weight) == 1:
+        weight, bias = np.concatenate([0 * weight, weight]), np.concatenate([0 * bias, bias])
+    return convert_log_odds(
+        LinearEnergy(weight, bias, means=model.means_),
+        model.decision_function,
+        model.classes_,
+        form=form,
+        classes=model.classes_,
+    )
+
+
+convert_linear_discriminant.transforms = True  # type: ignore[attr-defined]
+
+
+def _projection(model: Any, form: str) -> Conversion:
+    if model.solver == "lsqr":
+        raise UnsupportedModelError(
+            'LinearDiscriminantAnalysis(solver="lsqr") does not transform; use "svd" or "eigen"'
+        )
+    weight = np.asarray(model.scalings_)[:, : model._max_components].T
+    bias = -weight @ model.xbar_ if model.solver == "svd" else np.zeros(len(weight))
+    back = np.linalg.pinv(weight)
+    center = np.asarray(model.priors_ @ model.means_)
+    return Conversion(
+        torch.nn.Sequential(plain_linear(weight, bias) if form == "relu" else Linear(weight, bias)),
+        "discriminant features",
+        tuple(f"discriminant {i}" for i in range(len(weight))),
+        model.transform,
+        inverse=lambda Z: center + (Z - bias - weight @ center) @ back.T,
+    )
+
+
+def convert_quadratic_discriminant(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """Log-odds of a class: differences of Mahalanobis distances; log-priors and log-determinants stand apart."""
+    choose(output, ("log_odds",), model)
+    parts = zip(model.rotations_, model.scalings_, strict=True)
+    factors = np.stack([(rotation * scaling**-0.5).T for rotation, scaling in parts]) / np.float64(2) ** 0.5
+    log_det = np.array([0.5 * np.log(scaling).sum() for scaling in model.scalings_])
+    return convert_log_odds(
+        GaussianEnergy(model.means_, factors, log_prior=-finite_log(model.priors_, model), log_det=log_det),
+        model.decision_function,
+        model.classes_,
+        form=form,
+        classes=model.classes_,
+    )
+
+
+register("sklearn.discriminant_analysis.LinearDiscriminantAnalysis", by=convert_linear_discriminant)
+register("sklearn.discriminant_analysis.QuadraticDiscriminantAnalysis", by=convert_quadratic_discriminant)

@@ -1,0 +1,121 @@
+"""Naive Bayes: every feature owns its log-likelihood ratio (Good's weight of evidence); the log-prior stands apart."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.preprocessing import binarize
+
+from neon.converters.bayes.log_odds import convert_log_odds, finite_log
+from neon.converters.core.conversion import Conversion
+from neon.converters.core.encoding import Encoding
+from neon.converters.core.registry import choose, register
+from neon.nn import GaussianEnergy, LinearEnergy
+
+__all__ = [
+    "convert_bernoulli",
+    "convert_categorical",
+    "convert_complement",
+    "convert_gaussian",
+    "convert_multinomial",
+]
+
+
+def convert_gaussian(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """``(x_i - μ_i)² / 2σ_i² + log σ_i`` of each rival less that of the class."""
+    variance = model.var_
+    log_prior = finite_log(model.class_prior_, model)
+    energy = GaussianEnergy(model.theta_, np.sqrt(0.5 / variance), 0.5 * np.log(variance), log_prior=-log_prior)
+    return _convert(model, energy, output, form)
+
+
+def convert_multinomial(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """``x_i log θ_i`` of the class less that of each rival."""
+    return _convert(model, LinearEnergy(model.feature_log_prob_, _log_prior(model)), output, form)
+
+
+def convert_complement(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """``x_i w_i`` of the class less that of each rival, with weights from the other classes; there is no prior."""
+    weight = model.feature_log_prob_
+    return _convert(model, LinearEnergy(weight, np.zeros(len(weight))), output, form)
+
+
+def convert_bernoulli(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """``log p_i`` where the feature is there, ``log (1 - p_i)`` where not; of the class less that of each rival."""
+    with np.errstate(divide="ignore"):  # refused below
+        log_absent = np.log(1 - np.exp(model.feature_log_prob_))
+    energy = LinearEnergy(model.feature_log_prob_ - log_absent, _log_prior(model), shares=log_absent)
+    if model.binarize is None:
+        return _convert(model, energy, output, form)
+    function = functools.partial(binarize, threshold=model.binarize)
+    return _convert(model, energy, output, form, _encoding(model, function, np.arange(model.n_features_in_)))
+
+
+def convert_categorical(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """``log P(x_i | c)`` of the class less that of each rival."""
+    sizes = [table.shape[1] for table in model.feature_log_prob_]
+    energy = LinearEnergy(np.concatenate(model.feature_log_prob_, axis=1), _log_prior(model))
+    encoding = _encoding(model, _OneHot(tuple(sizes)), np.repeat(np.arange(len(sizes)), sizes))
+    return _convert(model, energy, output, form, encoding)
+
+
+def _log_prior(model: Any) -> np.ndarray:
+    log_prior = np.asarray(model.class_log_prior_)
+    finite_log(np.exp(log_prior), model)
+    return log_prior
+
+
+def _convert(
+    model: Any, energy: GaussianEnergy | LinearEnergy, output: str | None, form: str, encoding: Encoding | None = None
+) -> Conversion:
+    choose(output, ("log_odds",), model)
+    if isinstance(energy, LinearEnergy) and not bool(energy.weight.isfinite().all()):
+        name = type(model).__name__
+        raise ValueError(
+            f"{name}(alpha={model.alpha}) gives something a probability of 0, or one that rounds to it, and infinite "
+            "log-odds; fit it with a larger alpha, such as 1"
+        )
+    return convert_log_odds(
+        energy, model.predict_joint_log_proba, model.classes_, form=form, classes=model.classes_, encoding=encoding
+    )
+
+
+def _encoding(model: Any, function: Callable[[Any], Any], source: np.ndarray) -> Encoding:
+    given = getattr(model, "feature_names_in_", None)
+    names = [f"feature {i}" for i in range(model.n_features_in_)] if given is None else [str(name) for name in given]
+    counts = np.bincount(source)
+    places = np.arange(len(source)) - (np.cumsum(counts) - counts)[source]
+    columns = [f"{names[i]} = {k}" if counts[i] > 1 else names[i] for i, k in zip(source, places, strict=True)]
+    return Encoding(function, source, tuple(columns))
+
+
+@dataclass(frozen=True)
+class _OneHot:
+    """A column for every category of every feature; values are truncated to integers, as the model does."""
+
+    sizes: tuple[int, ...]
+
+    def __call__(self, rows: Any) -> np.ndarray:
+        rows = rows.toarray() if hasattr(rows, "toarray") else np.asarray(rows)
+        codes = np.asarray(rows, dtype=np.float64).astype(np.int64)
+        wrong = np.argwhere((codes < 0) | (codes >= np.array(self.sizes)))
+        if len(wrong):
+            row, column = wrong[0]
+            raise ValueError(
+                f"category {codes[row, column]} of feature {column} in row {row} was not seen at fit, where categories "
+                f"ran from 0 to {self.sizes[column] - 1}; fit CategoricalNB with a larger min_categories"
+            )
+        encoded = np.zeros((len(codes), sum(self.sizes)))
+        encoded[np.arange(len(codes))[:, None], codes + np.cumsum((0, *self.sizes[:-1]))] = 1.0
+        return encoded
+
+
+register("sklearn.naive_bayes.GaussianNB", by=convert_gaussian)
+register("sklearn.naive_bayes.MultinomialNB", by=convert_multinomial)
+register("sklearn.naive_bayes.ComplementNB", by=convert_complement)
+register("sklearn.naive_bayes.BernoulliNB", by=convert_bernoulli)
+register("sklearn.naive_bayes.CategoricalNB", by=convert_categorical)

@@ -1,0 +1,180 @@
+"""Clusterings without ``predict``: evidence for their labels by a stated function of distances to the training rows.
+
+Kernel k-means evidence: soft distances to the clusters' rows (Kauffmann et al. 2022, "From Clustering to Cluster
+Explanations via Neural Networks"). How many training rows' labels that function reproduces is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+from scipy.special import logsumexp
+from sklearn.metrics import euclidean_distances
+
+from neon.converters.cluster.centers import refuse_single
+from neon.converters.core.arrays import contrast
+from neon.converters.core.conversion import Conversion
+from neon.converters.core.intake import check_finite, numeric
+from neon.converters.core.registry import choose, no_relu_form, register
+from neon.errors import UnsupportedModelError
+from neon.nn import Affine, DistanceLayers, Evidence, LogSumExp, PairwiseDifference, PooledMinimum, SquaredDistance
+
+__all__ = ["Clusters", "chunked", "convert_labels", "members", "reproduces"]
+
+
+@dataclass(frozen=True, eq=False)
+class Clusters:
+    """Labels of some rows, from anywhere; negative ones are noise.
+
+    Attributes
+    ----------
+    labels_ : ndarray (n_rows,)
+    n_features_in_ : int
+    gamma : float, optional
+        Of the soft distances. Default: see `convert_labels`.
+    feature_names_in_ : ndarray of str, optional
+    """
+
+    labels_: np.ndarray
+    n_features_in_: int
+    gamma: float | None = None
+    feature_names_in_: np.ndarray | None = None
+
+
+def convert_labels(model: Any, *, output: str | None = None, form: str = "fused", data: Any = None) -> Conversion:
+    """``f_c = min_{k≠c} m_k - m_c``, the ``m_k = -(1/γ) log mean_{j∈k} exp(-γ ‖x - u_j‖²)`` soft distances to clusters.
+
+    HDBSCAN, OPTICS, AgglomerativeClustering, SpectralClustering, the rows of SpectralBiclustering and of
+    SpectralCoclustering, and `Clusters`. γ is of ``2^k / mean_ij ‖u_i - u_j‖²``, k = 0...12, the one that gives most
+    rows their own label while they are left out themselves; of equals the smallest.
+    """
+    choose(output, ("evidence",), model)
+    if form == "relu":
+        raise no_relu_form("a log-sum-exp is not piecewise linear")
+    name = type(model).__name__
+    if "precomputed" in (getattr(model, "metric", None), getattr(model, "affinity", None)):
+        raise UnsupportedModelError(
+            f"{name} of precomputed distances or affinities: there are no features to explain. With rows X at hand: "
+            "neon.explain_clusters(model.labels_, X)"
+        )
+    if data is None:
+        raise ValueError(
+            f"{name} has no predict and holds no rows; give those that it was fitted on: "
+            "neon.Explainer(model, reference=X)"
+        )
+    points, groups, classes, sizes = members(model, data)
+    refuse_single(model, len(classes))
+    gamma = getattr(model, "gamma", None) if isinstance(model, Clusters) else None
+    gamma = _gamma(points, groups, sizes) if gamma is None else float(gamma)
+    if not gamma > 0:
+        raise ValueError(f"gamma must be above 0, got {gamma}")
+
+    def own(X: np.ndarray) -> np.ndarray:
+        return contrast(_soft_distances(euclidean_distances(X, points, squared=True), sizes, gamma))
+
+    evidence = chunked(own, points, len(points))
+    agreement = float(np.mean(evidence.argmax(1) == groups))
+    expected = float(np.abs(evidence[np.arange(len(points)), groups]).mean())
+    stiffness, n = 1 / expected if expected > 0 else 1.0, len(classes)
+    layers = [
+        DistanceLayers(points) if form == "layers" else SquaredDistance(points),
+        Affine(-gamma),
+        LogSumExp(-np.log(np.repeat(sizes, sizes)), sizes.tolist()),
+        Affine(-1 / gamma),
+    ]
+    competition = [PairwiseDifference(n), PooledMinimum(n, stiffness)] if form == "layers" else [Evidence(stiffness)]
+    return Conversion(
+        torch.nn.Sequential(*layers, *competition),
+        "evidence for a cluster: how much closer its rows are than those of the nearest other, in soft squared "
+        f"distance (gamma={gamma:.3g}), {reproduces(agreement, model, len(points))}",
+        tuple(f"cluster {label}" for label in classes),
+        own,
+        classes=classes,
+        agreement=agreement,
+    )
+
+
+def reproduces(agreement: float, model: Any, n_points: int) -> str:
+    """What share of the labels a stated function gives, in words; noise, which is in no cluster, stands apart."""
+    words = f"a function that gives {agreement:.1%} of the training rows their cluster"
+    n_noise = len(_labels(model)) - n_points
+    return words + (f" ({n_noise} are noise: explained by the cluster with most evidence)" if n_noise else "")
+
+
+convert_labels.takes_data = True  # type: ignore[attr-defined]
+
+
+def members(model: Any, data: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The rows that are in a cluster, cluster by cluster.
+
+    Returns
+    -------
+    points : (n_points, n_features)
+    groups : ndarray of int (n_points,)
+        The number of each one's cluster.
+    classes : (n_clusters,)
+        Their labels; negative ones, which stand for noise, left out.
+    sizes : ndarray of int (n_clusters,)
+    """
+    labels = _labels(model)
+    rows = numeric(data)
+    if rows.ndim != 2 or rows.shape != (len(labels), model.n_features_in_):
+        raise ValueError(
+            f"reference must be the rows that the labels were given to, shape {(len(labels), model.n_features_in_)}, "
+            f"got {rows.shape}"
+        )
+    kept = labels >= 0 if labels.dtype.kind in "iuf" else np.ones(len(labels), dtype=bool)
+    classes, groups, sizes = np.unique(labels[kept], return_inverse=True, return_counts=True)
+    order = np.argsort(groups, kind="stable")
+    points = rows[np.flatnonzero(kept)[order]]
+    check_finite(points)
+    return points.toarray() if sparse.issparse(points) else points, groups[order], classes, sizes
+
+
+def _labels(model: Any) -> np.ndarray:
+    return np.asarray(model.labels_ if hasattr(model, "labels_") else model.row_labels_)
+
+
+SIZE = 2**22  # distances that are held at a time
+
+
+def chunked(function: Callable[[np.ndarray], np.ndarray], rows: np.ndarray, n_points: int) -> np.ndarray:
+    """A function that takes distances to ``n_points`` points, of some rows at a time."""
+    step = max(1, SIZE // n_points)
+    return np.concatenate([function(rows[start : start + step]) for start in range(0, len(rows), step)])
+
+
+def _soft_distances(d: np.ndarray, sizes: np.ndarray, gamma: float) -> np.ndarray:
+    """``-(1/γ) log mean exp(-γ d)`` over each cluster's columns."""
+    parts = np.split(d, np.cumsum(sizes)[:-1], axis=1)
+    return np.stack([(np.log(part.shape[1]) - logsumexp(-gamma * part, axis=1)) / gamma for part in parts], axis=1)
+
+
+SOME = 500  # rows that are left out, one at a time, to choose gamma
+STEPS = 13
+
+
+def _gamma(points: np.ndarray, groups: np.ndarray, sizes: np.ndarray) -> float:
+    some = np.unique(np.linspace(0, len(points) - 1, min(SOME, len(points))).astype(int))
+    d = euclidean_distances(points[some], points, squared=True)
+    mean = d.mean()
+    if mean == 0:
+        return 1.0
+    d[np.arange(len(some)), some] = np.inf
+    others = sizes - (np.arange(len(sizes)) == groups[some, None])  # rows of each cluster, without the one left out
+    shares = []
+    for k in range(STEPS):
+        gamma = 2.0**k / mean
+        with np.errstate(divide="ignore", invalid="ignore"):
+            m = _soft_distances(d, sizes, gamma) + (np.log(others) - np.log(sizes)) / gamma
+        shares.append(np.mean(np.nan_to_num(m, nan=np.inf).argmin(1) == groups[some]))
+    return float(2.0 ** int(np.argmax(shares)) / mean)
+
+
+_NAMES = ("HDBSCAN", "OPTICS", "AgglomerativeClustering", "SpectralClustering", "SpectralBiclustering")
+register(*(f"sklearn.cluster.{name}" for name in (*_NAMES, "SpectralCoclustering")), Clusters, by=convert_labels)

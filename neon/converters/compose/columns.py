@@ -1,0 +1,298 @@
+"""Transformers side by side: ColumnTransformer and FeatureUnion."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections import UserList
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from neon.converters.core.arrays import unchanged
+from neon.converters.core.conversion import Conversion
+from neon.converters.core.encoding import Encoding, Transform, names_of
+from neon.converters.core.registry import convert, may_hold_nothing, no_relu_form, register, within
+from neon.errors import UnsupportedModelError
+from neon.nn import Affine, Linear, SideBySide, plain_linear
+
+__all__ = ["as_linear", "column_names", "convert_column_transformer", "convert_feature_union", "folded"]
+
+
+def convert_column_transformer(
+    model: Any, *, output: str | None = None, form: str = "fused", path: str = ""
+) -> Conversion:
+    """Each branch reads some of the caller's columns; its columns stand beside those of the others."""
+    given, weights = column_names(model), model.transformer_weights or {}
+    branches = []
+    for name, transformer, columns in model.transformers_:
+        if isinstance(columns, UserList):  # scikit-learn 1.6: the remainder's positions, which warn when read
+            columns = columns.data
+        chosen = _positions(columns, model)
+        if (isinstance(transformer, str) and transformer == "drop") or not len(chosen):
+            continue
+        picked = Encoding(_Pick(columns, chosen), chosen, tuple(given[i] for i in chosen))
+        part = (
+            None
+            if isinstance(transformer, str)
+            else convert(transformer, form=form, path=within(path, name), step=True, n_features=len(chosen))
+        )
+        branches.append(_weighted(_reading(picked, part), weights.get(name)))
+    return _side_by_side(model, branches, form)
+
+
+def convert_feature_union(
+    model: Any, *, output: str | None = None, form: str = "fused", path: str = "", n_features: int | None = None
+) -> Conversion:
+    """Each branch reads all columns; weighted, where the union has weights."""
+    weights, given = model.transformer_weights or {}, column_names(model)
+    if given == RECORD:
+        given = numbered(n_features) if n_features else given
+    else:
+        n_features = len(given)
+    parts = [
+        (
+            name,
+            None
+            if transformer == "passthrough"
+            else convert(transformer, form=form, path=within(path, name), step=True, n_features=n_features),
+        )
+        for name, transformer in model.transformer_list
+        if not (isinstance(transformer, str) and transformer == "drop")
+    ]
+    if given == RECORD and not any(part is not None for _, part in parts):
+        raise UnsupportedModelError(
+            f"FeatureUnion of {[name for name, _ in model.transformer_list]} knows no number of columns, as none of "
+            "its transformers is run; leave it out"
+        )
+    records = any(part is not None and part.encoding is not None and part.encoding.records for _, part in parts)
+    given = RECORD if records else given
+    everything = Encoding(unchanged, np.arange(len(given)), given, records=records)
+    branches = []
+    for name, part in parts:
+        branches.append(_weighted(_reading(everything, part), weights.get(name)))
+    merged = _side_by_side(model, branches, form)
+    return merged if records else dataclasses.replace(merged, n_features=len(given))
+
+
+convert_column_transformer.nests = True  # type: ignore[attr-defined]
+convert_feature_union.nests = True  # type: ignore[attr-defined]
+convert_feature_union.counts = True  # type: ignore[attr-defined]
+
+
+def _reading(picked: Encoding, part: Conversion | None) -> Conversion:
+    """A branch that reads picked columns; None passes them through."""
+    if part is None:
+        return Conversion(torch.nn.Sequential(), "columns", picked.names, picked, encoding=picked)
+    encoding = picked if part.encoding is None else picked.then(part.encoding)
+    return dataclasses.replace(part, layers=torch.nn.Sequential(*part.layers), encoding=encoding)
+
+
+def _weighted(branch: Conversion, weight: float | None) -> Conversion:
+    """A branch whose columns are multiplied by the weight that the model gives it."""
+    if weight is None:
+        return branch
+    scale, back = Affine(np.full(len(branch.output_names), float(weight))), branch.inverse
+    inverse = None if back is None or not weight else lambda Z: back(Z / weight)
+    return dataclasses.replace(branch, layers=torch.nn.Sequential(*branch.layers, scale), inverse=inverse)
+
+
+def _side_by_side(model: Any, branches: list[Conversion], form: str) -> Conversion:
+    encodings = [branch.encoding for branch in branches if branch.encoding is not None]
+    names = names_of(model, None, sum(len(branch.output_names) for branch in branches))
+    layered = any(len(branch.layers) for branch in branches)
+    sizes = [len(e.source) for e in encodings]
+    encoding = Encoding.beside(encodings, _distinct(model, branches, encodings) if layered else names)
+    if not layered:
+        encoding = dataclasses.replace(encoding, function=Transform(model))
+    return Conversion(
+        _merged([branch.layers for branch in branches], sizes, form) if layered else torch.nn.Sequential(),
+        f"columns of {type(model).__name__}",
+        names,
+        Transform(model),
+        encoding=encoding,
+        inverse=_inverse(branches, sizes),
+        missing=all(branch.missing for branch in branches if len(branch.layers)),
+    )
+
+
+def _distinct(model: Any, branches: list[Conversion], encodings: list[Encoding]) -> tuple[str, ...]:
+    """Names of the encoded columns: where branches share names, with the branch's own before them."""
+    names = [name for e in encodings for name in e.names]
+    if len(set(names)) == len(names):
+        return tuple(names)
+    kept = [
+        name
+        for name, transformer, *columns in getattr(model, "transformers_", getattr(model, "transformer_list", ()))
+        if not (isinstance(transformer, str) and transformer == "drop")
+        and not (columns and not len(_positions(columns[0], model)))
+    ]
+    return tuple(f"{branch}__{name}" for branch, e in zip(kept, encodings, strict=True) for name in e.names)
+
+
+MERGED = 10**7  # entries of a matrix, above which linear maps stand side by side
+
+
+def _merged(branches: Sequence[torch.nn.Sequential], sizes: Sequence[int], form: str) -> torch.nn.Sequential:
+    """Branches of scalings become one scaling, branches of linear maps one linear map; else they run side by side."""
+    kinds = {type(layer) for branch in branches for layer in branch}
+    if kinds == {Affine}:
+        maps = [_scaling(branch, size) for branch, size in zip(branches, sizes, strict=True)]
+        return torch.nn.Sequential(Affine(torch.cat([s for s, _ in maps]), torch.cat([t for _, t in maps])))
+    if kinds <= {Affine, Linear, torch.nn.Linear} and (form == "relu" or sum(sizes) ** 2 <= MERGED):
+        maps = [as_linear(branch, size) for branch, size in zip(branches, sizes, strict=True)]
+        weight, bias = torch.block_diag(*(weight for weight, _ in maps)), torch.cat([bias for _, bias in maps])
+        return torch.nn.Sequential(plain_linear(weight, bias) if form == "relu" else Linear(weight, bias))
+    if form == "relu":
+        raise no_relu_form("networks side by side are no row of Linear and ReLU")
+    return torch.nn.Sequential(SideBySide(branches, sizes))
+
+
+def _scaling(layers: Iterable[torch.nn.Module], size: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Scalings in a row as one: scale and shift."""
+    scale, shift = torch.ones(size, dtype=torch.float64), torch.zeros(size, dtype=torch.float64)
+    for layer in layers:
+        assert isinstance(layer, Affine)
+        scale, shift = scale * layer.scale, shift * layer.scale + (0.0 if layer.shift is None else layer.shift)
+    return scale, shift
+
+
+def as_linear(layers: torch.nn.Sequential, size: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Scalings and linear maps in a row as one linear map: weight and bias."""
+    scalings = list(itertools.takewhile(lambda layer: isinstance(layer, Affine), layers))
+    scale, bias = _scaling(scalings, size)
+    weight = None  # until there is a matrix: a square one of all columns, such as those of texts, may not fit memory
+    for layer in list(layers)[len(scalings) :]:
+        if isinstance(layer, Affine):
+            assert weight is not None
+            weight, bias = layer.scale.expand(len(bias))[:, None] * weight, layer.scale * bias
+            bias = bias if layer.shift is None else bias + layer.shift
+        else:
+            assert isinstance(layer, Linear | torch.nn.Linear)
+            weight, bias = layer.weight * scale if weight is None else layer.weight @ weight, layer.weight @ bias
+            bias = bias if layer.bias is None else bias + layer.bias
+    return torch.diag(scale) if weight is None else weight, bias
+
+
+def _inverse(branches: list[Conversion], sizes: list[int]) -> Any:
+    """Back through every branch; where a branch has no way back, there is none."""
+    backs = [branch.inverse if len(branch.layers) else unchanged for branch in branches]
+    if any(back is None for back in backs):
+        return None
+    bounds = np.cumsum([len(branch.output_names) for branch in branches])[:-1]
+
+    def inverse(Z: np.ndarray) -> np.ndarray:
+        parts = np.split(Z, bounds, axis=1)
+        return np.concatenate([back(part) for back, part in zip(backs, parts, strict=True) if back is not None], axis=1)
+
+    return inverse
+
+
+def folded(parts: list[Conversion]) -> list[Conversion]:
+    """Scalings that stand before an encoding, as encodings themselves: they, too, make a column from a column.
+
+    So provenance, missing entries and strings pass through imputers, encoders and selections in whatever order; and so
+    do values that are compared with thresholds, to the last bit.
+    """
+    last = 0
+    for index, part in enumerate(parts):
+        last = index if part.encoding is not None or part.thresholds else last
+        if not _elementwise(part.layers):
+            break
+    return [*map(_encoded, parts[:last]), *parts[last:]]
+
+
+def _elementwise(layers: torch.nn.Sequential) -> bool:
+    """Whether every output of these layers depends on the input in its own place alone."""
+    return all(
+        isinstance(layer, Affine)
+        or (isinstance(layer, torch.nn.Linear) and torch.equal(layer.weight, torch.diag(layer.weight.diagonal())))
+        for layer in layers
+    )
+
+
+def _encoded(part: Conversion) -> Conversion:
+    """A transformer with elementwise layers as an encoding."""
+    if not len(part.layers):
+        return part
+    source = np.arange(len(part.output_names)) if part.encoding is None else part.encoding.source
+    encoding = Encoding(part.own, source, part.output_names)
+    if part.encoding is not None:
+        encoding = dataclasses.replace(part.encoding, function=part.own, names=part.output_names)
+    return dataclasses.replace(part, layers=torch.nn.Sequential(), encoding=encoding, inverse=None)
+
+
+RECORD = ("record",)  # the one thing that a row is, where it is a document
+
+
+def numbered(count: int) -> tuple[str, ...]:
+    """Names of columns without names."""
+    return tuple(f"feature {i}" for i in range(count))
+
+
+def column_names(model: Any) -> tuple[str, ...]:
+    """The names of the caller's columns; of documents, the one thing that a row is."""
+    names = getattr(model, "feature_names_in_", None)
+    if names is not None:
+        return tuple(map(str, names))
+    if hasattr(model, "n_features_in_"):
+        return numbered(model.n_features_in_)
+    return next((column_names(part) for part in _parts(model) if _may_know_columns(part)), RECORD)
+
+
+def _may_know_columns(part: Any) -> bool:
+    """Not what holds nothing after ``fit``, nor a union that runs nothing."""
+    branches = getattr(part, "transformer_list", [("", None)])
+    runs = any(not isinstance(branch, str) or branch != "drop" for _, branch in branches)
+    return runs and hasattr(part, "get_params") and not may_hold_nothing(part)
+
+
+def _parts(model: Any) -> Iterator[Any]:
+    """Estimators inside that read the same columns: pipelines that start with "passthrough" do not know how many."""
+    yield from (part for _, part in (*getattr(model, "steps", ()), *getattr(model, "transformer_list", ())))
+    yield from getattr(model, "estimators_", ())
+    yield from (fold.estimator for fold in getattr(model, "calibrated_classifiers_", ()))
+    inner = ("estimator_", "regressor_", "best_estimator_", "estimator")
+    yield from (getattr(model, name) for name in inner if hasattr(model, name))
+
+
+def _positions(columns: Any, model: Any) -> np.ndarray:
+    """A ColumnTransformer's columns as positions."""
+    names = list(getattr(model, "feature_names_in_", ()))
+    n = int(model.n_features_in_)
+    if callable(columns):
+        raise TypeError("transformers_ of a fitted ColumnTransformer hold columns, not functions")
+    if isinstance(columns, slice) and not isinstance(columns.start or columns.stop, str):
+        return np.arange(n)[columns]
+    if isinstance(columns, slice):
+        start = 0 if columns.start is None else names.index(columns.start)
+        stop = n if columns.stop is None else names.index(columns.stop) + 1  # of names, the last one is included
+        return np.arange(start, stop)
+    picked = [columns] if np.ndim(columns) == 0 else list(columns)
+    if len(picked) and isinstance(picked[0], (bool, np.bool_)):
+        return np.flatnonzero(picked)
+    return np.array([names.index(c) if isinstance(c, str) else int(c) % n for c in picked], dtype=np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class _Pick:
+    """Columns of rows, one-dimensional where the ColumnTransformer was given a single name or position."""
+
+    columns: Any
+    positions: np.ndarray
+
+    def __call__(self, rows: Any) -> Any:
+        flat = np.ndim(self.columns) == 0 and not isinstance(self.columns, slice)
+        if hasattr(rows, "iloc"):
+            return rows.iloc[:, self.positions[0] if flat else self.positions]
+        if hasattr(rows, "columns"):  # polars
+            names = [rows.columns[i] for i in self.positions]
+            return rows[names[0]] if flat else rows[names]
+        return rows[:, self.positions[0]] if flat else rows[:, self.positions]
+
+
+register("sklearn.compose.ColumnTransformer", by=convert_column_transformer)
+register("sklearn.pipeline.FeatureUnion", by=convert_feature_union)

@@ -1,0 +1,210 @@
+"""Pipelines: the steps' networks in a row."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from scipy import sparse
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import Pipeline
+
+from neon.converters.compose.columns import folded
+from neon.converters.core.conversion import Conversion
+from neon.converters.core.encoding import Encoding, Transform
+from neon.converters.core.registry import convert, no_relu_form, register, steps_run, within
+from neon.errors import UnsupportedModelError
+from neon.nn import Affine, Featurewise, Linear, Projection
+from neon.nn.trees import SplitUnits, TreeEnsemble
+
+__all__ = ["chain", "convert_pipeline"]
+
+
+def convert_pipeline(
+    model: Pipeline,
+    *,
+    output: str | None = None,
+    form: str = "fused",
+    path: str = "",
+    data: Any = None,
+    n_features: int | None = None,
+) -> Conversion:
+    """Compose the converters of the steps that ``predict`` runs; nested pipelines and "passthrough" included.
+
+    data : rows for a last step without ``predict``, as the pipeline takes them.
+    n_features : columns that the first step reads, where it does not know; else the first step after it that knows.
+    """
+    steps = steps_run(model)
+    last = model.steps[-1][1]
+    if hasattr(last, "fit_resample"):
+        raise UnsupportedModelError(
+            f"a pipeline that ends in {type(last).__name__} draws rows and predicts nothing; explain one with a model"
+        )
+    if not steps:
+        n = int(model.n_features_in_)
+        return Conversion(torch.nn.Sequential(), "features", tuple(f"feature {i}" for i in range(n)), np.asarray)
+    parts: list[Conversion] = []
+    counted = (int(step.n_features_in_) for _, step in steps if hasattr(step, "n_features_in_"))
+    width = n_features or next(counted, None)
+    for name, step in steps[:-1]:
+        parts.append(convert(step, form=form, path=within(path, name), step=True, n_features=width))
+        width = len(parts[-1].output_names)
+        data = None if data is None else Transform(step)(data)
+    name, step = steps[-1]
+    inner = output == "transform"
+    output = None if inner else output
+    parts.append(
+        convert(step, output=output, form=form, path=within(path, name), data=data, step=inner, n_features=width)
+    )
+    first = steps[0][1]
+    if n_features is None and not hasattr(first, "n_features_in_"):
+        for (_, after), part in zip(steps[1:], parts, strict=False):
+            width = len(part.output_names)
+            if getattr(after, "n_features_in_", width) != width:
+                raise NotFittedError(
+                    f"{type(first).__name__} does not give as many columns as it reads, and holds nothing that tells "
+                    "how many those are: set n_features_in_ in its fit"
+                )
+    whole = chain(parts, form=form)
+    if model.steps[0][1] is first or not hasattr(first, "n_features_in_"):
+        return whole
+    names = getattr(first, "feature_names_in_", None)  # which a pipeline that starts with "passthrough" does not know
+    return dataclasses.replace(
+        whole, n_features=int(first.n_features_in_), feature_names=None if names is None else tuple(map(str, names))
+    )
+
+
+convert_pipeline.nests = True  # type: ignore[attr-defined]
+convert_pipeline.takes_data = True  # type: ignore[attr-defined]
+convert_pipeline.counts = True  # type: ignore[attr-defined]
+convert_pipeline.transforms = True  # type: ignore[attr-defined]
+
+
+def chain(parts: list[Conversion], *, form: str = "fused") -> Conversion:
+    """One conversion after the other: transformers, and at last a model or another transformer.
+
+    Encodings before the first layer compose into one; an encoding after the first layer becomes a layer itself.
+
+    Raises
+    ------
+    ValueError
+        If such a layer is asked for as Linear and ReLU.
+    """
+    encoding: Encoding | None = None
+    layers: list[torch.nn.Module] = []
+    inverses: list[Callable[[np.ndarray], np.ndarray] | None] = []
+    widths: list[int] = []  # columns that each of them leads back to
+    width = 0
+    for part in folded(parts):
+        if part.encoding is not None and layers:
+            if form == "relu":
+                raise no_relu_form(f"{part.explains} after other layers")
+            layers.append(Featurewise(part.encoding, part.encoding.source, part.explains))
+            inverses.append(None)
+            widths.append(width)
+        elif part.encoding is not None:
+            encoding = part.encoding if encoding is None else encoding.then(part.encoding)
+        if len(part.layers):
+            layers.extend(part.layers)
+            inverses.append(part.inverse)
+            widths.append(width)
+        width = len(part.output_names)
+    *transforms, head = parts
+    before = inverses[: len(inverses) - bool(len(head.layers))]
+    reference = head.reference
+    if head.takes_reference and reference is None and before:
+        reference = np.zeros((1, len(transforms[-1].output_names)))
+    reference = _back(before, reference)
+    if head.takes_reference and reference is None and None in before[1:]:
+        # There is no way back through a layer: the point that the ones before it take to 0, such as the mean.
+        stop = before.index(None)
+        reference = _back(before[:stop], np.zeros((1, widths[stop]))) if stop else None
+    return Conversion(
+        torch.nn.Sequential(*_merge(layers)),
+        head.explains,
+        head.output_names,
+        _Steps([part.own for part in parts], dense=head.encoding is None or not head.encoding.takes_sparse),
+        response=head.response,
+        link=head.link,
+        composite=head.composite,
+        reference_composite=next(
+            (part.reference_composite for part in parts if part.thresholds), head.reference_composite
+        ),
+        reference=reference,
+        takes_reference=head.takes_reference,
+        classes=head.classes,
+        votes=head.votes,
+        asks=head.asks,
+        rounding=head.rounding,
+        thresholds=head.thresholds,
+        inherits=any(part.inherits for part in parts),
+        infinite=head.infinite,
+        agreement=head.agreement,
+        n_features=parts[0].n_features,
+        feature_names=parts[0].feature_names,
+        inverse=None if None in inverses else lambda Z: np.asarray(_back(inverses, Z)),
+        encoding=encoding,
+        missing=all(part.missing for part in parts if len(part.layers)),
+        single=head.single if not transforms else "",
+    )
+
+
+class _Steps:
+    """The steps' own functions, one after the other."""
+
+    def __init__(self, functions: list[Callable[[np.ndarray], np.ndarray]], *, dense: bool) -> None:
+        self.functions, self.dense = functions, dense
+
+    def __call__(self, X: Any) -> np.ndarray:
+        *transforms, head = self.functions
+        for transform in transforms:
+            X = transform(X)
+            if np.ndim(X) == 1 and getattr(X, "dtype", None) == np.float64:
+                X = X[None]  # what sparse PCA makes of one row has lost its axis of rows
+        return head(X.toarray() if self.dense and sparse.issparse(X) else X)
+
+
+def _back(inverses: list[Callable[[np.ndarray], np.ndarray] | None], rows: np.ndarray | None) -> np.ndarray | None:
+    """Rows that the layers take to these ones; None where a layer has no inverse."""
+    for inverse in reversed(inverses):
+        rows = None if inverse is None or rows is None else inverse(rows)
+    return rows
+
+
+@runtime_checkable
+class _OfDistances(Protocol):
+    """A layer that starts with distances or linear scores, and takes a linear map before it into them."""
+
+    def after(self, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.nn.Module: ...
+
+
+def _merge(layers: list[torch.nn.Module]) -> list[torch.nn.Module]:
+    """A linear map before a distance becomes the distance's metric: each center then has its own root in the input.
+
+    One before trees becomes a `Projection`.
+    """
+    merged: list[torch.nn.Module] = []
+    for layer in layers:
+        if (
+            isinstance(layer, _OfDistances)
+            and getattr(layer, "factor", None) is None
+            and merged
+            and isinstance(merged[-1], Linear)
+        ):
+            linear = merged.pop()
+            assert isinstance(linear, Linear)
+            layer = layer.after(linear.weight, linear.bias)
+        merged.append(layer)
+    for place, layer in enumerate(merged):
+        if isinstance(layer, TreeEnsemble | SplitUnits):
+            before = next((i for i in range(place - 1, -1, -1) if not isinstance(merged[i], Affine)), place)
+            linear = merged[before]
+            if type(linear) is Linear:
+                merged[before] = Projection(linear.weight, linear.bias)
+    return merged
+
+
+register("sklearn.pipeline.Pipeline", "imblearn.pipeline.Pipeline", by=convert_pipeline)

@@ -1,0 +1,1 @@
+"""What a converter is, where converters are found, and the network that comes out."""

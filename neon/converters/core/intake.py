@@ -1,0 +1,400 @@
+"""What callers hand in, checked and turned into the numbers that a network reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from neon.converters.core.encoding import Encoding, Text
+
+__all__ = ["Intake", "Texts", "as_numpy", "as_records", "check_finite", "column_names", "entries", "numeric", "take"]
+
+_DENSE = 64 * 2**20  # bytes of sparse rows that are made dense at a time
+_PREPARED = ("DMatrix", "QuantileDMatrix", "ExtMemQuantileDMatrix", "Dataset", "Pool")
+_PREPARED_BY = ("xgboost", "lightgbm", "catboost", "_catboost")
+
+
+class Intake:
+    """The door of a fitted model: which rows fit it, and their numbers.
+
+    Parameters
+    ----------
+    n_features : int
+        Columns that the model takes.
+    feature_names : tuple of str, optional
+        Their names, where the model was fitted with names.
+    encoding : Encoding, optional
+        How scikit-learn turns them into numbers. Without one they are numbers.
+    missing : bool
+        Whether NaN is a value that the model takes.
+    aligns : bool
+        Whether the model finds its columns by name, in whatever order and among others.
+    single : str
+        Kinds of numbers, as numpy's letters, that the model reads in float32 where an array holds them.
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        feature_names: tuple[str, ...] | None = None,
+        encoding: Encoding | None = None,
+        *,
+        missing: bool = False,
+        aligns: bool = False,
+        single: str = "",
+    ) -> None:
+        self.n_features, self.feature_names, self.encoder, self.missing = n_features, feature_names, encoding, missing
+        self.aligns, self.single = aligns, single
+        self.records = encoding is not None and encoding.records
+
+    @property
+    def encoding(self) -> Encoding | None:
+        """The encoding, where its columns belong to columns of the caller's: not the tokens of documents."""
+        return None if self.records else self.encoder
+
+    @property
+    def takes_sparse(self) -> bool:
+        """Whether sparse rows mean something else to the encoding than dense ones."""
+        return self.encoder is not None and self.encoder.takes_sparse
+
+    @property
+    def n_encoded(self) -> int:
+        """Columns that the network reads."""
+        return self.n_features if self.encoder is None else len(self.encoder.source)
+
+    def given(self, X: Any) -> tuple[Any, list[str] | None]:
+        """The caller's own rows, as the model itself is asked with them, and the caller's column names, if any.
+
+        Nothing is read into them: labels, missing entries, columns of whatever kind stay as they are. Numbers narrower
+        than double precision are widened, which changes no value; what is no frame, sparse matrix or record becomes an
+        array.
+
+        Raises
+        ------
+        ValueError
+            If their columns are not those of the model.
+        """
+        if self.records:
+            return as_records(X), None
+        _check_container(X)
+        names = column_names(X)
+        if names is not None and self.aligns and self.feature_names and set(self.feature_names) <= set(names):
+            X, names = X[list(self.feature_names)], list(self.feature_names)
+        if names is not None:
+            self._check_names(list(X.columns))
+        given = widened(self._container(X))
+        if getattr(given, "ndim", len(given.shape)) == 1 and self.n_features == 1 and not sparse.issparse(given):
+            given = given.reshape(-1, 1)  # as isotonic regression takes its one column
+        if len(given.shape) != 2:
+            advice = "a single row is " + ("X.to_frame().T" if hasattr(X, "to_frame") else "np.reshape(X, (1, -1))")
+            if len(given.shape) > 2:
+                advice = (
+                    "features are columns, and a model of rows of more dimensions takes np.reshape(X, (len(X), -1))"
+                )
+            raise ValueError(f"X must have shape (n_samples, {self.n_features}), got {given.shape}; {advice}")
+        if given.shape[1] != self.n_features:
+            raise ValueError(f"X has {given.shape[1]} features, but the model was fitted with {self.n_features}")
+        return given, names
+
+    def _container(self, X: Any) -> Any:
+        if sparse.issparse(X):
+            return X.tocsr()
+        if isinstance(X, Tensor):
+            return as_numpy(X)
+        if column_names(X) is None:
+            return as_rows(X)
+        if self.single and self.encoder is None:
+            return numeric(X)  # whose frames are read in double precision, unlike arrays
+        if self.feature_names is None:
+            return np.ascontiguousarray(entries(X))  # the order of memory is seen in rounding
+        if self.encoder is None and not hasattr(X, "iloc"):
+            return numeric(X)
+        return X
+
+    def rows(self, given: Any) -> Any:
+        """Rows as the encoding reads them, or numbers.
+
+        Parameters
+        ----------
+        given : as `given` gives them
+
+        Returns
+        -------
+        array, CSR matrix or data frame
+            Without an encoding: a float64 array or CSR matrix. With one: an array or data frame. Documents
+            and other records: an array of objects (n_samples,).
+
+        Raises
+        ------
+        ValueError
+            If they are no numbers where the model takes numbers.
+        """
+        if self.records:
+            return given
+        if self.single and isinstance(given, np.ndarray) and given.dtype.kind in self.single:
+            given = numeric(given).astype(np.float32)
+        if self.encoder is None:
+            return numeric(given)
+        if sparse.issparse(given) and self.takes_sparse:
+            return given
+        if sparse.issparse(given):
+            return self._frame(given.toarray())  # as wide as the explanation, and not all encoders take sparse rows
+        return self._frame(given) if isinstance(given, np.ndarray) and not self.encoder.keeps else given
+
+    def spread(self, given: Any) -> Iterator[Any]:
+        """`rows`, of sparse ones some at a time: encoders that take dense rows are never given all of them at once."""
+        n = given.shape[0]
+        if not sparse.issparse(given) or self.encoder is None or self.takes_sparse or not n:
+            yield self.rows(given)
+            return
+        size = max(1, _DENSE // (8 * self.n_features))
+        yield from (self.rows(given[start : start + size]) for start in range(0, n, size))
+
+    def read(self, given: Any) -> Any:
+        """What the network reads, `numbers` of `rows`."""
+        parts = [self.numbers(rows) for rows in self.spread(given)]
+        return parts[0] if len(parts) == 1 else sparse.vstack([sparse.csr_matrix(part) for part in parts], format="csr")
+
+    def replaced(self, given: Any) -> np.ndarray | None:
+        """Which entries an imputer puts a value in place of; None where there is none."""
+        encoding = self.encoding
+        if encoding is None or encoding.replaced is None:
+            return None
+        return np.concatenate([encoding.replaced(rows) for rows in self.spread(given)])
+
+    def numbers(self, rows: Any) -> Any:
+        """What the network reads: a float64 array or CSR matrix (n_samples, n_encoded).
+
+        Raises
+        ------
+        ValueError
+            If they are not finite, or the model's own encoders refuse the rows.
+        """
+        if not rows.shape[0]:
+            return np.zeros((0, self.n_encoded))
+        if self.encoder is not None:
+            rows = self.encoder(rows.copy() if hasattr(rows, "copy") else rows)  # some encoders write to what they read
+        check_finite(rows, missing=self.missing)
+        return rows
+
+    def texts(self, given: Any) -> Texts | None:
+        """The documents in the rows, where there are any."""
+        read = None if self.encoder is None else self.encoder.texts
+        return None if read is None else Texts(read, self.rows(given))
+
+    def named(self, given: Any) -> Any:
+        """A dense copy of rows as the model was fitted: a model that knows column names wants to see them."""
+        if not hasattr(given, "copy"):  # a polars frame, which nobody can write to
+            return given
+        given = given.toarray() if sparse.issparse(given) else given.copy()
+        keeps = self.records or hasattr(given, "columns") or (self.encoder is not None and self.encoder.keeps)
+        return given if keeps else self._frame(given)
+
+    def _frame(self, rows: np.ndarray) -> Any:
+        """An array as the frame that the model was fitted with."""
+        if self.feature_names is None or rows.ndim != 2 or rows.shape[1] != self.n_features:
+            return rows
+        import pandas as pd
+
+        frame = pd.DataFrame(rows, columns=list(self.feature_names))
+        return frame.infer_objects() if rows.dtype == object else frame
+
+    def _check_names(self, columns: list[Any]) -> None:
+        fitted, names = self.feature_names, [str(column) for column in columns]
+        twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+        if twice and self.encoder is not None:
+            raise ValueError(f"several columns of X are called {twice}; name them apart, or pass X.to_numpy()")
+        if fitted is None:
+            return
+        spelled = next((s for s in map(list, _spellings(columns)) if set(s) == set(fitted)), names)
+        if list(fitted) == spelled:
+            return
+        missing = [name for name in fitted if name not in spelled]
+        unknown = [name for name in spelled if name not in fitted]
+        if missing or unknown:
+            raise ValueError(
+                f"X's columns do not match those the model was fitted with; missing: {missing}, unknown: {unknown}"
+            )
+        ordered = [columns[spelled.index(name)] for name in fitted]
+        raise ValueError(f"X's columns are in another order than at fit; use X[{ordered}]")
+
+
+def _spellings(columns: list[Any]) -> Iterator[Iterator[str]]:
+    """Columns as the caller, LightGBM and XGBoost (of several levels) write them."""
+    yield (str(column) for column in columns)
+    yield (str(column).replace(" ", "_") for column in columns)
+    yield (" ".join(map(str, column)) if isinstance(column, tuple) else str(column) for column in columns)
+
+
+@dataclass(frozen=True, eq=False)
+class Texts:
+    """The documents of some rows, taken to pieces when asked."""
+
+    read: Callable[[Any], list[Text]]
+    rows: Any
+
+    def __getitem__(self, index: Any) -> Texts:
+        return Texts(self.read, take(self.rows, index))
+
+    def of(self, row: int) -> Text:
+        """One row's document."""
+        return self.read(take(self.rows, np.array([row])))[0]
+
+
+def take(rows: Any, index: np.ndarray | slice) -> Any:
+    """Some rows of an array, CSR matrix or data frame."""
+    if hasattr(rows, "iloc"):
+        return rows.iloc[index]
+    return rows[index]
+
+
+def numeric(X: Any) -> Any:
+    """Rows as a float64 array or CSR matrix; missing entries are NaN.
+
+    Raises
+    ------
+    ValueError
+        If they are no numbers.
+    """
+    _check_container(X)
+    if isinstance(X, Tensor):
+        X = as_numpy(X)
+    if not sparse.issparse(X):
+        try:
+            X = np.asarray(X if column_names(X) is None else entries(X))
+        except (TypeError, ValueError) as error:  # rows of several lengths, columns of kinds that do not go together
+            raise ValueError(f"X must be numeric; {error}. {_TO_NUMBERS}") from error
+    if X.dtype.kind == "c":
+        raise ValueError("X holds complex numbers, of which a model reads one part at most; pass X.real or both parts")
+    if X.dtype.kind in "mM":
+        raise ValueError(f"X must be numeric; it holds dates or times ({X.dtype}). {_TO_NUMBERS}")
+    if sparse.issparse(X):
+        return X.tocsr().astype(np.float64)
+    try:
+        return X.astype(np.float64, copy=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"X must be numeric; {error}. {_TO_NUMBERS}") from error
+
+
+_TO_NUMBERS = "Encode strings, dates and the like inside the model's pipeline"
+
+
+def as_numpy(tensor: Tensor) -> np.ndarray:
+    """A tensor's numbers; numpy has no bfloat16."""
+    tensor = tensor.detach().cpu()
+    return tensor.float().numpy() if tensor.dtype == torch.bfloat16 else tensor.numpy()
+
+
+def as_rows(X: Any) -> np.ndarray:
+    """Rows in lists as scikit-learn takes them: where some entries are strings, numbers among them stay numbers.
+
+    Raises
+    ------
+    ValueError
+        If rows differ in length.
+    """
+    try:
+        rows = np.asarray(X)
+    except ValueError as error:
+        raise ValueError(f"X must be numeric, or rows of one length; {error}") from error
+    return np.asarray(X, dtype=object) if rows.dtype.kind in "US" and not hasattr(X, "dtype") else rows
+
+
+def widened(rows: Any) -> Any:
+    """Rows with floating-point numbers in double precision at least."""
+    if hasattr(rows, "iloc"):
+        plain = [
+            getattr(dtype, "subtype", dtype) if str(dtype).startswith("Sparse") else dtype for dtype in rows.dtypes
+        ]
+        wide = [np.dtype(np.float64) if dtype in (np.float32, np.float16) else dtype for dtype in plain]
+        changed = {name: new for name, old, new in zip(rows.columns, rows.dtypes, wide, strict=True) if new != old}
+        return rows.astype(changed) if changed else rows
+    if getattr(rows, "dtype", None) in (np.float32, np.float16):
+        return rows.astype(np.float64)
+    return rows
+
+
+def entries(frame: Any) -> np.ndarray:
+    """A data frame as an array, whatever stands for missing values as NaN."""
+    if not hasattr(frame, "iloc"):
+        return _of_polars(frame)
+    if all(isinstance(dtype, np.dtype) for dtype in frame.dtypes):
+        return frame.to_numpy()
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+    kinds = [np.float64 if is_numeric_dtype(d) or is_bool_dtype(d) else object for d in frame.dtypes]
+    columns = [frame.iloc[:, i].to_numpy(dtype=kind, na_value=np.nan) for i, kind in enumerate(kinds)]
+    return np.stack([column if len(set(kinds)) == 1 else column.astype(object) for column in columns], axis=1)
+
+
+def _of_polars(frame: Any) -> np.ndarray:
+    """Entries of a frame whose columns may be of kinds that no array but one of objects holds."""
+    if len(set(frame.dtypes)) <= 1 or all(dtype.is_numeric() for dtype in frame.dtypes):
+        return np.asarray(frame.to_numpy())
+    rows = np.empty(frame.shape, dtype=object)
+    for place, name in enumerate(frame.columns):
+        column = frame[name]
+        numbers = column.dtype.is_numeric() or str(column.dtype) == "Boolean"
+        rows[:, place] = column.cast(float).to_numpy() if numbers else column.to_list()
+    return rows
+
+
+def _check_container(X: Any) -> None:
+    """Refuse what holds its rows in a way that they cannot be read."""
+    if sparse.issparse(X):  # some of which are dicts
+        return
+    if isinstance(X, dict) or (isinstance(X, list) and X and isinstance(X[0], dict)):
+        raise ValueError("X holds dicts; pass a data frame: pd.DataFrame(X)")
+    if hasattr(X, "collect"):
+        raise ValueError(f"X is a {type(X).__name__}, which holds no rows yet; pass X.collect()")
+    if type(X).__name__ in _PREPARED and type(X).__module__.split(".")[0] in _PREPARED_BY:
+        raise ValueError(
+            f"X is a {type(X).__name__}, which does not give its rows back; pass the array or frame it was made from"
+        )
+
+
+def as_records(rows: Any) -> np.ndarray:
+    """Records as an array of objects (n_samples,), from a sequence of them or a single column.
+
+    Raises
+    ------
+    ValueError
+        If they are a single string, or several columns.
+    """
+    if isinstance(rows, (str, bytes, dict)):
+        raise ValueError(f"expected a list of documents or records, got a single {type(rows).__name__}: use [it]")
+    if hasattr(rows, "to_numpy"):
+        rows = rows.to_numpy()
+    if isinstance(rows, np.ndarray) and rows.ndim > 1:
+        if min(rows.shape) > 1 or rows.ndim > 2:
+            raise ValueError(f"expected documents or records, shape (n_samples,), got shape {rows.shape}")
+        rows = rows.ravel()
+    rows = list(rows)
+    found = np.empty(len(rows), dtype=object)
+    found[:] = rows
+    return found
+
+
+def check_finite(rows: Any, *, missing: bool = False) -> None:
+    """Refuse NaN, unless the model takes missing values, and infinity."""
+    held = rows.data if sparse.issparse(rows) else rows
+    if np.isfinite(held).all() or (missing and not np.isinf(held).any()):
+        return
+    if missing or not np.isnan(held).any():
+        raise ValueError(
+            "X contains infinity, which cannot be explained: replace it by a large number, or drop such rows"
+        )
+    raise ValueError("X contains NaN; this model takes finite values only: impute or drop such rows")
+
+
+def column_names(X: Any) -> list[str] | None:
+    """A data frame's column names; None for anything else."""
+    is_frame = hasattr(X, "columns") and hasattr(X, "to_numpy")
+    return [str(column) for column in X.columns] if is_frame else None

@@ -1,0 +1,249 @@
+"""The equivalent network of a fitted model."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import itertools
+import threading
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+from sklearn.compose import ColumnTransformer
+from torch import Tensor
+
+from neon.converters.core.arrays import dense
+from neon.converters.core.conversion import Conversion
+from neon.converters.core.intake import Intake, take
+from neon.converters.core.registry import convert, steps_run, takes_data
+from neon.errors import UnsupportedModelError
+from neon.nn import Featurewise
+from neon.nn.trees import SplitUnits, TreeEnsemble
+
+__all__ = ["Network", "difference", "neuralize"]
+
+_ASKING = threading.RLock()  # filters of warnings are everybody's: two threads would put back each other's
+_ROUNDING = {torch.float64: 1e-13, torch.float32: 1e-5}  # relative
+
+
+class Network(torch.nn.Module):
+    """A torch module that computes what a fitted model computes.
+
+    Attributes
+    ----------
+    layers : torch.nn.Sequential
+    explains : str
+        The explained scalar, in words, with what is held fixed.
+    output_names, feature_names : tuple of str
+        ``feature_names`` is None where the model was fitted without.
+    intake : Intake
+        Checks what callers hand in, and encodes it as the layers take it.
+    form : str
+        "fused", "layers" or "relu".
+    response : Response or None
+        How the model's answers follow from the outputs.
+    rounding : float
+        By how much the model's own rounding may move an output.
+    agreement : float or None
+        The share of given labels that the explained function reproduces, where it explains those.
+    """
+
+    def __init__(self, model: Any, *, output: str | None, form: str, data: Any = None) -> None:
+        super().__init__()
+        conversion = convert(model, output=output, form=form, data=data)
+        self.model, self.output, self.data = model, output, data
+        if not conversion.output_names:
+            raise UnsupportedModelError(f"{type(model).__name__} gives no column, so that there is nothing to explain")
+        self.layers = conversion.layers
+        self.explains = _with_states(conversion)
+        self.output_names = conversion.output_names
+        self.classes = conversion.classes
+        self.composite, self.reference_composite = conversion.composite, conversion.reference_composite
+        if self.reference_composite == "neon" and any(isinstance(m, TreeEnsemble | SplitUnits) for m in self.modules()):
+            self.reference_composite = "interventional"  # trees inside another estimator
+        self.reference, self.background = conversion.reference, conversion.background
+        self.takes_reference = conversion.takes_reference
+        self.votes, self.asks, self.infinite = conversion.votes, conversion.asks, conversion.infinite
+        self.agreement, self.inherits = conversion.agreement, conversion.inherits
+        self.form, self.response = form, conversion.response
+        self._own, self._link, self._labels = conversion.own, conversion.link, conversion.labels
+        self.rounding = conversion.rounding
+        names: Any = conversion.feature_names
+        if names is None:
+            names = getattr(model, "feature_names_in_", None)
+        if conversion.encoding is not None and conversion.encoding.records:  # documents: their tokens are the features
+            names = conversion.encoding.names
+        self.feature_names = None if names is None or not len(names) else tuple(map(str, names))
+        n_features: Any = conversion.n_features or getattr(model, "n_features_in_", len(self.feature_names or ()))
+        self.n_features_in = int(n_features)
+        first = model
+        while hasattr(first, "steps") and steps_run(first):
+            first = steps_run(first)[0][1]
+        self.intake = Intake(
+            self.n_features_in,
+            self.feature_names,
+            conversion.encoding,
+            missing=conversion.missing,
+            single=conversion.single,
+            aligns=isinstance(first, ColumnTransformer),
+        )
+        self.eval()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the model's own function, which is found again from the model."""
+        return {key: value for key, value in self.__dict__.items() if key not in ("_own", "_link", "_labels")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        conversion = convert(self.model, output=self.output, form=self.form, data=self.data)
+        self._own, self._link, self._labels = conversion.own, conversion.link, conversion.labels
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute the explained scalars of encoded rows: (n_samples, n_encoded) -> (n_samples, n_outputs)."""
+        return self.layers(x)
+
+    def encode(self, X: Any) -> Tensor:
+        """The caller's rows as the layers take them, (n_samples, n_encoded).
+
+        Raises
+        ------
+        ValueError
+            If the rows do not fit the model.
+        """
+        return self._tensor(self.intake.read(self.intake.given(X)[0]))
+
+    def verify(self, X: Any) -> float:
+        """The largest ``|network(x) - model(x)|``, against the model's own function of the very rows of X."""
+        given, _ = self.intake.given(X)
+        found, own = self.answers(self.intake.read(given)), self.own(given)
+        return float(np.max(difference(found, own), initial=0.0))
+
+    def answers(self, numbers: Any) -> np.ndarray:
+        """What `own` gives, computed by the network from encoded rows."""
+        with torch.no_grad():
+            output = self(self._tensor(numbers)).cpu().double().numpy()
+        return output if self._link is None else self._link(output)
+
+    def own(self, given: Any) -> np.ndarray:
+        """What the model's own methods give for the caller's rows, as `Intake.given` gives them."""
+        found = self._ask(self._own, given)
+        found = found.toarray() if sparse.issparse(found) else np.asarray(found)
+        return found.astype(np.float64) if found.dtype == object else found
+
+    def _ask(self, function: Callable[[Any], Any], given: Any) -> Any:
+        """One of the model's own functions of the caller's rows, of which it gets a copy.
+
+        A model that takes no sparse rows, such as one that searches in trees, is asked with the same dense ones; one
+        that takes no array, since it finds columns by name, with a frame. Its warnings are for those who ask it
+        themselves.
+        """
+        with _ASKING, np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if sparse.issparse(given) and (self.feature_names is None or self.intake.takes_sparse):
+                with contextlib.suppress(TypeError, ValueError):
+                    return function(given.copy())
+            named = self.intake.named(given)
+            if isinstance(given, np.ndarray) and hasattr(named, "columns"):
+                with contextlib.suppress(Exception):
+                    return function(given.copy())
+            return function(named)
+
+    def predicted(self, given: Any, output: Tensor) -> Tensor:
+        """The index of each row's predicted output: the largest, or where it may be another what the model says.
+
+        Parameters
+        ----------
+        given : the caller's rows, as `Intake.given` gives them
+        output : Tensor (n_samples, n_outputs)
+            What the network computes for them.
+
+        Raises
+        ------
+        ValueError
+            If the model has several outputs of which it predicts none: targets, labels, transformed columns; or a label
+            that is no output.
+        """
+        best, index = output.max(1)
+        if output.shape[1] == 1:
+            return index
+        if self.classes is None:
+            some = ", ".join(map(repr, self.output_names[:3])) + (", ..." if len(self.output_names) > 3 else "")
+            raise ValueError(
+                f"the model has {len(self.output_names)} outputs ({some}) and predicts all of them: give target=, a "
+                "name, an index or 'all'"
+            )
+        second = output.scatter(1, index[:, None], -torch.inf).amax(1)
+        # Where outputs tie the model's own rounding decides, relative to the values that they are differences of.
+        rounding = _ROUNDING[output.dtype] * output.masked_fill(output.isinf(), 0.0).abs().amax(1)
+        doubtful = best - second <= rounding.clamp(min=2 * self.rounding)
+        if self.asks or self.votes:
+            doubtful |= torch.ones_like(doubtful) if self.asks else best <= rounding
+        tied = doubtful.nonzero()[:, 0]
+        if len(tied) and (self._labels is not None or hasattr(self.model, "predict")):
+            # Search trees count their queries, so a copy is asked.
+            ask = copy.deepcopy(self.model).predict if self._labels is None else self._labels
+            labels = self._ask(ask, take(given, tied.cpu().numpy()))
+            found = np.asarray(labels)[:, None] == self.classes
+            unknown = ~found.any(1)
+            if unknown.any():
+                raise ValueError(
+                    f"the model predicts {np.asarray(labels)[unknown][0]!s} for {unknown.sum()} rows, which is none of "
+                    "its outputs: give target=, or output= that has one"
+                )
+            index[tied] = torch.as_tensor(found.argmax(1), device=index.device)
+        return index
+
+    def _tensor(self, numbers: Any) -> Tensor:
+        weights = itertools.chain(self.buffers(), self.parameters())
+        like = next((w for w in weights if w.is_floating_point()), torch.zeros((), dtype=torch.float64))
+        return torch.tensor(np.ascontiguousarray(dense(numbers))).to(like)
+
+    def extra_repr(self) -> str:
+        return f"explains: {self.explains}\nform: {self.form}, outputs: {', '.join(self.output_names[:6])}" + (
+            ", ..." if len(self.output_names) > 6 else ""
+        )
+
+
+def difference(found: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """``|found - own|``; both may be infinite, or NaN."""
+    with np.errstate(invalid="ignore"):
+        return np.where((found == own) | (np.isnan(found) & np.isnan(own)), 0.0, np.abs(found - own))
+
+
+def _with_states(conversion: Conversion) -> str:
+    """What is explained, and what the layers, and encoders before and among them, hold fixed."""
+    layers = list(conversion.layers.modules())
+    holding = (conversion.encoding, *layers, *(layer.function for layer in layers if isinstance(layer, Featurewise)))
+    states = dict.fromkeys(state for part in holding for state in getattr(part, "states", ()))
+    unsaid = [state for state in states if state not in conversion.explains]
+    if not unsaid:
+        return conversion.explains
+    words = " and ".join(filter(None, [", ".join(unsaid[:-1]), unsaid[-1]]))
+    return f"{conversion.explains} ({words} held fixed)"
+
+
+def neuralize(model: Any, *, output: str | None = None, form: str = "fused", reference: Any = None) -> Network:
+    """Rewrite a fitted model as an equivalent network.
+
+    Parameters
+    ----------
+    model : estimator or Pipeline
+        Fitted; it is not modified.
+    output : str, optional
+        Which function of the model, where it has several ("decision_function", "log_odds", ...).
+    form : str
+        "fused" (fast), "layers" (every layer spelled out) or "relu" (`torch.nn.Linear` and `torch.nn.ReLU` only, for
+        piecewise-linear models).
+    reference : array-like (n_rows, n_features), optional
+        The rows that a clustering without ``predict`` (DBSCAN, ...) was fitted on; no other model takes any here.
+    """
+    if reference is not None and not takes_data(model):
+        raise ValueError(
+            f"{type(model).__name__} is converted from what it holds; leave reference=None (a reference point of the "
+            "explanation goes to neon.Explainer)"
+        )
+    return Network(model, output=output, form=form, data=reference)

@@ -1,0 +1,118 @@
+"""Linear projections and pooling."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+
+from neon.converters.core.conversion import Conversion
+from neon.converters.core.registry import choose, register
+from neon.converters.decomposition.factor import outlierness, reconstruction_error
+from neon.errors import UnsupportedModelError
+from neon.nn import Affine, Linear, plain_linear
+from neon.nn.pooling.groups import group_minimum, relu_group_minimum
+
+__all__ = ["convert_agglomeration", "convert_ica", "convert_projection", "convert_sparse_pca"]
+
+
+def convert_projection(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """PCA (whitened or not), IncrementalPCA and TruncatedSVD: ``V (x - μ)``; or what `decomposition.factor` gives."""
+    output = choose(output, ("transform", "reconstruction_error", "outlierness"), model)
+    if output != "transform":
+        return reconstruction_error(model, form) if output == "reconstruction_error" else outlierness(model, form)
+    weight = np.asarray(model.components_, dtype=np.float64)
+    if getattr(model, "whiten", False):
+        smallest = np.finfo(model.explained_variance_.dtype).eps  # as scikit-learn guards the division
+        deviation = np.maximum(np.sqrt(model.explained_variance_), smallest)
+        _check_whitening(model, deviation)
+        weight = weight / deviation[:, None]
+    return _linear(model, weight, getattr(model, "mean_", None), "projected features", model.inverse_transform, form)
+
+
+def _check_whitening(model: Any, deviation: np.ndarray) -> None:
+    """Warn where whitening blows up the rounding of a projection, ε of the largest, to more than a 1e-6th."""
+    flat = np.flatnonzero(deviation * 1e-6 < np.finfo(deviation.dtype).eps * deviation.max(initial=0.0))
+    if len(flat):
+        warnings.warn(
+            f"{type(model).__name__}(whiten=True) divides {len(flat)} of {len(deviation)} components, the first of "
+            f"them {flat[0]}, by a deviation that is nothing but rounding, since columns repeat each other: what the "
+            f"model makes of them is noise. Fit it with n_components={flat[0]}",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+
+
+def convert_ica(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """FastICA: the sources ``V (x - μ)``, of whitened data or not."""
+    if choose(output, ("transform", "reconstruction_error"), model) != "transform":
+        return reconstruction_error(model, form)
+    mean = model.mean_ if model.whiten else None
+    return _linear(model, np.asarray(model.components_), mean, "independent sources", model.inverse_transform, form)
+
+
+def convert_sparse_pca(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """SparsePCA, MiniBatchSparsePCA: ridge regression on the components, ``(V Vᵀ + α I)⁻¹ V (x - μ)``."""
+    choose(output, ("transform",), model)
+    components = np.asarray(model.components_, dtype=np.float64)
+    weight = np.linalg.solve(components @ components.T + float(model.ridge_alpha) * np.eye(len(components)), components)
+    back, mean = np.linalg.pinv(weight).T, model.mean_
+    return _linear(model, weight, mean, "projected features", lambda Z: Z @ back + mean, form)
+
+
+def _linear(model: Any, weight: np.ndarray, mean: Any, explains: str, inverse: Any, form: str) -> Conversion:
+    # Around the mean, which the map takes to 0: what comes after is then explained the same wherever the data lie.
+    layers: list[torch.nn.Module] = [] if mean is None else [Affine(1.0, -np.asarray(mean))]
+    layers.append(Linear(weight))
+    if form == "relu":
+        layers = [plain_linear(weight, None if mean is None else -weight @ mean)]
+    return Conversion(
+        torch.nn.Sequential(*layers),
+        explains,
+        tuple(f"component {i}" for i in range(len(weight))),
+        model.transform,
+        inverse=inverse,
+    )
+
+
+def convert_agglomeration(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """FeatureAgglomeration: the mean, maximum or minimum over each cluster of features."""
+    choose(output, ("transform",), model)
+    pool, labels = model.pooling_func, np.asarray(model.labels_)
+    sizes = np.bincount(labels)
+    layers: list[torch.nn.Module]
+    if pool is np.mean:
+        weight = (np.arange(len(sizes))[:, None] == labels) / sizes[:, None]
+        layers = [plain_linear(weight) if form == "relu" else Linear(weight)]
+    elif pool in (np.max, np.min):
+        sorted_by_cluster, sign = (
+            np.eye(len(labels))[np.argsort(labels, kind="stable")],
+            1.0 if pool is np.min else -1.0,
+        )
+        if form == "relu":
+            layers = [plain_linear(sign * sorted_by_cluster), *relu_group_minimum(sizes.tolist())]
+            layers += [] if pool is np.min else [plain_linear(-np.eye(len(sizes)))]
+        else:
+            layers = [Linear(sign * sorted_by_cluster), *group_minimum(sizes.tolist(), math.inf), Affine(sign)]
+    else:
+        name = getattr(pool, "__name__", repr(pool))
+        raise UnsupportedModelError(
+            f"FeatureAgglomeration with pooling_func={name}; supported are np.mean, np.max and np.min"
+        )
+    return Conversion(
+        torch.nn.Sequential(*layers),
+        f"{pool.__name__.removeprefix('a')} over each cluster of features",
+        tuple(f"feature cluster {c}" for c in range(len(sizes))),
+        model.transform,
+        inverse=model.inverse_transform,
+    )
+
+
+_NAMES = ("PCA", "IncrementalPCA", "TruncatedSVD")
+register(*(f"sklearn.decomposition.{name}" for name in _NAMES), by=convert_projection)
+register("sklearn.decomposition.FastICA", by=convert_ica)
+register("sklearn.decomposition.SparsePCA", "sklearn.decomposition.MiniBatchSparsePCA", by=convert_sparse_pca)
+register("sklearn.cluster.FeatureAgglomeration", by=convert_agglomeration)

@@ -1,0 +1,116 @@
+"""Gaussian processes: the mean of a regressor, the latent function of a classifier.
+
+``f = Σ_j α_j k(x, u_j) + b`` over the training points, for any kernel that scikit-learn's kernel algebra makes;
+relative to the training points' distribution unless a reference is given (the log-mean rule).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from neon.converters.core.arrays import margins, rivals
+from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.registry import choose, no_relu_form, register
+from neon.converters.kernels.algebra import has_distance, kernel_layers, parse
+from neon.nn import Affine, Linear, PooledMinimum, TwoClass
+from neon.nn.linear.in_parallel import Columns, InParallel
+
+__all__ = ["convert_classifier", "convert_regressor"]
+
+
+def convert_regressor(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """GaussianProcessRegressor: the predicted mean, of every target."""
+    choose(output, ("predict",), model)
+    scale, mean = np.atleast_1d(model._y_train_std), np.atleast_1d(model._y_train_mean)
+    weight = np.asarray(model.alpha_, dtype=np.float64).reshape(len(model.X_train_), -1).T  # (n_targets, n_points)
+    bias = np.broadcast_to(np.asarray(mean, dtype=np.float64), len(weight))
+    expression, points = parse(model.kernel_), np.asarray(model.X_train_, dtype=np.float64)
+    _refuse_relu(form)
+    n = len(weight)
+    terms = np.abs(scale[:, None] * weight).sum(1).max() * np.max(model.kernel_.diag(points))  # which may cancel
+    return Conversion(
+        torch.nn.Sequential(*kernel_layers(expression, points, form), Linear(scale[:, None] * weight, bias)),
+        "predicted value: the mean of the Gaussian process",
+        ("prediction",) if n == 1 else tuple(f"target {i}" for i in range(n)),
+        lambda X: model.predict(X).reshape(-1, n),
+        response=Response.PREDICTION,
+        reference=points if has_distance(expression) else None,
+        takes_reference=True,
+        rounding=float(np.finfo(np.float64).eps * terms),
+        n_features=points.shape[1],  # which scikit-learn does not keep where the kernel needs no vectors
+    )
+
+
+def convert_classifier(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """GaussianProcessClassifier: the mean of the latent function.
+
+    Two classes: ``±f``, its sign the prediction. More, one against the rest: the latent function of each class's own
+    classifier. One against one: the smallest of a class over its rivals.
+    """
+    choose(output, ("latent",), model)
+    _refuse_relu(form)
+    classes, base = model.classes_, model.base_estimator_
+    if len(classes) == 2:
+        machines, explains = [base], "latent function in favour of a class"
+        pool: list[torch.nn.Module] = [TwoClass()]
+    elif model.multi_class == "one_vs_rest":
+        machines, pool = list(base.estimators_), []
+        explains = "latent function of a class against the rest"
+    else:
+        machines, pool = list(base.estimators_), _margins(len(classes))
+        explains = "latent function of a class against its closest rival"
+    layers, reference = _latent_layers(machines, form)
+
+    def own(X: np.ndarray) -> np.ndarray:
+        # latent_mean_and_variance(X)[0], which scikit-learn 1.6 does not have
+        f = np.stack([m.kernel_(m.X_train_, X).T @ (m.y_train_ - m.pi_) for m in machines], axis=1)
+        if len(classes) == 2:
+            return f * [-1.0, 1.0]
+        if model.multi_class == "one_vs_rest":
+            return f
+        return margins(f, len(classes))
+
+    return Conversion(
+        torch.nn.Sequential(*layers, *pool),
+        explains,
+        tuple(map(str, classes)),
+        own,
+        reference=reference,
+        takes_reference=True,
+        classes=classes,
+        votes=len(classes) > 2,
+        n_features=int(np.shape(machines[0].X_train_)[1]),
+        asks=model.multi_class == "one_vs_rest",  # the prediction is by probabilities, averaged over the variance
+    )
+
+
+def _latent_layers(machines: list[Any], form: str) -> tuple[list[torch.nn.Module], np.ndarray | None]:
+    """The latent functions of binary machines side by side, and the rows that they are relative to."""
+    branches, points = [], []
+    for machine in machines:
+        expression, rows = parse(machine.kernel_), np.asarray(machine.X_train_, dtype=np.float64)
+        weight = np.asarray(machine.y_train_ - machine.pi_, dtype=np.float64)
+        branches.append([*kernel_layers(expression, rows, form), Linear(weight[None])])
+        if has_distance(expression):
+            points.append(rows)
+    reference = np.unique(np.concatenate(points), axis=0) if points else None
+    if len(branches) == 1:
+        return branches[0], points[0] if points else None
+    return [InParallel([torch.nn.Sequential(*branch) for branch in branches])], reference
+
+
+def _margins(n_classes: int) -> list[torch.nn.Module]:
+    columns, signs = rivals(n_classes)
+    return [Columns(columns.tolist()), Affine(signs), PooledMinimum(n_classes, np.inf)]
+
+
+def _refuse_relu(form: str) -> None:
+    if form == "relu":
+        raise no_relu_form("a Gaussian process is not piecewise linear")
+
+
+register("sklearn.gaussian_process.GaussianProcessRegressor", by=convert_regressor)
+register("sklearn.gaussian_process.GaussianProcessClassifier", by=convert_classifier)

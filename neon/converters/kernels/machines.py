@@ -1,0 +1,242 @@
+"""Kernel machines: SVC, NuSVC, SVR, NuSVR, OneClassSVM.
+
+Distance kernels are explained by the log-mean rule, relative to the support vectors' distribution unless a reference
+is given; scalar-product kernels relative to the origin (or the reference) through the secant of the kernel function,
+which for ``coef0 = 0`` is gradient × input over the degree. The log-ratio of a classifier takes no reference.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.spatial.distance import cdist, pdist
+from scipy.special import logsumexp
+
+from neon.converters.core.arrays import dense, margins, rivals, versus
+from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.registry import choose, no_relu_form, register
+from neon.converters.kernels.algebra import expansion, pairwise
+from neon.errors import UnsupportedModelError
+from neon.lrp import composites
+from neon.lrp.rules import Hybrid
+from neon.nn import (
+    Affine,
+    DistanceLayers,
+    Linear,
+    LogRatio,
+    PooledMinimum,
+    SoftMin,
+    SquaredDistance,
+    TwoClass,
+    log_ratio_layers,
+    plain_linear,
+    relu_minimum,
+)
+from neon.nn.linear.in_parallel import Columns
+
+__all__ = ["convert_one_class", "convert_svc", "convert_svr"]
+
+
+def convert_svr(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """``f = Σ_j α_j k(x, u_j) + b``: the predicted value."""
+    choose(output, ("predict",), model)
+    layers = _expansion(model, dense(model.dual_coef_), model.intercept_, form)
+    return _finish(model, layers, "predicted value", Response.PREDICTION, ("prediction",), model.predict)
+
+
+def convert_svc(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """The decision function f or, as ``output="log_ratio"`` for rbf, the log-ratio of the evidence, which has its sign.
+
+    Two classes: ``±f``. More: the margin ``min_{k≠c} f_ck`` of a class over the pairwise machines. The largest margin
+    is at the predicted class wherever one class wins all its pairs.
+    """
+    if choose(output, ("decision_function", "log_ratio"), model) == "log_ratio":
+        return _log_ratio(model, form)
+    classes = model.classes_
+    layers = _expansion(model, *_machines(model), form)
+    if len(classes) == 2:
+        layers += [TwoClass()] if form != "relu" else _competition(2, form)
+        explains, response = "decision function in favour of a class", Response.DECISION
+    else:
+        layers += _competition(len(classes), form)
+        explains, response = "margin of a class over its closest rival", Response.PAIRWISE
+        if model.decision_function_shape == "ovr":  # or else decision_function gives the pairs
+            response = Response.PAIRWISE_SCORES if model.break_ties else Response.PAIRWISE_DECISION
+    scores = _scores(model)
+
+    def own(X: np.ndarray) -> np.ndarray:
+        return margins(scores(X), len(classes))
+
+    return _finish(model, layers, explains, response, tuple(map(str, classes)), own, classes)
+
+
+def _log_ratio(model: Any, form: str) -> Conversion:
+    """``g = log A - log B`` of every machine ``f = A - B``, explained by the hybrid rule (Bley et al. 2025)."""
+    if form == "relu":
+        raise no_relu_form("a log-sum-exp is not piecewise linear")
+    if model.kernel != "rbf":
+        raise ValueError(
+            'output="log_ratio" needs kernel="rbf": kernel values that are positive, to take logarithms, and functions '
+            f'of squared distances, to share among features. For kernel={model.kernel!r} use output="decision_function"'
+        )
+    vectors, gamma, classes = dense(model.support_vectors_), float(model._gamma), model.classes_
+    weight, bias = _machines(model)
+    terms = np.column_stack([weight, bias])
+    one_sided = ~((terms > 0).any(1) & (terms < 0).any(1))
+    if one_sided.any():
+        i, j = list(itertools.combinations(classes, 2))[int(np.argmax(one_sided))]
+        raise ValueError(
+            f"the machine of classes {str(i)!r} and {str(j)!r} has no support vector (and no intercept) on one side: "
+            'its log-ratio is infinite everywhere; use output="decision_function"'
+        )
+    machine = LogRatio(weight, bias, gamma)
+    machines = [machine] if form == "fused" else log_ratio_layers(machine.coefficients, machine.bias, gamma)
+
+    scores = _scores(model)
+
+    def own(X: np.ndarray) -> np.ndarray:
+        """``log A - log B``: the smaller of the two from its definition, the larger as that plus the model's |f|."""
+        ratios = scores(X)
+        exponents = np.column_stack([-gamma * cdist(X, vectors, "sqeuclidean"), np.zeros(len(X))])
+        for alpha, f in zip(terms, ratios.T, strict=True):
+            sides = [logsumexp(exponents[:, s * alpha > 0], b=s * alpha[s * alpha > 0], axis=1) for s in (1, -1)]
+            with np.errstate(divide="ignore"):
+                f[:] = np.sign(f) * np.logaddexp(0.0, np.log(np.abs(f)) - np.minimum(*sides))
+        return margins(ratios, len(classes))
+
+    composite = composites.by_name("neon").override(composites.kind("distance"), Hybrid(eta=_eta(vectors, gamma)))
+    explains = "for and against a class" if len(classes) == 2 else "for a class and for its closest rival"
+    return Conversion(
+        torch.nn.Sequential(SquaredDistance(vectors), *machines, *_competition(len(classes), form)),
+        f"log-ratio of the evidence {explains}",
+        tuple(map(str, classes)),
+        own,
+        composite=composite,
+        classes=classes,
+        votes=len(classes) > 2,
+    )
+
+
+def _eta(vectors: np.ndarray, gamma: float) -> float:
+    """How much the hybrid rule takes of the midpoint rule: more, the narrower the kernel (Bley et al. 2025).
+
+    The published heuristic, a function of ``γ median ‖x - x'‖²`` over pairs of data points. The fitted model holds no
+    data: the median is estimated from its support vectors (where there are many, from one to two thousand of them).
+    """
+    distances = pdist(vectors[:: max(1, len(vectors) // 1000)], "sqeuclidean")
+    width = gamma * float(np.median(distances)) if len(distances) else 0.0
+    decades = math.log10(width) if width > 0 else -math.inf
+    if decades < -0.5:
+        return 0.0
+    return 1.0 if decades > 1.5 else 0.4 * decades + 0.4
+
+
+def convert_one_class(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """Outlierness. For the rbf kernel ``o = -(1/γ) log(Σ_j α_j exp(-γ ‖x - u_j‖²) / ρ)``, a soft squared distance.
+
+    o > 0 exactly where the model says outlier (Kauffmann et al. 2020, "Towards Explaining Anomalies"): its relevance
+    is shared among the features in full. For inliers, o < 0, features own the distances to the support vectors, and
+    what makes up for them are the residuals ``entropy`` and ``log_weight``: relevance jumps at o = 0. For the other
+    kernels, and as ``output="decision_function"`` for rbf: the negative, respectively the plain decision function.
+    """
+    choices = ("outlierness", "decision_function")
+    output = choose(output, choices, model)
+    if model.kernel == "rbf" and output == "outlierness" and form != "relu":
+        gamma, rho = float(model._gamma), float(model.offset_[0])
+        alpha = dense(model.dual_coef_)[0]
+        if rho > 0:
+            centers = dense(model.support_vectors_)
+            distance = DistanceLayers(centers) if form == "layers" else SquaredDistance(centers)
+            layers = [distance, SoftMin(np.log(alpha / rho), gamma)]
+            return Conversion(
+                torch.nn.Sequential(*layers),
+                "outlierness: soft squared distance to the support vectors, above 0 for outliers",
+                ("outlierness",),
+                lambda X: model.decision_function(X).reshape(-1, 1),
+                link=lambda o: rho * np.expm1(-gamma * o),
+            )
+    sign = -1.0 if output == "outlierness" else 1.0
+    layers = _expansion(model, sign * dense(model.dual_coef_), sign * model.intercept_, form)
+    words = "outlierness: the negative decision function" if sign < 0 else "decision function, below 0 for outliers"
+    return _finish(model, layers, words, None, (output,), lambda X: sign * model.decision_function(X))
+
+
+def _expansion(model: Any, weight: np.ndarray, bias: np.ndarray, form: str) -> list[torch.nn.Module]:
+    """Layers to ``Σ_j α_j k(x, u_j) + b`` over the support vectors."""
+    kernel = model.kernel
+    if kernel not in ("linear", "rbf", "poly", "sigmoid"):
+        raise UnsupportedModelError(
+            f"{type(model).__name__} with kernel={kernel!r}; supported are linear, rbf, poly and sigmoid"
+        )
+    expression = pairwise(kernel, float(model._gamma), degree=model.degree, coef0=float(model.coef0))
+    return expansion(expression, dense(model.support_vectors_), weight, bias, form)
+
+
+def _finish(
+    model: Any,
+    layers: list[torch.nn.Module],
+    explains: str,
+    response: Response | None,
+    names: tuple[str, ...],
+    own: Any,
+    classes: np.ndarray | None = None,
+) -> Conversion:
+    return Conversion(
+        torch.nn.Sequential(*layers),
+        explains,
+        names,
+        lambda X: np.asarray(own(X), dtype=np.float64).reshape(-1, len(names)),
+        response=response,
+        reference=dense(model.support_vectors_) if model.kernel == "rbf" and model.support_vectors_.shape[0] else None,
+        takes_reference=True,
+        classes=classes,
+        votes=len(names) > 2,
+    )
+
+
+def _machines(model: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients (n_pairs, n_support) and intercepts of the one-vs-one machines, pairs (i, j) with i < j in order.
+
+    libsvm keeps, for a support vector of class i, its coefficient against class j in row ``j - 1`` (j > i) or ``j``.
+    Its machines are positive where i wins, a lone one, of two classes, where j does; here all are where j does.
+    """
+    dual, counts = dense(model.dual_coef_), model.n_support_
+    if len(counts) == 2:
+        return dual, np.asarray(model.intercept_)
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    rows = []
+    for i, j in itertools.combinations(range(len(counts)), 2):
+        row = np.zeros(dual.shape[1])
+        row[starts[i] : starts[i + 1]] = dual[j - 1, starts[i] : starts[i + 1]]
+        row[starts[j] : starts[j + 1]] = dual[i, starts[j] : starts[j + 1]]
+        rows.append(-row)
+    return np.stack(rows), -np.asarray(model.intercept_)
+
+
+def _scores(model: Any) -> Callable[[np.ndarray], np.ndarray]:
+    """The model's own scores of the machines, (n_samples, n_pairs), signed as `_machines`."""
+    view = copy.copy(model)
+    view.decision_function_shape = "ovo"
+    sign = 1.0 if len(model.classes_) == 2 else -1.0
+    return lambda X: sign * view.decision_function(X).reshape(X.shape[0], -1)
+
+
+def _competition(n_classes: int, form: str) -> list[torch.nn.Module]:
+    """From the machines' scores to each class's smallest over its rivals."""
+    if form == "relu":
+        return [plain_linear(versus(n_classes)), *relu_minimum(n_classes, n_classes - 1)]
+    if n_classes == 2:
+        return [Linear(versus(2))]
+    columns, signs = rivals(n_classes)  # as a matrix of n_classes ** 4 numbers, many classes do not fit into memory
+    return [Columns(columns.tolist()), Affine(signs), PooledMinimum(n_classes, math.inf)]
+
+
+register("sklearn.svm.SVR", "sklearn.svm.NuSVR", by=convert_svr)
+register("sklearn.svm.SVC", "sklearn.svm.NuSVC", by=convert_svc)
+register("sklearn.svm.OneClassSVM", by=convert_one_class)

@@ -1,0 +1,62 @@
+"""Partial least squares and canonical correlation: linear predictions and linear scores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.registry import choose, register
+from neon.nn import Affine, Linear, plain_linear
+
+__all__ = ["convert_pls", "convert_pls_svd"]
+
+
+def convert_pls(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """PLSRegression, PLSCanonical, CCA: the predicted targets; ``output="transform"`` explains the scores of x."""
+    if choose(output, ("predict", "transform"), model) == "transform":
+        return _scores(model, model.x_rotations_, form)
+    weight = np.asarray(model.coef_, dtype=np.float64)
+    n = len(weight)
+    return Conversion(
+        torch.nn.Sequential(*_around(model._x_mean, weight, model.intercept_, form)),
+        "predicted value",
+        ("prediction",) if n == 1 else tuple(f"target {i}" for i in range(n)),
+        lambda X: model.predict(X).reshape(-1, n),
+        response=Response.PREDICTION,
+        reference=model._x_mean[None],
+        takes_reference=True,
+    )
+
+
+def convert_pls_svd(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """PLSSVD: the scores of x."""
+    choose(output, ("transform",), model)
+    return _scores(model, model.x_weights_, form)
+
+
+def _scores(model: Any, rotations: np.ndarray, form: str) -> Conversion:
+    """``Wᵀ (x - μ) / σ``."""
+    weight = (rotations / model._x_std[:, None]).T
+    mean, back = model._x_mean, np.linalg.pinv(weight).T
+    return Conversion(
+        torch.nn.Sequential(*_around(mean, weight, np.zeros(len(weight)), form)),
+        "scores",
+        tuple(f"component {i}" for i in range(len(weight))),
+        model.transform,
+        inverse=lambda Z: Z @ back + mean,
+    )
+
+
+def _around(mean: np.ndarray, weight: np.ndarray, bias: np.ndarray, form: str) -> list[torch.nn.Module]:
+    """``W (x - μ) + b``: relevance is relative to the mean."""
+    if form == "relu":
+        return [plain_linear(weight, bias - weight @ mean)]
+    return [Affine(1.0, -mean), Linear(weight, bias)]
+
+
+convert_pls.transforms = True  # type: ignore[attr-defined]
+register(*(f"sklearn.cross_decomposition.{name}" for name in ("CCA", "PLSCanonical", "PLSRegression")), by=convert_pls)
+register("sklearn.cross_decomposition.PLSSVD", by=convert_pls_svd)

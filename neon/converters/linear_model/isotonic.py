@@ -1,0 +1,79 @@
+"""Isotonic regression: a monotone function of one feature."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.registry import choose, no_relu_form, register
+from neon.nn import plain_linear
+from neon.nn.kernels.curve import curve
+from neon.nn.linear.layers import fixed
+
+__all__ = ["Interpolation", "convert_isotonic"]
+
+
+def convert_isotonic(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """The predicted value, a piecewise linear function of the one feature; relative to the middle of its thresholds."""
+    choose(output, ("predict",), model)
+    x = np.asarray(model.X_thresholds_, dtype=np.float64)
+    y = np.asarray(model.y_thresholds_, dtype=np.float64)
+    clipped = model.out_of_bounds == "clip"
+    if form == "relu" and not clipped:
+        raise no_relu_form(f"out_of_bounds={model.out_of_bounds!r} gives no value outside")
+    layers = _relu_layers(x, y) if form == "relu" else [Interpolation(x, y, clipped=clipped)]
+    return Conversion(
+        torch.nn.Sequential(*layers),
+        "predicted value",
+        ("prediction",),
+        lambda X: np.asarray(model.predict(X), dtype=np.float64).reshape(-1, 1),
+        response=Response.PREDICTION,
+        reference=np.array([[(x[0] + x[-1]) / 2]]),
+        takes_reference=True,
+        infinite=not clipped,
+        n_features=1,
+    )
+
+
+class Interpolation(torch.nn.Module):
+    """Linear interpolation between points; outside the nearest value, or NaN where not clipped."""
+
+    x: Tensor
+    y: Tensor
+
+    def __init__(self, x: np.ndarray, y: np.ndarray, *, clipped: bool) -> None:
+        super().__init__()
+        self.register_buffer("x", fixed(x))
+        self.register_buffer("y", fixed(y))
+        self.clipped = clipped
+
+    def forward(self, t: Tensor) -> Tensor:
+        return curve(t, self.interpolate)
+
+    def interpolate(self, t: Tensor) -> Tensor:
+        if len(self.x) == 1:
+            values = self.y + 0 * t
+        else:
+            inside = t.clamp(self.x[0], self.x[-1])
+            right = torch.searchsorted(self.x, inside.detach().contiguous()).clamp(1, len(self.x) - 1)
+            left = right - 1
+            slope = (self.y[right] - self.y[left]) / (self.x[right] - self.x[left])
+            values = self.y[left] + (inside - self.x[left]) * slope
+        outside = (t < self.x[0]) | (t > self.x[-1])
+        return values if self.clipped else values.masked_fill(outside, torch.nan)
+
+    def extra_repr(self) -> str:
+        return f"{len(self.x)} thresholds"
+
+
+def _relu_layers(x: np.ndarray, y: np.ndarray) -> list[torch.nn.Module]:
+    """``y_0 + Σ_i (s_i - s_{i-1}) ReLU(t - x_i)``, slopes s of the pieces, 0 outside."""
+    slopes = np.concatenate([[0.0], np.diff(y) / np.diff(x), [0.0]])
+    return [plain_linear(np.ones((len(x), 1)), -x), torch.nn.ReLU(), plain_linear(np.diff(slopes)[None], y[:1])]
+
+
+register("sklearn.isotonic.IsotonicRegression", by=convert_isotonic)

@@ -1,0 +1,175 @@
+"""Models that end in a linear predictor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.special import expit
+
+from neon.converters.core.arrays import dense
+from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.registry import check_several, choose, convert, no_relu_form, register
+from neon.nn import Affine, Evidence, Linear, TwoClass, plain_linear
+
+__all__ = ["convert_classifier", "convert_glm", "convert_logistic", "convert_one_class", "convert_regressor"]
+
+
+def convert_regressor(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """``w · x + b``: the predicted value, one output for each target."""
+    choose(output, ("predict",), model)
+    weight = np.atleast_2d(dense(model.coef_))
+    names = ("prediction",) if len(weight) == 1 else tuple(f"target {i}" for i in range(len(weight)))
+    return _linear(weight, model.intercept_, "predicted value", Response.PREDICTION, names, model.predict, form)
+
+
+def convert_ransac(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """The regressor that was fitted on the inliers."""
+    return convert(model.estimator_, output=output, form=form)
+
+
+def convert_glm(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """The linear predictor η; the prediction is its inverse link (exp, or the identity)."""
+    choose(output, ("linear_predictor",), model)
+    link = model._base_loss.link
+    logarithmic = type(link).__name__ == "LogLink"
+    return _linear(
+        np.atleast_2d(model.coef_),
+        model.intercept_,
+        "linear predictor: the link of the predicted mean",
+        Response.LOG_PREDICTION if logarithmic else Response.PREDICTION,
+        ("prediction",),
+        lambda X: link.link(model.predict(X)),
+        form,
+    )
+
+
+def convert_classifier(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """The decision function of each class; of two classes, ``±f``."""
+    choose(output, ("decision_function",), model)
+    by_loss = {"log_loss": Response.LOG_ODDS_EACH, "modified_huber": Response.CLIPPED_EACH}  # of an SGDClassifier
+    response = by_loss.get(getattr(model, "loss", ""), Response.DECISION)
+    return _scores(model, "decision function in favour of a class", response, form)
+
+
+def convert_logistic(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """Log-odds ``log P_c / (1 - P_c)``.
+
+    For more than two classes ``-log Σ_{k≠c} exp(-(z_c - z_k))`` over the scores z: a soft minimum of linear
+    differences (Montavon et al. 2019, sec. 10.3). ``output="decision_function"`` explains the scores themselves.
+    """
+    output = choose(output, ("log_odds", "decision_function"), model)
+    if len(model.classes_) == 2:
+        return _scores(model, "log-odds of a class", Response.LOG_ODDS, form)
+    if getattr(model, "multi_class", "auto") == "ovr" or model.solver == "liblinear":  # before scikit-learn 1.8
+        words = "log-odds of a class against the rest, one machine a class"
+        return _scores(model, words, Response.LOG_ODDS_EACH, form)
+    if output == "decision_function":
+        return _scores(model, "score of a class", Response.LOGITS, form)
+    if form == "relu":
+        raise no_relu_form("log-odds of more than two classes are no piecewise linear function")
+
+    return Conversion(
+        torch.nn.Sequential(Linear(model.coef_, model.intercept_), Affine(-1.0), Evidence(soft=True)),
+        "log-odds of a class",
+        tuple(map(str, model.classes_)),
+        model.predict_proba,
+        response=Response.LOG_ODDS,
+        link=expit,
+        takes_reference=True,
+        classes=model.classes_,
+        n_features=model.coef_.shape[1],
+    )
+
+
+def convert_one_class(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """Outlierness: the negative decision function, above 0 for outliers."""
+    choose(output, ("outlierness",), model)
+    words = "outlierness: the negative decision function"
+    own = lambda X: -model.decision_function(X)  # noqa: E731
+    return _linear(-np.atleast_2d(model.coef_), model.offset_, words, None, ("outlierness",), own, form)
+
+
+def _scores(model: Any, explains: str, response: Response, form: str) -> Conversion:
+    weight = np.atleast_2d(dense(model.coef_))
+    names = tuple(map(str, model.classes_))
+    if getattr(getattr(model, "_label_binarizer", None), "y_type_", "").startswith("multilabel"):
+        words = "decision function of a label"
+        return _linear(weight, model.intercept_, words, None, names, model.decision_function, form)
+    check_several(model)
+    if len(weight) > 1:
+        own_scores = model.decision_function
+        return _linear(weight, model.intercept_, explains, response, names, own_scores, form, model.classes_)
+
+    def own(X: np.ndarray) -> np.ndarray:
+        f = model.decision_function(X).reshape(-1)
+        return np.stack([-f, f], axis=1)
+
+    conversion = _linear(weight, model.intercept_, explains, response, names, own, form, model.classes_)
+    conversion.layers.append(plain_linear(np.array([[-1.0], [1.0]])) if form == "relu" else TwoClass())
+    return conversion
+
+
+def _linear(
+    weight: np.ndarray,
+    intercept: Any,
+    explains: str,
+    response: Response | None,
+    names: tuple[str, ...],
+    own: Any,
+    form: str,
+    classes: np.ndarray | None = None,
+) -> Conversion:
+    bias = np.broadcast_to(np.asarray(intercept, dtype=np.float64).reshape(-1), (len(weight),))
+    return Conversion(
+        torch.nn.Sequential(plain_linear(weight, bias) if form == "relu" else Linear(weight, bias)),
+        explains,
+        names,
+        lambda X: np.asarray(own(X), dtype=np.float64).reshape(-1, len(names)),
+        response=response,
+        takes_reference=True,
+        classes=classes,
+        n_features=weight.shape[1],
+    )
+
+
+_REGRESSORS = [
+    "LinearRegression",
+    "Ridge",
+    "RidgeCV",
+    "Lasso",
+    "LassoCV",
+    "LassoLars",
+    "LassoLarsCV",
+    "LassoLarsIC",
+    "Lars",
+    "LarsCV",
+    "ElasticNet",
+    "ElasticNetCV",
+    "MultiTaskLasso",
+    "MultiTaskLassoCV",
+    "MultiTaskElasticNet",
+    "MultiTaskElasticNetCV",
+    "OrthogonalMatchingPursuit",
+    "OrthogonalMatchingPursuitCV",
+    "BayesianRidge",
+    "ARDRegression",
+    "HuberRegressor",
+    "TheilSenRegressor",
+    "QuantileRegressor",
+    "SGDRegressor",
+    "PassiveAggressiveRegressor",
+]
+register(*(f"sklearn.linear_model.{name}" for name in _REGRESSORS), "sklearn.svm.LinearSVR", by=convert_regressor)
+register("sklearn.linear_model.RANSACRegressor", by=convert_ransac)
+_GLMS = ("PoissonRegressor", "GammaRegressor", "TweedieRegressor")
+register(*(f"sklearn.linear_model.{name}" for name in _GLMS), by=convert_glm)
+_CLASSIFIERS = ["RidgeClassifier", "RidgeClassifierCV", "SGDClassifier", "Perceptron", "PassiveAggressiveClassifier"]
+register(*(f"sklearn.linear_model.{name}" for name in _CLASSIFIERS), "sklearn.svm.LinearSVC", by=convert_classifier)
+register(
+    "sklearn.linear_model.LogisticRegression",
+    "sklearn.linear_model.LogisticRegressionCV",
+    by=convert_logistic,
+)
+register("sklearn.linear_model.SGDOneClassSVM", by=convert_one_class)

@@ -1,0 +1,105 @@
+"""Multi-layer perceptrons: they are networks already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from scipy.special import expit
+
+from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.registry import check_several, choose, no_relu_form, register
+from neon.lrp import composites
+from neon.lrp.rules import Pass
+from neon.nn import Affine, Evidence, Linear, TwoClass, plain_linear
+from neon.nn.trees import Shapley
+
+__all__ = ["convert_mlp"]
+
+_ACTIVATIONS = {
+    "identity": torch.nn.Identity,
+    "logistic": torch.nn.Sigmoid,
+    "tanh": torch.nn.Tanh,
+    "relu": torch.nn.ReLU,
+}
+
+
+def convert_mlp(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """Regressors: the predicted value, or with a Poisson loss its logarithm. Classifiers: log-odds of a class or label.
+
+    Without a reference point relevance goes back by LRP-ε and biases keep their share; with one, by the rescale rule
+    relative to it.
+    """
+    classes = getattr(model, "classes_", None)
+    kind = _KINDS[model.out_activation_, classes is None]
+    choose(output, (kind.output,), model)
+    if classes is not None:
+        check_several(model)
+    if form == "relu" and model.activation not in ("relu", "identity"):
+        raise no_relu_form(f"activation {model.activation!r} is not piecewise linear")
+    make = plain_linear if form == "relu" else Linear
+    layers: list[torch.nn.Module] = []
+    for i, (weight, bias) in enumerate(zip(model.coefs_, model.intercepts_, strict=True)):
+        layers.append(make(weight.T, bias))
+        if i < len(model.coefs_) - 1 and model.activation != "identity":
+            layers.append(_ACTIVATIONS[model.activation]())
+    if model.out_activation_ == "softmax":
+        if form == "relu":
+            raise no_relu_form("log-odds of more than two classes are no piecewise linear function")
+        layers += [Affine(-1.0), Evidence(soft=True)]
+    labels = classes is not None and model._label_binarizer.y_type_.startswith("multilabel")
+    if model.out_activation_ == "logistic" and not labels:
+        layers.append(plain_linear(np.array([[-1.0], [1.0]])) if form == "relu" else TwoClass())
+
+    def own(X: np.ndarray) -> np.ndarray:
+        if classes is None:
+            return np.asarray(model.predict(X), dtype=np.float64).reshape(len(X), -1)
+        return np.asarray(model.predict_proba(X))
+
+    names = tuple(map(str, classes)) if classes is not None else ("prediction",)
+    if classes is None and model.n_outputs_ > 1:
+        names = tuple(f"target {i}" for i in range(model.n_outputs_))
+    return Conversion(
+        torch.nn.Sequential(*layers),
+        "log-odds of a label" if labels else kind.explains,
+        names,
+        own,
+        response=None if labels else kind.response,
+        link=kind.link,
+        composite="perceptron",
+        takes_reference=True,
+        classes=None if classes is None or labels else np.asarray(classes),
+    )
+
+
+class _Kind(NamedTuple):
+    """What the last activation makes of the last layer's outputs, which are explained."""
+
+    output: str
+    explains: str
+    response: Response
+    link: Callable[[np.ndarray], np.ndarray] | None = None
+
+
+_ODDS = _Kind("log_odds", "log-odds of a class", Response.LOG_ODDS, expit)
+_KINDS = {  # by the last activation, and whether the model is a regressor
+    ("identity", True): _Kind("predict", "predicted value", Response.PREDICTION),
+    ("exp", True): _Kind(
+        "linear_predictor", "linear predictor: the logarithm of the predicted mean", Response.LOG_PREDICTION, np.exp
+    ),
+    ("logistic", False): _ODDS,
+    ("softmax", False): _ODDS,
+}
+
+
+def _perceptron(epsilon: float = 1e-6) -> composites.Composite:
+    """LRP-ε; scalings and centerings before the network pass relevance on, wherever the data lie; trees by Shapley."""
+    rules = [(composites.kind("tree"), Shapley()), (composites.kind("affine"), Pass())]
+    rules += composites.epsilon(epsilon).rules
+    return composites.Composite(rules, "perceptron")
+
+
+composites.register("perceptron", _perceptron)
+register("sklearn.neural_network.MLPClassifier", "sklearn.neural_network.MLPRegressor", by=convert_mlp)

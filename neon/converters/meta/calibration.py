@@ -1,0 +1,190 @@
+"""CalibratedClassifierCV: scores turned to probabilities, the mean of which over the folds is explained."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy.special import expit
+from torch import Tensor
+
+from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.registry import check_several, choose, no_relu_form, register, within
+from neon.converters.core.responses import decision, extended, probability, second
+from neon.converters.linear_model.isotonic import Interpolation
+from neon.converters.meta.side_by_side import beside, column_names
+from neon.errors import UnsupportedModelError
+from neon.nn import Affine, Evidence, Linear, TwoClass, plain_linear
+from neon.nn.kernels.anchored import Anchored, anchored
+from neon.nn.linear.side_by_side import SideBySide
+from neon.nn.pooling.mean_log_odds import MeanLogOdds
+from neon.nn.pooling.normalized import Normalized
+
+__all__ = ["convert_calibrated"]
+
+
+def convert_calibrated(model: Any, *, output: str | None = None, form: str = "fused", path: str = "") -> Conversion:
+    """Sigmoid and temperature: the log-odds of the mean probability. Isotonic, which may give 0 and 1: the mean itself.
+
+    Of two classes ``log P / (1 - P) = -(a f + b)`` for the sigmoid ("Platt") and ``2 β f`` for the temperature. Of
+    more, the sigmoids of all classes divided by their sum: ``log P_c / (1 - P_c)`` is a soft minimum of differences of
+    ``-log σ(-(a_c f_c + b_c))``.
+    """
+    folds, classes = model.calibrated_classifiers_, model.classes_
+    check_several(model)
+    isotonic = folds[0].method == "isotonic"
+    choose(output, ("probability",) if isotonic else ("log_odds",), model)
+    parts = [
+        _calibrated(fold, form, within(path, f"calibrated_classifiers_[{i}].estimator")) for i, fold in enumerate(folds)
+    ]
+    together = beside(parts, form=form, given=column_names(model))
+    head: list[torch.nn.Module] = []
+    if isotonic and len(folds) > 1:
+        width = 1 if len(classes) == 2 else len(classes)
+        head.append(Linear(np.kron(np.ones(len(folds)) / len(folds), np.eye(width))))
+    elif len(folds) > 1:
+        if form == "relu":
+            raise no_relu_form("the log-odds of a mean probability is not made of Linear and ReLU alone")
+        head.append(MeanLogOdds(np.ones(len(folds))))
+    if len(classes) == 2:
+        head.append(_two(isotonic, form))
+    words = "probability of a class, calibrated" if isotonic else "log-odds of a class, calibrated"
+    return extended(
+        together,
+        *head,
+        explains=words + (": the folds' mean" if isotonic else ": of the folds' mean probability") * (len(folds) > 1),
+        output_names=tuple(map(str, classes)),
+        own=lambda X: np.asarray(model.predict_proba(X), dtype=np.float64),
+        response=Response.PROBABILITY if isotonic else Response.LOG_ODDS,
+        link=None if isotonic else expit,
+        classes=classes,
+        votes=False,
+    )
+
+
+def _two(isotonic: bool, form: str) -> torch.nn.Module:
+    """From the second class to both."""
+    if isotonic:
+        return Linear([[-1.0], [1.0]], [1.0, 0.0])
+    return plain_linear([[-1.0], [1.0]]) if form == "relu" else TwoClass()
+
+
+def _calibrated(fold: Any, form: str, path: str) -> Conversion:
+    """One fold: log-odds, or for isotonic calibration probabilities; of two classes, of the second alone."""
+    n = len(fold.classes)
+    if len(fold.estimator.classes_) != n:
+        raise UnsupportedModelError(
+            f"CalibratedClassifierCV with a fold that has seen {len(fold.estimator.classes_)} of {n} classes; fit with "
+            "stratified folds, or ensemble=False"
+        )
+    scores = hasattr(fold.estimator, "decision_function")
+    if fold.method == "temperature":
+        return _temperature(fold, form, path, scores)
+    if scores:
+        part = decision(fold.estimator, form=form, path=path)
+    else:
+        part, _ = probability(fold.estimator, form=form, path=path, odds=False)
+        part = second(part) if n == 2 else part
+    part = dataclasses.replace(part, classes=None, link=None)
+    if fold.method == "sigmoid":
+        slope = -np.array([calibrator.a_ for calibrator in fold.calibrators])
+        shift = -np.array([calibrator.b_ for calibrator in fold.calibrators])
+        part = _then(part, slope, shift, form)
+        if n == 2:
+            return part
+        if form == "relu":
+            raise no_relu_form("a sum of sigmoids is not made of Linear and ReLU alone")
+        return extended(part, Anchored(F.logsigmoid, "log σ(x)"), Affine(-1.0), Evidence(soft=True))
+    if form == "relu":
+        raise no_relu_form("the steps of isotonic calibration are too steep for differences of ReLU")
+    steps = [_Isotonic(c.X_thresholds_, c.y_thresholds_, clipped=True) for c in fold.calibrators]
+    if n == 2:
+        return extended(part, *steps)
+    return extended(part, SideBySide(steps, [1] * n), Normalized())
+
+
+class _Isotonic(Interpolation):
+    """A monotone curve of scores, seen from the middle of its thresholds."""
+
+    def forward(self, t: Tensor) -> Tensor:
+        return anchored(t, self.interpolate, float(self.x[0] + self.x[-1]) / 2)
+
+
+def _then(part: Conversion, scale: np.ndarray, shift: np.ndarray, form: str) -> Conversion:
+    """``x * scale + shift`` as a linear map, whose slopes need no division; merged with a linear map before it."""
+    if part.layers and isinstance(part.layers[-1], Linear | torch.nn.Linear):
+        last = part.layers[-1]
+        bias = shift if last.bias is None else last.bias.detach().numpy() * scale + shift
+        weight = last.weight.detach().numpy() * scale[:, None]
+        layer = plain_linear(weight, bias) if form == "relu" else Linear(weight, bias)
+        return dataclasses.replace(part, layers=torch.nn.Sequential(*list(part.layers)[:-1], layer))
+    weight = np.diag(scale)
+    return extended(part, plain_linear(weight, shift) if form == "relu" else Linear(weight, shift))
+
+
+def _temperature(fold: Any, form: str, path: str, scores: bool) -> Conversion:
+    """``softmax(β z)``, z the decision function, of two classes ``(-f, f)``; or the log-probabilities, floored."""
+    n, beta = len(fold.classes), float(fold.calibrators[0].beta_)
+    if scores:
+        part = dataclasses.replace(decision(fold.estimator, form=form, path=path), classes=None, link=None)
+        if n == 2:
+            return _then(part, np.array([2 * beta]), np.zeros(1), form)
+    else:
+        part, odds = probability(fold.estimator, form=form, path=path)
+        part = dataclasses.replace(part, classes=None, link=None)
+        logs = _LogOfOdds() if odds else _LogOfProbability()
+        if n == 2:
+            part = extended(second(part), Anchored(_Difference(logs, beta), "β (log p - log (1 - p))", logs.even))
+            if form == "relu":
+                raise no_relu_form("a logarithm is not made of Linear and ReLU alone")
+            return part
+        part = extended(part, Anchored(logs, "log p", logs.even))
+    if form == "relu":
+        raise no_relu_form("a softmax is not made of Linear and ReLU alone")
+    return extended(part, Affine(-beta), Evidence(soft=True))
+
+
+_FLOOR = 1e-12  # scikit-learn adds it to probabilities before it takes their logarithm
+
+
+class _LogOfProbability:
+    """``log(p + floor)``."""
+
+    even = 0.5
+
+    def __call__(self, p: Tensor) -> Tensor:
+        return torch.log(p + _FLOOR)
+
+    def other(self, p: Tensor) -> Tensor:
+        """Of the other class."""
+        return self(1 - p)
+
+
+class _LogOfOdds:
+    """``log(σ(x) + floor)``."""
+
+    even = 0.0
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return torch.log(torch.sigmoid(x) + _FLOOR)
+
+    def other(self, x: Tensor) -> Tensor:
+        """Of the other class."""
+        return self(-x)
+
+
+class _Difference:
+    """``β (log p - log (1 - p))`` with floors."""
+
+    def __init__(self, logs: _LogOfProbability | _LogOfOdds, beta: float) -> None:
+        self.logs, self.beta = logs, beta
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.beta * (self.logs(x) - self.logs.other(x))
+
+
+register("sklearn.calibration.CalibratedClassifierCV", by=convert_calibrated)
+convert_calibrated.nests = True  # type: ignore[attr-defined]

@@ -1,0 +1,300 @@
+"""Classes by machines that each tell two groups of them apart: one against the rest, one against one, output codes."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.special import expit
+from sklearn.base import is_regressor
+
+from neon.converters.core.arrays import contrast, rivals, versus
+from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.encoding import Encoding
+from neon.converters.core.registry import check_several, choose, no_relu_form, register, within
+from neon.converters.core.responses import (
+    NEVER,
+    binary_score,
+    certain,
+    extended,
+    predicted,
+    probability,
+    second,
+    shares_of_sigmoids,
+)
+from neon.converters.meta.side_by_side import beside, column_names, on_arrays
+from neon.errors import UnsupportedModelError
+from neon.nn import (
+    Affine,
+    DistanceLayers,
+    Evidence,
+    Linear,
+    PairwiseDifference,
+    PooledMinimum,
+    SquaredDistance,
+    TwoClass,
+    plain_linear,
+    relu_minimum,
+)
+from neon.nn.linear.in_parallel import Columns
+from neon.nn.pooling.normalized import Normalized
+
+__all__ = ["convert_one_vs_one", "convert_one_vs_rest", "convert_output_code"]
+
+
+def convert_one_vs_rest(model: Any, *, output: str | None = None, form: str = "fused", path: str = "") -> Conversion:
+    """The score of each class's own machine against the rest: its decision function, or its log-odds.
+
+    Of machines that may be certain (trees) the probability. Of two classes ``±f``. As ``output="log_odds"`` those of
+    ``predict_proba``: for more than two classes, the machines' probabilities divided by their sum.
+    """
+    output = choose(output, ("decision_function", "log_odds", "probability"), model)
+    binary = len(model.estimators_) == 1 and not model.multilabel_
+    if not model.multilabel_:
+        check_several(model)
+    if output != "decision_function":
+        return _of_probabilities(model, output, binary, form, path)
+    parts, kind = _scores(model, form, path)
+    together = beside(parts, form=form, given=column_names(model))
+    shift = 0.5 if kind is Response.PREDICTION else 0.0  # of two classes, a regressor predicts the second from there on
+    head: list[torch.nn.Module] = []
+    if binary and kind is Response.PROBABILITY:
+        head.append(Linear([[-1.0], [1.0]], [1.0, 0.0]))
+    elif binary and shift:
+        head.append((plain_linear if form == "relu" else Linear)([[-1.0], [1.0]], [shift, -shift]))
+    elif binary:
+        head.append(plain_linear([[-1.0], [1.0]]) if form == "relu" else TwoClass())
+
+    def own(X: Any) -> np.ndarray:
+        f = np.stack([_binary(member, X) for member in model.estimators_], axis=1)
+        if not binary:
+            return f
+        return np.hstack([1 - f, f] if kind in _PROBABLE else [shift - f, f - shift])
+
+    what = "a label" if model.multilabel_ else "a class" if binary else "a class against the rest, one machine a class"
+    response = None
+    if not model.multilabel_:
+        response = _EACH.get(kind)
+    return extended(
+        together,
+        *head,
+        explains=f"{_PROBABLE.get(kind, 'decision function')} of {what}",
+        response=response,
+        output_names=tuple(map(str, model.classes_)),
+        own=own,
+        link=expit if kind is Response.LOG_ODDS else None,
+        classes=None if model.multilabel_ else model.classes_,
+        votes=False,
+    )
+
+
+def _of_probabilities(model: Any, output: str, binary: bool, form: str, path: str) -> Conversion:
+    """``predict_proba`` or its log-odds."""
+    if model.multilabel_ or any(map(_constant, model.estimators_)):
+        raise UnsupportedModelError(
+            f"OneVsRestClassifier: output={output!r} takes classes that exclude each other, with a machine for each"
+        )
+    if form == "relu" and not binary:
+        raise no_relu_form("the log-odds of normalized probabilities is not made of Linear and ReLU alone")
+    odds = output == "log_odds"
+    found = [
+        probability(member, form=form, path=within(path, f"estimators_[{i}]"), odds=odds)
+        for i, member in enumerate(model.estimators_)
+    ]
+    parts = [dataclasses.replace(second(part), link=None) for part, _ in found]
+    if odds and not all(is_odds for _, is_odds in found):
+        raise certain(model)
+    together = beside(parts, form=form, given=column_names(model))
+    head: list[torch.nn.Module]
+    if binary and odds:
+        head = [plain_linear([[-1.0], [1.0]]) if form == "relu" else TwoClass()]
+    elif binary:
+        head = [Linear([[-1.0], [1.0]], [1.0, 0.0])]
+    else:
+        head = shares_of_sigmoids() if odds else [Normalized(uniform=False)]
+    return extended(
+        together,
+        *head,
+        explains="log-odds of a class" if odds else "probability of a class",
+        response=Response.LOG_ODDS if odds else Response.PROBABILITY,
+        output_names=tuple(map(str, model.classes_)),
+        own=lambda X: np.asarray(model.predict_proba(X), dtype=np.float64),
+        link=expit if odds else None,
+        classes=model.classes_,
+        votes=False,
+    )
+
+
+def convert_one_vs_one(model: Any, *, output: str | None = None, form: str = "fused", path: str = "") -> Conversion:
+    """The margin of a class over its closest rival, ``min_{k≠c} f_ck`` over the pairwise machines.
+
+    Above 0 exactly where one class wins all its pairs; it is then predicted. Elsewhere votes decide.
+    """
+    choose(output, ("margin",), model)
+    if model.pairwise_indices_ is not None:
+        raise UnsupportedModelError("OneVsOneClassifier of a precomputed kernel; fit the kernel machine itself")
+    n, given = len(model.classes_), column_names(model)
+    parts, kind = _scores(model, form, path)
+    if kind is Response.PREDICTION:
+        raise UnsupportedModelError(
+            "OneVsOneClassifier of regressors: it counts predictions that equal 0 or 1, which regressors do not make; "
+            "use a classifier, or OneVsRestClassifier"
+        )
+    if any(part.asks for part in parts):
+        raise UnsupportedModelError(
+            f"OneVsOneClassifier of {type(model.estimators_[0]).__name__}: it counts what its machines predict, which "
+            "is not the sign of their scores (thresholds of their own, mean scores of bags); use OneVsRestClassifier"
+        )
+    together = beside([on_arrays(part, given) for part in parts], form=form, given=given)
+    shift = 0.5 if kind is Response.PROBABILITY else 0.0
+    if n == 2:
+        layers: list[torch.nn.Module] = [(plain_linear if form == "relu" else Linear)([[-1.0], [1.0]], [shift, -shift])]
+    else:
+        layers = _rivals(n, shift, form)
+
+    def own(X: Any) -> np.ndarray:
+        X = X.to_numpy() if hasattr(X, "to_numpy") else X
+        f = np.stack([_binary(member, X) for member in model.estimators_], axis=1)
+        if kind is Response.LOG_ODDS:
+            first, then = 1 - f, f
+        else:
+            first, then = shift - f, f - shift
+        wins = {}  # of the first of a pair over the second
+        for number, (c, k) in enumerate(itertools.combinations(range(n), 2)):
+            wins[c, k], wins[k, c] = first[:, number], then[:, number]
+        return np.stack([np.min([wins[c, k] for k in range(n) if k != c], axis=0) for c in range(n)], axis=1)
+
+    words = "margin of a class over its closest rival, of pairwise machines"
+    if n == 2:
+        words = "margin of a class, of its pairwise machine"
+    return extended(
+        together,
+        *layers,
+        explains=words + (f", in {_PROBABLE[kind]}" if kind in _PROBABLE else ""),
+        response=_OF_PAIRS[kind],
+        output_names=tuple(map(str, model.classes_)),
+        own=own,
+        link=expit if kind is Response.LOG_ODDS else None,
+        classes=model.classes_,
+        votes=True,
+    )
+
+
+def _rivals(n: int, shift: float, form: str) -> list[torch.nn.Module]:
+    """From the machines' scores, above 0 for the second of a pair, to each class's smallest over its rivals."""
+    columns, signs = rivals(n)
+    if form == "relu":
+        return [plain_linear(versus(n), -shift * signs), *relu_minimum(n, n - 1)]
+    return [Columns(columns.tolist()), Affine(signs, -shift * signs), PooledMinimum(n, math.inf)]
+
+
+def convert_output_code(model: Any, *, output: str | None = None, form: str = "fused", path: str = "") -> Conversion:
+    """How much closer the machines' scores are to the code of a class than to any other, in squared distance."""
+    choose(output, ("evidence",), model)
+    check_several(model)
+    given, codes = column_names(model), np.asarray(model.code_book_, dtype=np.float64)
+    if form == "relu":
+        raise no_relu_form("a squared distance to codes is not made of Linear and ReLU alone")
+    parts, _ = _scores(model, form, path, odds=False)
+    together = beside(parts, form=form, given=given)
+    n = len(codes)
+    apart = ((codes[:, None] - codes) ** 2).sum(2)
+    nearest = apart[~np.eye(n, dtype=bool)].reshape(n, -1).min(1).mean()  # the evidence at a class's own code
+    stiffness = 1 / nearest if nearest > 0 else 1.0
+
+    def own(X: Any) -> np.ndarray:
+        f = np.stack([_binary(member, X) for member in model.estimators_], axis=1)
+        d = ((f[:, None] - codes) ** 2).sum(2)
+        return contrast(d)
+
+    layers: list[torch.nn.Module] = [SquaredDistance(codes), Evidence(stiffness)]
+    if form == "layers":
+        layers = [DistanceLayers(codes), PairwiseDifference(n), PooledMinimum(n, stiffness)]
+    return extended(
+        together,
+        *layers,
+        explains="evidence for a class: how much closer the scores are to its code than to any other, squared distance",
+        output_names=tuple(map(str, model.classes_)),
+        own=own,
+        link=None,
+        classes=model.classes_,
+    )
+
+
+_PROBABLE = {Response.LOG_ODDS: "log-odds", Response.PROBABILITY: "probability"}
+_OF_PAIRS = {
+    Response.DECISION: Response.PAIRWISE_SCORES,
+    Response.PROBABILITY: Response.PAIRWISE_PROBABILITY,
+    Response.LOG_ODDS: Response.PAIRWISE_LOG_ODDS,
+}
+_EACH = {
+    Response.LOG_ODDS: Response.LOG_ODDS_EACH,
+    Response.PROBABILITY: Response.PROBABILITY_EACH,
+    Response.DECISION: Response.DECISION,
+}
+
+
+def _scores(model: Any, form: str, path: str, *, odds: bool = True) -> tuple[list[Conversion], Response]:
+    """Each machine's score, one column, and which: decision function, log-odds, probability or a prediction."""
+    found = {
+        i: _score(member, form, within(path, f"estimators_[{i}]"), odds)
+        for i, member in enumerate(model.estimators_)
+        if not _constant(member)
+    }
+    kinds = {kind for _, kind in found.values()}
+    if len(kinds) > 1:
+        names = sorted(kind.name.lower() for kind in kinds)
+        raise UnsupportedModelError(f"{type(model).__name__} of machines with different scores: {names}")
+    kind = kinds.pop() if kinds else Response.DECISION
+    numeric = all(part.encoding is None and not part.missing for part, _ in found.values())
+    n_columns = len(column_names(model)) if numeric else 1
+    parts = []
+    for i, member in enumerate(model.estimators_):
+        if i not in found:  # there was one class to learn
+            value = float(np.ravel(member.y_)[0])
+            value = math.copysign(NEVER, value - 0.5) if kind is Response.LOG_ODDS else value
+            layer = (plain_linear if form == "relu" else Linear)(np.zeros((1, n_columns)), [value])
+            nothing = None if numeric else Encoding(_nothing, np.array([-1]), ("nothing",))
+            parts.append(
+                Conversion(torch.nn.Sequential(layer), "", ("",), np.asarray, takes_reference=True, encoding=nothing)
+            )
+        else:
+            parts.append(found[i][0])
+    return parts, kind
+
+
+def _nothing(rows: Any) -> np.ndarray:
+    """A column of zeros."""
+    return np.zeros((rows.shape[0], 1))
+
+
+def _score(member: Any, form: str, path: str, odds: bool) -> tuple[Conversion, Response]:
+    if is_regressor(member):
+        return predicted(member, form=form, path=path), Response.PREDICTION
+    return binary_score(member, form=form, path=path, odds=odds)
+
+
+def _constant(member: Any) -> bool:
+    return type(member).__name__ == "_ConstantPredictor"
+
+
+def _binary(member: Any, X: Any) -> np.ndarray:
+    """A machine's own score."""
+    if _constant(member):
+        return np.full(X.shape[0], float(np.ravel(member.y_)[0]))
+    if is_regressor(member):
+        return np.asarray(member.predict(X), dtype=np.float64).ravel()
+    if hasattr(member, "decision_function"):
+        return np.asarray(member.decision_function(X), dtype=np.float64).ravel()
+    return np.asarray(member.predict_proba(X), dtype=np.float64)[:, 1]
+
+
+register("sklearn.multiclass.OneVsRestClassifier", by=convert_one_vs_rest)
+register("sklearn.multiclass.OneVsOneClassifier", by=convert_one_vs_one)
+register("sklearn.multiclass.OutputCodeClassifier", by=convert_output_code)
+for _converter in (convert_one_vs_rest, convert_one_vs_one, convert_output_code):
+    _converter.nests = True  # type: ignore[attr-defined]

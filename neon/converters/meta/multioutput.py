@@ -1,0 +1,167 @@
+"""Several targets: one estimator for each, side by side or in a chain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.special import expit
+
+from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.registry import choose, convert, no_relu_form, register, within
+from neon.converters.core.responses import (
+    binary_score,
+    decision,
+    extended,
+    predicted,
+    probability,
+    second,
+    vote,
+)
+from neon.converters.meta.side_by_side import beside, column_names, common, shared_reference
+from neon.errors import UnsupportedModelError
+from neon.nn import Linear, plain_linear
+from neon.nn.linear.in_parallel import Chain
+
+__all__ = ["convert_chain", "convert_multi_output_classifier", "convert_multi_output_regressor"]
+
+
+def convert_multi_output_regressor(
+    model: Any, *, output: str | None = None, form: str = "fused", path: str = ""
+) -> Conversion:
+    """The predicted value of each target."""
+    choose(output, ("predict",), model)
+    parts = [
+        predicted(member, form=form, path=within(path, f"estimators_[{i}]"))
+        for i, member in enumerate(model.estimators_)
+    ]
+    together = beside(parts, form=form, given=column_names(model))
+    names = tuple(f"target {i}" for i in range(len(parts)))
+    own = lambda X: np.asarray(model.predict(X), dtype=np.float64)  # noqa: E731
+    return extended(
+        together, explains="predicted value", response=Response.PREDICTION, output_names=names, own=own, link=None
+    )
+
+
+def convert_multi_output_classifier(
+    model: Any, *, output: str | None = None, form: str = "fused", path: str = ""
+) -> Conversion:
+    """What each target's classifier is explained by, for each of its classes."""
+    parts = [
+        convert(member, output=output, form=form, path=within(path, f"estimators_[{i}]"))
+        for i, member in enumerate(model.estimators_)
+    ]
+    together = beside(parts, form=form, given=column_names(model))
+    words = list(dict.fromkeys(part.explains for part in parts))
+    return extended(
+        together,
+        explains=f"for each target: {', or '.join(words)}",
+        output_names=tuple(f"target {i}: {name}" for i, part in enumerate(parts) for name in part.output_names),
+        own=_Each(parts, 0),
+        link=_Each(parts, 1) if any(part.link is not None for part in parts) else None,
+        classes=None,
+        votes=False,
+    )
+
+
+class _Each:
+    """The members' own functions of rows (which 0), or links of their columns (1)."""
+
+    def __init__(self, parts: list[Conversion], which: int) -> None:
+        self.parts, self.which = parts, which
+
+    def __call__(self, X: Any) -> np.ndarray:
+        if self.which == 0:
+            return np.concatenate([part.own(X) for part in self.parts], axis=1)
+        ends = np.cumsum([len(part.output_names) for part in self.parts])[:-1]
+        columns = zip(self.parts, np.split(X, ends, axis=1), strict=True)
+        return np.concatenate([held if part.link is None else part.link(held) for part, held in columns], axis=1)
+
+
+def convert_chain(model: Any, *, output: str | None = None, form: str = "fused", path: str = "") -> Conversion:
+    """Each member reads the features and what the members before it gave; relevance goes back through all of them.
+
+    Classifiers: the decision function in favour of a label, or its log-odds; a label is predicted where it is above 0.
+    Members hand on what ``chain_method`` says: labels, whose votes are hard, or scores.
+    """
+    regresses = not hasattr(model, "classes_")
+    choose(output, ("predict",) if regresses else ("score",), model)
+    if form == "relu":
+        raise no_relu_form("a chain is not made of Linear and ReLU alone")
+    members, n = model.estimators_, int(model.n_features_in_)
+    method = getattr(model, "chain_method_", "predict")
+    scores, hands = [], []
+    kinds = set()
+    for i, member in enumerate(members):
+        where = within(path, f"estimators_[{i}]")
+        if regresses:
+            part, kind = predicted(member, form=form, path=where), Response.PREDICTION
+            handed = part
+        else:
+            part, kind = _label_score(member, form, where)
+            handed = _handed(member, method, form, where)
+        if part.encoding is not None:
+            raise UnsupportedModelError(
+                f"{type(model).__name__} of a pipeline that encodes columns (at step {where!r}); put the encoder "
+                "before the chain"
+            )
+        kinds.add(kind)
+        scores.append(part)
+        hands.append(handed)
+    if len(kinds) > 1:
+        names = sorted(kind.name.lower() for kind in kinds)
+        raise UnsupportedModelError(f"{type(model).__name__} of members with different scores: {names}")
+    kind = kinds.pop()
+    places = [int(np.flatnonzero(np.asarray(model.order_) == target)[0]) for target in range(len(members))]
+    layers = [Chain([part.layers for part in scores], [part.layers for part in hands], places)]
+    parts = [*scores, *hands]
+    traits = common(parts) | {"single": ""}  # columns of predictions make them all floating-point numbers
+    references = [None if part.reference is None else np.atleast_2d(part.reference)[:, :n] for part in parts]
+    words, asked = _ASKED[kind]
+    own = lambda X: np.asarray(getattr(model, asked)(X), dtype=np.float64)  # noqa: E731
+    return Conversion(
+        torch.nn.Sequential(*layers),
+        words if regresses else f"{words} of a label",
+        tuple(f"target {i}" for i in range(len(members))),
+        own,
+        response=Response.PREDICTION if regresses else None,
+        link=expit if kind is Response.LOG_ODDS else None,
+        reference=shared_reference(references) if traits["takes_reference"] else None,
+        **traits,
+    )
+
+
+_ASKED = {
+    Response.PREDICTION: ("predicted value", "predict"),
+    Response.DECISION: ("decision function", "decision_function"),
+    Response.LOG_ODDS: ("log-odds", "predict_proba"),
+    Response.PROBABILITY: ("probability", "predict_proba"),
+}
+
+
+def _label_score(member: Any, form: str, path: str) -> tuple[Conversion, Response]:
+    if len(member.classes_) != 2:
+        raise UnsupportedModelError(f"a chain of {len(member.classes_)}-class members; the converter takes two labels")
+    return binary_score(member, form=form, path=path)
+
+
+def _handed(member: Any, method: str, form: str, path: str) -> Conversion:
+    """What a member gives to those after it."""
+    if method == "decision_function":
+        return decision(member, form=form, path=path)
+    if method == "predict_proba":
+        return second(probability(member, form=form, path=path, odds=False)[0])
+    if method != "predict":
+        raise UnsupportedModelError(
+            f"chain_method={method!r}; supported are 'predict', 'predict_proba' and 'decision_function'"
+        )
+    labels = np.asarray(member.classes_, dtype=np.float64)
+    return extended(vote(member, form=form, path=path), (plain_linear if form == "relu" else Linear)(labels[None]))
+
+
+register("sklearn.multioutput.MultiOutputRegressor", by=convert_multi_output_regressor)
+register("sklearn.multioutput.MultiOutputClassifier", by=convert_multi_output_classifier)
+register("sklearn.multioutput.ClassifierChain", "sklearn.multioutput.RegressorChain", by=convert_chain)
+for _converter in (convert_multi_output_regressor, convert_multi_output_classifier, convert_chain):
+    _converter.nests = True  # type: ignore[attr-defined]

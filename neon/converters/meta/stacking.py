@@ -1,0 +1,85 @@
+"""Stacking: a last estimator on what others say."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import torch
+
+from neon.converters.compose.pipeline import chain
+from neon.converters.core.conversion import Conversion
+from neon.converters.core.registry import convert, register, within
+from neon.converters.core.responses import decision, extended, predicted, probability, second, vote
+from neon.converters.meta.side_by_side import beside, column_names
+from neon.errors import UnsupportedModelError
+from neon.nn import Linear
+
+__all__ = ["convert_stacking"]
+
+
+def convert_stacking(model: Any, *, output: str | None = None, form: str = "fused", path: str = "") -> Conversion:
+    """What the final estimator is explained by, sent through it and on through the members below.
+
+    Members give probabilities (of two classes, that of the second), decision functions or predictions, as the model
+    chose; with ``passthrough`` the features stand beside them.
+    """
+    fitted = [name for name, member in model.estimators if not (isinstance(member, str) and member == "drop")]
+    parts = [
+        _response(member, method, form, within(path, name))
+        for name, member, method in zip(fitted, model.estimators_, model.stack_method_, strict=True)
+    ]
+    given, known = column_names(model), next((part.n_features for part in parts if part.n_features), None)
+    if known is not None and not hasattr(model, "n_features_in_"):  # which the first member would have to tell
+        given = tuple(f"feature {i}" for i in range(known))
+    if model.passthrough:
+        features = Conversion(torch.nn.Sequential(), "features", given, np.asarray, takes_reference=True)
+        parts.append(features)
+    n_outputs = [len(part.output_names) for part in parts]
+    columns = tuple(f"column {i}" for i in range(sum(n_outputs)))
+    front = dataclasses.replace(beside(parts, form=form, given=given), output_names=columns)
+    head = convert(model.final_estimator_, output=output, form=form, path=within(path, "final_estimator_"))
+    whole = chain([dataclasses.replace(front, own=_Columns(model), classes=None), head], form=form)
+    return dataclasses.replace(
+        whole,
+        composite=front.composite if head.composite in ("neon", "perceptron") else head.composite,
+        classes=getattr(model, "classes_", None) if head.classes is not None else None,
+        output_names=tuple(map(str, model.classes_)) if head.classes is not None else head.output_names,
+        reference=front.reference,
+        takes_reference=front.takes_reference and head.takes_reference,
+        missing=front.missing,
+        single=front.single,
+    )
+
+
+class _Columns:
+    """What the model's own members say."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def __call__(self, X: Any) -> np.ndarray:
+        columns = self.model.transform(X)
+        return np.asarray(columns.toarray() if hasattr(columns, "toarray") else columns, dtype=np.float64)
+
+
+def _response(member: Any, method: str, form: str, path: str) -> Conversion:
+    if method == "decision_function":
+        part = decision(member, form=form, path=path)
+    elif method == "predict_proba":
+        part, _ = probability(member, form=form, path=path, odds=False)
+        part = second(part) if len(member.classes_) == 2 else part
+    elif not hasattr(member, "classes_"):
+        return predicted(member, form=form, path=path)
+    else:
+        labels = np.asarray(member.classes_)
+        if labels.dtype.kind not in "iufb":
+            raise UnsupportedModelError(f"stacking on labels that are no numbers, of {type(member).__name__}")
+        part = extended(vote(member, form=form, path=path), Linear(labels.astype(np.float64)[None]))
+    n = 1 if method == "predict" or len(member.classes_) == 2 else len(member.classes_)
+    return dataclasses.replace(part, output_names=tuple(f"column {i}" for i in range(n)))
+
+
+register("sklearn.ensemble.StackingClassifier", "sklearn.ensemble.StackingRegressor", by=convert_stacking)
+convert_stacking.nests = True  # type: ignore[attr-defined]

@@ -1,0 +1,183 @@
+"""Estimators around a single other one: searches, frozen and thresholded estimators, transformed targets."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.special import expit, logit
+
+from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.registry import choose, convert, no_relu_form, register, within
+from neon.converters.core.responses import decision, extended, predicted, probability, second
+from neon.converters.meta.side_by_side import column_names, on_arrays
+from neon.nn import Linear, TwoClass, plain_linear
+from neon.nn.codes.featurewise import featurewise
+from neon.nn.kernels.anchored import Anchored
+
+__all__ = ["convert_frozen", "convert_search", "convert_self_training", "convert_target", "convert_threshold"]
+
+
+def convert_search(
+    model: Any, *, output: str | None = None, form: str = "fused", path: str = "", data: Any = None
+) -> Conversion:
+    """GridSearchCV and its kin: the best estimator, fitted again."""
+    if not hasattr(model, "best_estimator_"):
+        raise ValueError(f"{type(model).__name__} with refit=False holds no fitted estimator; explain one of your own")
+    return convert(model.best_estimator_, output=output, form=form, path=within(path, "best_estimator_"), data=data)
+
+
+def convert_frozen(
+    model: Any, *, output: str | None = None, form: str = "fused", path: str = "", data: Any = None
+) -> Conversion:
+    """The estimator inside."""
+    return convert(model.estimator, output=output, form=form, path=within(path, "estimator"), data=data)
+
+
+def convert_self_training(model: Any, *, output: str | None = None, form: str = "fused", path: str = "") -> Conversion:
+    """The estimator that was fitted last, on the labels that it gave itself."""
+    part = convert(model.estimator_, output=output, form=form, path=within(path, "estimator_"))
+    return on_arrays(part, column_names(model))
+
+
+def convert_threshold(model: Any, *, output: str | None = None, form: str = "fused", path: str = "") -> Conversion:
+    """The margin of the score over the threshold, ``±(f - t)``: above 0 for the class that is predicted.
+
+    Of probabilities, where the estimator has log-odds f, over the log-odds of the threshold. Other outputs are those
+    of the estimator inside, which no threshold changes.
+    """
+    inner = getattr(model, "estimator_", model.estimator)
+    path = within(path, "estimator_")
+    if output in ("log_odds", "probability", "decision_function"):
+        part = convert(inner, output=output, form=form, path=path)
+        return dataclasses.replace(part, asks=True)  # the prediction is by the threshold
+    choose(output, ("margin", "log_odds", "probability", "decision_function"), model)
+    methods = ["predict_proba", "decision_function"] if model.response_method == "auto" else [model.response_method]
+    method = next(method for method in methods if hasattr(inner, method))
+    odds = False
+    if method == "predict_proba":
+        part, odds = probability(inner, form=form, path=path)
+    else:
+        part = decision(inner, form=form, path=path)
+    threshold, label = _threshold(model, method)
+    sign = 1.0 if label == model.classes_[1] else -1.0
+    if method == "predict_proba":
+        part = second(part)
+        if odds and not 0 < threshold < 1:
+            raise ValueError(f"with threshold {threshold} {type(model).__name__} always predicts one class")
+    if method == "predict_proba" and sign < 0:  # of the first class: 1 - P, -f
+        threshold = 1 - threshold
+    elif sign < 0:
+        threshold = -threshold
+    shift = float(logit(threshold)) if odds else threshold
+    last: list[torch.nn.Module]
+    if form == "relu":
+        last = [plain_linear(np.array([[-1.0], [1.0]]), np.array([shift, -shift]))]
+    else:
+        last = [Linear([[1.0]], [-shift]), TwoClass()]
+
+    def own(X: Any) -> np.ndarray:
+        score = getattr(inner, method)(X)
+        score = np.asarray(score[:, 1] if method == "predict_proba" else score, dtype=np.float64).reshape(-1, 1)
+        return np.hstack([1 - score, score]) if odds else (score - shift) * np.array([-1.0, 1.0])
+
+    words = "log-odds" if odds else "probability" if method == "predict_proba" else "decision function"
+    return extended(
+        part,
+        *last,
+        explains=f"margin of a class: its {words} over the threshold, above 0 for the predicted class",
+        output_names=tuple(map(str, model.classes_)),
+        own=own,
+        link=(lambda m: expit(m + shift * np.array([-1.0, 1.0]))) if odds else None,
+        classes=model.classes_,
+        votes=True,
+    )
+
+
+def _threshold(model: Any, method: str) -> tuple[float, Any]:
+    """The threshold, and the class that scores from there on get."""
+    if hasattr(model, "best_threshold_"):
+        label = model._curve_scorer._get_pos_label()
+        return float(model.best_threshold_), model.classes_[1] if label is None else label
+    threshold = (0.5 if method == "predict_proba" else 0.0) if model.threshold == "auto" else float(model.threshold)
+    return threshold, model.classes_[1] if model.pos_label is None else model.pos_label
+
+
+def convert_target(model: Any, *, output: str | None = None, form: str = "fused", path: str = "") -> Conversion:
+    """The predicted value where the target's transformer is affine; else the prediction in the transformed space.
+
+    As ``output="predict"`` the predicted value whatever the transformer, an elementwise function g of the former, of
+    which ``g(0)`` stands apart.
+    """
+    output = choose(output, ("inner", "predict"), model)
+    part = predicted(model.regressor_, form=form, path=within(path, "regressor_"))
+    n = len(part.output_names)
+    inverse = _Inverse(model.transformer_)
+    affine = _affine(inverse, n)
+
+    def own(X: Any) -> np.ndarray:
+        return np.asarray(model.predict(X), dtype=np.float64).reshape(-1, n)
+
+    if affine is not None:
+        scale, shift = affine
+        # The shift is a bias, no feature's: a scaling would hand it on.
+        layer = (plain_linear if form == "relu" else Linear)(np.diag(scale), shift)
+        return extended(part, layer, explains="predicted value", response=Response.PREDICTION, own=own)
+    if output == "predict":
+        if form == "relu":
+            raise no_relu_form("the target's transformer is not made of Linear and ReLU alone")
+        inverted = Anchored(_OfTensors(inverse), "the target's transformer, inverted")
+        return extended(part, inverted, explains="predicted value", response=Response.PREDICTION, own=own)
+    words = "prediction in the space of the transformed target, of which the predicted value is an elementwise function"
+    return extended(part, explains=words, own=own, link=inverse)
+
+
+class _Inverse:
+    """A target transformer's inverse on (n_samples, n_targets)."""
+
+    def __init__(self, transformer: Any) -> None:
+        self.transformer = transformer
+
+    def __call__(self, Z: np.ndarray) -> np.ndarray:
+        return np.asarray(self.transformer.inverse_transform(Z), dtype=np.float64).reshape(Z.shape)
+
+
+class _OfTensors:
+    """The same of tensors; torch sees a flat function, whose slope is asked only where nothing is displaced."""
+
+    def __init__(self, inverse: _Inverse) -> None:
+        self.inverse = inverse
+
+    def __call__(self, z: torch.Tensor) -> torch.Tensor:
+        return featurewise(z, self.inverse, torch.arange(z.shape[1])) + 0 * z
+
+
+_AFFINE = {"StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler"}
+
+
+def _affine(inverse: _Inverse, n: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Scale and shift of the inverse, where the transformer is a scaler or does nothing."""
+    transformer = inverse.transformer
+    plain = type(transformer).__name__ == "FunctionTransformer" and transformer.inverse_func is None
+    if (type(transformer).__name__ not in _AFFINE and not plain) or getattr(transformer, "clip", False):
+        return None
+    shift, moved = inverse(np.zeros((1, n)))[0], inverse(np.ones((1, n)))[0]
+    return moved - shift, shift
+
+
+_SEARCHES = ("GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV")
+register(*(f"sklearn.model_selection.{name}" for name in _SEARCHES), by=convert_search)
+register("sklearn.frozen.FrozenEstimator", by=convert_frozen)
+register("sklearn.semi_supervised.SelfTrainingClassifier", by=convert_self_training)
+register(
+    "sklearn.model_selection.FixedThresholdClassifier",
+    "sklearn.model_selection.TunedThresholdClassifierCV",
+    by=convert_threshold,
+)
+register("sklearn.compose.TransformedTargetRegressor", by=convert_target)
+for _converter in (convert_search, convert_frozen, convert_self_training, convert_threshold, convert_target):
+    _converter.nests = True  # type: ignore[attr-defined]
+for _converter in (convert_search, convert_frozen):
+    _converter.takes_data = True  # type: ignore[attr-defined]

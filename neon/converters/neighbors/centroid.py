@@ -1,0 +1,109 @@
+"""Nearest centroid: evidence for a class against its nearest competitor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.metrics import pairwise_distances
+
+from neon.converters.core.arrays import contrast
+from neon.converters.core.conversion import Conversion
+from neon.converters.core.registry import choose, no_relu_form, register
+from neon.errors import UnsupportedModelError
+from neon.nn import (
+    Affine,
+    DistanceLayers,
+    Evidence,
+    ManhattanDistance,
+    PairwiseDifference,
+    PooledMinimum,
+    Square,
+    SquaredDistance,
+    manhattan_layers,
+    plain_linear,
+    relu_minimum,
+)
+
+__all__ = ["convert_nearest_centroid"]
+
+
+def convert_nearest_centroid(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """``e_c = min_{k≠c} d_k - d_c``: positive exactly for the predicted class.
+
+    d is the squared Euclidean or the Manhattan distance to the class's (shrunken) centroid. Where classes have unequal
+    priors scikit-learn divides features by their standard deviation within classes and compares ``d_k - 2 log π_k``
+    (with the square of a Manhattan distance).
+    """
+    choose(output, ("evidence",), model)
+    if model.metric not in ("euclidean", "manhattan"):
+        raise UnsupportedModelError(f"NearestCentroid with metric={model.metric!r}; supported: euclidean, manhattan")
+    centroids, classes = np.asarray(model.centroids_, dtype=np.float64), model.classes_
+    n, priors, manhattan = len(classes), np.asarray(model.class_prior_), model.metric == "manhattan"
+    weighted = not np.isclose(priors, 1 / n).all()
+    if weighted and not priors.all():
+        raise UnsupportedModelError("NearestCentroid with a class of prior 0, which is never predicted; fit without it")
+    deviation = np.where(model.within_class_std_dev_ != 0, model.within_class_std_dev_, 1.0)
+    scale = 1 / deviation if weighted else np.ones(centroids.shape[1])
+    shift = -2 * np.log(priors) if weighted else np.zeros(n)
+    centers = centroids * scale
+    spread = pairwise_distances(centers, metric="manhattan" if manhattan else "sqeuclidean")
+    np.fill_diagonal(spread, np.inf)
+    stiffness = 1 / max(float(np.average(spread.min(1), weights=priors)), np.finfo(float).tiny)
+
+    def own(X: np.ndarray) -> np.ndarray:
+        if weighted:
+            d = -model._decision_function(X)
+        else:
+            d = pairwise_distances(X, model.centroids_, metric=model.metric) ** (1 if manhattan else 2)
+        return contrast(d)
+
+    layers: list[torch.nn.Module]
+    if form == "relu":
+        layers = _relu_layers(centers, scale, shift, manhattan, weighted)
+    else:
+        layers = [Affine(scale)] if weighted else []
+        if manhattan:
+            layers += manhattan_layers(centers) if form == "layers" else [ManhattanDistance(centers)]
+            layers += [Square()] if weighted else []
+        else:
+            layers += [DistanceLayers(centers) if form == "layers" else SquaredDistance(centers)]
+        layers += [Affine(1.0, shift)] if weighted else []
+        if form == "layers":
+            layers += [PairwiseDifference(n), PooledMinimum(n, stiffness)]
+        else:
+            layers += [Evidence(stiffness)]
+    kind = ("squared Manhattan" if weighted else "Manhattan") if manhattan else "squared"
+    return Conversion(
+        torch.nn.Sequential(*layers),
+        f"evidence for a class: how much closer its centroid is than the nearest other, in {kind} distance"
+        + (", its log-prior counted in" if weighted else ""),
+        tuple(map(str, classes)),
+        own,
+        classes=classes,
+        votes=True,
+    )
+
+
+def _relu_layers(
+    centers: np.ndarray, scale: np.ndarray, shift: np.ndarray, manhattan: bool, weighted: bool
+) -> list[torch.nn.Module]:
+    """Differences of distances for every pair of classes, then minima; ``|a| = ReLU(a) + ReLU(-a)``."""
+    n, n_features = centers.shape
+    pairs = [(c, k) for c in range(n) for k in range(n) if k != c]
+    if not manhattan:
+        squares = (centers**2).sum(1) + shift
+        weight = np.stack([2 * (centers[c] - centers[k]) * scale for c, k in pairs])
+        bias = np.array([squares[k] - squares[c] for c, k in pairs])
+        return [plain_linear(weight, bias), *relu_minimum(n, n - 1)]
+    if weighted:
+        raise no_relu_form("squared Manhattan distances are not piecewise linear")
+    eye = np.tile(np.eye(n_features), (n, 1))
+    differences = plain_linear(np.concatenate([eye, -eye]), np.concatenate([-centers.ravel(), centers.ravel()]))
+    total = np.tile(np.kron(np.eye(n), np.ones(n_features)), (1, 2))  # (n, 2 n n_features)
+    versus = np.stack([total[k] - total[c] for c, k in pairs])
+    return [differences, torch.nn.ReLU(), plain_linear(versus), *relu_minimum(n, n - 1)]
+
+
+register("sklearn.neighbors.NearestCentroid", by=convert_nearest_centroid)

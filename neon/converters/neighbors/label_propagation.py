@@ -1,0 +1,105 @@
+"""Label propagation and label spreading: labels that spread over a kernel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.special import logsumexp
+from sklearn.metrics.pairwise import euclidean_distances
+
+from neon.converters.bayes.log_odds import log_odds
+from neon.converters.core.arrays import contrast, dense
+from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.registry import choose, no_relu_form, register
+from neon.converters.neighbors.means import share_margin
+from neon.converters.neighbors.searches import as_fitted, nameless, untouched
+from neon.errors import UnsupportedModelError
+from neon.nn import Affine, ClassSums, DistanceLayers, Evidence, Linear, LogSumExp, NeighborMean, SquaredDistance
+from neon.nn.pooling.normalized import Normalized
+
+__all__ = ["convert_label_propagation"]
+
+
+def convert_label_propagation(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """The log-odds ``log P_c / (1 - P_c)`` of ``P_c ∝ Σ_j F_jc exp(-γ ‖x - u_j‖²)``, F the labels after spreading.
+
+    With ``kernel="knn"`` P is the mean label of the nearest points: the margin over the closest rival is explained,
+    the neighbours taken as given.
+    """
+    knn = model.kernel == "knn"
+    output = choose(output, ("margin", "probability") if knn else ("log_odds",), model)
+    if form == "relu":
+        raise no_relu_form(f"a {model.kernel} kernel is not piecewise linear")
+    if model.kernel not in ("rbf", "knn"):
+        raise UnsupportedModelError(f"{type(model).__name__} with a callable kernel; supported are 'rbf' and 'knn'")
+    points, classes = dense(model.X_), model.classes_
+    labels = np.asarray(model.label_distributions_, dtype=np.float64)
+    if len(classes) < 2:
+        raise ValueError(f"{type(model).__name__} of one class has no competitor: there is no evidence to explain")
+    distance = DistanceLayers(points) if form == "layers" else SquaredDistance(points)
+    response = None if output == "margin" else Response.PROBABILITY if knn else Response.LOG_ODDS
+    if knn:
+        layers: list[torch.nn.Module] = [NeighborMean([distance], _Nearest(nameless(model)), labels)]
+        if not np.allclose(labels.sum(1), 1.0):  # rows that no label has reached
+            layers.append(Normalized(uniform=False))
+        words = "a class's share of the labels of the nearest points"
+        if output == "margin":
+            layers += share_margin(len(classes))
+            words = f"how much larger {words} is than its closest rival's"
+        words = f"{words}; the neighbours are taken as given"
+
+        asked = untouched(model)
+
+        def own(X: np.ndarray) -> np.ndarray:
+            shares = np.asarray(asked.predict_proba(as_fitted(X, model.X_)))
+            return contrast(-shares) if output == "margin" else shares
+    else:
+        gamma, words = float(model.gamma), "log-odds of a class"
+        layers = [distance, *_log_sums(labels.T, gamma, form), Affine(-1.0), Evidence(soft=True)]
+
+        def own(X: np.ndarray) -> np.ndarray:
+            h = -gamma * euclidean_distances(X, model.X_, squared=True)
+            z = np.stack([logsumexp(h, b=column, axis=1) for column in labels.T], axis=1)
+            return log_odds(z)
+
+    return Conversion(
+        torch.nn.Sequential(*layers),
+        words,
+        tuple(map(str, classes)),
+        own,
+        response=response,
+        classes=classes,
+        votes=output == "margin",
+        thresholds=knn,  # distances tie, and rounding decides who is a neighbour
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Nearest:
+    """The model's own search, all neighbours alike."""
+
+    model: Any
+
+    def __call__(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        index = self.model._get_kernel(self.model.X_, as_fitted(X, self.model.X_))
+        return index, np.ones(index.shape)
+
+
+def _log_sums(weights: np.ndarray, gamma: float, form: str) -> list[torch.nn.Module]:
+    """``log Σ_j a_cj exp(-γ d_j)`` for every class c; weights ``a`` : (n_classes, n_points)."""
+    if form != "layers":
+        return [Affine(-gamma), ClassSums(weights)]
+    members = [np.flatnonzero(row) for row in weights]
+    select = -gamma * np.eye(weights.shape[1])[np.concatenate(members)]
+    log_weights = np.concatenate([np.log(row[found]) for row, found in zip(weights, members, strict=True)])
+    return [Linear(select), LogSumExp(log_weights, [len(found) for found in members])]
+
+
+register(
+    "sklearn.semi_supervised.LabelPropagation",
+    "sklearn.semi_supervised.LabelSpreading",
+    by=convert_label_propagation,
+)

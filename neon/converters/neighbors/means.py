@@ -1,0 +1,225 @@
+"""Means over nearest neighbours: regression, votes within a radius; and the projection that is learned for them.
+
+The value is the model's own. Which points are neighbours is taken as given, and explained by how near they are.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from neon.converters.core.arrays import contrast, dense
+from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.registry import choose, no_relu_form, register
+from neon.converters.neighbors.metrics import metric_layers
+from neon.converters.neighbors.searches import asking, model_search
+from neon.nn import Affine, Linear, NeighborMean, PairwiseDifference, PooledMinimum, plain_linear
+
+__all__ = [
+    "FROZEN",
+    "conversion_of",
+    "convert_components",
+    "convert_radius_classifier",
+    "convert_regressor",
+    "neighbor_distance",
+    "neighbor_mean",
+    "refuse_relu",
+    "share_margin",
+    "shares_of_votes",
+]
+
+FROZEN = "the neighbours are taken as given, each one's pull away from the training mean shared by how near it is"
+
+
+def convert_regressor(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """KNeighborsRegressor, RadiusNeighborsRegressor: the predicted value, exact (`neighbor_mean`)."""
+    choose(output, ("predict",), model)
+    refuse_relu(form)
+    values = np.asarray(model._y, dtype=np.float64).reshape(len(model._y), -1)
+    mean = neighbor_mean(model, form, values)
+    predict, n = asking(model, "predict"), values.shape[1]
+    return conversion_of(
+        model,
+        [mean],
+        f"predicted value, the mean of the neighbours'; {FROZEN}",
+        lambda X: np.asarray(predict(X), dtype=np.float64).reshape(-1, n),
+        response=Response.PREDICTION,
+        names=("prediction",) if n == 1 else tuple(f"target {i}" for i in range(n)),
+    )
+
+
+def convert_radius_classifier(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """RadiusNeighborsClassifier: how much larger a class's share of the votes is than that of its closest rival.
+
+    Rows without neighbours are given ``outlier_label``, where the model has one: as a class of its own, if it is none.
+    """
+    output = choose(output, ("probability",) if model.outputs_2d_ else ("margin", "probability"), model)
+    refuse_relu(form)
+    if output == "probability":
+        return shares_of_votes(model, form)
+    classes, (outlier, *_) = model.classes_, model.outlier_label_ or [None]
+    shares, alone = _shares(model)
+    apart = alone is not None and outlier not in classes
+    if apart and alone is not None:
+        classes = np.append(classes, outlier)
+        shares, alone = np.pad(shares, ((0, 0), (0, 1))), np.append(alone, 1.0)
+    mean = NeighborMean(
+        neighbor_distance(model, form)[0], model_search(model, Weighing(model.weights)), shares, alone=alone
+    )
+    own = _probabilities(model)
+
+    def rivalry(X: np.ndarray) -> np.ndarray:
+        p = own(X)
+        return contrast(-np.column_stack([p, 1 - p.sum(1).round()]) if apart else -p)
+
+    words = f"how much larger a class's share of the votes is than its closest rival's; {FROZEN}"
+    return conversion_of(model, [mean, *share_margin(len(classes))], words, rivalry, votes=True, classes=classes)
+
+
+def shares_of_votes(model: Any, form: str) -> Conversion:
+    """The share of the neighbours' votes for a class, of each target."""
+    shares, alone = _shares(model)
+    mean = NeighborMean(
+        neighbor_distance(model, form)[0], model_search(model, Weighing(model.weights)), shares, alone=alone
+    )
+    several = bool(model.outputs_2d_)
+    names = tuple(f"target {i}: {c}" for i, of in enumerate(model.classes_) for c in of) if several else None
+    return conversion_of(
+        model,
+        [mean],
+        f"share of the votes for a class; {FROZEN}",
+        _probabilities(model),
+        response=None if several else Response.PROBABILITY,
+        names=names,
+        classes=None if several else model.classes_,
+    )
+
+
+def neighbor_mean(model: Any, form: str, values: np.ndarray, alone: np.ndarray | None = None) -> NeighborMean:
+    """The mean of the training rows' values by the model's own search and weights."""
+    distance, _ = neighbor_distance(model, form)
+    return NeighborMean(distance, model_search(model, Weighing(model.weights)), values, alone=alone)
+
+
+def _shares(model: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    """What a training row votes for, (n_points, n_classes of all targets); and what rows without neighbours get."""
+    classes = model.classes_ if model.outputs_2d_ else [model.classes_]
+    labels = np.asarray(model._y).reshape(len(model._y), -1)
+    shares = np.hstack([np.eye(len(of))[labels[:, i]] for i, of in enumerate(classes)])
+    outlier = getattr(model, "outlier_label_", None)
+    if outlier is None:
+        return shares, None
+    return shares, np.hstack([(of == outlier[i]).astype(float) for i, of in enumerate(classes)])
+
+
+def _probabilities(model: Any) -> Callable[[np.ndarray], np.ndarray]:
+    """The model's ``predict_proba``, of several targets side by side."""
+    shares = asking(model, "predict_proba")
+
+    def own(X: np.ndarray) -> np.ndarray:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Outlier label")  # which is no class: all shares are 0
+            return np.hstack(shares(X)) if model.outputs_2d_ else np.asarray(shares(X))
+
+    return own
+
+
+def share_margin(n_classes: int) -> list[torch.nn.Module]:
+    """``P_c - max_{k≠c} P_k``."""
+    if n_classes < 2:
+        raise ValueError("votes for one class have no competitor: there is no evidence to explain")
+    return [Affine(-1.0), PairwiseDifference(n_classes), PooledMinimum(n_classes, np.inf)]
+
+
+def convert_components(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """NeighborhoodComponentsAnalysis: ``A x``."""
+    choose(output, ("transform",), model)
+    weight = np.asarray(model.components_, dtype=np.float64)
+    inverse = np.linalg.pinv(weight)
+    return Conversion(
+        torch.nn.Sequential(plain_linear(weight) if form == "relu" else Linear(weight)),
+        "projected features",
+        tuple(f"component {i}" for i in range(len(weight))),
+        model.transform,
+        inverse=lambda Z: Z @ inverse.T,
+    )
+
+
+def neighbor_distance(model: Any, form: str) -> tuple[list[torch.nn.Module], float]:
+    """Layers from rows to values that add up over the features, and the root that takes these to the distances.
+
+    Raises
+    ------
+    UnsupportedModelError
+        For a metric that is no function of such values (`metric_layers`).
+    """
+    metric = getattr(model, "effective_metric_", model.metric)
+    params = getattr(model, "effective_metric_params_", model.metric_params)
+    return metric_layers(type(model).__name__, metric, params, dense(model._fit_X), form)
+
+
+@dataclass(frozen=True, eq=False)
+class Weighing:
+    """From distances, one array or an array of arrays, to the weights of votes, as the model has them.
+
+    kind : "uniform", "distance" or a function of distances
+    """
+
+    kind: Any
+
+    def __call__(self, d: Any) -> Any:
+        if callable(self.kind):
+            return self.kind(d)
+        each = _nearness if self.kind == "distance" else np.ones_like
+        return [each(row) for row in d] if d.dtype == object else each(d)
+
+
+def _nearness(d: np.ndarray) -> np.ndarray:
+    """``1 / d``; where some neighbours of a row are at distance 0, these alone count."""
+    hit = d == 0
+    with np.errstate(divide="ignore"):
+        return np.where(hit.any(-1, keepdims=True), hit, 1 / d)
+
+
+def conversion_of(
+    model: Any,
+    layers: list[torch.nn.Module],
+    explains: str,
+    own: Any,
+    *,
+    response: Response | None = None,
+    names: tuple[str, ...] | None = None,
+    classes: np.ndarray | None = None,
+    votes: bool = False,
+    link: Callable[[np.ndarray], np.ndarray] | None = None,
+    composite: Any = "neon",
+) -> Conversion:
+    return Conversion(
+        torch.nn.Sequential(*layers),
+        explains,
+        tuple(map(str, classes)) if names is None and classes is not None else names or ("prediction",),
+        own,
+        response=response,
+        link=link,
+        classes=classes,
+        votes=votes,
+        composite=composite,
+        thresholds=True,  # distances tie, and rounding decides who is a neighbour
+        missing=getattr(model, "effective_metric_", model.metric) == "nan_euclidean",
+        infinite="Radius" in type(model).__name__,
+    )
+
+
+def refuse_relu(form: str) -> None:
+    if form == "relu":
+        raise no_relu_form("the order of neighbours is taken as given")
+
+
+register("sklearn.neighbors.RadiusNeighborsClassifier", by=convert_radius_classifier)
+register("sklearn.neighbors.KNeighborsRegressor", "sklearn.neighbors.RadiusNeighborsRegressor", by=convert_regressor)
+register("sklearn.neighbors.NeighborhoodComponentsAnalysis", by=convert_components)

@@ -1,0 +1,187 @@
+"""Transformers whose every output column is made from one input column: scikit-learn runs them, relevance goes back.
+
+`register_encoder` and `register_linear` declare transformers, and functions inside a FunctionTransformer, of one's own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from neon.converters.core.arrays import dense
+from neon.converters.core.conversion import Conversion
+from neon.converters.core.encoding import Encoding, Transform, names_of
+from neon.converters.core.registry import register
+from neon.nn import Linear, plain_linear
+
+__all__ = ["FUNCTIONS", "convert_encoder", "convert_linear", "one_to_one", "register_encoder", "register_linear"]
+
+Source = Callable[[Any], np.ndarray]
+
+
+def one_to_one(model: Any) -> np.ndarray:
+    """One output for each input."""
+    return np.arange(int(model.n_features_in_))
+
+
+def register_encoder(*targets: str | type | Callable[..., Any], source: Source = one_to_one, states: str = "") -> None:
+    """Declare transformers that make each output column from one input column.
+
+    Parameters
+    ----------
+    targets : type, str or function
+        A transformer's class or its public dotted name; or a function, for use in a FunctionTransformer. A class may
+        hold nothing after ``fit``: as a step of a model, its columns are those that the models around it know of. By
+        itself it sets ``n_features_in_`` when it is fitted, as scikit-learn asks of every estimator.
+    source : callable
+        Fitted transformer -> ndarray of int (n_outputs,): the input column that each output column is made from, -1
+        for none. Default: the i-th from the i-th.
+    states : str
+        What is held fixed, if a column does depend on others as well ("the norm of a row").
+
+    Examples
+    --------
+    A transformer that cuts every column at its own quantiles, elementwise:
+
+    >>> class Winsorizer(TransformerMixin, BaseEstimator):
+    ...     def fit(self, X, y=None):
+    ...         self.n_features_in_ = X.shape[1]
+    ...         self.low_, self.high_ = np.quantile(X, [0.05, 0.95], axis=0)
+    ...         return self
+    ...     def transform(self, X):
+    ...         return np.clip(X, self.low_, self.high_)
+    >>> neon.converters.register_encoder(Winsorizer)
+    >>> neon.explain(make_pipeline(Winsorizer(), SVC()).fit(X, y), X)
+
+    One that gives two columns for each, side by side: ``source=lambda model: np.repeat(np.arange(2), 2)``. A function:
+
+    >>> def relu(x):
+    ...     return np.maximum(x, 0)
+    >>> neon.converters.register_encoder(relu)
+    >>> neon.explain(make_pipeline(FunctionTransformer(relu), SVC()).fit(X, y), X)
+    """
+    own = not all(isinstance(target, str) and target.startswith("sklearn.") for target in targets)
+
+    def convert(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+        found = convert_encoder(model, source(model), states=states)
+        assert found.encoding is not None
+        return dataclasses.replace(found, encoding=dataclasses.replace(found.encoding, declared=own))
+
+    convert.holds_nothing = own  # type: ignore[attr-defined]
+    _declare(targets, convert)
+
+
+def register_linear(*targets: str | type | Callable[..., Any]) -> None:
+    """Declare transformers, or functions of a FunctionTransformer, that are linear: ``x ↦ W x + b``.
+
+    W and b are read off from what the transformer gives for 0 and for the unit vectors. One that gives something else
+    for other rows is refused when it is converted.
+
+    Examples
+    --------
+    >>> def differences(X):
+    ...     return np.diff(X, axis=1)
+    >>> neon.converters.register_linear(differences)
+    >>> neon.explain(make_pipeline(FunctionTransformer(differences), Ridge()).fit(X, y), X)
+    """
+    _declare(targets, convert_linear)
+
+
+FUNCTIONS: dict[Callable[..., Any], Callable[..., Conversion]] = {}  # declared for use in a FunctionTransformer
+
+
+def _declare(targets: tuple[str | type | Callable[..., Any], ...], by: Callable[..., Conversion]) -> None:
+    for target in targets:
+        if isinstance(target, str | type):
+            register(target, by=by)
+        else:
+            FUNCTIONS[target] = by
+
+
+def convert_encoder(
+    model: Any, source: np.ndarray, replaced: Callable[[Any], np.ndarray] | None = None, states: str = ""
+) -> Conversion:
+    """A transformer that runs in scikit-learn, before the network."""
+    source = np.asarray(source, dtype=np.int64)
+    names = names_of(model, getattr(model, "feature_names_in_", None), len(source))
+    encoding = Encoding(Transform(model), source, names, replaced, states=(states,) if states else ())
+    explains = f"columns of {type(model).__name__}" + (f" ({states} held fixed)" if states else "")
+    return Conversion(torch.nn.Sequential(), explains, names, encoding.function, encoding=encoding, missing=True)
+
+
+def convert_linear(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """A transformer that is a linear map, found from its values at 0 and at the unit vectors.
+
+    Raises
+    ------
+    ValueError
+        If its values elsewhere are not those of that map.
+    """
+    transform, n = Transform(model), int(model.n_features_in_)
+    bias = dense(transform(np.zeros((1, n))))[0]
+    weight = (dense(transform(np.eye(n))) - bias).T
+    probe = np.random.default_rng(0).normal(size=(8, n))
+    expected = probe @ weight.T + bias
+    if np.abs(dense(transform(probe)) - expected).max(initial=0.0) > 1e-9 * (1.0 + np.abs(expected).max(initial=0.0)):
+        raise ValueError(f"{model!r} was declared linear, but its values are not those of a linear map")
+    names = names_of(model, getattr(model, "feature_names_in_", None), len(bias))
+    layer = plain_linear(weight, bias) if form == "relu" else Linear(weight, bias)
+    return Conversion(torch.nn.Sequential(layer), "linear features", names, transform)
+
+
+convert_linear.holds_nothing = True  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """The same number of output columns for each input column: a block for each, or repeated rounds of all."""
+
+    count: Callable[[Any], int]
+    rounds: bool = False
+
+    def __call__(self, model: Any) -> np.ndarray:
+        columns, count = one_to_one(model), self.count(model)
+        return np.tile(columns, count) if self.rounds else np.repeat(columns, count)
+
+
+def one_hot(model: Any) -> np.ndarray:
+    """A column for each category of each input, infrequent ones together, dropped ones left out."""
+    categories = [len(names) for names in model.categories_]
+    infrequent = getattr(model, "infrequent_categories_", None)
+    if infrequent is not None:
+        categories = [
+            n - (0 if rare is None else len(rare) - 1) for n, rare in zip(categories, infrequent, strict=True)
+        ]
+    if model.drop_idx_ is not None:
+        categories = [n - (index is not None) for n, index in zip(categories, model.drop_idx_, strict=True)]
+    return np.repeat(np.arange(len(categories)), categories)
+
+
+def bins(model: Any) -> np.ndarray:
+    """KBinsDiscretizer: a number, or a column for each bin."""
+    return one_to_one(model) if model.encode == "ordinal" else np.repeat(one_to_one(model), model.n_bins_)
+
+
+def target_means(model: Any) -> np.ndarray:
+    """TargetEncoder: the mean target of a category; with more than two classes, one for each class."""
+    return Blocks(lambda m: len(m.classes_) if m.target_type_ == "multiclass" else 1)(model)
+
+
+for _name in ("OrdinalEncoder", "PowerTransformer", "QuantileTransformer", "Binarizer"):
+    register_encoder(f"sklearn.preprocessing.{_name}")
+register_encoder("sklearn.preprocessing.OneHotEncoder", source=one_hot)
+register_encoder("sklearn.preprocessing.KBinsDiscretizer", source=bins)
+register_encoder("sklearn.preprocessing.TargetEncoder", source=target_means)
+register_encoder(
+    "sklearn.preprocessing.SplineTransformer", source=Blocks(lambda m: m.n_features_out_ // int(m.n_features_in_))
+)
+register_encoder(
+    "sklearn.kernel_approximation.AdditiveChi2Sampler", source=Blocks(lambda m: 2 * m.sample_steps - 1, rounds=True)
+)
+register_encoder("sklearn.preprocessing.Normalizer", states="the norm of a row")
+register_encoder("sklearn.feature_extraction.text.TfidfTransformer", states="the norm of a row")

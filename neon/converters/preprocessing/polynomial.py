@@ -1,0 +1,51 @@
+"""Polynomial features: relevance by the exponents' shares."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from neon.converters.core.conversion import Conversion
+from neon.converters.core.encoding import Transform, names_of
+from neon.converters.core.registry import no_relu_form, register
+from neon.errors import UnsupportedModelError
+from neon.nn import Monomials
+
+__all__ = ["convert_polynomial"]
+
+
+LARGEST = 5 * 10**8  # exponents, 4 GB
+
+
+def convert_polynomial(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    """PolynomialFeatures: ``Π_i x_i^{e_i}``, of whose relevance feature i gets the share ``e_i / Σ e``."""
+    if form == "relu":
+        raise no_relu_form("products of features are not piecewise linear")
+    n_products, n_columns = int(model.n_output_features_), int(model.n_features_in_)
+    if n_products * n_columns > LARGEST:
+        raise UnsupportedModelError(
+            f"PolynomialFeatures makes {n_products:,} products of {n_columns:,} columns, whose exponents would take "
+            f"{8 * n_products * n_columns / 2**30:,.0f} GiB; select columns before it"
+        )
+    powers = np.asarray(model.powers_) if n_products else np.zeros((0, n_columns), dtype=np.int64)
+    linear = np.flatnonzero(powers.sum(1) == 1)
+    # Whatever the features' order, the i-th of these monomials is feature i: the way back, if they are there.
+    inverse = None
+    if len(linear) == powers.shape[1]:
+        back = linear[np.argsort(powers[linear].argmax(1))]
+
+        def inverse(Z: np.ndarray) -> np.ndarray:
+            return Z[:, back]
+
+    return Conversion(
+        torch.nn.Sequential(Monomials(powers)),
+        "products of features",
+        names_of(model, getattr(model, "feature_names_in_", None), len(powers)),
+        Transform(model),
+        inverse=inverse,
+    )
+
+
+register("sklearn.preprocessing.PolynomialFeatures", by=convert_polynomial)

@@ -1,0 +1,42 @@
+"""Feature selection: the other columns have no relevance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from neon.converters.compose.pipeline import chain
+from neon.converters.core.conversion import Conversion
+from neon.converters.core.registry import convert, register, within
+from neon.converters.preprocessing.encoders import convert_encoder, register_encoder
+
+__all__ = ["convert_elimination"]
+
+
+def chosen(model: Any) -> Any:
+    """The columns that a selector keeps."""
+    return model.get_support(indices=True)
+
+
+def convert_elimination(model: Any, *, output: str | None = None, form: str = "fused", path: str = "") -> Conversion:
+    """RFE, RFECV: the model on the columns that are left; before other models, the selection of these columns."""
+    selection = convert_encoder(model, chosen(model))
+    if output == "transform":
+        return selection
+    inner = convert(model.estimator_, output=output, form=form, path=within(path, "estimator_"))
+    return chain([selection, inner], form=form)
+
+
+convert_elimination.nests = True  # type: ignore[attr-defined]
+convert_elimination.transforms = True  # type: ignore[attr-defined]
+
+register_encoder(
+    *(
+        f"sklearn.feature_selection.{name}"
+        for name in (
+            "VarianceThreshold", "SelectKBest", "SelectPercentile", "SelectFpr", "SelectFdr", "SelectFwe",
+            "GenericUnivariateSelect", "SelectFromModel", "SequentialFeatureSelector",
+        )
+    ),
+    source=chosen,
+)  # fmt: skip
+register("sklearn.feature_selection.RFE", "sklearn.feature_selection.RFECV", by=convert_elimination)

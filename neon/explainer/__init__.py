@@ -1,0 +1,5 @@
+"""``Explainer(model)(X)``: from a fitted model and rows to an `Explanation`."""
+
+from neon.explainer.explainer import Explainer, explain
+
+__all__ = ["Explainer", "explain"]

@@ -1,0 +1,116 @@
+"""Reference rows: what "no evidence" looks like to a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+
+from neon.converters import Network
+from neon.explainer.placement import as_array
+from neon.lrp.composites import Composite
+from neon.lrp.paths.integral import Integral
+
+__all__ = ["integral_from", "reference_rows"]
+
+
+def reference_rows(network: Network | torch.nn.Module, composite: Composite, given: Any) -> np.ndarray | None:
+    """The rows that relevance is relative to, as the network reads them (n_rows, n_encoded); None if to none.
+
+    Parameters
+    ----------
+    given : array-like (n_features,) or (n_rows, n_features), optional
+        Default: the network's own, or the origin.
+
+    Raises
+    ------
+    ValueError
+        If rows are given that neither the network nor the composite has a use for, or none where there is no default.
+    """
+    if given is None and any(rule.needs_reference for _, rule in composite.rules):
+        raise ValueError(f"composite {composite.name!r} compares with reference rows: give reference=")
+    if not (isinstance(network, Network) and network.takes_reference):
+        if given is None:
+            return None
+        if not isinstance(network, Network) and composite.takes_reference:
+            return as_array(given) if isinstance(given, torch.Tensor) else np.asarray(given)
+        raise ValueError(
+            "this model's explanation is not relative to a reference point; leave reference=None"
+            + (f" ({network.explains})" if isinstance(network, Network) else ", or give composite='neon'")
+        )
+    if not composite.takes_reference:
+        if given is None:
+            return None
+        raise ValueError(
+            f"composite {composite.name!r} has no rule that is relative to a reference point; leave "
+            "reference=None, or use composite='neon' (rules.Reference in a composite of your own)"
+        )
+    if given is not None:
+        return _encoded(network, given)
+    if network.reference is not None:
+        return np.asarray(network.reference, dtype=np.float64)
+    return np.zeros((1, network.intake.n_encoded))
+
+
+def integral_from(
+    network: Network | torch.nn.Module, composite: Composite, given: Any, place: Callable[[Any], Tensor]
+) -> Integral:
+    """The path rule of a composite that integrates, from the caller's rows or from what the model holds.
+
+    Parameters
+    ----------
+    given : array-like (n_features,) or (n_rows, n_features), or such rows and weights (n_rows,), optional
+    place : callable
+        Puts an array where the network computes.
+    """
+    if not isinstance(network, Network):
+        raise ValueError(
+            f"composite {composite.name!r} explains fitted models; for a torch module take one of the others of "
+            "neon.composites.names()"
+        )
+    rows, weights = given if _weighted(given) else (given, None)
+    if rows is not None:
+        rows = _encoded(network, rows)
+    elif network.background is not None:
+        rows, weights = network.background
+    elif network.reference is not None:
+        rows = network.reference
+    elif composite.along == "rows":
+        raise ValueError(
+            f"composite {composite.name!r} starts from reference rows, and this model holds none: give reference="
+        )
+    else:
+        rows = np.zeros((1, network.intake.n_encoded))
+    weights = np.ones(len(rows)) if weights is None else np.asarray(weights, dtype=np.float64)
+    if weights.shape != (len(rows),) or not np.isfinite(weights).all() or (weights < 0).any() or not weights.sum() > 0:
+        raise ValueError(f"weights of {len(rows)} reference rows must be as many numbers ≥ 0, and not all of them 0")
+    return Integral(place(rows), place(weights / weights.sum()), composite.along == "rows", given is not None)
+
+
+def _weighted(given: Any) -> bool:
+    """Whether rows and weights are given."""
+    if not (isinstance(given, tuple) and len(given) == 2):
+        return False
+    rows, weights = given
+    return np.ndim(weights) == 1 and (hasattr(rows, "columns") or sparse.issparse(rows) or np.ndim(rows) == 2)
+
+
+def _encoded(network: Network, rows: Any) -> np.ndarray:
+    """The caller's reference rows as the network reads them."""
+    if hasattr(rows, "to_frame") and hasattr(rows, "index"):  # a Series: one row, with names
+        rows = rows.to_frame().T
+    if isinstance(rows, tuple) and len(rows) == 2 and np.ndim(rows[0]) == 2 and np.ndim(rows[1]) == 1:
+        raise ValueError("reference must be rows alone, not a pair with weights; repeat rows that weigh more")
+    if not hasattr(rows, "columns") and not sparse.issparse(rows):
+        rows = np.atleast_2d(np.asarray(rows))
+    try:
+        numbers = network.intake.read(network.intake.given(rows)[0])
+    except ValueError as error:
+        raise ValueError(f"reference, rows like X, does not fit: {error}") from error
+    if numbers.shape[0] == 0:
+        raise ValueError("reference has no rows")
+    return as_array(numbers)

@@ -1,0 +1,153 @@
+"""New explanations from one, by linear changes: the equation that each sample adds up to holds again."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from neon.explanation.features import group_positions, positions
+from neon.plots._columns import column_means
+
+if TYPE_CHECKING:
+    from neon.explanation import Explanation
+
+__all__ = ["SEVERAL_OUTPUTS", "averaged", "grouped", "pick_features", "pick_output", "pick_rows"]
+
+OTHER_FEATURES = "other features"
+SEVERAL_OUTPUTS = "several outputs"
+
+
+def pick_rows(explanation: Explanation, rows: Any) -> Explanation:
+    """Some samples, by position, slice or mask."""
+    if isinstance(rows, str):
+        raise TypeError(f"rows are picked by position; did you mean explanation[:, {rows!r}]?")
+    if not isinstance(rows, slice):
+        rows = np.atleast_1d(np.asarray(rows))
+        rows = rows if rows.size or rows.dtype == bool else rows.astype(int)
+        if rows.ndim > 1:
+            raise IndexError(f"rows: expected one axis, got shape {rows.shape}")
+
+    def pick(array: Any) -> Any:
+        return array[rows]
+
+    return replace(
+        explanation,
+        **_each(explanation, pick),
+        data=explanation.data[rows],
+        target=_given(explanation.target, pick),
+        encoded=_given(explanation.encoded, lambda encoded: pick_rows(encoded, rows)),
+        imputed=_given(explanation.imputed, pick),
+        texts=_given(explanation.texts, pick),
+        index=pick(np.arange(len(explanation)) if explanation.index is None else explanation.index),
+    )
+
+
+def pick_features(explanation: Explanation, features: Any) -> Explanation:
+    """Some features; the others add up in a residual."""
+    names = _columns(explanation)
+    keep = positions(features, names)
+    if len(set(keep)) < len(keep):
+        raise ValueError("a feature is picked twice; its relevance would count twice")
+    drop = np.setdiff1d(np.arange(len(names)), keep)
+    residuals = dict(explanation.residuals)
+    if drop.size:
+        residuals[OTHER_FEATURES] = explanation.values[:, drop].sum(axis=1) + residuals.get(OTHER_FEATURES, 0.0)
+    return replace(
+        explanation,
+        values=explanation.values[:, keep],
+        data=explanation.data[:, keep],
+        feature_names=tuple(names[position] for position in keep),
+        residuals=residuals,
+        encoded=None,
+        imputed=_given(explanation.imputed, lambda imputed: imputed[:, keep]),
+        texts=None,
+        # What is kept would no longer add up to its relevance.
+        interactions=None if drop.size else _given(explanation.interactions, lambda pairs: pairs[:, keep][:, :, keep]),
+    )
+
+
+def pick_output(explanation: Explanation, output: str | int) -> Explanation:
+    """One of all outputs."""
+    if explanation.target is not None:
+        raise ValueError("each sample explains one output already; rows are picked by explanation[mask]")
+    names = explanation.output_names
+    index = (names.index(output) if output in names else None) if isinstance(output, str) else operator.index(output)
+    if index is None or not -len(names) <= index < len(names):
+        raise ValueError(f"no output {output!r}; expected an index below {len(names)} or one of {list(names)}")
+    return replace(
+        explanation,
+        **_each(explanation, lambda array: array[..., index]),
+        target=np.full(len(explanation), index % len(names)),
+        encoded=_given(explanation.encoded, lambda encoded: pick_output(encoded, output)),
+    )
+
+
+def averaged(explanation: Explanation) -> Explanation:
+    """The mean of the samples, as one row."""
+    if not len(explanation):
+        raise ValueError("no samples to average")
+    target, names = explanation.target, explanation.output_names
+    if target is not None and (target != target[0]).any():
+        target, names = np.zeros_like(target), (SEVERAL_OUTPUTS,)
+    return replace(
+        explanation,
+        **_each(explanation, lambda array: array.mean(axis=0, keepdims=True, dtype=np.float64)),
+        data=column_means(np.asarray(explanation.data)),
+        target=_given(target, lambda target: target[:1]),
+        output_names=names,
+        encoded=None,
+        imputed=None,
+        texts=None,
+        index=None,
+    )
+
+
+def grouped(explanation: Explanation, groups: Mapping[str, Iterable[str | int]]) -> Explanation:
+    """Features of a group added up."""
+    names, added = group_positions(groups, _columns(explanation))
+    data = explanation.data[:, [members[0] for members in added]]
+    merged = [column for column, members in enumerate(added) if len(members) > 1]
+    if merged:
+        data = data.astype(object)
+        data[:, merged] = ""
+
+    def total(array: np.ndarray, axis: int) -> np.ndarray:
+        return np.stack([array.take(members, axis).sum(axis=axis) for members in added], axis=axis)
+
+    return replace(
+        explanation,
+        values=total(explanation.values, 1),
+        data=data,
+        feature_names=names,
+        encoded=None,
+        imputed=None,
+        texts=None,
+        interactions=_given(explanation.interactions, lambda pairs: total(total(pairs, 1), 2)),
+    )
+
+
+def _each(explanation: Explanation, change: Callable[[np.ndarray], np.ndarray]) -> dict[str, Any]:
+    """Change the parts of the equation alike: a linear change keeps it true."""
+    return {
+        "values": change(explanation.values),
+        "base_values": change(explanation.base_values),
+        "prediction": change(explanation.prediction),
+        "residuals": {name: change(part) for name, part in explanation.residuals.items()},
+        "interactions": _given(explanation.interactions, change),
+    }
+
+
+def _columns(explanation: Explanation) -> tuple[str, ...]:
+    """Names of the features, where each is a column of a table."""
+    if len(explanation.feature_shape) > 1:
+        raise ValueError(f"features of shape {explanation.feature_shape} cannot be picked or grouped")
+    return explanation.feature_names
+
+
+def _given(value: Any, change: Callable[[Any], Any]) -> Any:
+    """``change(value)``; None stays None."""
+    return None if value is None else change(value)

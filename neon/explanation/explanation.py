@@ -1,0 +1,298 @@
+"""What explaining returns: the relevance of every feature, and where the rest of the prediction went."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from neon.explanation import algebra, export
+from neon.explanation.fields import as_labels, check_fields, frozen
+from neon.explanation.sparse_rows import SparseRows
+
+if TYPE_CHECKING:
+    import pandas
+    import shap
+
+    from neon.converters.core.intake import Texts
+    from neon.plots._accessor import PlotAccessor
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Explanation:
+    """Relevance of every feature for every sample, with the parts of the prediction that no feature owns.
+
+    Nothing is lost silently: to rounding, for every sample (and output)::
+
+        prediction = base_values + values.sum(over the features) + sum(residuals.values())
+
+    An explanation is immutable: arrays are read-only (writeable ones are copied on the way in, read-only ones
+    shared), and every method returns a new explanation, for which the equation holds again.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples, n_features[, n_outputs])
+        Relevance, in units of the prediction. Deep networks: (n_samples, *input_shape[, n_outputs]).
+    base_values : ndarray of shape (n_samples[, n_outputs])
+        The explained function at the reference point.
+    prediction : ndarray of shape (n_samples[, n_outputs])
+        The explained scalar, as the model itself computes it.
+    residuals : mapping of str to ndarray of shape (n_samples[, n_outputs])
+        By name, what belongs to no feature ("bias", "log_prior", ...); may be empty.
+    data : ndarray of shape (n_samples, n_features)
+        The caller's own values: numbers, or objects where there are strings or dates. Those of sparse rows and of
+        documents stay sparse, and read like an array: `np.asarray(explanation.data)` is one.
+    feature_names : sequence of str
+        One for each feature; may be empty where a sample has several axes (images).
+    output_names : sequence of str
+        The names of all outputs of the model: class labels, clusters; one for a regressor.
+    target : ndarray of int of shape (n_samples,), or None
+        Which output is explained, an index into `output_names`. None: all are, along the last axis.
+    explains : str
+        What the prediction is, in words: "log-odds of a class".
+    encoded : Explanation, optional
+        The same for the columns that the model's own encoders made (one-hot, binned, tokens): the finer view.
+    imputed : ndarray of bool of shape (n_samples, n_features), optional
+        Which entries of `data` were missing and had a value put in by the model's imputer.
+    texts : Texts, optional
+        Where the features are tokens: the documents that they are in; see `text`.
+    interactions : ndarray of shape (n_samples, n_features, n_features[, n_outputs]), optional
+        Of tree ensembles, where asked for: ``φ_ij``, half the interaction of features i and j (Lundberg et al. 2020).
+        Symmetric; each row adds up to the feature's relevance, with what it does by itself on the diagonal.
+    index : array-like of shape (n_samples,), optional
+        The caller's labels of the rows, such as the index of a DataFrame. Rows that are picked keep theirs, or else
+        their positions.
+
+    Raises
+    ------
+    ValueError
+        If shapes, names or targets do not fit together.
+
+    Examples
+    --------
+    >>> explanation[3]                          # one sample, still a table (of one row)
+    >>> explanation[explanation.target == 0]    # the samples of the first cluster
+    >>> explanation[:, ["alcohol", "hue"]]      # the others add up in a residual, "other features"
+    """
+
+    values: np.ndarray
+    base_values: np.ndarray
+    prediction: np.ndarray
+    residuals: Mapping[str, np.ndarray]
+    data: np.ndarray | SparseRows
+    feature_names: tuple[str, ...]
+    output_names: tuple[str, ...]
+    target: np.ndarray | None
+    explains: str
+    encoded: Explanation | None = None
+    imputed: np.ndarray | None = None
+    texts: Texts | None = None
+    interactions: np.ndarray | None = None
+    index: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        """Freeze every field, then check that they fit together."""
+
+        def put(name: str, value: Any) -> None:
+            object.__setattr__(self, name, value)
+
+        for name in ("values", "base_values", "prediction"):
+            put(name, frozen(getattr(self, name), as_float=True))
+        residuals = {str(name): frozen(part, as_float=True) for name, part in self.residuals.items()}
+        put("residuals", MappingProxyType(residuals))
+        if not isinstance(self.data, SparseRows):
+            put("data", frozen(self.data))
+        for name in ("target", "imputed", "interactions"):
+            if getattr(self, name) is not None:
+                put(name, frozen(getattr(self, name), as_float=name == "interactions"))
+        if self.index is not None:
+            put("index", frozen(as_labels(self.index)))
+        put("feature_names", tuple(str(name) for name in self.feature_names))
+        put("output_names", tuple(str(name) for name in self.output_names))
+        check_fields(self)
+
+    def __reduce__(self) -> tuple:
+        """Pickle through the constructor: a mapping proxy has no pickle, arrays would come back writeable."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return type(self), tuple((values | {"residuals": dict(self.residuals)}).values())
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def feature_shape(self) -> tuple[int, ...]:
+        """The shape of one sample: (n_features,), or of an image (channels, height, width)."""
+        return self.values.shape[1:] if self.target is not None else self.values.shape[1:-1]
+
+    def __getitem__(self, index: Any) -> Explanation:
+        """Pick samples, and features: `explanation[rows]`, `explanation[rows, features]`.
+
+        Parameters
+        ----------
+        rows : int, slice, mask or sequence of int
+            An int keeps one row: an explanation is always a table.
+        features : str, int, slice, mask or sequence of str or int
+            Features that are left out are added up in the residual "other features".
+
+        Raises
+        ------
+        IndexError
+            If there is no such row.
+        ValueError
+            If there is no such feature, or one is picked twice.
+        """
+        rows, *features = index if isinstance(index, tuple) else (index,)
+        if len(features) > 1:
+            raise ValueError("expected explanation[rows, features]; an output is picked by explanation.select(output)")
+        picked = algebra.pick_rows(self, rows)
+        return algebra.pick_features(picked, features[0]) if features else picked
+
+    def select(self, output: str | int) -> Explanation:
+        """Pick one output, by name or index, from an explanation of all outputs.
+
+        Raises
+        ------
+        ValueError
+            If there is no such output, or each sample has one output already.
+        """
+        return algebra.pick_output(self, output)
+
+    @property
+    def abs(self) -> Explanation:
+        """Magnitudes: |values|, which add up to a prediction of their own, without base or residuals."""
+        values = np.abs(self.values)
+        total = values.sum(axis=self._feature_axes)
+        return replace(
+            self,
+            values=values,
+            base_values=np.zeros_like(total),
+            prediction=total,
+            residuals={},
+            explains=f"summed magnitude of the relevance for: {self.explains}",
+            encoded=None,
+            interactions=None,
+        )
+
+    def mean(self) -> Explanation:
+        """Average over the samples: one row.
+
+        All parts are averaged, and so the equation holds. `data` becomes the mean of the known numbers or dates
+        of each feature, and "" for strings. Where the samples explain different outputs, their average explains a
+        single one, named "several outputs".
+
+        Raises
+        ------
+        ValueError
+            If there are no samples.
+        """
+        return algebra.averaged(self)
+
+    def group(self, groups: Mapping[str, Iterable[str | int]]) -> Explanation:
+        """Add up features that belong together; the others stay as they are.
+
+        Parameters
+        ----------
+        groups : mapping of str to features
+            Name of the group to the names or positions of its features. A group takes the place of its first
+            feature; its `data` is "", unless it has one feature only.
+
+        Raises
+        ------
+        ValueError
+            If a feature is unknown or picked twice, or a group is empty or has the name of another feature.
+        """
+        return algebra.grouped(self, groups)
+
+    def text(self, row: int = 0) -> tuple[tuple[str, ...], np.ndarray]:
+        """A document word by word, and the relevance of each word, (n_pieces[, n_outputs]).
+
+        A token's relevance is divided evenly among the places where it stands, that of several words or of a run of
+        characters among the words that it covers. What the model does not read has none.
+
+        Raises
+        ------
+        ValueError
+            If the model read no text, or features were picked or grouped.
+        """
+        tokens = self if self.texts is not None or self.encoded is None else self.encoded
+        if tokens.texts is None:
+            raise ValueError("no text to show: the features are no tokens of documents, or were picked or grouped")
+        text = tokens.texts.of(operator.index(row) % len(self))
+        return text.pieces, np.asarray(text.shares @ tokens.values[row])
+
+    def conservation_error(self) -> float:
+        """Return the largest |prediction − base − Σ values − Σ residuals|; equal infinities differ by 0."""
+        total = self.base_values + self.values.sum(axis=self._feature_axes, dtype=np.float64)
+        with np.errstate(invalid="ignore"):
+            total = total + sum(self.residuals.values())
+            gap = np.where(self.prediction == total, 0.0, np.abs(self.prediction - total))
+        return float(gap.max(initial=0.0))
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Write one row a sample: features' relevance, base_value, residual:<name>, prediction, target.
+
+        Rows are called as in the caller's DataFrame, so that `X.join(frame.add_suffix(" relevance"))` puts both side by
+        side; without labels (`index` is None), by their position.
+
+        An explanation of all outputs has one row a sample and output, under an index (sample, output):
+        `frame.xs("setosa", level="output")`. `target` is the output's name. A feature that is called as one
+        of the other columns becomes "feature:<name>"; features without names are called by their position.
+        """
+        return export.to_frame(self)
+
+    def interactions_frame(self) -> pandas.DataFrame:
+        """Write one row a sample, feature and other feature, with their interaction as its value.
+
+        Columns: sample, target, feature, other feature, value. Both orders of a pair have a row, each with half of
+        the interaction, and a feature beside itself has what it does alone: the values of a sample and feature add up
+        to the feature's relevance. An explanation of all outputs has these rows for each, `target` being its name.
+
+        Raises
+        ------
+        ValueError
+            If there are no interactions.
+        """
+        return export.interactions_frame(self)
+
+    def to_shap(self) -> shap.Explanation:
+        """Make a `shap.Explanation`, for the plots of the shap package.
+
+        shap knows no residuals: they are added to its base values, so that there, too, base values and values
+        add up to the prediction. Strings become numbers in `data`, dates and durations days (since 1970); both stay as
+        they are in `display_data`. Rows may explain different classes (by default each its predicted one), of which
+        shap's plots say nothing: for the same class in all rows, give it as the target, or pick rows by
+        `explanation[explanation.target == 1]`.
+
+        Raises
+        ------
+        ImportError
+            If shap is not installed.
+        """
+        return export.to_shap(self)
+
+    @property
+    def plot(self) -> PlotAccessor:
+        """Plots: .bar(), .beeswarm(), .waterfall(row), .heatmap(), .scatter(feature), .interactions(), .text(row)."""
+        from neon.plots._accessor import PlotAccessor
+
+        return PlotAccessor(self)
+
+    def __repr__(self) -> str:
+        features = " × ".join(map(str, self.feature_shape))
+        outputs = f", {len(self.output_names)} outputs" if self.target is None else ""
+        residuals = f", residuals: {', '.join(self.residuals)}" if self.residuals else ""
+        size = f"{len(self)} samples, {features} features{outputs}"
+        return f"<Explanation of {self.explains}: {size}{residuals}>"
+
+    def _repr_html_(self) -> str:
+        from neon.plots._table import table
+
+        return table(self)
+
+    @property
+    def _feature_axes(self) -> tuple[int, ...]:
+        return tuple(range(1, 1 + len(self.feature_shape)))

@@ -1,0 +1,1 @@
+"""Relevance integrated along a path from reference rows to a row."""

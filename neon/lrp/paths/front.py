@@ -1,0 +1,124 @@
+"""The first layers of a network that mix features, as units made of terms of single ones, and what follows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, MutableMapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from neon.lrp.paths.terms import Background, SingleTerms, Terms
+from neon.lrp.propagate import Step
+from neon.lrp.recording.tape import carriers
+
+__all__ = ["Front", "front_of"]
+
+
+@dataclass(eq=False)
+class Front:
+    """The first layers that mix features, and the steps from them to the output.
+
+    Attributes
+    ----------
+    terms : list of Terms
+    sources : list of Tensor
+        For each of them: the input column that each column which it reads depends on alone; -1: on none.
+    rest : list of Step
+    output : int
+        The slot of the output.
+    """
+
+    terms: list[Terms]
+    sources: list[Tensor]
+    rest: list[Step]
+    output: int
+
+    @property
+    def straight(self) -> bool:
+        return all(terms.straight for terms in self.terms)
+
+    @property
+    def joint(self) -> bool:
+        return all(terms.joint for terms in self.terms)
+
+    def run(self, units: Sequence[Tensor], replace: Callable[[Step, Tensor], Tensor | None] | None = None) -> Tensor:
+        """The output, (n_samples, n_outputs), from units (n_samples, n_units) of each layer.
+
+        replace : what stands in for a step's output, given the step and its input.
+        """
+        values = {terms.slot: unit for terms, unit in zip(self.terms, units, strict=True)}
+        for step in self.rest:
+            operation = step.call.operation
+            found = None if replace is None else replace(step, values[operation.inputs[0]])
+            if found is not None:
+                values[operation.outputs[0]] = found
+                continue
+            args, kwargs = operation.arguments(values.__getitem__)
+            values.update(zip(operation.outputs, carriers(operation.function(*args, **kwargs)), strict=True))
+        return values[self.output]
+
+    def gather(self, shares: Sequence[Tensor], like: Tensor) -> Tensor:
+        """Shares of the columns that the layers read, added up to those of the input's columns."""
+        total = torch.zeros_like(like)
+        for share, source in zip(shares, self.sources, strict=True):
+            owned = source >= 0
+            if bool(owned.all()):
+                total.index_add_(1, source, share)
+            else:
+                total.index_add_(1, source[owned], share[:, owned])
+        return total
+
+
+def front_of(
+    steps: Sequence[Step], x: int, output: int, rows: Tensor, backgrounds: MutableMapping[int, Background]
+) -> Front:
+    """The front of a recorded network that reads ``rows`` (n_samples, n_features) at slot ``x``.
+
+    Parameters
+    ----------
+    backgrounds : mapping of int to Background
+        The reference rows by slot: at least at x. Those of further slots are added, for the next rows' front.
+    """
+    values = {x: rows}
+    sources = {x: torch.arange(rows.shape[1], device=rows.device)}
+    terms: dict[int, tuple[Terms, Tensor]] = {}
+
+    def alone(slot: int) -> None:
+        """A column by itself is a term of its own."""
+        terms.setdefault(slot, (SingleTerms(slot, values[slot], backgrounds[slot]), sources[slot]))
+
+    for step in steps:
+        call, inputs = step.call, step.call.inputs
+        if all(slot in sources for slot in inputs):
+            found = step.treatment.sources(call, [sources[slot] for slot in inputs])
+            if found is not None:
+                values.update(zip(call.operation.outputs, call.operation.run(values.__getitem__), strict=True))
+                sources.update(zip(call.operation.outputs, found, strict=True))
+                if not backgrounds.keys() >= set(call.operation.outputs):
+                    there = call.operation.run(lambda slot: backgrounds[slot].rows)
+                    first = backgrounds[x]
+                    backgrounds.update(
+                        (slot, Background(part, first.weights, first.given))
+                        for slot, part in zip(call.operation.outputs, there, strict=True)
+                    )
+                continue
+        single = [slot for slot in inputs if slot in sources]
+        made = None
+        if len(inputs) == len(single) == 1:
+            made = step.treatment.terms(call, step.rule, values[single[0]], backgrounds[single[0]])
+        if made is not None:
+            terms[made.slot] = (made, sources[single[0]])
+        else:
+            for slot in single:
+                alone(slot)
+    if output in sources:
+        alone(output)
+    rest, wanted = [], {output}
+    for step in reversed(steps):
+        outputs = set(step.call.operation.outputs)
+        if outputs & wanted and not outputs & terms.keys():
+            rest.append(step)
+            wanted.update(step.call.inputs)
+    used = [terms[slot] for slot in terms if slot in wanted]
+    return Front([t for t, _ in used], [source for _, source in used], rest[::-1], output)

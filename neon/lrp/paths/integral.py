@@ -1,0 +1,305 @@
+"""Relevance integrated along the way on which features are switched on together, from reference rows to the row.
+
+``φ_i = ∫₀¹ Σ_j ∂g/∂u_j(u(t)) ∂u_j/∂t_i dt`` for ``f(x) = g(u(x))`` with units u made of terms of single features
+(`neon.lrp.paths.terms`): ``Σ_i φ_i = f(x) - g(u(0))``. Where g is linear in the units these are their Shapley values;
+elsewhere the values of Aumann and Shapley (1974): integrated gradients (Sundararajan et al. 2017) in the space of
+terms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from neon.errors import UnsupportedOperationError
+from neon.lrp.message import Ledger
+from neon.lrp.paths.front import Front, front_of
+from neon.lrp.paths.terms import Background
+from neon.lrp.propagate import Step, Walk
+
+__all__ = ["NODES", "Integral", "integrate", "legendre"]
+
+# Nodes of Gauss and Legendre: rows that the first leave a residual to get the next, and so on.
+NODES = 8
+_MORE_NODES = (16, 32, 64)
+_MORE_NODES_OF_A_START = (16,)  # from each reference row: what one misses, the mean over many does not
+_TOLERANCE = 1e-10  # of the largest relevance
+
+
+@dataclass(eq=False)
+class Integral:
+    """The path rule, for the rows of one network after the other.
+
+    Parameters
+    ----------
+    rows : Tensor (n_rows, n_features)
+        Reference rows.
+    weights : Tensor (n_rows,)
+        Adding up to 1.
+    given : bool
+        Whether the caller gave them.
+    relative : bool
+        Whether the value that relevance is relative to stands apart; otherwise it is the residual ``expectation``.
+    fitting : bool, optional
+        What `fits` found.
+    joint : bool
+        Whether each reference row is a start of its own, and the relevance is the mean over them; otherwise absent
+        features bring their mean terms.
+    """
+
+    rows: Tensor
+    weights: Tensor
+    joint: bool
+    given: bool = True
+    relative: bool = True
+    fitting: bool | None = None
+    backgrounds: list[dict[int, Background]] = field(default_factory=list)
+
+    def walk(self, steps: Sequence[Step], x: int, output: int, rows: Tensor, weights: Tensor, ledger: Ledger) -> Walk:
+        """Relevance of ``Σ_k weights_k f_k``, weights (n_samples, n_outputs), and what it is relative to."""
+        whole, *single = self._starts(x)
+        front = front_of(steps, x, output, rows[:1], whole)
+        if self._each_row(front):
+            relevance, base, missed = torch.zeros_like(rows), rows.new_zeros(len(rows)), rows.new_zeros(len(rows))
+            for portion, start in zip(self.weights, single, strict=True):
+                found = integrate(_maker(steps, x, output, start), rows, weights, held=False)
+                for total, part in zip((relevance, base, missed), found, strict=True):
+                    total.add_(part, alpha=float(portion))
+        else:
+            relevance, base, missed = integrate(_maker(steps, x, output, whole), rows, weights, held=True)
+        if ledger.enabled and bool((missed != 0).any()):
+            ledger.absorb("quadrature", missed)
+        if not self.relative:
+            if ledger.enabled:
+                ledger.absorb("expectation", base)
+            return Walk((relevance,), ledger)
+        return Walk((relevance,), ledger, base=base)
+
+    def pairs(self, steps: Sequence[Step], x: int, output: int, rows: Tensor, weights: Tensor) -> Tensor:
+        """Half the Shapley interactions of ``Σ_k weights_k f_k``, (n_samples, n_features, n_features).
+
+        Raises
+        ------
+        ValueError
+            If the network is not linear in its units: its values are then no Shapley values.
+        """
+        whole, *single = self._starts(x)
+        front = front_of(steps, x, output, rows, whole)
+        curved = [step.call.operation.name for step in front.rest if _kind(step) != "linear"]
+        if curved:
+            raise ValueError(
+                f"interactions are of sums of kernels, trees and quadratic forms, but this model's output is no linear "
+                f"map of them ({', '.join(dict.fromkeys(curved))}); leave interactions=False"
+            )
+        if not self._each_row(front):
+            return _pairs(front, rows, weights)
+        total = rows.new_zeros(*rows.shape, rows.shape[1])
+        for portion, start in zip(self.weights, single, strict=True):
+            total.add_(_pairs(front_of(steps, x, output, rows, start), rows, weights), alpha=float(portion))
+        return total
+
+    def fits(self, steps: Sequence[Step], x: int, output: int, rows: Tensor) -> bool:
+        """Whether slopes tell the network: with trees in it, only where its output is a sum of units.
+
+        Trees elsewhere take their rule, as other composites give it to them. The same for any rows, and asked once.
+        """
+        if self.fitting is None:
+            self.fitting = all(step.kind != "tree" for step in steps)
+            if not self.fitting:
+                front = front_of(steps, x, output, rows[:1], self._starts(x)[0])
+                self.fitting = all(step.kind != "tree" and _kind(step) == "linear" for step in front.rest)
+        return self.fitting
+
+    def words(self, steps: Sequence[Step], x: int, output: int, row: Tensor) -> str:
+        """What relevance is, and of which game."""
+        front = front_of(steps, x, output, row, self._starts(x)[0])
+        kinds = {_kind(step) for step in front.rest}
+        exact, joint = kinds <= {"linear"}, self._each_row(front) or front.joint
+        what = "Shapley values (exact)" if exact else "Aumann-Shapley values"
+        if not exact and _is_exact(front, held=not self.joint):
+            what = "Aumann-Shapley values (exact)"
+            if not _lines(front):
+                what = "Shapley values (exact) of the alternative that is closest at the row"
+        if not self.given:
+            return f"{what} from what the model holds of the training rows"
+        drawn = "drawn together" if joint and (self.joint or exact) else "each drawn by itself"
+        n = len(self.rows)
+        return (
+            f"{what} from the reference row" if n == 1 else f"{what}, absent features {drawn} from {n} reference rows"
+        )
+
+    def _each_row(self, front: Front) -> bool:
+        """Whether each reference row is integrated from by itself: one formula for all of them is as good elsewhere."""
+        return self.joint and not (front.joint and all(_kind(step) == "linear" for step in front.rest))
+
+    def _starts(self, x: int) -> list[dict[int, Background]]:
+        """The reference rows all together, and one by one, by slot."""
+        if not self.backgrounds:
+            one = torch.ones_like(self.weights[:1])
+            parts = [Background(row[None], one) for row in self.rows] if self.joint else []
+            self.backgrounds = [{x: part} for part in (Background(self.rows, self.weights, self.given), *parts)]
+        return self.backgrounds
+
+
+def _maker(
+    steps: Sequence[Step], x: int, output: int, start: MutableMapping[int, Background]
+) -> Callable[[Tensor], Front]:
+    return lambda rows: front_of(steps, x, output, rows, start)
+
+
+def integrate(
+    make: Callable[[Tensor], Front], rows: Tensor, weights: Tensor, *, held: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Relevance (n_samples, n_features), its base (n_samples,) and what the quadrature missed (n_samples,).
+
+    Parameters
+    ----------
+    make : callable
+        The front of some rows.
+    weights : (n_samples, n_outputs)
+        What is explained: ``Σ_k weights_k f_k``.
+    held : bool
+        Whether a minimum over units that are no straight lines stays with the one that is smallest at the row.
+    """
+    front = make(rows)
+    if _is_exact(front, held=held):
+        return _exact(front, rows, weights)
+    phi, base, missed = _quadrature(front, rows, weights, NODES)
+    for n in _MORE_NODES if held else _MORE_NODES_OF_A_START:
+        worst = (missed.abs() > _TOLERANCE * phi.abs().amax(1)).nonzero()[:, 0]
+        if not len(worst):
+            break
+        some = rows[worst]
+        phi[worst], _, missed[worst] = _quadrature(make(some), some, weights[worst], n)
+    return phi, base, missed
+
+
+def _pairs(front: Front, rows: Tensor, weights: Tensor) -> Tensor:
+    """Of columns that the layers read, added up to those of the input's; pairs of two columns of one are its own."""
+    with torch.enable_grad():
+        leaves = [terms.end.detach().requires_grad_() for terms in front.terms]
+        total = (front.run(leaves) * weights).sum()
+        slopes = torch.autograd.grad(total, leaves, allow_unused=True, materialize_grads=True)
+    found = rows.new_zeros(*rows.shape, rows.shape[1])
+    for terms, slope, source in zip(front.terms, slopes, front.sources, strict=True):
+        owned = source >= 0
+        part = terms.pairs(slope)[:, owned][:, :, owned]
+        half = rows.new_zeros(len(rows), rows.shape[1], part.shape[2]).index_add_(1, source[owned], part)
+        found.index_add_(2, source[owned], half)
+    return found.masked_fill_(torch.eye(rows.shape[1], dtype=torch.bool, device=rows.device), 0.0)
+
+
+def _is_exact(front: Front, *, held: bool) -> bool:
+    """Whether g is linear in the units, or chooses once among straight lines or what is held at the row."""
+    kinds = [_kind(step) for step in front.rest]
+    if "curved" in kinds or not _one_choice(front.rest, kinds):
+        return False
+    return "choice" not in kinds or held or _lines(front)
+
+
+def _lines(front: Front) -> bool:
+    """Whether what is chosen from are straight lines."""
+    if front.straight:
+        return True
+    chosen = {step.treatment.chooses(step.call) for step in front.rest} - {""}
+    return len(front.terms) == 1 and front.terms[0].alike and chosen == {"differences"}
+
+
+def _kind(step: Step) -> str:
+    if step.treatment.is_linear(step.call.operation):
+        return "linear"
+    return "choice" if step.treatment.chooses(step.call) else "curved"
+
+
+def _one_choice(steps: Sequence[Step], kinds: Sequence[str]) -> bool:
+    """Whether no choice reads what another chose."""
+    chosen: set[int] = set()
+    for step, kind in zip(steps, kinds, strict=True):
+        if any(slot in chosen for slot in step.call.inputs):
+            if kind == "choice":
+                return False
+            chosen.update(step.call.operation.outputs)
+        elif kind == "choice":
+            chosen.update(step.call.operation.outputs)
+    return True
+
+
+def _exact(front: Front, rows: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The rest is linear, or chooses one of several straight lines: its mean slopes along the way in one pass."""
+    ends = torch.tensor([0.0, 1.0], dtype=rows.dtype, device=rows.device)
+    both = [terms.units(ends) for terms in front.terms]
+    starts: dict[int, Tensor] = {}
+
+    def keep(step: Step, x: Tensor) -> Tensor | None:
+        if _kind(step) == "choice":
+            starts[id(step)] = x
+        return None
+
+    at_start = front.run([unit[0] for unit in both], keep)
+
+    def choose(step: Step, x: Tensor) -> Tensor | None:
+        if _kind(step) != "choice":
+            return None
+        start = starts[id(step)].expand_as(x) if _lines(front) else x.detach()
+        (out,) = step.call.operation.run(lambda _: x.detach())
+        return _Chosen.apply(x, out, lambda slope: step.treatment.along(step.call, slope, start, x.detach()))
+
+    with torch.enable_grad():
+        leaves = [unit[1].detach().requires_grad_() for unit in both]
+        output = front.run(leaves, choose)
+        slopes = torch.autograd.grad((output * weights).sum(), leaves, allow_unused=True, materialize_grads=True)
+    phi = front.gather([t.integrated(s) for t, s in zip(front.terms, slopes, strict=True)], rows)
+    if _lines(front) or not starts:
+        base = (at_start * weights).sum(1)
+    else:  # of the held choices: f(x) less what the units moved
+        moved = [(s * (unit[1] - unit[0])).sum(1) for s, unit in zip(slopes, both, strict=True)]
+        base = (output.detach() * weights).sum(1) - torch.stack(moved).sum(0)
+    return phi, base, torch.zeros_like(base)
+
+
+class _Chosen(torch.autograd.Function):
+    """A value with given slopes."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, out: Tensor, back: Callable[[Tensor], Tensor]) -> Tensor:
+        ctx.back = back
+        return out.clone()
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None, None]:
+        return ctx.back(slope), None, None
+
+
+def _quadrature(front: Front, rows: Tensor, weights: Tensor, n: int) -> tuple[Tensor, Tensor, Tensor]:
+    nodes, portions = (torch.as_tensor(a).to(rows) for a in legendre(n))
+    units = [terms.units(nodes) for terms in front.terms]
+    slopes = [torch.empty_like(unit) for unit in units]
+    for q in range(n):
+        with torch.enable_grad():
+            leaves = [unit[q].detach().requires_grad_() for unit in units]
+            total = (front.run(leaves) * weights).sum()
+            if not total.requires_grad:
+                raise UnsupportedOperationError(
+                    "this composite integrates slopes, and the output has none in the features: it counts, votes or "
+                    "looks up; composite='neon' explains this model without slopes"
+                )
+            found = torch.autograd.grad(total, leaves, allow_unused=True, materialize_grads=True)
+        for slope, part in zip(slopes, found, strict=True):
+            torch.mul(part, portions[q], out=slope[q])
+    phi = front.gather([t.shares(s, nodes) for t, s in zip(front.terms, slopes, strict=True)], rows)
+    ends = torch.tensor([0.0, 1.0], dtype=rows.dtype, device=rows.device)
+    both = [terms.units(ends) for terms in front.terms]
+    base, value = ((front.run([unit[k] for unit in both]) * weights).sum(1) for k in (0, 1))
+    walked = [(s * t.rates(nodes)).sum((0, 2)) for t, s in zip(front.terms, slopes, strict=True)]
+    return phi, base, value - base - torch.stack(walked).sum(0)
+
+
+def legendre(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and weights of Gauss and Legendre on [0, 1]."""
+    x, w = np.polynomial.legendre.leggauss(n)
+    return (x + 1) / 2, w / 2

@@ -1,0 +1,1 @@
+"""The forward pass, written on a tape."""

@@ -1,0 +1,1 @@
+"""Steps, functions of single columns, and codes that an inner optimization gives."""

@@ -1,0 +1,87 @@
+"""Functions of single features, computed outside torch: each output depends on one input column, or on none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+from torch.overrides import handle_torch_function, has_torch_function
+
+from neon.lrp.message import Ledger, Message
+from neon.lrp.operations import Call, Treatment, treat
+from neon.lrp.recording.tape import Operation
+from neon.lrp.rules import Rule
+
+__all__ = ["Featurewise", "featurewise"]
+
+
+def featurewise(x: Tensor, function: Callable[[np.ndarray], np.ndarray], source: Tensor) -> Tensor:
+    """``function(x)``, of which column j depends on column ``source[j]`` of x alone, or on none where that is -1.
+
+    Parameters
+    ----------
+    x : (n_samples, n_features)
+    function : callable
+        ndarray (n_samples, n_features) -> ndarray or sparse matrix (n_samples, n_outputs), such as a transformer's
+        ``transform``.
+    source : Tensor of int (n_outputs,)
+
+    Returns
+    -------
+    Tensor
+        (n_samples, n_outputs)
+    """
+    if has_torch_function((x,)):
+        return handle_torch_function(featurewise, (x,), x, function, source)
+    if not len(x):
+        return x.new_zeros(0, len(source))
+    computed: Any = function(x.detach().cpu().double().numpy().copy())  # some functions write to what they read
+    dense = computed.toarray() if sparse.issparse(computed) else np.array(computed, dtype=np.float64)
+    return torch.as_tensor(dense).to(x)
+
+
+class Featurewise(torch.nn.Module):
+    """`featurewise` with a fixed function."""
+
+    source: Tensor
+
+    def __init__(self, function: Callable[[np.ndarray], np.ndarray], source: np.ndarray, name: str) -> None:
+        super().__init__()
+        self.function, self.name = function, name
+        self.register_buffer("source", torch.as_tensor(source, dtype=torch.int64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return featurewise(x, self.function, self.source)
+
+    def extra_repr(self) -> str:
+        return self.name
+
+
+class _Featurewise(Treatment):
+    """A feature owns the relevance of everything that was computed from it; the rest is ``constant``."""
+
+    def takes_reference(self, operation: Operation) -> bool:
+        return True
+
+    def sources(self, call: Call, known: Sequence[Tensor]) -> tuple[Tensor, ...] | None:
+        source = call.operation.args[2]
+        return (torch.where(source >= 0, known[0][source.clamp(min=0)], -1),)
+
+    def propagate(
+        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
+    ) -> tuple[Message | None, ...]:
+        (message,) = messages
+        assert message is not None
+        source = call.operation.args[2]
+        relevance, owned = message.relevance, source >= 0
+        if ledger.enabled and not bool(owned.all()):
+            ledger.absorb("constant", relevance[:, ~owned])
+        found = relevance.new_zeros(call.blank(call.inputs[0]).shape)
+        return (Message.of_relevance(found.index_add_(1, source[owned], relevance[:, owned])),)
+
+
+treat(featurewise, by=_Featurewise())

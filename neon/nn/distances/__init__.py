@@ -1,0 +1,1 @@
+"""Distances to centers, fused and layer by layer."""

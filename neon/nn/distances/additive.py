@@ -1,0 +1,205 @@
+"""Distances that add up over the features, by whatever formula, and their relevance feature by feature."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+from torch.overrides import handle_torch_function, has_torch_function
+
+from neon.lrp.message import ROUNDING, Ledger, Message, divide
+from neon.lrp.operations import Call, Treatment, treat
+from neon.lrp.recording.tape import Operation, Retention
+from neon.lrp.rules import Hybrid, Rule
+from neon.nn.distances.manhattan import blocks
+from neon.nn.linear.layers import fixed
+
+__all__ = [
+    "AdditiveDistance", "Canberra", "Chebyshev", "Chi2", "Cosine", "Hamming", "Haversine", "Minkowski",
+    "NanEuclidean", "additive_distance",
+]  # fmt: skip
+
+Parts = Callable[[Tensor, Tensor], Tensor]  # rows (..., n_features), points (..., n_features) -> what each feature adds
+
+
+@dataclass(frozen=True)
+class Minkowski:
+    """``w_i |x_i - u_i|^p``: the p-th power of the distance."""
+
+    p: float
+    weights: tuple[float, ...] = ()
+
+    def __call__(self, x: Tensor, u: Tensor) -> Tensor:
+        parts = (x - u).abs() ** self.p
+        return parts * torch.tensor(self.weights).to(parts) if self.weights else parts
+
+
+@dataclass(frozen=True)
+class Chebyshev:
+    """``max_i |x_i - u_i|``: of the largest difference alone, which equals share."""
+
+    def __call__(self, x: Tensor, u: Tensor) -> Tensor:
+        parts = (x - u).abs()
+        largest = parts.amax(-1, keepdim=True)
+        tied = parts >= largest * (1 - ROUNDING * torch.finfo(parts.dtype).eps)
+        return largest * tied / tied.sum(-1, keepdim=True)
+
+
+@dataclass(frozen=True)
+class Canberra:
+    """``|x_i - u_i| / (|x_i| + |u_i|)``."""
+
+    def __call__(self, x: Tensor, u: Tensor) -> Tensor:
+        return divide((x - u).abs(), x.abs() + u.abs())
+
+
+@dataclass(frozen=True)
+class Chi2:
+    """``(x_i - u_i)² / (x_i + u_i)`` of features that are ≥ 0."""
+
+    def __call__(self, x: Tensor, u: Tensor) -> Tensor:
+        return divide((x - u).square(), x + u)
+
+
+@dataclass(frozen=True)
+class Hamming:
+    """1 in D where ``x_i ≠ u_i``, of D features."""
+
+    def __call__(self, x: Tensor, u: Tensor) -> Tensor:
+        return (x != u).to(x) / x.shape[-1]
+
+
+@dataclass(frozen=True)
+class Cosine:
+    """``½ (x_i/‖x‖ - u_i/‖u‖)²``, which adds up to ``1 - cos(x, u)``; lengths are taken as given.
+
+    A row of zeros, which has no direction, is 1 from everything: what is missing is shared equally.
+    """
+
+    def __call__(self, x: Tensor, u: Tensor) -> Tensor:
+        lengths = [torch.linalg.vector_norm(side, dim=-1, keepdim=True) for side in (x, u)]
+        a, b = (divide(side, length.expand_as(side)) for side, length in zip((x, u), lengths, strict=True))
+        parts = (a - b).square() / 2
+        lost = torch.where((lengths[0] == 0) | (lengths[1] == 0), 1 - parts.sum(-1, keepdim=True), 0.0)
+        return parts + lost / x.shape[-1]
+
+
+@dataclass(frozen=True)
+class NanEuclidean:
+    """``(x_i - u_i)²`` over the features that both have, times the number of all by that of these."""
+
+    def __call__(self, x: Tensor, u: Tensor) -> Tensor:
+        parts = (x - u).square()
+        absent = parts.isnan()
+        return parts.masked_fill(absent, 0.0) * x.shape[-1] / (~absent).sum(-1, keepdim=True)
+
+
+@dataclass(frozen=True)
+class Haversine:
+    """The squared angle θ² between places given as latitude and longitude, in radian.
+
+    ``sin²(θ/2) = sin²(Δφ/2) + cos φ cos φ' sin²(Δλ/2)``: latitude and longitude share as these two terms do, the
+    cosines, by which circles of latitude are shorter, taken as given.
+    """
+
+    def __call__(self, x: Tensor, u: Tensor) -> Tensor:
+        terms = ((x - u) / 2).sin().square()
+        terms = torch.stack([terms[..., 0], terms[..., 1] * x[..., 0].cos() * u[..., 0].cos()], -1)
+        total = terms.sum(-1, keepdim=True).clamp(max=1.0)
+        angle = 2 * total.sqrt().asin()
+        return terms * torch.where(total > 0, angle.square() / total, 4.0)
+
+
+def additive_distance(x: Tensor, centers: Tensor, parts: Parts) -> Tensor:
+    """``d_j = Σ_i parts(x, u_j)_i``; x : (n_samples, n_features), centers ``u`` : (n_centers, n_features).
+
+    Returns
+    -------
+    Tensor
+        (n_samples, n_centers)
+    """
+    if has_torch_function((x, centers)):
+        return handle_torch_function(additive_distance, (x, centers), x, centers, parts)
+    d = x.new_empty(len(x), len(centers))
+    for rows, columns in blocks(len(x), *centers.shape):
+        d[rows, columns] = parts(x[rows, None], centers[columns]).sum(2)
+    return d
+
+
+class AdditiveDistance(torch.nn.Module):
+    """`additive_distance` to fixed centers."""
+
+    centers: Tensor
+
+    def __init__(self, centers: ArrayLike | Tensor, parts: Parts) -> None:
+        super().__init__()
+        self.register_buffer("centers", fixed(centers))
+        self.parts = parts
+
+    def forward(self, x: Tensor) -> Tensor:
+        return additive_distance(x, self.centers, self.parts)
+
+    def extra_repr(self) -> str:
+        return f"{self.centers.shape[1]} → {self.centers.shape[0]}, {self.parts}"
+
+
+class _AdditiveDistance(Treatment):
+    """``R_i = Σ_j s_j parts_ij`` with slopes ``s_j = R_j / d_j``; on a center (0 / 0) the residual ``exact_hit``.
+
+    Relative to reference rows b: ``R_i = Σ_j s_j (parts_ij - mean_b parts_ij(b))``.
+    """
+
+    kind = "distance"
+    retention = Retention(inputs=True)
+
+    def check(self, call: Call, rule: Rule | None) -> None:
+        if isinstance(rule, Hybrid):
+            raise TypeError("Hybrid() fits squared distances only; give other distances another rule")
+
+    def nonnegative(self, call: Call) -> bool:
+        return True
+
+    def takes_reference(self, operation: Operation) -> bool:
+        return True
+
+    def propagate(
+        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
+    ) -> tuple[Message | None, ...]:
+        (message,) = messages
+        assert message is not None
+        args, kwargs = call.arguments()
+        x, centers, parts = _bind(*args, **kwargs)
+        if message.slope is not None:
+            s = message.slope
+        else:
+            d, d_ref = call.value(call.output), call.reference(call.output)
+            # What scalings before leave of a zero is rounding: a row this close, next to its mean distance, is a hit.
+            hit = d <= ROUNDING * torch.finfo(d.dtype).eps * d.mean(1, keepdim=True)
+            difference = d.masked_fill(hit, 0.0) if d_ref is None else d - d_ref
+            s = divide(message.relevance, difference)
+            if ledger.enabled:
+                name = "exact_hit" if d_ref is None else "stabilizer"
+                ledger.absorb(name, message.relevance * (difference == 0))
+        r = torch.zeros_like(x)
+        for rows, columns in blocks(len(x), *centers.shape):
+            r[rows] += (s[rows, None, columns] @ parts(x[rows, None], centers[columns]))[:, 0]
+        if call.references is not None:
+            there, mean = call.references[call.inputs[0]], torch.zeros_like(centers)
+            for rows, columns in blocks(len(there), *centers.shape):
+                mean[columns] += parts(there[rows, None], centers[columns]).sum(0) / len(there)
+            r.addmm_(s, mean, alpha=-1)
+        return (Message.of_relevance(r),)
+
+    def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
+        args, kwargs = call.arguments(values.__getitem__)
+        return (additive_distance(*_bind(*args, **kwargs)).mean(0, keepdim=True),)
+
+
+def _bind(x: Tensor, centers: Tensor, parts: Parts) -> tuple[Tensor, Tensor, Parts]:
+    return x, centers, parts
+
+
+treat(additive_distance, by=_AdditiveDistance())

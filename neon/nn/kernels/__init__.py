@@ -1,0 +1,1 @@
+"""Functions of one value: kernels of distances, curves, powers."""

@@ -1,0 +1,85 @@
+"""Elementwise functions with parameters, and products of two explained values: what kernels are combined with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.overrides import handle_torch_function, has_torch_function
+
+from neon.lrp.message import Ledger, Message
+from neon.lrp.operations import Call, Treatment, treat
+from neon.lrp.operations.elementwise import Elementwise
+from neon.lrp.recording.tape import Operation
+from neon.lrp.rules import Rule
+
+__all__ = ["Curve", "balanced_product", "curve"]
+
+
+def curve(x: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
+    """``function(x)``, a function of each element alone that torch can differentiate."""
+    if has_torch_function((x,)):
+        return handle_torch_function(curve, (x,), x, function)
+    return function(x)
+
+
+class Curve(torch.nn.Module):
+    """`curve` of a fixed function."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return curve(x, self.function)
+
+    def extra_repr(self) -> str:
+        return str(self.function)
+
+
+def balanced_product(a: Tensor, b: Tensor) -> Tensor:
+    """``a b`` of two values of the same shape, shared between both factors without division."""
+    if has_torch_function((a, b)):
+        return handle_torch_function(balanced_product, (a, b), a, b)
+    return a * b
+
+
+class _BalancedProduct(Treatment):
+    """``ab - a'b' = (a - a') (b + b')/2 + (b - b') (a + a')/2``: each factor's Shapley value; a', b' the reference.
+
+    Without a reference (a' = b' = 0) both factors get half.
+    """
+
+    def takes_reference(self, operation: Operation) -> bool:
+        return True
+
+    def propagate(
+        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
+    ) -> tuple[Message | None, ...]:
+        (message,) = messages
+        assert message is not None
+        args, kwargs = call.arguments()
+        a, b = _bind(*args, **kwargs)
+        references = [call.reference(slot) for slot in call.inputs]
+        if len(references) == 1:  # a value times itself
+            references = references * 2
+        a_ref, b_ref = (torch.zeros_like(a[:1]) if r is None else r for r in references)
+        s = message.slope_over(a * b - a_ref * b_ref, ledger)
+        parts = (
+            Message.of_slope(s * (b + b_ref) / 2, a, a_ref),
+            Message.of_slope(s * (a + a_ref) / 2, b, b_ref),
+        )
+        return parts if len(call.inputs) == 2 else (parts[0] + parts[1],)
+
+    def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
+        args, kwargs = call.arguments(lambda slot: values[slot].mean(0, keepdim=True))
+        return (balanced_product(*_bind(*args, **kwargs)),)
+
+
+def _bind(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    return a, b
+
+
+treat(curve, by=Elementwise())
+treat(balanced_product, by=_BalancedProduct())

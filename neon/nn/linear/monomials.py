@@ -1,0 +1,109 @@
+"""Monomials, and how their relevance is shared by exponents."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+from torch.overrides import handle_torch_function, has_torch_function
+
+from neon.lrp.message import Ledger, Message
+from neon.lrp.operations import Call, Treatment, treat
+from neon.lrp.recording.tape import Operation, Retention
+from neon.lrp.rules import Rule
+
+__all__ = ["Monomials", "monomials"]
+
+
+def monomials(x: Tensor, factors: Tensor) -> Tensor:
+    """``φ_j = Π_k x_{factors[j, k]}``.
+
+    Parameters
+    ----------
+    x : (n_samples, n_features)
+    factors : Tensor of int (n_monomials, degree)
+        The features that each monomial multiplies, one as often as its exponent says; n_features stands for 1.
+
+    Returns
+    -------
+    Tensor
+        (n_samples, n_monomials)
+    """
+    if has_torch_function((x,)):
+        return handle_torch_function(monomials, (x,), x, factors)
+    padded = torch.cat([x.T, x.new_ones(1, len(x))])  # a feature a row: rows are gathered faster than columns
+    first, *others = factors.T
+    product = padded[first]
+    for column in others:
+        product = product * padded[column]
+    return product.T
+
+
+class Monomials(torch.nn.Module):
+    """`monomials` with fixed exponents, ndarray of int (n_monomials, n_features)."""
+
+    factors: Tensor
+
+    def __init__(self, exponents: ArrayLike) -> None:
+        super().__init__()
+        powers = np.asarray(exponents, dtype=np.int64)
+        n_monomials, n_features = powers.shape
+        factors = np.full((n_monomials, max(1, int(powers.sum(1).max(initial=0)))), n_features)
+        for row, power in zip(factors, powers, strict=True):
+            row[: power.sum()] = np.repeat(np.arange(n_features), power)
+        self.register_buffer("factors", torch.as_tensor(factors))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return monomials(x, self.factors)
+
+    def extra_repr(self) -> str:
+        return f"{len(self.factors)} monomials of degree ≤ {self.factors.shape[1]}"
+
+
+class _Monomials(Treatment):
+    """``R_i = Σ_j (e_ji / |e_j|) R_j``: a feature's share of a product is its exponent's share of the degree.
+
+    These are the integrated gradients from the origin. From one reference point r with slopes ``s_j = R_j / (φ_j(x) -
+    φ_j(r))`` they are ``R_i = (x_i - r_i) Σ_j s_j ∫ ∂φ_j/∂x_i (r + t (x - r)) dt``: the integrand is a polynomial in
+    t, on which Gauss-Legendre quadrature is exact. The monomial 1 is ``constant``.
+    """
+
+    retention = Retention(inputs=True)
+
+    def takes_reference(self, operation: Operation) -> bool:
+        return True
+
+    def propagate(
+        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
+    ) -> tuple[Message | None, ...]:
+        (message,) = messages
+        assert message is not None
+        factors = call.operation.args[1]
+        reference = call.reference(call.inputs[0])
+        if message.slope is not None and reference is not None and call.references is not None:
+            at_one_point = len(call.references[call.inputs[0]]) == 1
+            if at_one_point and bool((reference != 0).any()):
+                return (_integrated(call.value(call.inputs[0]), reference, factors, message.slope),)
+        relevance, n = message.relevance, call.tape.specs[call.inputs[0]].shape[1]
+        counts = relevance.new_zeros(len(factors), n + 1)
+        counts.scatter_add_(1, factors, torch.ones_like(factors, dtype=counts.dtype))
+        degree = counts[:, :n].sum(1, keepdim=True)
+        if ledger.enabled and bool((degree == 0).any()):
+            ledger.absorb("constant", relevance[:, degree[:, 0] == 0])
+        return (Message.of_relevance(relevance @ (counts[:, :n] / degree.clamp(min=1))),)
+
+
+def _integrated(x: Tensor, reference: Tensor, factors: Tensor, slope: Tensor) -> Message:
+    """Integrated gradients from the reference, as a slope."""
+    nodes, weights = np.polynomial.legendre.leggauss((factors.shape[1] + 1) // 2)
+    total = torch.zeros_like(x)
+    for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
+        with torch.enable_grad():
+            point = (reference + node * (x - reference)).requires_grad_()
+            (gradient,) = torch.autograd.grad(monomials(point, factors), point, slope)
+        total += weight * gradient
+    return Message.of_slope(total, x, reference)
+
+
+treat(monomials, by=_Monomials())

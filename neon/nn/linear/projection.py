@@ -1,0 +1,59 @@
+"""Linear maps in front of trees."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+from torch.overrides import handle_torch_function, has_torch_function
+
+from neon.lrp.message import Ledger, Message, divide
+from neon.lrp.operations import Call, Treatment, treat
+from neon.lrp.recording.tape import Operation, Retention
+from neon.lrp.rules import Rule
+from neon.nn.linear.layers import Linear
+
+__all__ = ["Projection", "projection"]
+
+
+def projection(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``x Wᵀ + b``, as `torch.nn.functional.linear`."""
+    if has_torch_function((x,)):
+        return handle_torch_function(projection, (x,), x, weight, bias)
+    return F.linear(x, weight, bias)
+
+
+class Projection(Linear):
+    """A `Linear` whose outputs are compared with thresholds."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return projection(x, self.weight, self.bias)
+
+
+class _Projection(Treatment):
+    """Shares by magnitude: ``R_i = Σ_k |w_ik (x_i - r_i)| / Σ_i |w_ik (x_i - r_i)| R_k``.
+
+    What a threshold makes of a component is not in proportion to its value: shares
+    ``w_ik (x_i - r_i) / (z_k - z_k(r))`` would grow without bound where the contributions to a component cancel. Where
+    all contributions are 0, the relevance is a ``stabilizer``.
+    """
+
+    retention = Retention(inputs=True)
+
+    def takes_reference(self, operation: Operation) -> bool:
+        return True
+
+    def propagate(
+        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
+    ) -> tuple[Message | None, ...]:
+        (message,) = messages
+        assert message is not None
+        x, r = call.value(call.inputs[0]), call.reference(call.inputs[0])
+        size, weight = (x if r is None else x - r).abs(), call.operation.args[1].abs()
+        total = F.linear(size, weight)
+        relevance = message.relevance
+        if ledger.enabled:
+            ledger.absorb("stabilizer", relevance * (total == 0))
+        return (Message.of_relevance(size * (divide(relevance, total) @ weight)),)
+
+
+treat(projection, by=_Projection())

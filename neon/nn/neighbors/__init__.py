@@ -1,0 +1,1 @@
+"""Means, votes and outlier factors of nearest neighbours."""

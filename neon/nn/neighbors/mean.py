@@ -1,0 +1,134 @@
+"""Nearest neighbours: the mean of their values, and what makes them neighbours."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+from torch.overrides import handle_torch_function, has_torch_function
+
+from neon.lrp.message import ROUNDING, Ledger, Message, divide
+from neon.lrp.operations import Call, Treatment, treat
+from neon.lrp.recording.tape import Retention
+from neon.lrp.rules import Rule
+from neon.nn.linear.layers import fixed
+from neon.nn.neighbors.search import Neighborhood, Search
+
+__all__ = ["NeighborMean", "neighbor_mean"]
+
+
+def neighbor_mean(d: Tensor, index: Tensor, weights: Tensor, values: Tensor, alone: Tensor | None = None) -> Tensor:
+    """The weighted mean value of the neighbours.
+
+    Parameters
+    ----------
+    d : (n_samples, n_points)
+        Distances; the mean does not depend on them, its relevance does.
+    index, weights : (n_samples, most)
+        See `neighbors_of`.
+    values : (n_points, n_outputs)
+    alone : (n_outputs,), optional
+        What a row without neighbours has. Default: NaN.
+
+    Returns
+    -------
+    Tensor
+        (n_samples, n_outputs)
+    """
+    if has_torch_function((d, index, weights)):
+        return handle_torch_function(neighbor_mean, (d, index, weights), d, index, weights, values, alone)
+    near = _flat(index, weights)
+    means = d.new_zeros(len(d), values.shape[1]).index_add_(0, near.rows, near.weights[:, None] * values[near.columns])
+    return torch.where(near.counts[:, None] > 0, means, torch.nan if alone is None else alone)
+
+
+class _Flat(NamedTuple):
+    """Who is whose neighbour, one after the other: they are few, and all else is done for them alone."""
+
+    rows: Tensor
+    columns: Tensor
+    weights: Tensor  # adding up to 1 for each row
+    counts: Tensor  # (n_samples,), of neighbours
+
+
+def _flat(index: Tensor, weights: Tensor) -> _Flat:
+    rows, slots = (index >= 0).nonzero(as_tuple=True)
+    found = weights[rows, slots]
+    totals = found.new_zeros(len(index)).index_add_(0, rows, found)
+    counts = torch.bincount(rows, minlength=len(index))
+    return _Flat(rows, index[rows, slots].long(), found / totals[rows], counts)
+
+
+class NeighborMean(Neighborhood):
+    """`neighbor_mean` of fixed values; distance, search : see `Neighborhood`."""
+
+    values: Tensor
+    alone: Tensor | None
+
+    def __init__(
+        self,
+        distance: list[torch.nn.Module],
+        search: Search,
+        values: ArrayLike | Tensor,
+        *,
+        alone: ArrayLike | Tensor | None = None,
+    ) -> None:
+        super().__init__(distance, search)
+        self.register_buffer("values", fixed(values))
+        self.register_buffer("alone", None if alone is None else fixed(alone))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return neighbor_mean(*self.look(x), self.values, self.alone)
+
+    def extra_repr(self) -> str:
+        return f"mean over neighbors among {len(self.values)} points"
+
+
+class _NeighborMean(Treatment):
+    """Each neighbour pulls the mean away from that of all points; it is a neighbour for being nearer than the others.
+
+    ``f - ȳ = Σ_j w_j (y_j - ȳ)`` over the neighbours, whose set and weights ``w_j`` are frozen. A pull is shared by
+    ``(D - d_j) / (D - d_j)``, D the mean distance of the points that are no neighbours: a slope on D and on d_j that
+    never changes sign. What is left is ȳ, the ``training_mean``, and pulls that no distance explains because all
+    points are neighbours, or all as far, ``no_competitor``. What a row has that is alone is ``no_neighbor``.
+    """
+
+    retention = Retention(inputs=True)
+
+    def propagate(
+        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
+    ) -> tuple[Message | None, ...]:
+        (message,) = messages
+        assert message is not None
+        args, kwargs = call.arguments()
+        d, index, weights, values, alone = _bind(*args, **kwargs)
+        near = _flat(index, weights)
+        s, mean = message.slope_over(call.value(call.output), ledger), values.mean(0)
+        s, lonely = torch.where(near.counts[:, None] > 0, s, 0.0), torch.where(near.counts[:, None] > 0, 0.0, s)
+        pull = near.weights * (s[near.rows] * (values - mean)[near.columns]).sum(1)
+        slope = torch.ones_like(d).index_put_((near.rows, near.columns), d.new_zeros(()))  # 1 for the points outside
+        n_outside = slope.sum(1)
+        between, own = divide(torch.linalg.vecdot(d, slope), n_outside)[near.rows], d[near.rows, near.columns]
+        gap = between - own
+        # As far as the others, but for rounding: no distance tells them apart.
+        none = (n_outside[near.rows] == 0) | (gap.abs() <= ROUNDING * torch.finfo(d.dtype).eps * (between + own))
+        slopes = divide(pull, gap.masked_fill_(none, 0.0))
+        if ledger.enabled:
+            ledger.absorb("training_mean", s * mean)
+            ledger.absorb("no_competitor", torch.zeros_like(n_outside).index_add_(0, near.rows, pull * none))
+            if alone is not None:
+                ledger.absorb("no_neighbor", lonely * alone)
+        slope *= divide(torch.zeros_like(n_outside).index_add_(0, near.rows, slopes), n_outside)[:, None]
+        slope[near.rows, near.columns] = -slopes
+        return (Message.of_slope(slope, d), None, None)
+
+
+def _bind(
+    d: Tensor, index: Tensor, weights: Tensor, values: Tensor, alone: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor | None]:
+    return d, index, weights, values, alone
+
+
+treat(neighbor_mean, by=_NeighborMean())

@@ -1,0 +1,116 @@
+"""The local outlier factor: how sparse the surroundings of a point are compared with those of its neighbours."""
+
+from __future__ import annotations
+
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+from torch.overrides import handle_torch_function, has_torch_function
+
+from neon.lrp.message import Ledger, Message, divide
+from neon.lrp.operations import Call, Treatment, treat
+from neon.lrp.recording.tape import Retention
+from neon.lrp.rules import Rule
+from neon.nn.linear.layers import fixed
+from neon.nn.neighbors.search import Neighborhood, Search
+
+__all__ = ["LocalOutlierFactor", "local_outlier_factor"]
+
+_STEEP = 1e-6  # a neighbour this near, beside the farthest point, has too steep a slope for sums over all points
+_GUARD = 1e-10  # what scikit-learn adds to the mean reachability, so that duplicates have a density
+
+
+def local_outlier_factor(
+    d: Tensor, index: Tensor, lengths: Tensor, radii: Tensor, densities: Tensor, threshold: float
+) -> Tensor:
+    """``mean_j ρ_j · (mean_j max(κ_j, l_j) + 1e-10) - threshold`` over the neighbours.
+
+    Parameters
+    ----------
+    d : (n_samples, n_points)
+        Distances, for the relevance.
+    index, lengths : (n_samples, k)
+        The neighbours and how far the model finds them (`neighbors_of`): next to duplicates rounding tells apart what
+        is infinitely dense.
+    radii : (n_points,)
+        ``κ``: each point's distance to its own k-th neighbour.
+    densities : (n_points,)
+        ``ρ``: each point's local reachability density.
+
+    Returns
+    -------
+    Tensor
+        (n_samples, 1)
+    """
+    if has_torch_function((d, index, lengths)):
+        every = (d, index, lengths)
+        return handle_torch_function(local_outlier_factor, every, *every, radii, densities, threshold)
+    near = index.long()
+    reach = torch.maximum(lengths, radii[near]).mean(1, keepdim=True)
+    return densities[near].mean(1, keepdim=True) * (reach + _GUARD) - threshold
+
+
+class LocalOutlierFactor(Neighborhood):
+    """`local_outlier_factor` of fixed points; distance, search : see `Neighborhood`."""
+
+    radii: Tensor
+    densities: Tensor
+
+    def __init__(
+        self,
+        distance: list[torch.nn.Module],
+        search: Search,
+        radii: ArrayLike | Tensor,
+        densities: ArrayLike | Tensor,
+        threshold: float,
+    ) -> None:
+        super().__init__(distance, search)
+        self.register_buffer("radii", fixed(radii))
+        self.register_buffer("densities", fixed(densities))
+        self.threshold = threshold
+
+    def forward(self, x: Tensor) -> Tensor:
+        return local_outlier_factor(*self.look(x), self.radii, self.densities, self.threshold)
+
+    def extra_repr(self) -> str:
+        return f"neighbors among {len(self.radii)} points, threshold={self.threshold:.4g}"
+
+
+class _LocalOutlierFactor(Treatment):
+    """Every neighbour's distance owns its part of the mean; neighbours and their densities are frozen.
+
+    Neighbours in whose own surroundings x lies count with their radius instead: ``reachability``.
+    """
+
+    retention = Retention(inputs=True)
+
+    def propagate(
+        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
+    ) -> tuple[Message | None, ...]:
+        (message,) = messages
+        assert message is not None
+        args, kwargs = call.arguments()
+        d, index, lengths, radii, densities, threshold = _bind(*args, **kwargs)
+        s = message.slope_over(call.value(call.output), ledger)
+        near, k = index.long(), index.shape[1]
+        nearest, radius = d.gather(1, near), radii[near]
+        weight = s * densities[near].mean(1, keepdim=True)
+        # Training points lie exactly on each other's radius, where rounding must not decide.
+        far = lengths > radius * (1 + 1e-7)
+        if ledger.enabled:
+            ledger.absorb("reachability", weight / k * torch.maximum(lengths, radius).masked_fill(far, 0.0))
+            ledger.absorb("reachability", weight * _GUARD)
+            ledger.absorb("threshold", -threshold * s)
+        parts, found = weight / k * lengths * far, torch.zeros_like(d)
+        if bool((far & (nearest < _STEEP * d.amax(1, keepdim=True))).any()):
+            return (Message.of_relevance(found.scatter_(1, near, parts)), None, None)
+        return (Message.of_slope(found.scatter_(1, near, divide(parts, nearest)), d), None, None)
+
+
+def _bind(
+    d: Tensor, index: Tensor, lengths: Tensor, radii: Tensor, densities: Tensor, threshold: float
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, float]:
+    return d, index, lengths, radii, densities, threshold
+
+
+treat(local_outlier_factor, by=_LocalOutlierFactor())

@@ -1,0 +1,116 @@
+"""Who is near: asked of the model's own search, whose answer is taken as given."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.overrides import handle_torch_function, has_torch_function
+
+from neon.lrp.message import Ledger, Message
+from neon.lrp.operations import Call, Treatment, treat
+from neon.lrp.recording.tape import Operation
+from neon.lrp.rules import Rule
+from neon.nn.distances.squared import SquaredDistance
+from neon.nn.linear.layers import Linear
+
+__all__ = ["Neighborhood", "Search", "neighbors_of"]
+
+Search = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+def neighbors_of(x: Tensor, search: Search) -> tuple[Tensor, Tensor]:
+    """The neighbours of each row, by a search that is not explained.
+
+    Where distances tie, rounding decides who is a neighbour: only the model's own arithmetic decides as the model does.
+
+    Parameters
+    ----------
+    x : (n_samples, n_features)
+    search : callable
+        ndarray (n_samples, n_features) -> index and weights, as they are returned.
+
+    Returns
+    -------
+    index : Tensor (n_samples, most)
+        Points; -1 where a row has fewer neighbours than others. Of floating dtype, as all values that a tape follows.
+    weights : Tensor (n_samples, most)
+        A number for each: its weight, its distance.
+    """
+    if has_torch_function((x,)):
+        found: tuple[Tensor, Tensor] = handle_torch_function(neighbors_of, (x,), x, search)
+        return found
+    if not len(x):
+        return x.new_zeros((0, 1)), x.new_zeros((0, 1))
+    index, weights = search(x.detach().cpu().double().numpy())
+    return torch.as_tensor(index).to(x), torch.as_tensor(weights).to(x)
+
+
+class Neighborhood(torch.nn.Module):
+    """What is computed from the distances of rows to points, and from who their neighbours are.
+
+    Parameters
+    ----------
+    distance : list of layers
+        From rows to their distances from the points.
+    search : callable
+        See `neighbors_of`.
+    """
+
+    states: tuple[str, ...] = ("the neighbours",)
+
+    def __init__(self, distance: list[torch.nn.Module], search: Search) -> None:
+        super().__init__()
+        self.distance = torch.nn.Sequential(*distance)
+        self.search = search
+
+    def look(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Distances (n_samples, n_points), and the neighbours' index and weights."""
+        return self.distance(x), *neighbors_of(x, self.search)
+
+    def after(self, weight: Tensor, bias: Tensor | None) -> Neighborhood:
+        """The same of ``W x + b``, as a layer that reads x."""
+        first, *others = self.distance
+        if isinstance(first, SquaredDistance):
+            layers: list[torch.nn.Module] = [first.after(weight, bias), *others]
+        else:
+            layers = [Linear(weight, bias), first, *others]
+        twin = copy.copy(self)
+        twin._modules = {**self._modules, "distance": torch.nn.Sequential(*layers)}
+        twin.search = _After(self.search, Linear(weight, bias))
+        return twin
+
+
+@dataclass(frozen=True, eq=False)
+class _After:
+    """Neighbours of linearly mapped rows."""
+
+    search: Search
+    linear: Linear
+
+    def __call__(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        with torch.no_grad():
+            return self.search(self.linear(torch.as_tensor(x)).numpy())
+
+
+class _NeighborsOf(Treatment):
+    """Held fixed: nothing arrives here, and nothing is handed on."""
+
+    def takes_reference(self, operation: Operation) -> bool:
+        return True
+
+    def propagate(
+        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
+    ) -> tuple[Message | None, ...]:
+        return (None,)
+
+    def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
+        """The neighbours of the mean row: those of several rows have no mean."""
+        return call.operation.run(lambda slot: values[slot].mean(0, keepdim=True))
+
+
+treat(neighbors_of, by=_NeighborsOf())

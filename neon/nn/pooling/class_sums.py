@@ -1,0 +1,101 @@
+"""Log-sums of one set of units under several sets of weights: the scores of classes that share their points."""
+
+from __future__ import annotations
+
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+from torch.overrides import handle_torch_function, has_torch_function
+
+from neon.lrp.message import Ledger, Message
+from neon.lrp.operations import Call, Treatment, treat
+from neon.lrp.recording.tape import Operation, Retention
+from neon.lrp.rules import Rule
+from neon.nn.linear.layers import fixed
+from neon.nn.terms.exponential import exponentiates
+
+__all__ = ["ClassSums", "class_sums"]
+
+
+def class_sums(h: Tensor, weights: Tensor) -> Tensor:
+    """``z_c = log Σ_j a_cj exp(h_j)``; h : (n_samples, n_units), weights ``a`` ≥ 0 : (n_classes, n_units).
+
+    Returns
+    -------
+    Tensor
+        (n_samples, n_classes)
+    """
+    if has_torch_function((h,)):
+        return handle_torch_function(class_sums, (h,), h, weights)
+    top = h.amax(1, keepdim=True)
+    sums = (h - top).exp() @ weights.T
+    z, limits = sums.log() + top, torch.finfo(h.dtype)
+    # What terms lose below the smallest number is at most that much of all weights.
+    inexact = sums < limits.tiny / limits.eps * weights.sum(1)
+    for c in inexact.any(0).nonzero()[:, 0].tolist():
+        rows = inexact[:, c].nonzero()[:, 0]
+        z[rows, c] = (h[rows] + weights[c].log()).logsumexp(1)
+    return z
+
+
+class ClassSums(torch.nn.Module):
+    """`class_sums` with fixed weights."""
+
+    weights: Tensor
+
+    def __init__(self, weights: ArrayLike | Tensor) -> None:
+        super().__init__()
+        self.register_buffer("weights", torch.atleast_2d(fixed(weights)))
+
+    def forward(self, h: Tensor) -> Tensor:
+        return class_sums(h, self.weights)
+
+    def extra_repr(self) -> str:
+        return f"{self.weights.shape[1]} → {self.weights.shape[0]}"
+
+
+class _ClassSums(Treatment):
+    """Gated: ``R_j = Σ_c p_cj h_j`` with ``p_cj ∝ a_cj exp(h_j)``; ``z_c - Σ_j p_cj h_j = H(p_c) + Σ_j p_cj log a_cj``.
+
+    The two are an ``entropy`` and a ``log_weight``. Relative to a reference, ``R_j = Σ_c p_cj (h_j - h_j^ref)``, and
+    all that is left of ``z_c - z_c^ref`` is ``entropy``.
+    """
+
+    retention = Retention(inputs=True, output=True)
+
+    def takes_reference(self, operation: Operation) -> bool:
+        return True
+
+    def propagate(
+        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
+    ) -> tuple[Message | None, ...]:
+        (message,) = messages
+        assert message is not None
+        args, kwargs = call.arguments()
+        h, weights = _bind(*args, **kwargs)
+        z, z_ref, h_ref = call.value(call.output), call.reference(call.output), call.reference(call.inputs[0])
+        s = message.slope_over(z if z_ref is None else z - z_ref, ledger)
+        slope, entropy, log_weight = torch.zeros_like(h), s.new_zeros(len(s)), s.new_zeros(len(s))
+        for c, log_a in enumerate(weights.log()):
+            rows, units = s[:, c].nonzero()[:, 0], (weights[c] > 0).nonzero()[:, 0]
+            log_p = torch.log_softmax(h[rows[:, None], units] + log_a[units], 1)
+            p = log_p.exp()
+            slope[rows[:, None], units] += s[rows, c, None] * p
+            entropy[rows] -= s[rows, c] * (p * log_p).sum(1)
+            log_weight[rows] += s[rows, c] * (p @ log_a[units])
+        if z_ref is not None and h_ref is not None:
+            if ledger.enabled:
+                ledger.absorb("entropy", (s * (z - z_ref)).sum(1) - (slope * (h - h_ref)).sum(1))
+            return (Message.of_slope(slope, h, h_ref),)
+        if ledger.enabled:
+            ledger.absorb("entropy", entropy)
+            ledger.absorb("log_weight", log_weight)
+        return (Message.of_slope(slope, h),)
+
+
+def _bind(h: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    return h, weights
+
+
+treat(class_sums, by=_ClassSums())
+exponentiates(class_sums, lambda h, weights: -1.0)

@@ -1,0 +1,51 @@
+"""Maxima, soft and hard: the negative minima of the negatives, whose rules they share.
+
+Take-most therefore holds where a maximum is ≤ 0, so that all its units have one sign; elsewhere it is gated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from neon.nn.pooling.minimum import PooledMinimum, pooled_minimum
+from neon.nn.pooling.softmin import SoftMin, softmin
+
+__all__ = ["PooledMaximum", "SoftMaximum", "pooled_maximum", "soft_maximum"]
+
+
+def soft_maximum(h: Tensor, log_weights: Tensor, stiffness: float = 1.0) -> Tensor:
+    """``o = (1/β) log Σ_k a_k exp(β h_k)``; h : (n_samples, n_units), log_weights ``log a`` : (n_units,).
+
+    Returns
+    -------
+    Tensor
+        (n_samples, 1)
+    """
+    return -softmin(-h, log_weights, stiffness)
+
+
+class SoftMaximum(SoftMin):
+    """`soft_maximum` with fixed weights."""
+
+    def forward(self, h: Tensor) -> Tensor:
+        return soft_maximum(h, self.log_weights, self.stiffness)
+
+
+def pooled_maximum(h: Tensor, groups: int | Sequence[int], stiffness: float) -> Tensor:
+    """The maximum over each of ``groups`` equal groups of columns, or of groups of these sizes.
+
+    stiffness : β of the backward pass; ``inf`` follows the maximum alone (ties share equally).
+    """
+    return -pooled_minimum(-h, groups, stiffness)
+
+
+class PooledMaximum(PooledMinimum):
+    """`pooled_maximum` with a fixed stiffness."""
+
+    def forward(self, h: Tensor) -> Tensor:
+        return pooled_maximum(h, self.groups, self.stiffness)
+
+    def extra_repr(self) -> str:
+        return super().extra_repr().replace("min", "max", 1)

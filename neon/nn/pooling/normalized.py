@@ -1,0 +1,73 @@
+"""Scores divided by their sum."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.overrides import handle_torch_function, has_torch_function
+
+from neon.lrp.message import Ledger, Message
+from neon.lrp.operations import Call, Treatment, treat
+from neon.lrp.recording.tape import Operation, Retention
+from neon.lrp.rules import Rule
+
+__all__ = ["Normalized", "normalized"]
+
+
+def normalized(p: Tensor, uniform: bool = True) -> Tensor:
+    """``P_c = p_c / Σ_k p_k`` of scores p ≥ 0, (n_samples, n_classes); where all are 0 equal shares, or none."""
+    if has_torch_function((p,)):
+        return handle_torch_function(normalized, (p,), p, uniform)
+    total = p.sum(1, keepdim=True)
+    return torch.where(total == 0, 1 / p.shape[1] if uniform else 0.0, p / total)
+
+
+class Normalized(torch.nn.Module):
+    """`normalized` as a layer."""
+
+    def __init__(self, *, uniform: bool = True) -> None:
+        super().__init__()
+        self.uniform = uniform
+
+    def forward(self, p: Tensor) -> Tensor:
+        return normalized(p, self.uniform)
+
+
+class _Normalized(Treatment):
+    """The score p_c and the divisor S = Σ p share ``P_c - P_c(r) = p_c / S - r_c / S_r`` as Shapley values.
+
+    ``(p_c - r_c) (1/S + 1/S_r) / 2`` goes to the score, ``-(p_c + r_c) / (2 S S_r)`` times ``p_k - r_k`` to each term
+    of the divisor. Without a reference the score gets all. All are 0 on either side: ``uniform``.
+    """
+
+    retention = Retention(inputs=True, output=True)
+
+    def takes_reference(self, operation: Operation) -> bool:
+        return True
+
+    def propagate(
+        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
+    ) -> tuple[Message | None, ...]:
+        (message,) = messages
+        assert message is not None
+        p, P = call.value(call.inputs[0]), call.value(call.output)
+        r, P_ref = call.reference(call.inputs[0]), call.reference(call.output)
+        S = p.sum(1, keepdim=True)
+        if r is None or P_ref is None:
+            s = message.slope_over(P, ledger)
+            slope, none, amount = s / S, S == 0, s * P
+            r = torch.zeros_like(p[:1])
+        else:
+            s, S_ref = message.slope_over(P - P_ref, ledger), r.sum(1, keepdim=True)
+            crossed = (s * (p + r)).sum(1, keepdim=True) / (2 * S * S_ref)
+            slope, none, amount = s * (1 / S + 1 / S_ref) / 2 - crossed, (S == 0) | (S_ref == 0), s * (P - P_ref)
+        if ledger.enabled:
+            ledger.absorb("uniform", torch.where(none, amount, 0.0))
+        return (Message.of_slope(torch.where(none, 0.0, slope), p, r),)
+
+    def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
+        """Of the mean: the shares need one point."""
+        return (normalized(values[call.inputs[0]].mean(0, keepdim=True)),)
+
+
+treat(normalized, by=_Normalized())

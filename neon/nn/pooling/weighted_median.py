@@ -1,0 +1,94 @@
+"""The weighted median of several members' values."""
+
+from __future__ import annotations
+
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+from torch.overrides import handle_torch_function, has_torch_function
+
+from neon.lrp.message import Ledger, Message
+from neon.lrp.operations import Call, Treatment, treat
+from neon.lrp.recording.tape import Operation, Retention
+from neon.lrp.rules import Rule
+from neon.nn.linear.layers import fixed
+
+__all__ = ["WeightedMedian", "weighted_median"]
+
+
+def weighted_median(h: Tensor, weights: Tensor) -> Tensor:
+    """The smallest value at or below which members with half of the weight stand.
+
+    Parameters
+    ----------
+    h : (n_samples, n_members)
+    weights : (n_members,)
+
+    Returns
+    -------
+    Tensor
+        (n_samples, 1)
+    """
+    if has_torch_function((h,)):
+        return handle_torch_function(weighted_median, (h,), h, weights)
+    return h.gather(1, _median(h, weights))
+
+
+class WeightedMedian(torch.nn.Module):
+    """`weighted_median` with fixed weights."""
+
+    weights: Tensor
+
+    def __init__(self, weights: ArrayLike) -> None:
+        super().__init__()
+        self.register_buffer("weights", fixed(weights))
+
+    def forward(self, h: Tensor) -> Tensor:
+        return weighted_median(h, self.weights)
+
+    def extra_repr(self) -> str:
+        return f"{len(self.weights)} members"
+
+
+class _WeightedMedian(Treatment):
+    """All relevance goes to the member whose value is the median.
+
+    Relative to a reference where another member is the median, what the two differ by at the reference is ``pooling``.
+    """
+
+    retention = Retention(inputs=True, output=True)
+
+    def takes_reference(self, operation: Operation) -> bool:
+        return True
+
+    def propagate(
+        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
+    ) -> tuple[Message | None, ...]:
+        (message,) = messages
+        assert message is not None
+        args, kwargs = call.arguments()
+        h, weights = _bind(*args, **kwargs)
+        o, h_ref, o_ref = call.value(call.output), call.reference(call.inputs[0]), call.reference(call.output)
+        index = _median(h, weights)
+        if h_ref is None or o_ref is None:
+            s = message.slope_over(o, ledger)
+            return (Message.of_slope(torch.zeros_like(h).scatter_(1, index, s), h),)
+        s = message.slope_over(o - o_ref, ledger)
+        if ledger.enabled:
+            ledger.absorb("pooling", s * (h_ref.expand_as(h).gather(1, index) - o_ref))
+        return (Message.of_slope(torch.zeros_like(h).scatter_(1, index, s), h, h_ref),)
+
+
+def _median(h: Tensor, weights: Tensor) -> Tensor:
+    """The member that is the median, (n_samples, 1)."""
+    order = h.argsort(dim=1, stable=True)
+    below = weights[order].cumsum(1)
+    reached = below >= 0.5 * below[:, -1:]
+    return order.gather(1, reached.to(torch.uint8).argmax(1, keepdim=True))
+
+
+def _bind(h: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    return h, weights
+
+
+treat(weighted_median, by=_WeightedMedian())
