@@ -2,6 +2,7 @@
 
 python -m benchmarks.same store before.npz     # with the old code
 python -m benchmarks.same compare before.npz   # with the new code
+python -m benchmarks.same compare before.npz --only svc,kmeans   # the cases whose names contain one of these words
 """
 
 from __future__ import annotations
@@ -22,13 +23,19 @@ from tests.contract import CASES
 N_ROWS = 40
 
 
-def explanations() -> Iterator[tuple[str, neon.Explanation]]:
+def explanations(only: list[str]) -> Iterator[tuple[str, neon.Explanation]]:
     for name, case in CASES.items():
+        if not named(name, only):
+            continue
         model = clone(case.estimator).fit(case.X, case.y)
         rows = case.X.iloc[:N_ROWS] if hasattr(case.X, "iloc") else case.X[:N_ROWS]
         options = {**case.options, **({"reference": case.X} if case.labelled else {})}
         for composite in composites_of(model, options):
             yield f"{name}|{composite}", neon.Explainer(model, **{**options, **composite})(rows, "all")
+
+
+def named(name: str, only: list[str]) -> bool:
+    return not only or any(word in name.lower() for word in only)
 
 
 def composites_of(model: Any, options: dict[str, Any]) -> list[dict[str, Any]]:
@@ -40,12 +47,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["store", "compare"])
     parser.add_argument("file")
+    parser.add_argument("--only", default="", help="words, separated by commas")
     given = parser.parse_args()
+    only = [word for word in given.only.lower().split(",") if word]
     torch.set_num_threads(1)
     found = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for name, explanation in explanations():
+        for name, explanation in explanations(only):
             found[f"{name}|values"] = explanation.values
             found[f"{name}|base"] = explanation.base_values
             found.update({f"{name}|{key}": amount for key, amount in explanation.residuals.items()})
@@ -54,9 +63,10 @@ def main() -> int:
         print(f"{len(found)} arrays stored")
         return 0
     with np.load(given.file) as before:
-        missing, new = before.keys() - found.keys(), found.keys() - before.keys()
+        stored = {key for key in before.files if named(key.split("|")[0], only)}
+        missing, new = stored - found.keys(), found.keys() - before.keys()
         same, worst = 0, []
-        for key in before.keys() & found.keys():
+        for key in stored & found.keys():
             a, b = before[key], found[key]
             if a.shape == b.shape and np.array_equal(a, b, equal_nan=True):
                 same += 1
