@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 import neon
 from neon.nn.trees import EqualShare, Forest, Interventional, Path, Shapley, TreeEnsemble, Trees, engine, tree_layers
-from neon.nn.trees import forest as forests
 from tests.trees import textbook
 
 KINDS = {
@@ -32,8 +31,7 @@ KINDS = {
 
 
 def without_numba(monkeypatch):
-    for module in (engine, forests):
-        monkeypatch.setattr(module, "has_numba", lambda: False)
+    monkeypatch.setattr(engine, "has_numba", lambda: False)
 
 
 @pytest.fixture(params=["compiled", "torch"])
@@ -49,8 +47,8 @@ def way(request, monkeypatch):
 def phi(trees, rule, X, reference=None, *, dtype=torch.float64):
     """(n_samples, n_features, n_outputs), one output at a time."""
     forest = Forest(trees)
-    codes = forest.codes(torch.as_tensor(X))
-    rows = None if reference is None else forest.codes(torch.as_tensor(reference))
+    codes = engine.encode(forest, torch.as_tensor(X))
+    rows = None if reference is None else engine.encode(forest, torch.as_tensor(reference))
     out = np.zeros((len(X), trees.n_features, trees.n_outputs))
     for k in range(trees.n_outputs):
         slope = torch.zeros(len(X), trees.n_outputs, dtype=dtype)

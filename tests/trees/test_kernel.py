@@ -31,8 +31,8 @@ def read(model):
 
 def values(trees, rule, X, reference=None):
     forest = Forest(trees)
-    codes = forest.codes(torch.as_tensor(X))
-    rows = None if reference is None else forest.codes(torch.as_tensor(reference))
+    codes = engine.encode(forest, torch.as_tensor(X))
+    rows = None if reference is None else engine.encode(forest, torch.as_tensor(reference))
     out = np.zeros((*X.shape, trees.n_outputs))
     for k in range(trees.n_outputs):
         slope = torch.zeros(len(X), trees.n_outputs, dtype=torch.float64)

@@ -28,7 +28,7 @@ def test_a_leaf_holds_at_the_patterns_of_its_rows():
     """A leaf's literals all hold in the pattern of exactly the rows that reach it."""
     trees, forest, X = ready(2, n_trees=5, max_depth=6)
     paths, groups = Paths.of(trees), forest.groups
-    index = tables._patterns(paths, groups, forest.codes(X), 0, groups.n_groups).numpy()
+    index = tables._patterns(paths, groups, engine.encode(forest, X), 0, groups.n_groups).numpy()
     pattern = index - groups.row[:-1, None]
     rows = X.numpy()
     for i, edge in enumerate(groups.leaf):
@@ -43,7 +43,7 @@ def test_a_leaf_holds_at_the_patterns_of_its_rows():
 @pytest.mark.parametrize("rule", [Shapley, Interventional])
 def test_tables_are_the_kernel(options, rule, monkeypatch):
     trees, forest, X = ready(3, max_depth=7, n_features=8, **options)
-    codes, reference = forest.codes(X), forest.codes(X[:40])
+    codes, reference = engine.encode(forest, X), engine.encode(forest, X[:40])
     slope = torch.randn(len(X), trees.n_outputs, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     slope[::3] = 0
     expected = engine.relevance(forest, rule(engine="kernel"), codes, slope, reference)
@@ -56,7 +56,7 @@ def test_tables_are_the_kernel(options, rule, monkeypatch):
 
 def test_tables_are_built_where_they_pay_off(monkeypatch: pytest.MonkeyPatch) -> None:
     _, forest, X = ready(4, n_trees=10)
-    codes = forest.codes(X)
+    codes = engine.encode(forest, X)
     slope = torch.ones(len(X), 1, dtype=torch.float64)
     few = engine.relevance(forest, Shapley(), codes[:, :1], slope[:1])
     assert not forest.tables
@@ -74,8 +74,8 @@ def test_other_reference_rows_other_tables():
     slope = torch.ones(len(X), 1, dtype=torch.float64)
     rule = Interventional(engine="tables")
     for reference in (X[:5], X[5:9], X[:5], X[9:30]):
-        rows = forest.codes(reference)
-        found = engine.relevance(forest, rule, forest.codes(X), slope, rows)
-        expected = engine.relevance(forest, Interventional(engine="kernel"), forest.codes(X), slope, rows)
+        rows = engine.encode(forest, reference)
+        found = engine.relevance(forest, rule, engine.encode(forest, X), slope, rows)
+        expected = engine.relevance(forest, Interventional(engine="kernel"), engine.encode(forest, X), slope, rows)
         assert (found - expected).abs().max() <= 1e-13 * expected.abs().max()
     assert len(forest.tables) <= 2

@@ -7,6 +7,7 @@ and would take the cores from ours; between two of our loops, nothing large runs
 from __future__ import annotations
 
 import functools
+import importlib.util
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -18,12 +19,8 @@ __all__ = ["has_numba", "in_threads", "row_blocks"]
 
 @functools.cache
 def has_numba() -> bool:
-    """Whether the compiled loops can be used; they are imported at the first call."""
-    try:
-        import neon.nn.trees.compiled  # noqa: F401
-    except ImportError:
-        return False
-    return True
+    """Whether the compiled loops can be used; numba is imported with them, at the first use."""
+    return importlib.util.find_spec("numba") is not None
 
 
 def row_blocks(n: int, least: int, most: int | None = None) -> list[slice]:

@@ -14,7 +14,7 @@ from neon.nn.trees.forest import Forest
 from neon.nn.trees.rules import EqualShare, Interventional, Path, TreeRule
 from neon.nn.trees.tables import BITS, Tables, tabulate
 
-__all__ = ["Engine", "base_of", "evaluate", "pairs", "relevance"]
+__all__ = ["Engine", "base_of", "encode", "evaluate", "pairs", "relevance"]
 
 _TABLE_MEMORY = 1 << 29
 # Seconds on one core of a 2023 server: of the kernels by edge, row and quadrature point (or reference row), in torch
@@ -41,15 +41,24 @@ class Engine(Protocol):
 
 
 def _engine(codes: Tensor) -> Engine:
-    if not _compiles(codes):
+    if not _compiles(codes.device):
         return vectorized
     from neon.nn.trees import compiled
 
     return compiled
 
 
-def _compiles(codes: Tensor) -> bool:
-    return codes.device.type == "cpu" and has_numba()
+def _compiles(device: torch.device) -> bool:
+    return device.type == "cpu" and has_numba()
+
+
+def encode(forest: Forest, x: Tensor) -> Tensor:
+    """Codes of rows (n_samples, n_features), on their device, int32 (n_used, n_samples)."""
+    if not _compiles(x.device):
+        return forest.codes_on(x.device)(x)
+    from neon.nn.trees import compiled
+
+    return compiled.encode(forest.paths.codes, x)
 
 
 def evaluate(forest: Forest, codes: Tensor, dtype: torch.dtype) -> Tensor:
@@ -62,7 +71,7 @@ def base_of(forest: Forest, rule: TreeRule | None, reference: Tensor | None, dty
     """What a rule's relevance is relative to, (1, n_outputs); ``reference`` are rows (n_reference, n_features)."""
     trees = forest.trees
     if reference is not None and (rule is None or isinstance(rule, Interventional)):
-        return evaluate(forest, forest.codes(reference), torch.float64).mean(0, keepdim=True).to(dtype)
+        return evaluate(forest, encode(forest, reference), torch.float64).mean(0, keepdim=True).to(dtype)
     at_root = trees.expectation
     if isinstance(rule, Path) and trees.path_value is not None:
         at_root = trees.total(trees.path_value[trees.roots])
@@ -102,7 +111,7 @@ def relevance(forest: Forest, rule: TreeRule, codes: Tensor, slope: Tensor, refe
 
 def pairs(forest: Forest, codes: Tensor, slope: Tensor, reference: Tensor | None) -> Tensor:
     """``Σ_k slope_k φ_ij,k`` for i ≠ j, (n_samples, n_used, n_used); 0 on the diagonal. Arguments as `relevance`."""
-    if reference is None and _compiles(codes):
+    if reference is None and _compiles(codes.device):
         from neon.nn.trees import compiled
 
         return compiled.pairs(forest, codes, slope)
@@ -134,7 +143,7 @@ def _tables_for(
                 build += 2e-9 * p.n_edges * rows.shape[1]
                 each = _INTERVENTIONAL * p.n_edges * rows.shape[1]
             # By this call alone: were earlier ones counted, the same call would not always give the same bits.
-            if len(slope) * each * (1 if _compiles(codes) else _IN_TORCH) / torch.get_num_threads() < build:
+            if len(slope) * each * (1 if _compiles(codes.device) else _IN_TORCH) / torch.get_num_threads() < build:
                 return None
         if key in forest.tables:
             return forest.tables[key]

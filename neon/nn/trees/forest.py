@@ -8,9 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from neon.nn.trees.blocks import has_numba
 from neon.nn.trees.codes import Codes
 from neon.nn.trees.ensemble import Trees
 from neon.nn.trees.paths import Paths
@@ -139,12 +137,8 @@ class Forest:
     def asked(self) -> np.ndarray:
         return self.groups.asked(self.paths)
 
-    def codes(self, x: Tensor) -> Tensor:
-        """Codes of rows, on their device, int32 (n_used, n_samples)."""
-        if x.device.type == "cpu" and has_numba():
-            from neon.nn.trees.compiled import encode
-
-            return encode(self.paths.codes, x)
-        if x.device not in self._codes:
-            self._codes[x.device] = self.paths.codes.to(x.device)
-        return self._codes[x.device](x)
+    def codes_on(self, device: torch.device) -> Codes:
+        """What makes codes of rows on a device."""
+        if device not in self._codes:
+            self._codes[device] = self.paths.codes.to(device)
+        return self._codes[device]

@@ -38,7 +38,7 @@ def tree_ensemble(x: Tensor, forest: Forest) -> Tensor:
         return handle_torch_function(tree_ensemble, (x,), x, forest)
     if x.ndim != 2 or x.shape[1] != forest.trees.n_features:
         raise ValueError(f"x must have shape (n_samples, {forest.trees.n_features}), got {tuple(x.shape)}")
-    return engine.evaluate(forest, forest.codes(x), x.dtype)
+    return engine.evaluate(forest, engine.encode(forest, x), x.dtype)
 
 
 class TreeEnsemble(torch.nn.Module):
@@ -96,8 +96,8 @@ class _TreeEnsemble(Treatment):
         if ledger.enabled:
             # The part of f that the rule's own base holds, unless the engine's reference counts it already.
             ledger.absorb("expectation", slope * (base if known is None else base - known))
-        reference = forest.codes(rows.to(x)) if rows is not None and rule.takes_reference else None
-        phi = engine.relevance(forest, rule, forest.codes(x), slope, reference)
+        reference = engine.encode(forest, rows.to(x)) if rows is not None and rule.takes_reference else None
+        phi = engine.relevance(forest, rule, engine.encode(forest, x), slope, reference)
         relevance, used = phi.t(), forest.paths.codes.used
         if len(used) < x.shape[1]:
             relevance = x.new_zeros(x.shape).index_copy_(1, torch.as_tensor(used, device=x.device), phi.t())
@@ -127,13 +127,13 @@ class _TreeTerms(StraightTerms):
     joint = True
 
     def __init__(self, slot: int, x: Tensor, background: Background, forest: Forest, engine_of: EngineName) -> None:
-        self.forest, self.codes, self.n_features = forest, forest.codes(x), x.shape[1]
+        self.forest, self.codes, self.n_features = forest, engine.encode(forest, x), x.shape[1]
         self.rule: TreeRule = (Interventional if background.given else Shapley)(engine=engine_of)
         rows, weights = background.rows, background.weights
         self.references: list[tuple[Tensor | None, float]] = [(None, 1.0)]
         start = engine.base_of(forest, self.rule, rows, x.dtype).to(x)
         if background.given:
-            codes = forest.codes(rows.to(x))
+            codes = engine.encode(forest, rows.to(x))
             self.references = [(codes, 1.0)]
             if bool((weights != weights[0]).any()):  # the engine weighs all rows the same
                 self.references = [(codes[:, [r]], float(w)) for r, w in enumerate(weights) if w > 0]

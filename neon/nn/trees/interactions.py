@@ -54,10 +54,10 @@ def interactions(
     if isinstance(rule, Interventional):
         if reference is None:
             raise ValueError("the interventional rule needs reference rows; give reference=")
-        others = forest.codes(torch.as_tensor(reference).to(rows))
+        others = engine.encode(forest, torch.as_tensor(reference).to(rows))
     elif reference is not None:
         raise ValueError("Shapley() is relative to the covers; give reference= to Interventional()")
-    codes, used = forest.codes(rows), torch.as_tensor(forest.paths.codes.used, device=rows.device)
+    codes, used = engine.encode(forest, rows), torch.as_tensor(forest.paths.codes.used, device=rows.device)
     columns = range(trees.n_outputs) if output is None else [output]
     found = []
     for k in columns:

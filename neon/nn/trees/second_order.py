@@ -59,10 +59,10 @@ def second_order(recording: Recording, target: Tensor) -> Tensor:
         reference = None
         if isinstance(step.rule, Interventional):
             assert step.call.references is not None
-            reference = forest.codes(step.call.references[x].to(rows))
+            reference = engine.encode(forest, step.call.references[x].to(rows))
         used = torch.as_tensor(forest.paths.codes.used, device=rows.device)
         if len(used) and len(rows):
-            found[:, used[:, None], used] += engine.pairs(forest, forest.codes(rows), slope, reference)
+            found[:, used[:, None], used] += engine.pairs(forest, engine.encode(forest, rows), slope, reference)
     return found
 
 
