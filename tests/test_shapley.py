@@ -19,7 +19,7 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel
 from sklearn.kernel_approximation import Nystroem
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.neighbors import NearestCentroid
+from sklearn.neighbors import KernelDensity, NearestCentroid
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -185,6 +185,7 @@ def test_weights_are_copies_of_rows() -> None:
 
 CURVED = {
     "OneClassSVM": OneClassSVM(gamma=0.2, nu=0.3),
+    "KernelDensity": KernelDensity(bandwidth=1.0),
     "KMeans": KMeans(4, random_state=0, n_init=1),
     "PCA-KMeans": make_pipeline(StandardScaler(), PCA(2), KMeans(4, random_state=0, n_init=1)),
     "NearestCentroid": NearestCentroid(),

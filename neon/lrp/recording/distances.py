@@ -6,6 +6,7 @@ What a difference is taken to (the target of a loss, a prototype) stands where a
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,15 @@ from torch import Tensor
 
 from neon.errors import UnsupportedOperationError
 
-__all__ = ["DISTANCES"]
+__all__ = ["DISTANCES", "dropped_weight"]
+
+
+def dropped_weight() -> Tensor | None:
+    """The ``weight=`` of the ``F.l1_loss`` that is running: torch 2.13 does not hand it to function modes."""
+    frame = sys._getframe(1)
+    while frame is not None and frame.f_code is not F.l1_loss.__code__:
+        frame = frame.f_back  # type: ignore[assignment]
+    return None if frame is None else frame.f_locals.get("weight")
 
 
 def _norm(x: Tensor, p: float, dim: Any, keepdim: bool, dtype: torch.dtype | None = None) -> Tensor:

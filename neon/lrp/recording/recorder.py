@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
@@ -19,6 +20,7 @@ from neon.errors import UnsupportedOperationError
 from neon.lrp.recording.aliases import ALIASES
 from neon.lrp.recording.codes import RECODING, index_leaves, is_code, looked_up, lookup, recoded
 from neon.lrp.recording.decompose import decomposition
+from neon.lrp.recording.distances import dropped_weight
 from neon.lrp.recording.escapes import Unseen, leaves, refuse_exports
 from neon.lrp.recording.memory import Memory
 from neon.lrp.recording.names import function_name
@@ -118,6 +120,8 @@ class _Recorder(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         args, kwargs = tuple(args), dict(kwargs or {})
+        if func is F.l1_loss and "weight" not in kwargs and (weight := dropped_weight()) is not None:
+            kwargs["weight"] = weight
         if torch.is_inference_mode_enabled() and not any(map(_is_inference, leaves((args, kwargs)))):
             with torch.inference_mode(False), torch.no_grad():  # autograd will take what is computed here
                 return self._call(func, args, kwargs)
