@@ -1,7 +1,8 @@
 """The models that scikit-learn's own tests fit, each sent through neon.
 
     python -m benchmarks.peers_models sklearn.tests.test_multiclass sklearn.linear_model.tests.test_ridge
-    python -m benchmarks.peers_models --at-most 1000 --out found.jsonl sklearn.svm.tests.test_svm
+    python -m benchmarks.peers_models --at-most 1000 sklearn.svm.tests.test_svm
+    python -m benchmarks.peers_models --at-most 1 --out found          # every module, each in a process of its own
     python -m benchmarks.peers_models --table found/*.jsonl
 
 The tests run as they are; every model that one of them fits is explained on rows that it was fitted on, right after
@@ -10,10 +11,13 @@ The tests run as they are; every model that one of them fits is explained on row
 - exact: the network gives what the model's own function gives, targets are what it predicts, relevance adds up;
 - refused: neon says in words of its own why not;
 - wrong: anything else than the model's numbers, or the model or the rows were changed;
-- crash: an error that neon did not raise.
+- crash: an error that neon did not raise;
+- passed: the model refuses its own rows, or they are too many;
+- late: the test's time was over while its model was judged.
 
-Of the models of one class in one test function, with whatever parameters, `--at-most` are judged. `--table` makes a
-table of what was written with ``--out``, one file a module, named after it.
+Of the models of one class in one test function, with whatever parameters, `--at-most` are judged. A test ends after
+`--seconds`. `--out` keeps a file for each module, whose last line says how many tests have run, and passes over modules
+that have theirs; `--table` makes a table of such files.
 """
 
 from __future__ import annotations
@@ -24,16 +28,22 @@ import copy
 import functools
 import json
 import re
+import resource
+import signal
+import subprocess
+import sys
 import threading
+import time
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import sklearn
 import torch
 from scipy import sparse
 from sklearn.base import is_regressor
@@ -45,7 +55,8 @@ from neon.converters.core.registry import takes_data
 
 ROWS, CELLS, OUTPUTS = 40, 2_000_000, 500  # a transformer of more columns is explained at the first
 ROUNDING = 1e-6  # relative to the largest number; models of float32 rows differ by 1e-7
-KINDS = ("exact", "refused", "wrong", "crash")
+FITS = ("fit", "fit_transform", "fit_predict", "partial_fit")
+KINDS = ("exact", "refused", "wrong", "crash", "passed", "late")
 
 
 @dataclass(frozen=True)
@@ -62,20 +73,42 @@ class Judgement:
 class Recorder:
     """A pytest plugin that judges each model after its ``fit``."""
 
-    def __init__(self, at_most: int, out: Path | None) -> None:
-        self.at_most, self.out, self.test, self.found = at_most, out, "", list[Judgement]()
+    def __init__(self, at_most: int, seconds: float, out: Path | None) -> None:
+        self.at_most, self.seconds, self.out = at_most, seconds, out
+        self.test, self.found, self.tests, self.ended = "", list[Judgement](), 0, 0
         self.count: collections.Counter[tuple[str, str]] = collections.Counter()
-        self.busy = threading.local()
+        self.busy, self.began = threading.local(), time.monotonic()
 
     def pytest_configure(self) -> None:
-        for cls in {base for _, one in all_estimators() for base in one.__mro__ if "fit" in vars(base)}:
-            if cls.__module__.startswith("sklearn."):
-                cls.fit = self.recorded(cls.fit)
+        for cls in {base for _, one in all_estimators() for base in one.__mro__}:
+            for name in FITS:
+                if cls.__module__.startswith("sklearn.") and name in vars(cls):
+                    setattr(cls, name, self.recorded(vars(cls)[name]))
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        self.test = item.nodeid.rsplit("/", 1)[-1]
+        self.test, self.tests = item.nodeid.rsplit("/", 1)[-1], self.tests + 1
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self) -> Generator[None, object, object]:
+        signal.signal(signal.SIGALRM, self.end)
+        signal.setitimer(signal.ITIMER_REAL, self.seconds)
+        try:
+            return (yield)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def pytest_sessionfinish(self) -> None:
+        took = time.monotonic() - self.began
+        self.write(Judgement("done", "", "", f"{self.tests} tests, {self.ended} ended early, {took:.0f} s"))
+
+    def end(self, *_: object) -> None:
+        self.ended += 1
+        raise _Late
 
     def recorded(self, fit: Callable[..., Any]) -> Callable[..., Any]:
+        if not callable(fit):  # available_if: fit_transform of a pipeline
+            return fit
+
         @functools.wraps(fit)
         def wrapped(model: Any, *args: Any, **kwargs: Any) -> Any:
             if getattr(self.busy, "fitting", False) or threading.current_thread() is not threading.main_thread():
@@ -83,8 +116,9 @@ class Recorder:
             self.busy.fitting = True
             try:
                 fitted = fit(model, *args, **kwargs)
-                if not isinstance(model, type) and (args or "X" in kwargs):
-                    self.judge(model, args[0] if args else kwargs["X"])
+                X = args[0] if args else kwargs.get("X", kwargs.get("raw_documents"))
+                if not isinstance(model, type) and X is not None:
+                    self.judge(model, X)
                 return fitted
             finally:
                 self.busy.fitting = False
@@ -103,20 +137,34 @@ class Recorder:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                found = judged(model, X)
-            except _Passed:
-                return
+                kind, why = judged(model, X)
+            except _Passed as passed:
+                kind, why = "passed", str(passed)
+            except _Late:
+                self.write(Judgement("late", cls.__name__, self.test, "", _shown(model)))
+                raise
         np.random.set_state(kept[0])  # noqa: NPY002
         torch.random.set_rng_state(kept[1])
-        kind, why = found
-        self.found.append(Judgement(kind, cls.__name__, self.test, why, " ".join(repr(model).split())[:300]))
-        if self.out is not None:  # as it comes: a run may be ended
+        self.write(Judgement(kind, cls.__name__, self.test, why, _shown(model)))
+
+    def write(self, judgement: Judgement) -> None:
+        """As it comes: a run may be ended."""
+        if judgement.kind != "done":
+            self.found.append(judgement)
+        if self.out is not None:
             with self.out.open("a") as file:
-                file.write(json.dumps(asdict(self.found[-1])) + "\n")
+                file.write(json.dumps(asdict(judgement)) + "\n")
+
+
+class _Late(BaseException):
+    """The time of a test is over."""
 
 
 class _Passed(Exception):
     """A model that cannot be judged: it refuses its own rows, or they are too many."""
+
+    def __init__(self, why: object) -> None:
+        super().__init__(f"{type(why).__name__}: {' '.join(str(why).split())[:200]}" if why is not str(why) else why)
 
 
 def judged(model: Any, X: Any) -> tuple[str, str]:
@@ -126,9 +174,9 @@ def judged(model: Any, X: Any) -> tuple[str, str]:
         n = X.shape[0] if hasattr(X, "shape") else len(X)
         rows = _first(X, min(n, ROWS))
     except (TypeError, IndexError) as error:
-        raise _Passed from error
+        raise _Passed(error) from error
     if n == 0 or int(np.prod(getattr(rows, "shape", (1,)))) > CELLS or (hasattr(X, "shape") and np.prod(X.shape) > 1e8):
-        raise _Passed
+        raise _Passed("no rows, or too many")
     before, own = copy.deepcopy(rows), _answers(model, rows)
     options = {"reference": data} if takes_data(model) else {}
     try:
@@ -141,7 +189,7 @@ def judged(model: Any, X: Any) -> tuple[str, str]:
     except Exception as error:
         raised = traceback.extract_tb(error.__traceback__)[-1].filename
         if "/sklearn/" in raised and "/tests/" in raised:  # of a model that a test has made to check its input
-            raise _Passed from error
+            raise _Passed(error) from error
         inside = raised.startswith(str(Path(neon.__file__).parent))
         spoken = isinstance(error, (ValueError, TypeError, ImportError)) and inside
         words = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
@@ -171,7 +219,7 @@ def _answers(model: Any, rows: Any) -> dict[str, Any]:
             try:
                 found[method] = getattr(copy.deepcopy(model), method)(copy.deepcopy(rows))
             except Exception as error:  # tests fit models of rows that they cannot predict, too
-                raise _Passed from error
+                raise _Passed(error) from error
     return found
 
 
@@ -235,26 +283,54 @@ def _place(error: Exception) -> str:
     return " → ".join(dict.fromkeys(named))
 
 
+def _shown(model: Any) -> str:
+    return " ".join(repr(model).split())[:300]
+
+
+def _modules() -> list[str]:
+    """Every test module of scikit-learn, as a dotted name."""
+    root = Path(sklearn.__file__).parent
+    return sorted(
+        ".".join(file.relative_to(root.parent).with_suffix("").parts) for file in root.glob("**/tests/test_*.py")
+    )
+
+
+def _each(modules: list[str], options: argparse.Namespace) -> None:
+    """A process for each module; one whose file ends with "done" is passed over."""
+    options.out.mkdir(parents=True, exist_ok=True)
+    for module in modules:
+        file = options.out / f"{module}.jsonl"
+        if file.exists() and file.read_text().splitlines()[-1:][0].startswith('{"kind": "done"'):
+            continue
+        file.unlink(missing_ok=True)
+        command = [sys.executable, "-m", "benchmarks.peers_models", module, "--file", str(file)]
+        limits = ["--at-most", str(options.at_most), "--seconds", str(options.seconds)]
+        try:
+            subprocess.run(
+                [*command, *limits, "--gigabytes", str(options.gigabytes)],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=60 * options.minutes,
+            )
+        except subprocess.TimeoutExpired:
+            print(f"{module}: ended after {options.minutes} minutes")
+        print(file.read_text().splitlines()[-1] if file.exists() else f"{module}: nothing", flush=True)
+
+
 def _table(files: list[str]) -> str:
-    """Counts for each module, and what is refused most."""
+    """Counts for each module that has fitted a model, and why models are wrong, crash or are refused."""
     found = {
         Path(file).stem: [Judgement(**json.loads(line)) for line in Path(file).read_text().splitlines()]
         for file in files
     }
     every = [one for judgements in found.values() for one in judgements]
-    lines = [
-        "# Models of scikit-learn's own tests",
-        "",
-        "Made by `python -m benchmarks.peers_models --table`: models that tests of scikit-learn fit, one of a class in",
-        "each test function, explained on rows of their fit and compared with their own functions.",
-        "",
-        f"| module | {' | '.join(KINDS)} |",
-        f"|---|{'---|' * len(KINDS)}",
-    ]
+    lines = [f"| module | {' | '.join(KINDS)} |", f"|---|{'---|' * len(KINDS)}"]
     for name, judgements in [*sorted(found.items()), ("all", every)]:
         count = collections.Counter(one.kind for one in judgements)
-        lines.append(f"| {name.removeprefix('sklearn.')} | {' | '.join(str(count[kind]) for kind in KINDS)} |")
-    for kind in ("wrong", "crash", "refused"):
+        if any(count[kind] for kind in KINDS):
+            name = name.removeprefix("sklearn.") + ("" if count["done"] else " †")
+            lines.append(f"| {name} | {' | '.join(f'{count[kind]:,}' for kind in KINDS)} |")
+    for kind in ("wrong", "crash", "late", "refused"):
         whys = collections.Counter(f"{one.estimator}: {_plain(one.why)}" for one in every if one.kind == kind)
         if whys:
             lines += ["", f"## {kind.capitalize()}", ""]
@@ -270,31 +346,47 @@ def _plain(why: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("modules", nargs="+", help="test modules, as dotted names; with --table, files")
+    parser.add_argument("modules", nargs="*", help="test modules, as dotted names; with --table, files")
     parser.add_argument("--at-most", type=int, default=8, help="models of one class in one test function")
-    parser.add_argument("--out", type=Path, help="add each judgement to this file, a line of JSON")
+    parser.add_argument("--seconds", type=float, default=60, help="a test ends after these")
+    parser.add_argument("--minutes", type=float, default=20, help="with --out: a module ends after these")
+    parser.add_argument("--gigabytes", type=float, default=9, help="of addresses: what needs more crashes")
+    parser.add_argument("--out", type=Path, help="a folder: each module in a process of its own, a file for each")
+    parser.add_argument("--file", type=Path, help="add each judgement to this file, a line of JSON")
     parser.add_argument("--table", action="store_true", help="print what such files hold, as a table")
     options = parser.parse_args()
     if options.table:
         print(_table(options.modules))
         return
-    recorder = Recorder(options.at_most, options.out)
+    modules = options.modules or _modules()
+    if options.out is not None:
+        _each(modules, options)
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (int(options.gigabytes * 2**30),) * 2)
+    recorder = Recorder(options.at_most, options.seconds, options.file)
     quiet = ["-q", "--no-header", "--tb=no", "-p", "no:cacheprovider", "-W", "ignore", "-c", "/dev/null"]
-    pytest.main([*quiet, "--rootdir=/", "--disable-warnings", "-r", "N", "--pyargs", *options.modules], [recorder])
-    found = recorder.found
+    pytest.main([*quiet, "--rootdir=/", "--disable-warnings", "-r", "N", "--pyargs", *modules], [recorder])
+    for line in _report(recorder.found):
+        print(line)
+
+
+def _report(found: list[Judgement]) -> list[str]:
+    """Counts for each class, and an example of a test for what is wrong or crashes."""
     table: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
     for one in found:
         table[one.estimator][one.kind] += 1
         table["all"][one.kind] += 1
-    print(f"\n| estimator | {' | '.join(KINDS)} |\n|---|{'---|' * len(KINDS)}")
+    lines = [f"\n| estimator | {' | '.join(KINDS)} |", f"|---|{'---|' * len(KINDS)}"]
     for name in sorted(table, key=lambda name: (name == "all", name)):
-        print(f"| {name} | {' | '.join(str(table[name][kind]) for kind in KINDS)} |")
+        lines.append(f"| {name} | {' | '.join(str(table[name][kind]) for kind in KINDS)} |")
     for kind in ("wrong", "crash", "refused"):
-        print(f"\n{kind}")
+        lines.append(f"\n{kind}")
         whys = collections.Counter((one.estimator, one.why) for one in found if one.kind == kind)
         tests = {(one.estimator, one.why): one.test for one in found}
         for (estimator, why), count in whys.most_common():
-            print(f"- {count} × {estimator}: {why}" + (f" [{tests[estimator, why]}]" if kind != "refused" else ""))
+            example = f" [{tests[estimator, why]}]" if kind != "refused" else ""
+            lines.append(f"- {count} × {estimator}: {why}{example}")
+    return lines
 
 
 if __name__ == "__main__":
