@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import re
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from neon import LRP, UnsupportedOperationError
 from neon.lrp.operations import Elementwise, Identity, supported_functions, table, treat
 from neon.lrp.recording.aliases import ALIASES
 from neon.lrp.recording.decompose import DECOMPOSITIONS
+from neon.lrp.recording.recorder import record
 
 Model = Callable[[Tensor], Tensor]
 pytestmark = pytest.mark.filterwarnings("ignore:.*(padding='same'|index_reduce|argument of torch.scatter)")
@@ -378,6 +380,18 @@ def test_losses_that_mix_the_samples_are_refused() -> None:
     for loss in (F.mse_loss, F.l1_loss, F.huber_loss, F.smooth_l1_loss):
         with pytest.raises(UnsupportedOperationError, match="mixes the samples"):
             LRP(lambda x: loss(x, torch.zeros(3, 6)).expand(3))(torch.ones(3, 6))  # noqa: B023
+
+
+@pytest.mark.parametrize("loss", [F.mse_loss, F.l1_loss, F.huber_loss])
+def test_weights_of_losses_are_counted(loss: Any) -> None:
+    """torch does not hand the weight of l1_loss to function modes."""
+    x, target, weight = randn(3, 6), randn(3, 6, seed=1), randn(3, 6, seed=2).square()
+    given = {"weight": weight} if "weight" in inspect.signature(loss).parameters else {}
+    errors = loss(x, target, reduction="none", **given)
+    tape = record(lambda x: loss(x, target, reduction="none", **given) * 1.0, (x,))
+    torch.testing.assert_close(tape.values[tape.output], errors)
+    constant = record(lambda x: x * loss(target, -target, reduction="none", **given), (x,))
+    torch.testing.assert_close(constant.values[constant.output], x * loss(target, -target, reduction="none", **given))
 
 
 @pytest.mark.parametrize("order", [0, "nuc", 2])
