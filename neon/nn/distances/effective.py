@@ -89,4 +89,4 @@ class _Within(Treatment):
 
 treat(effective_distance, by=Elementwise(nonnegative=True))
 treat(within, by=_Within())
-scales(effective_distance, lambda t, kernel: 0.5 if kernel == "gaussian" else None)
+scales(effective_distance, lambda t, kernel, root=0.5: 0.5 if (kernel, root) == ("gaussian", 0.5) else None)
