@@ -129,7 +129,7 @@ class Half(TransformerMixin, BaseEstimator):
 
 
 def test_estimators_of_ones_own_are_listed() -> None:
-    neon.converters.register_linear(Half)
+    neon.extend.register_linear(Half)
     assert (public_name(Half), "registered", "") in neon.supported()
 
 

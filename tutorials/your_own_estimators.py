@@ -30,7 +30,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 import neon
 from neon import nn
-from neon.converters import Conversion, Response, register, register_encoder, register_linear
+from neon.extend import Conversion, Response, register, register_encoder, register_linear
 
 patients, progression = load_diabetes(as_frame=True, return_X_y=True)
 X, X_test, y, y_test = train_test_split(patients, progression, random_state=0)

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from neon._version import __version__
 from neon.cli.terminal import visible
 
 __all__ = ["main"]
@@ -55,8 +56,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="neon", description="Explain fitted models.")
-    version = sys.modules["neon"].__version__  # not imported: the package's front door lies above
-    parser.add_argument("--version", action="version", version=f"neon {version}")
+    parser.add_argument("--version", action="version", version=f"neon {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     demo = commands.add_parser("demo", help="explain a k-means, an SVM and a one-class SVM pipeline")
     demo.add_argument("--out", default="neon-demo", help="folder for plots and tables (default: %(default)s)")

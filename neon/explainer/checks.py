@@ -91,7 +91,7 @@ def check_equivalence(network: Network, given: Any, numbers: Any) -> None:
 
 def _advice(network: Network, given: Any, single: bool) -> str:
     if network.inherits:
-        return "Register a converter for the class itself with neon.converters.register"
+        return "Register a converter for the class itself with neon.extend.register"
     if sparse.issparse(given):
         return (
             "Some transformers take sparse rows otherwise than the same ones dense (RobustScaler does not centre "

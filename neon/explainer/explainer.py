@@ -12,6 +12,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
+from neon._version import bound_to_version
 from neon.converters import Network, neuralize
 from neon.converters.core.intake import column_names, take
 from neon.converters.core.registry import takes_data
@@ -124,6 +125,10 @@ class Explainer:
             self._references = probe.references
             per_row = probe.tape.bytes_per_sample() * (1 if probe.integral is None else NODES)
             self._chunk_rows = max(1, min(max(_CACHE // per_row, _SOME_ROWS), _MEMORY // per_row))
+
+    def __reduce__(self) -> tuple:
+        """Pickle for this version alone."""
+        return bound_to_version(self, self.__dict__)
 
     def __repr__(self) -> str:
         name = type(getattr(self.network, "model", self.network)).__name__

@@ -255,8 +255,8 @@ def _treatment(operation: Operation) -> Treatment:
         hint = f"; similar ones that have: {', '.join(close)}" if close else ""
         raise UnsupportedOperationError(
             f"no relevance treatment for {operation.name!r} in module {operation.module or '(top level)'!r}{hint}. "
-            "Register one with treat(function, by=...) of neon.lrp.operations; for a function of each element alone, "
-            "by=Elementwise()"
+            "Register one with neon.extend.treat(function, by=treatment); for a function of each element alone, "
+            "by=neon.extend.Elementwise()"
         )
     return treatment
 

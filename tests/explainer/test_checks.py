@@ -141,7 +141,7 @@ def reversed_columns(X: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("function", [share, reversed_columns])
 def test_a_function_of_rows_that_was_declared_elementwise(function: Any) -> None:
-    neon.converters.register_encoder(function)
+    neon.extend.register_encoder(function)
     model = make_pipeline(FunctionTransformer(function), LinearRegression()).fit(X, Y)
     with pytest.raises(ValueError, match="made from other columns than the one that it was declared"):
         neon.explain(model, X)
@@ -225,6 +225,6 @@ def test_classes_of_a_notebook_leave_refusals_as_they_are() -> None:
         pass
 
     Halve.__module__, Halve.__qualname__ = "__main__", "Halve"
-    neon.converters.register_encoder(Halve)
+    neon.extend.register_encoder(Halve)
     with pytest.raises(neon.UnsupportedModelError, match="no converter for"):
         neon.explain(BaseEstimator(), X)

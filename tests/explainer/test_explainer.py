@@ -227,7 +227,7 @@ def with_ones(rows: Any) -> np.ndarray:
 
 
 def test_a_column_made_from_none_is_a_residual() -> None:
-    neon.converters.register_encoder(with_ones, source=lambda _: np.append(np.arange(X.shape[1]), -1))
+    neon.extend.register_encoder(with_ones, source=lambda _: np.append(np.arange(X.shape[1]), -1))
     model = make_pipeline(FunctionTransformer(with_ones), Ridge(fit_intercept=False)).fit(X.to_numpy(), Y)
     explanation = neon.explain(model, X.to_numpy())
     *weights, last = model[-1].coef_

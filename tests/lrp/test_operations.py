@@ -510,7 +510,7 @@ def test_a_function_is_registered_as_the_error_says(function: Any, monkeypatch: 
     monkeypatch.setattr(table, "_TABLE", dict(table._TABLE))
     x, weight = randn(3, 6), randn(4, 6)
     lrp = LRP(lambda t: function(F.linear(t, weight).abs()), "zero")
-    with pytest.raises(UnsupportedOperationError, match=r"treat\(function, by=...\).*by=Elementwise\(\)"):
+    with pytest.raises(UnsupportedOperationError, match=r"neon\.extend\.treat\(.*by=neon\.extend\.Elementwise\(\)"):
         lrp(x, 1)
     for treatment in (Elementwise(), Identity()):
         treat(function, by=treatment)

@@ -16,6 +16,7 @@ from scipy import sparse
 from sklearn.compose import ColumnTransformer
 from torch import Tensor
 
+from neon._version import bound_to_version
 from neon.converters.core.arrays import dense
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.intake import Intake, take
@@ -93,9 +94,10 @@ class Network(torch.nn.Module):
         )
         self.eval()
 
-    def __getstate__(self) -> dict[str, Any]:
-        """All but the model's own function, which is found again from the model."""
-        return {key: value for key, value in self.__dict__.items() if key not in ("_own", "_link", "_labels")}
+    def __reduce__(self) -> tuple:
+        """Pickle all but the model's own function, which is found again from the model; for this version alone."""
+        state = {key: value for key, value in self.__dict__.items() if key not in ("_own", "_link", "_labels")}
+        return bound_to_version(self, state)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)

@@ -132,10 +132,12 @@ def convert(
     alternatives = f" Nearest supported: {', '.join(near)}." if near else ""
     simple = ""
     if hasattr(model, "transform"):
-        simple = ", or say with register_encoder or register_linear that it works column by column or is linear"
+        simple = (
+            ", or say with neon.extend.register_encoder or register_linear that it works column by column or linearly"
+        )
     raise UnsupportedModelError(
         f"no converter for {name}{where}.{alternatives} Register one with "
-        f"neon.converters.register({name!r}, by=converter){simple}"
+        f"neon.extend.register({name!r}, by=converter){simple}"
     )
 
 

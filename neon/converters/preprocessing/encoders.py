@@ -55,14 +55,14 @@ def register_encoder(*targets: str | type | Callable[..., Any], source: Source =
     ...         return self
     ...     def transform(self, X):
     ...         return np.clip(X, self.low_, self.high_)
-    >>> neon.converters.register_encoder(Winsorizer)
+    >>> neon.extend.register_encoder(Winsorizer)
     >>> neon.explain(make_pipeline(Winsorizer(), SVC()).fit(X, y), X)
 
     One that gives two columns for each, side by side: ``source=lambda model: np.repeat(np.arange(2), 2)``. A function:
 
     >>> def relu(x):
     ...     return np.maximum(x, 0)
-    >>> neon.converters.register_encoder(relu)
+    >>> neon.extend.register_encoder(relu)
     >>> neon.explain(make_pipeline(FunctionTransformer(relu), SVC()).fit(X, y), X)
     """
     own = not all(isinstance(target, str) and target.startswith("sklearn.") for target in targets)
@@ -86,7 +86,7 @@ def register_linear(*targets: str | type | Callable[..., Any]) -> None:
     --------
     >>> def differences(X):
     ...     return np.diff(X, axis=1)
-    >>> neon.converters.register_linear(differences)
+    >>> neon.extend.register_linear(differences)
     >>> neon.explain(make_pipeline(FunctionTransformer(differences), Ridge()).fit(X, y), X)
     """
     _declare(targets, convert_linear)

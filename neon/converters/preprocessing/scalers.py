@@ -71,7 +71,7 @@ def convert_function(model: Any, *, output: str | None = None, form: str = "fuse
     raise UnsupportedModelError(
         f"FunctionTransformer({name}) is not known to act on each element alone; known are NumPy's universal functions "
         "of one argument (np.log1p, np.sqrt, ...) without kw_args. Declare yours, if it is elementwise or linear: "
-        f"neon.converters.register_encoder({name}) or neon.converters.register_linear({name})"
+        f"neon.extend.register_encoder({name}) or neon.extend.register_linear({name})"
     )
 
 

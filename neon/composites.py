@@ -1,0 +1,5 @@
+"""Composites: which rule explains which operation of a network, by name or built."""
+
+from neon.lrp.composites import *
+from neon.lrp.composites import __all__ as __all__
+from neon.lrp.composites import __getattr__ as __getattr__  # presets that upper floors registered

@@ -1,0 +1,37 @@
+"""The one door for estimators and operations of your own: what is declared here, neon explains as if it knew it.
+
+- an estimator whose network you can write down: `register`, with a function from the model to a `Conversion`;
+- a transformer of single columns, or a linear one, in one line: `register_encoder`, `register_linear`;
+- a torch function that relevance has to cross: `treat`, with a `Treatment`.
+
+``tutorials/your_own_estimators.py`` is a worked example, ``CONTRIBUTING.md`` says how a family, a rule or an operation
+joins neon itself.
+"""
+
+from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.encoding import Encoding, Text
+from neon.converters.core.registry import convert, register, within
+from neon.converters.preprocessing.encoders import register_encoder, register_linear
+from neon.lrp.message import Ledger, Message
+from neon.lrp.operations.elementwise import Elementwise
+from neon.lrp.operations.table import Call, Treatment, treat
+from neon.lrp.recording.tape import Retention
+
+__all__ = [
+    "Call",
+    "Conversion",
+    "Elementwise",
+    "Encoding",
+    "Ledger",
+    "Message",
+    "Response",
+    "Retention",
+    "Text",
+    "Treatment",
+    "convert",
+    "register",
+    "register_encoder",
+    "register_linear",
+    "treat",
+    "within",
+]
