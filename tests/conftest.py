@@ -18,6 +18,11 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.load_profile("neon")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests first: one that starts last would be waited for alone."""
+    items.sort(key=lambda item: "test_tutorials" not in item.nodeid)
+
+
 @pytest.fixture(autouse=True)
 def registries() -> Iterator[None]:
     """What a test declares ends with it: no other test depends on which ones ran before."""

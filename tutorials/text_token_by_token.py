@@ -29,7 +29,6 @@ import neon
 from neon import plots
 
 torch.manual_seed(0)
-torch.set_num_threads(2)
 pd.set_option("display.max_colwidth", None, "display.precision", 2)
 
 # %% [markdown]
