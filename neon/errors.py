@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["UnknownOutputError", "UnsupportedModelError", "UnsupportedOperationError"]
+__all__ = ["UnknownOutputError", "UnsupportedModelError", "UnsupportedOperationError", "no_relu_form"]
 
 
 class UnsupportedModelError(TypeError):
@@ -15,3 +15,8 @@ class UnsupportedOperationError(NotImplementedError):
 
 class UnknownOutputError(ValueError):
     """An ``output=`` that a model does not have."""
+
+
+def no_relu_form(why: str) -> ValueError:
+    """What to raise where a model, or a layer, is no network of Linear and ReLU alone."""
+    return ValueError(f"{why}: there is no exact ReLU form")

@@ -9,7 +9,6 @@ from neon.nn.distances.geodesic import SquaredGeodesic, squared_geodesic
 from neon.nn.distances.layers import (
     Abs,
     Difference,
-    DistanceLayers,
     Square,
     SquaredLength,
     Sum,
@@ -19,7 +18,7 @@ from neon.nn.distances.layers import (
     total,
 )
 from neon.nn.distances.manhattan import ManhattanDistance, manhattan_distance
-from neon.nn.distances.squared import SquaredDistance, squared_distance
+from neon.nn.distances.squared import DistanceLayers, SquaredDistance, squared_distance
 from neon.nn.gaussians.energy import GaussianEnergy, gaussian_energy
 from neon.nn.kernels.curve import Curve, balanced_product, curve
 from neon.nn.kernels.log_ratio import LogRatio, LogSumExp, log_ratio, log_ratio_layers, log_sum_exp

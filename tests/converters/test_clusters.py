@@ -16,7 +16,8 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import neon
-from neon.nn.pooling.groups import group_minimum, relu_group_minimum
+from neon.nn.pooling.groups import group_minimum
+from neon.nn.pooling.minimum import relu_group_minimum
 
 WINE = StandardScaler().fit_transform(load_wine().data)
 IRIS = load_iris().data

@@ -12,7 +12,8 @@ from neon.converters.cluster.centers import distances, refuse_single
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import choose, register
 from neon.nn import DistanceLayers, Linear, SquaredDistance, plain_linear
-from neon.nn.pooling.groups import group_minimum, relu_group_minimum
+from neon.nn.pooling.groups import group_minimum
+from neon.nn.pooling.minimum import relu_group_minimum
 
 __all__ = ["convert_bisecting"]
 

@@ -28,7 +28,8 @@ from neon.nn import (
     plain_linear,
     relu_minimum,
 )
-from neon.nn.pooling.groups import group_minimum, relu_group_minimum
+from neon.nn.pooling.groups import group_minimum
+from neon.nn.pooling.minimum import relu_group_minimum
 
 __all__ = ["convert_centers", "distance_to", "distances", "nearest_layers", "refuse_single"]
 

@@ -13,7 +13,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from neon.converters.core.conversion import Conversion
-from neon.errors import UnknownOutputError, UnsupportedModelError
+from neon.errors import UnknownOutputError, UnsupportedModelError, no_relu_form
 
 __all__ = [
     "bare", "check_several", "choose", "convert", "decline", "declined", "may_hold_nothing", "no_relu_form",
@@ -226,11 +226,6 @@ def check_several(model: Any) -> None:
             f"{type(model).__name__} was fitted on one class alone, {str(model.classes_[0])!r}, and predicts it for "
             "every row: there is no other class to tell it from, and nothing to explain"
         )
-
-
-def no_relu_form(why: str) -> ValueError:
-    """What to raise where a model is no network of Linear and ReLU alone."""
-    return ValueError(f"{why}: there is no exact ReLU form")
 
 
 def within(path: str, name: str) -> str:

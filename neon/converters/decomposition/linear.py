@@ -14,7 +14,8 @@ from neon.converters.core.registry import choose, register
 from neon.converters.decomposition.factor import outlierness, reconstruction_error
 from neon.errors import UnsupportedModelError
 from neon.nn import Affine, Linear, plain_linear
-from neon.nn.pooling.groups import group_minimum, relu_group_minimum
+from neon.nn.pooling.groups import group_minimum
+from neon.nn.pooling.minimum import relu_group_minimum
 
 __all__ = ["convert_agglomeration", "convert_ica", "convert_projection", "convert_sparse_pca"]
 

@@ -153,7 +153,7 @@ def convert_one_class(model: Any, *, output: str | None = None, form: str = "fus
         if rho > 0:
             centers = dense(model.support_vectors_)
             distance = DistanceLayers(centers) if form == "layers" else SquaredDistance(centers)
-            layers = [distance, SoftMin(np.log(alpha / rho), gamma)]
+            layers: list[torch.nn.Module] = [distance, SoftMin(np.log(alpha / rho), gamma)]
             return Conversion(
                 torch.nn.Sequential(*layers),
                 "outlierness: soft squared distance to the support vectors, above 0 for outliers",

@@ -12,7 +12,7 @@ from neon.converters.core.conversion import Conversion, Response
 from neon.converters.core.registry import choose, no_relu_form, register
 from neon.nn import plain_linear
 from neon.nn.kernels.curve import curve
-from neon.nn.linear.layers import fixed
+from neon.nn.layer import fixed
 
 __all__ = ["Interpolation", "convert_isotonic"]
 

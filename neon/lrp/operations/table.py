@@ -109,6 +109,10 @@ class Call:
         """The operation's arguments, slots replaced by ``value(slot)`` and constants by ``constant(leaf)``."""
         return self.operation.arguments(value or self.value, constant or self.widened)
 
+    def bound(self, value: Callable[[int], Tensor] | None = None) -> tuple[Any, ...]:
+        """A value for each parameter, of a function that is an `neon.nn.layer.operation`; value : as in `arguments`."""
+        return self.arguments(value)[0]
+
     def widened(self, leaf: Any) -> Any:
         """A constant to the digits that relevance is computed in."""
         return widened(leaf, self.tape.precision)

@@ -11,7 +11,7 @@ from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, treat
 from neon.lrp.operations.elementwise import Elementwise
 from neon.lrp.rules import Rule
-from neon.nn.linear.layers import fixed
+from neon.nn.layer import fixed
 
 __all__ = ["Step", "step"]
 

@@ -15,7 +15,7 @@ from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Hybrid, Rule
 from neon.nn.distances.manhattan import blocks
-from neon.nn.linear.layers import fixed
+from neon.nn.layer import fixed
 
 __all__ = [
     "AdditiveDistance", "Canberra", "Chebyshev", "Chi2", "Cosine", "Hamming", "Haversine", "Minkowski",

@@ -15,7 +15,7 @@ from neon.lrp.message import ROUNDING, Ledger, Message, divide, moved_from
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Rule
-from neon.nn.linear.layers import fixed
+from neon.nn.layer import fixed
 from neon.nn.neighbors.barycenter import Finder, mapped, parts, shared
 
 __all__ = ["Paths", "SquaredGeodesic", "squared_geodesic"]

@@ -20,13 +20,11 @@ from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.operations.linear import Linear
 from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Rule
-from neon.nn.distances.squared import SquaredDistance
-from neon.nn.linear.layers import fixed
+from neon.nn.layer import fixed
 
 __all__ = [
     "Abs",
     "Difference",
-    "DistanceLayers",
     "Square",
     "SquaredLength",
     "Sum",
@@ -237,26 +235,6 @@ def distance_layers(
 def manhattan_layers(centers: ArrayLike | Tensor) -> list[torch.nn.Module]:
     """`neon.nn.manhattan_distance` in layers: differences, magnitudes, their sum."""
     return [Difference(centers), Abs(), Sum()]
-
-
-class DistanceLayers(SquaredDistance):
-    """A `SquaredDistance` that runs as `distance_layers`."""
-
-    def __init__(
-        self,
-        centers: ArrayLike | Tensor,
-        factor: ArrayLike | Tensor | None = None,
-        offset: ArrayLike | Tensor | None = None,
-    ) -> None:
-        super().__init__(centers, factor, offset)
-        self.layers = torch.nn.Sequential(*distance_layers(centers, factor, offset))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x)
-
-    def after(self, weight: Tensor, bias: Tensor | None) -> DistanceLayers:
-        fused = super().after(weight, bias)
-        return DistanceLayers(fused.centers, fused.factor, fused.offset)
 
 
 treat(total, by=_Total())

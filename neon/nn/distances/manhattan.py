@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function
 
 from neon.lrp.message import ROUNDING, Ledger, Message, divide
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.paths.terms import Background, StraightTerms, Terms
 from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Hybrid, Rule
-from neon.nn.linear.layers import fixed
+from neon.nn.distances.layers import manhattan_layers
+from neon.nn.layer import Layer, operation
+from neon.nn.linear.layers import plain_linear
 from neon.nn.terms.exponential import exponential_terms
 
 __all__ = ["ManhattanDistance", "blocks", "manhattan_distance"]
@@ -22,6 +22,7 @@ __all__ = ["ManhattanDistance", "blocks", "manhattan_distance"]
 _BLOCK = 2**16  # differences at a time: what stays in the processor's cache is not fetched twice
 
 
+@operation
 def manhattan_distance(x: Tensor, centers: Tensor) -> Tensor:
     """``d_j = Σ_i |x_i - u_ji|``; x : (n_samples, n_features), centers ``u`` : (n_centers, n_features).
 
@@ -30,25 +31,26 @@ def manhattan_distance(x: Tensor, centers: Tensor) -> Tensor:
     Tensor
         (n_samples, n_centers)
     """
-    if has_torch_function((x, centers)):
-        return handle_torch_function(manhattan_distance, (x, centers), x, centers)
     return torch.cdist(x, centers, p=1.0)
 
 
-class ManhattanDistance(torch.nn.Module):
+class ManhattanDistance(Layer, of=manhattan_distance):
     """`manhattan_distance` to fixed centers."""
 
     centers: Tensor
 
-    def __init__(self, centers: ArrayLike | Tensor) -> None:
-        super().__init__()
-        self.register_buffer("centers", fixed(centers))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return manhattan_distance(x, self.centers)
-
     def extra_repr(self) -> str:
         return f"{self.centers.shape[1]} → {self.centers.shape[0]}"
+
+    def spelled_out(self, n_inputs: int) -> list[torch.nn.Module]:
+        return manhattan_layers(self.centers)
+
+    def relu(self, n_inputs: int) -> list[torch.nn.Module]:
+        """``|a| = ReLU(a) + ReLU(-a)``."""
+        eye, u = torch.eye(n_inputs).repeat(len(self.centers), 1), self.centers.flatten()
+        total = torch.eye(len(self.centers)).repeat_interleave(n_inputs, 1)
+        differences = plain_linear(torch.cat([eye, -eye]), torch.cat([-u, u]))
+        return [differences, torch.nn.ReLU(), plain_linear(total.repeat(1, 2))]
 
 
 class _ManhattanDistance(Treatment):
@@ -71,8 +73,7 @@ class _ManhattanDistance(Treatment):
         return True
 
     def terms(self, call: Call, rule: Rule | None, x: Tensor, background: Background) -> Terms | None:
-        args, kwargs = call.arguments(lambda _: x)
-        _, centers = _bind(*args, **kwargs)
+        _, centers = call.bound(lambda _: x)
         end = manhattan_distance(x, centers)
         return exponential_terms(call, x, background, centers, 1, end) or _ManhattanTerms(
             call.output, x, background, centers, end
@@ -83,8 +84,7 @@ class _ManhattanDistance(Treatment):
     ) -> tuple[Message | None, ...]:
         (message,) = messages
         assert message is not None
-        args, kwargs = call.arguments()
-        x, centers = _bind(*args, **kwargs)
+        x, centers = call.bound()
         if message.slope is not None:
             s = message.slope
         else:
@@ -103,8 +103,7 @@ class _ManhattanDistance(Treatment):
         return (Message.of_relevance(r),)
 
     def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
-        args, kwargs = call.arguments(values.__getitem__)
-        return (manhattan_distance(*_bind(*args, **kwargs)).mean(0, keepdim=True),)
+        return (manhattan_distance(*call.bound(values.__getitem__)).mean(0, keepdim=True),)
 
 
 class _ManhattanTerms(StraightTerms):
@@ -120,10 +119,6 @@ class _ManhattanTerms(StraightTerms):
 
     def integrated(self, slopes: Tensor) -> Tensor:
         return _weighted(self.x, self.centers, slopes).addmm_(slopes, self.absent, alpha=-1)
-
-
-def _bind(x: Tensor, centers: Tensor) -> tuple[Tensor, Tensor]:
-    return x, centers
 
 
 def _weighted(x: Tensor, centers: Tensor, weights: Tensor) -> Tensor:

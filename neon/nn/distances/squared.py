@@ -5,20 +5,22 @@ from __future__ import annotations
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function
 
 from neon.lrp.message import ROUNDING, Ledger, Message, divide, moved_from
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.paths.terms import Background, Terms
 from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Hybrid, Rule
-from neon.nn.linear.layers import fixed, preimage
+from neon.nn.distances.layers import distance_layers
+from neon.nn.layer import Layer, operation
+from neon.nn.linear.layers import plain_linear, preimage
 from neon.nn.terms.exponential import exponential_terms
 from neon.nn.terms.quadratic import MetricTerms, SeparableTerms
 
-__all__ = ["SquaredDistance", "squared_distance"]
+__all__ = ["DistanceLayers", "SquaredDistance", "squared_distance"]
 
 
+@operation
 def squared_distance(x: Tensor, centers: Tensor, factor: Tensor | None = None, offset: Tensor | None = None) -> Tensor:
     """``D_j = ‖V (x - u_j)‖² + e_j``.
 
@@ -37,8 +39,6 @@ def squared_distance(x: Tensor, centers: Tensor, factor: Tensor | None = None, o
     Tensor
         (n_samples, n_centers)
     """
-    if has_torch_function((x, centers)):
-        return handle_torch_function(squared_distance, (x, centers), x, centers, factor, offset)
     # Distances do not depend on the origin; rounding does. The middle of the centers keeps the terms small.
     origin = centers.mean(0)
     z, u = x - origin, centers - origin
@@ -59,26 +59,14 @@ def _near(d: Tensor, squares: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
     return rows, columns
 
 
-class SquaredDistance(torch.nn.Module):
+class SquaredDistance(Layer, of=squared_distance):
     """`squared_distance` to fixed centers."""
 
     centers: Tensor
     factor: Tensor | None
     offset: Tensor | None
 
-    def __init__(
-        self,
-        centers: ArrayLike | Tensor,
-        factor: ArrayLike | Tensor | None = None,
-        offset: ArrayLike | Tensor | None = None,
-    ) -> None:
-        super().__init__()
-        self.register_buffer("centers", fixed(centers))
-        self.register_buffer("factor", None if factor is None else fixed(factor))
-        self.register_buffer("offset", None if offset is None else fixed(offset))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return squared_distance(x, self.centers, self.factor, self.offset)
+    no_relu = "a distance is not piecewise linear"
 
     def after(self, weight: Tensor, bias: Tensor | None) -> SquaredDistance:
         """The distance of ``W x + b`` to the centers, as a distance of x.
@@ -100,6 +88,36 @@ class SquaredDistance(torch.nn.Module):
         metric = "" if self.factor is None else f", in the metric of a {tuple(self.factor.shape)} map"
         return f"{self.centers.shape[1]} → {self.centers.shape[0]}{metric}"
 
+    def spelled_out(self, n_inputs: int) -> list[torch.nn.Module]:
+        return [DistanceLayers(self.centers, self.factor, self.offset)]
+
+    def relative(self) -> torch.nn.Linear:
+        """``‖V (x - u_j)‖² - ‖V (x - ū)‖² = -2 (u_j - ū) Λ x + (u_j - ū) Λ (u_j + ū)``, and ``e_j``."""
+        middle = self.centers.mean(0)
+        metric = _metric(self.centers - middle, self.factor)
+        bias = (metric * (self.centers + middle)).sum(1)
+        return plain_linear(-2 * metric, bias if self.offset is None else bias + self.offset)
+
+
+class DistanceLayers(SquaredDistance):
+    """A `SquaredDistance` that runs as `distance_layers`."""
+
+    def __init__(
+        self,
+        centers: ArrayLike | Tensor,
+        factor: ArrayLike | Tensor | None = None,
+        offset: ArrayLike | Tensor | None = None,
+    ) -> None:
+        super().__init__(centers, factor, offset)
+        self.layers = torch.nn.Sequential(*distance_layers(centers, factor, offset))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x)
+
+    def after(self, weight: Tensor, bias: Tensor | None) -> DistanceLayers:
+        fused = super().after(weight, bias)
+        return DistanceLayers(fused.centers, fused.factor, fused.offset)
+
 
 class _SquaredDistance(Treatment):
     """``R_i = Σ_j s_j (x_i - u_ji) (Λ (x - u_j))_i`` with slopes ``s_j = R_j / D_j`` and ``Λ = VᵀV``.
@@ -120,8 +138,7 @@ class _SquaredDistance(Treatment):
         return True
 
     def terms(self, call: Call, rule: Rule | None, x: Tensor, background: Background) -> Terms | None:
-        args, kwargs = call.arguments(lambda _: x)
-        _, centers, factor, offset = _bind(*args, **kwargs)
+        _, centers, factor, offset = call.bound(lambda _: x)
         end = squared_distance(x, centers, factor, offset)
         if factor is not None:
             return MetricTerms(call.output, x, background, centers, factor, end)
@@ -133,8 +150,7 @@ class _SquaredDistance(Treatment):
     ) -> tuple[Message | None, ...]:
         (message,) = messages
         assert message is not None
-        args, kwargs = call.arguments()
-        x, centers, factor, offset = _bind(*args, **kwargs)
+        x, centers, factor, offset = call.bound()
         d_ref = call.reference(call.output)
         if message.slope is not None:
             s = message.slope
@@ -185,17 +201,10 @@ class _SquaredDistance(Treatment):
         return (Message.of_relevance(2 * (1 - eta) * z * half + eta * shares),)
 
     def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
-        args, kwargs = call.arguments(values.__getitem__)
-        rows, centers, factor, offset = _bind(*args, **kwargs)
+        rows, centers, factor, offset = call.bound(values.__getitem__)
         mean = rows.mean(0, keepdim=True)
         spread = rows - mean
         return (squared_distance(mean, centers, factor, offset) + (spread * _metric(spread, factor)).mean(0).sum(),)
-
-
-def _bind(
-    x: Tensor, centers: Tensor, factor: Tensor | None = None, offset: Tensor | None = None
-) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
-    return x, centers, factor, offset
 
 
 def _without_near(s: Tensor, d: Tensor, z: Tensor, u: Tensor, factor: Tensor | None) -> tuple[Tensor, Tensor | None]:

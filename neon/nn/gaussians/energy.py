@@ -15,7 +15,8 @@ from neon.lrp.paths.terms import Background, JoinedTerms, Terms
 from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
 from neon.nn.distances.squared import squared_distance
-from neon.nn.linear.layers import fixed, preimage
+from neon.nn.layer import fixed
+from neon.nn.linear.layers import preimage
 from neon.nn.terms.quadratic import MetricTerms, SeparableTerms
 
 __all__ = ["GaussianEnergy", "gaussian_energy", "paired"]

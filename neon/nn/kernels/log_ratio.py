@@ -17,7 +17,8 @@ from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
-from neon.nn.linear.layers import Linear, fixed
+from neon.nn.layer import fixed
+from neon.nn.linear.layers import Linear
 from neon.nn.terms.exponential import exponentiates
 
 __all__ = ["LogRatio", "LogSumExp", "log_ratio", "log_ratio_layers", "log_sum_exp"]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
@@ -13,11 +11,13 @@ from neon.lrp.paths.terms import Background, LinearTerms, Terms
 from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Rule
 from neon.nn.gaussians.energy import paired
-from neon.nn.linear.layers import fixed, preimage
+from neon.nn.layer import Layer, operation
+from neon.nn.linear.layers import plain_linear, preimage
 
 __all__ = ["LinearEnergy", "linear_energy"]
 
 
+@operation
 def linear_energy(
     x: Tensor,
     weight: Tensor,
@@ -45,12 +45,10 @@ def linear_energy(
     Tensor
         (n_samples, n_classes)
     """
-    if has_torch_function((x,)):
-        return handle_torch_function(linear_energy, (x,), x, weight, bias, shares, means, residual)
     return -torch.addmm(bias if shares is None else bias + shares.sum(1), x, weight.T)
 
 
-class LinearEnergy(torch.nn.Module):
+class LinearEnergy(Layer, of=linear_energy):
     """`linear_energy` of fixed classes."""
 
     weight: Tensor
@@ -58,24 +56,7 @@ class LinearEnergy(torch.nn.Module):
     shares: Tensor | None
     means: Tensor | None
 
-    def __init__(
-        self,
-        weight: ArrayLike | Tensor,
-        bias: ArrayLike | Tensor,
-        *,
-        shares: ArrayLike | Tensor | None = None,
-        means: ArrayLike | Tensor | None = None,
-        residual: str = "log_prior",
-    ) -> None:
-        super().__init__()
-        self.register_buffer("weight", fixed(weight))
-        self.register_buffer("bias", fixed(bias))
-        self.register_buffer("shares", None if shares is None else fixed(shares))
-        self.register_buffer("means", None if means is None else fixed(means))
-        self.residual = residual
-
-    def forward(self, x: Tensor) -> Tensor:
-        return linear_energy(x, self.weight, self.bias, self.shares, self.means, self.residual)
+    residual: str
 
     def after(self, weight: Tensor, bias: Tensor | None) -> LinearEnergy:
         """The scores of ``W x + b``, as scores of x; means that the map cannot reach are met as nearly as it can."""
@@ -92,6 +73,12 @@ class LinearEnergy(torch.nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.weight.shape[1]} → {self.weight.shape[0]}" + ("" if self.means is None else ", midpoints")
+
+    def relu(self, n_inputs: int) -> list[torch.nn.Module]:
+        return [self.relative()]
+
+    def relative(self) -> torch.nn.Linear:
+        return plain_linear(-self.weight, -self.bias if self.shares is None else -(self.bias + self.shares.sum(1)))
 
 
 class _LinearEnergy(Treatment):
@@ -111,16 +98,15 @@ class _LinearEnergy(Treatment):
         return True
 
     def terms(self, call: Call, rule: Rule | None, x: Tensor, background: Background) -> Terms | None:
-        args, kwargs = call.arguments(lambda _: x)
-        return LinearTerms(call.output, x, background, -_bind(*args, **kwargs)[1], linear_energy(*args, **kwargs))
+        every = call.bound(lambda _: x)
+        return LinearTerms(call.output, x, background, -every[1], linear_energy(*every))
 
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
     ) -> tuple[Message | None, ...]:
         (message,) = messages
         assert message is not None
-        args, kwargs = call.arguments()
-        x, weight, bias, shares, means, residual = _bind(*args, **kwargs)
+        x, weight, bias, shares, means, residual = call.bound()
         e, e_ref, x_ref = call.value(call.output), call.reference(call.output), call.reference(call.inputs[0])
         s = message.slope_over(e if e_ref is None else e - e_ref, ledger)
         if x_ref is not None:
@@ -138,17 +124,6 @@ class _LinearEnergy(Treatment):
         if ledger.enabled:
             ledger.absorb(residual, -s @ (bias + weight @ origin) - roots.sum(1) / 2)
         return (Message.of_relevance((-s @ weight).mul_(x - origin).add_(roots, alpha=0.5)),)
-
-
-def _bind(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor,
-    shares: Tensor | None = None,
-    means: Tensor | None = None,
-    residual: str = "log_prior",
-) -> tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None, str]:
-    return x, weight, bias, shares, means, residual
 
 
 treat(linear_energy, by=_LinearEnergy())

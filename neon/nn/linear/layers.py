@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-__all__ = ["Affine", "Kernel", "Linear", "TwoClass", "fixed", "plain_linear", "preimage"]
+from neon.nn.layer import Layer, fixed
+
+__all__ = ["Affine", "Kernel", "Linear", "TwoClass", "plain_linear", "preimage"]
 
 _REDUNDANT = torch.finfo(torch.float64).eps ** 0.5
-
-
-def fixed(values: ArrayLike | Tensor) -> Tensor:
-    """A float64 tensor of its own, for a buffer."""
-    if not isinstance(values, Tensor):
-        values = np.array(values, dtype=np.float64)
-    return torch.as_tensor(values, dtype=torch.float64).detach().clone()
 
 
 def preimage(weight: Tensor, target: Tensor) -> Tensor:
@@ -50,26 +45,30 @@ def preimage(weight: Tensor, target: Tensor) -> Tensor:
     return target @ torch.linalg.pinv(weight, rtol=_REDUNDANT).T
 
 
-class Affine(torch.nn.Module):
+def affine(x: Tensor, scale: Tensor, shift: Tensor | None = None) -> Tensor:
     """``x * scale + shift``, elementwise; scale and shift : () or (n_features,)."""
+    x = x * scale
+    return x if shift is None else x + shift
+
+
+class Affine(Layer, of=affine):
+    """`affine` with fixed numbers."""
 
     scale: Tensor
     shift: Tensor | None
 
-    def __init__(self, scale: ArrayLike | Tensor, shift: ArrayLike | Tensor | None = None) -> None:
-        super().__init__()
-        self.register_buffer("scale", fixed(scale))
-        self.register_buffer("shift", None if shift is None else fixed(shift))
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = x * self.scale
-        return x if self.shift is None else x + self.shift
-
     def extra_repr(self) -> str:
         return f"shift={self.shift is not None}"
 
+    def relu(self, n_inputs: int) -> list[torch.nn.Module]:
+        shift = None if self.shift is None else self.shift.expand(n_inputs)
+        return [plain_linear(torch.diag(self.scale.expand(n_inputs)), shift)]
 
-class Linear(torch.nn.Module):
+    def of_common(self) -> Literal["seen", "kept", "dropped"]:
+        return "kept" if bool((self.scale == self.scale.flatten()[0]).all()) else "seen"
+
+
+class Linear(Layer):
     """``x Wᵀ + b``; weight : (n_outputs, n_inputs), bias : (n_outputs,)."""
 
     weight: Tensor
@@ -86,6 +85,12 @@ class Linear(torch.nn.Module):
     def extra_repr(self) -> str:
         return f"{self.weight.shape[1]} → {self.weight.shape[0]}, bias={self.bias is not None}"
 
+    def relu(self, n_inputs: int) -> list[torch.nn.Module]:
+        return [plain_linear(self.weight, self.bias)]
+
+    def of_common(self) -> Literal["seen", "kept", "dropped"]:
+        return "dropped" if bool((self.weight.sum(1) == 0).all()) else "seen"
+
 
 def plain_linear(weight: ArrayLike | Tensor, bias: ArrayLike | Tensor | None = None) -> torch.nn.Linear:
     """A `torch.nn.Linear` with these weights, in float64 and without gradients: the relu form's one building block."""
@@ -97,7 +102,7 @@ def plain_linear(weight: ArrayLike | Tensor, bias: ArrayLike | Tensor | None = N
     return layer
 
 
-class TwoClass(torch.nn.Module):
+class TwoClass(Layer):
     """The two classes of a binary score f: ``(n, 1) → (n, 2) = [-f, f]``."""
 
     signs: Tensor
@@ -108,6 +113,9 @@ class TwoClass(torch.nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.signs
+
+    def relu(self, n_inputs: int) -> list[torch.nn.Module]:
+        return [plain_linear(self.signs[:, None])]
 
 
 class Kernel(torch.nn.Module):

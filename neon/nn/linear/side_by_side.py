@@ -7,10 +7,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from neon.nn.forms import spelled_out
+from neon.nn.layer import Layer
+
 __all__ = ["SideBySide"]
 
 
-class SideBySide(torch.nn.Module):
+class SideBySide(Layer):
     """Networks of neighbouring columns; their outputs stand side by side.
 
     Parameters
@@ -28,3 +31,7 @@ class SideBySide(torch.nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         parts = torch.split(x, self.sizes, dim=1)
         return torch.cat([branch(part) for branch, part in zip(self.branches, parts, strict=True)], dim=1)
+
+    def spelled_out(self, n_inputs: int) -> list[torch.nn.Module]:
+        branches = zip(self.branches, self.sizes, strict=True)
+        return [SideBySide([spelled_out([branch], size) for branch, size in branches], self.sizes)]

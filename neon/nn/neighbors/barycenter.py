@@ -16,7 +16,7 @@ from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Rule
-from neon.nn.linear.layers import fixed
+from neon.nn.layer import fixed
 
 __all__ = ["Barycenter", "Finder", "barycenter"]
 

@@ -13,7 +13,7 @@ from neon.lrp.message import ROUNDING, Ledger, Message, divide
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
-from neon.nn.linear.layers import fixed
+from neon.nn.layer import fixed
 from neon.nn.neighbors.search import Neighborhood, Search
 
 __all__ = ["NeighborMean", "neighbor_mean"]

@@ -11,7 +11,7 @@ from neon.lrp.message import Ledger, Message, divide
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
-from neon.nn.linear.layers import fixed
+from neon.nn.layer import fixed
 from neon.nn.neighbors.search import Neighborhood, Search
 
 __all__ = ["LocalOutlierFactor", "local_outlier_factor"]

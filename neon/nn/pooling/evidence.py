@@ -6,17 +6,23 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function
 
+from neon.errors import no_relu_form
 from neon.lrp.message import Ledger, Message, rounding_of
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Rule
+from neon.nn.layer import Layer, operation
+from neon.nn.linear.layers import plain_linear
+from neon.nn.linear.side_by_side import SideBySide
+from neon.nn.pooling.minimum import PairwiseDifference, PooledMinimum, relu_minimum
+from neon.nn.pooling.softmin import SoftMin
 from neon.nn.terms.envelope import lowest
 
 __all__ = ["Evidence", "evidence"]
 
 
+@operation
 def evidence(d: Tensor, stiffness: float = 1.0, soft: bool = False) -> Tensor:
     """``e_c = min_{k≠c} d_k - d_c``, the pooled differences ``h_k = d_k - d_c`` to all competitors.
 
@@ -34,8 +40,6 @@ def evidence(d: Tensor, stiffness: float = 1.0, soft: bool = False) -> Tensor:
     Tensor
         (n_samples, n_alternatives)
     """
-    if has_torch_function((d,)):
-        return handle_torch_function(evidence, (d,), d, stiffness, soft)
     if not soft:
         two, index = d.topk(2, dim=1, largest=False)
         nearest = torch.arange(d.shape[1], device=d.device) == index[:, :1]
@@ -52,19 +56,29 @@ def evidence(d: Tensor, stiffness: float = 1.0, soft: bool = False) -> Tensor:
     return (z - rest) / stiffness
 
 
-class Evidence(torch.nn.Module):
+class Evidence(Layer, of=evidence):
     """`evidence` with a fixed stiffness."""
 
-    def __init__(self, stiffness: float = 1.0, *, soft: bool = False) -> None:
-        super().__init__()
-        self.stiffness = stiffness
-        self.soft = soft
-
-    def forward(self, d: Tensor) -> Tensor:
-        return evidence(d, self.stiffness, self.soft)
+    stiffness: float
+    soft: bool
 
     def extra_repr(self) -> str:
         return f"{'soft ' if self.soft else ''}min over competitors, stiffness={self.stiffness:.4g}"
+
+    def spelled_out(self, n_inputs: int) -> list[torch.nn.Module]:
+        rivals = n_inputs - 1
+        if not self.soft:
+            return [PairwiseDifference(n_inputs), PooledMinimum(n_inputs, self.stiffness)]
+        pools = [SoftMin(torch.zeros(rivals), self.stiffness) for _ in range(n_inputs)]
+        return [PairwiseDifference(n_inputs), SideBySide(pools, [rivals] * n_inputs)]
+
+    def relu(self, n_inputs: int) -> list[torch.nn.Module]:
+        if self.soft and n_inputs > 2:
+            raise no_relu_form("log-odds are piecewise linear for two alternatives with linear scores only")
+        return [plain_linear(PairwiseDifference(n_inputs).weight), *relu_minimum(n_inputs, n_inputs - 1)]
+
+    def of_common(self) -> Literal["seen", "kept", "dropped"]:
+        return "dropped"
 
 
 class _Evidence(Treatment):
@@ -80,7 +94,7 @@ class _Evidence(Treatment):
         return True
 
     def chooses(self, call: Call) -> Literal["", "values", "differences"]:
-        return "" if _bind(*call.operation.args, **call.operation.kwargs)[2] else "differences"
+        return "" if call.operation.args[2] else "differences"
 
     def along(self, call: Call, slope: Tensor, start: Tensor, end: Tensor) -> Tensor:
         found = torch.zeros_like(end)
@@ -97,8 +111,7 @@ class _Evidence(Treatment):
     ) -> tuple[Message | None, ...]:
         (message,) = messages
         assert message is not None
-        args, kwargs = call.arguments()
-        d, stiffness, soft = _bind(*args, **kwargs)
+        d, stiffness, soft = call.bound()
         e, e_ref = call.value(call.output), call.reference(call.output)
         d_ref = call.reference(call.inputs[0])
         s = message.slope_over(e if e_ref is None else e - e_ref, ledger)
@@ -131,10 +144,6 @@ def _softmax_(z: Tensor) -> Tensor:
     """The softmax of each row, in place: of a few columns, torch's own takes several times as long."""
     z.sub_(z.amax(1, keepdim=True)).exp_()
     return z.div_(z.sum(1, keepdim=True))
-
-
-def _bind(d: Tensor, stiffness: float = 1.0, soft: bool = False) -> tuple[Tensor, float, bool]:
-    return d, stiffness, soft
 
 
 treat(evidence, by=_Evidence())

@@ -6,18 +6,25 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function
 
 from neon.lrp.message import Ledger, Message, rounding_of
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Rule
+from neon.nn.layer import Layer, operation
 from neon.nn.linear.layers import Linear, plain_linear
 from neon.nn.terms.envelope import lowest
 
-__all__ = ["PairwiseDifference", "PooledMinimum", "pooled_minimum", "relu_minimum"]
+__all__ = [
+    "PairwiseDifference",
+    "PooledMinimum",
+    "pooled_minimum",
+    "relu_group_minimum",
+    "relu_minimum",
+]
 
 
 class PairwiseDifference(Linear):
@@ -29,6 +36,7 @@ class PairwiseDifference(Linear):
         super().__init__(torch.stack(rows))
 
 
+@operation
 def pooled_minimum(h: Tensor, groups: int | Sequence[int], stiffness: float, gated: bool = False) -> Tensor:
     """The minimum over each of ``groups`` equal groups of columns, or of groups of these sizes.
 
@@ -36,8 +44,6 @@ def pooled_minimum(h: Tensor, groups: int | Sequence[int], stiffness: float, gat
     gated : whether slopes are the gates p, which add up to 1, also where the minimum is ≥ 0: what all units have in
         common then cancels from the difference of two minima.
     """
-    if has_torch_function((h,)):
-        return handle_torch_function(pooled_minimum, (h,), h, groups, stiffness, gated)
     return _each(h, groups, torch.amin)
 
 
@@ -54,20 +60,23 @@ def _columns(group: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
     return (sizes.cumsum(0) - sizes)[group] + torch.minimum(place, size - 1), place >= size
 
 
-class PooledMinimum(torch.nn.Module):
+class PooledMinimum(Layer, of=pooled_minimum):
     """`pooled_minimum` with a fixed stiffness."""
 
-    def __init__(self, groups: int | Sequence[int], stiffness: float, *, gated: bool = False) -> None:
-        super().__init__()
-        self.groups = groups if isinstance(groups, int) else tuple(groups)
-        self.stiffness, self.gated = stiffness, gated
-
-    def forward(self, h: Tensor) -> Tensor:
-        return pooled_minimum(h, self.groups, self.stiffness, self.gated)
+    groups: int | Sequence[int]
+    stiffness: float
+    gated: bool
 
     def extra_repr(self) -> str:
         n_groups = self.groups if isinstance(self.groups, int) else len(self.groups)
         return f"min over {n_groups} groups, stiffness={self.stiffness:.4g}"
+
+    def relu(self, n_inputs: int) -> list[torch.nn.Module]:
+        groups = self.groups
+        return relu_group_minimum([n_inputs // groups] * groups if isinstance(groups, int) else groups)
+
+    def of_common(self) -> Literal["seen", "kept", "dropped"]:
+        return "kept"
 
 
 class _PooledMinimum(Treatment):
@@ -82,7 +91,7 @@ class _PooledMinimum(Treatment):
         return "values"
 
     def along(self, call: Call, slope: Tensor, start: Tensor, end: Tensor) -> Tensor:
-        groups = _bind(*call.operation.args, **call.operation.kwargs)[1]
+        groups = call.operation.args[1]
         sizes = [end.shape[1] // groups] * groups if isinstance(groups, int) else list(groups)
         parts = zip(start.split(sizes, 1), end.split(sizes, 1), slope.T, strict=True)
         return torch.cat([s[:, None] * lowest(a, b) if bool(s.any()) else torch.zeros_like(a) for a, b, s in parts], 1)
@@ -92,8 +101,7 @@ class _PooledMinimum(Treatment):
     ) -> tuple[Message | None, ...]:
         (message,) = messages
         assert message is not None
-        args, kwargs = call.arguments()
-        h, groups, stiffness, gated = _bind(*args, **kwargs)
+        h, groups, stiffness, gated = call.bound()
         e, h_ref, e_ref = call.value(call.output), call.reference(call.inputs[0]), call.reference(call.output)
         moved, moved_e = (h, e) if h_ref is None or e_ref is None else (h - h_ref, e - e_ref)
         s = message.slope_over(moved_e, ledger)
@@ -130,12 +138,6 @@ class _PooledMinimum(Treatment):
         return (Message.of_slope(slope, moved),)
 
 
-def _bind(
-    h: Tensor, groups: int | Sequence[int], stiffness: float, gated: bool = False
-) -> tuple[Tensor, int | Sequence[int], float, bool]:
-    return h, groups, stiffness, gated
-
-
 def relu_minimum(groups: int, size: int) -> list[torch.nn.Module]:
     """Minima over groups of columns with `torch.nn.Linear` and `torch.nn.ReLU` only, in ``log2(size)`` rounds.
 
@@ -157,6 +159,15 @@ def relu_minimum(groups: int, size: int) -> list[torch.nn.Module]:
         layers.insert(-1, torch.nn.ReLU())
         size = pairs + odd
     return layers
+
+
+def relu_group_minimum(sizes: Sequence[int]) -> list[torch.nn.Module]:
+    """The same over groups of any sizes: smaller groups repeat their first column."""
+    size, starts = max(sizes), np.cumsum([0, *sizes[:-1]])
+    if min(sizes) == size:
+        return relu_minimum(len(sizes), size)
+    chosen = [start + (i if i < own else 0) for start, own in zip(starts, sizes, strict=True) for i in range(size)]
+    return [plain_linear(np.eye(sum(sizes))[chosen]), *relu_minimum(len(sizes), size)]
 
 
 treat(pooled_minimum, by=_PooledMinimum())

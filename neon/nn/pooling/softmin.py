@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
-from neon.nn.linear.layers import fixed
+from neon.nn.layer import Layer, operation
 from neon.nn.terms.exponential import exponentiates
 
 __all__ = ["SoftMin", "softmin"]
@@ -22,6 +20,7 @@ _SAME = 1e-8  # of the mean distance, squared or not: as near as rows that were 
 _HALVINGS = 20
 
 
+@operation
 def softmin(h: Tensor, log_weights: Tensor, stiffness: float = 1.0) -> Tensor:
     """``o = -(1/β) log Σ_k a_k exp(-β h_k)``; h : (n_samples, n_units), log_weights ``log a`` : (n_units,).
 
@@ -30,23 +29,15 @@ def softmin(h: Tensor, log_weights: Tensor, stiffness: float = 1.0) -> Tensor:
     Tensor
         (n_samples, 1)
     """
-    if has_torch_function((h,)):
-        return handle_torch_function(softmin, (h,), h, log_weights, stiffness)
     return torch.logsumexp(log_weights - stiffness * h, 1, keepdim=True) / -stiffness
 
 
-class SoftMin(torch.nn.Module):
+class SoftMin(Layer, of=softmin):
     """`softmin` with fixed weights."""
 
+    no_relu = "a log-sum-exp is not piecewise linear"
     log_weights: Tensor
-
-    def __init__(self, log_weights: ArrayLike | Tensor, stiffness: float = 1.0) -> None:
-        super().__init__()
-        self.register_buffer("log_weights", fixed(log_weights))
-        self.stiffness = stiffness
-
-    def forward(self, h: Tensor) -> Tensor:
-        return softmin(h, self.log_weights, self.stiffness)
+    stiffness: float
 
     def extra_repr(self) -> str:
         return f"{len(self.log_weights)} → 1, stiffness={self.stiffness:.4g}"
@@ -70,8 +61,7 @@ class _SoftMin(Treatment):
     ) -> tuple[Message | None, ...]:
         (message,) = messages
         assert message is not None
-        args, kwargs = call.arguments()
-        h, log_weights, stiffness = _bind(*args, **kwargs)
+        h, log_weights, stiffness = call.bound()
         o = call.value(call.output)
         s = message.slope_over(o, ledger)
         log_p = torch.log_softmax(log_weights - stiffness * h, 1)
@@ -114,10 +104,6 @@ def _broad(h: Tensor, log_weights: Tensor, stiffness: float, apart: Tensor) -> T
         enough = weights(middle)[1] >= least
         low, high = torch.where(enough, middle, low), torch.where(enough, high, middle)
     return weights(low)[0]
-
-
-def _bind(h: Tensor, log_weights: Tensor, stiffness: float = 1.0) -> tuple[Tensor, Tensor, float]:
-    return h, log_weights, stiffness
 
 
 treat(softmin, by=_SoftMin())

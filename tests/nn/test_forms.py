@@ -1,0 +1,66 @@
+"""Other forms of a network give what it gives."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from neon import nn
+from neon.lrp import LRP
+from neon.nn import forms
+from neon.nn.pooling.groups import group_minimum
+from tests.nn.textbook import close, draw
+
+CENTERS, FACTOR = draw(5, 4), draw(3, 4, seed=2)
+NETWORKS = {
+    "nearest": [nn.SquaredDistance(CENTERS), nn.Evidence(2.0)],
+    "metric": [nn.SquaredDistance(CENTERS, FACTOR, draw(5, seed=3)), nn.Evidence(2.0)],
+    "groups": [nn.SquaredDistance(CENTERS), *group_minimum([2, 1, 2], 1.0), nn.Evidence(1.0)],
+    "equal groups": [nn.SquaredDistance(CENTERS[:4]), *group_minimum([2, 2], 1.0), nn.Evidence(1.0)],
+    "shifted": [nn.Affine(2.0), nn.SquaredDistance(CENTERS), nn.Affine(1.0, draw(5, seed=4)), nn.Evidence(1.0)],
+    "decisions": [nn.SquaredDistance(CENTERS[:2]), nn.Linear([[1.0, -1.0], [-2.0, 2.0]])],
+    "manhattan": [nn.ManhattanDistance(CENTERS), nn.Evidence(1.0)],
+    "lengths": [nn.ManhattanDistance(CENTERS), nn.PooledMinimum(5, 1.0)],
+    "odds": [nn.LinearEnergy(draw(2, 4), draw(2)), nn.Evidence(soft=True)],
+    "binary": [
+        torch.nn.Sequential(nn.Linear(draw(3, 4), draw(3)), torch.nn.ReLU()),
+        nn.Linear(draw(1, 3)),
+        nn.TwoClass(),
+    ],
+}
+
+
+@pytest.mark.parametrize("layers", NETWORKS.values(), ids=NETWORKS)
+def test_relu(layers: list[torch.nn.Module]) -> None:
+    x, network = draw(20, 4, seed=9), torch.nn.Sequential(*layers)
+    plain = forms.relu(network, 4)
+    assert {type(layer) for layer in plain} <= {torch.nn.Linear, torch.nn.ReLU}
+    close(plain(x), network(x))
+
+
+@pytest.mark.parametrize("layers", NETWORKS.values(), ids=NETWORKS)
+def test_spelled_out(layers: list[torch.nn.Module]) -> None:
+    x, network = draw(20, 4, seed=9), torch.nn.Sequential(*layers)
+    plain = forms.spelled_out(network, 4)
+    assert not {type(layer) for layer in plain} & {nn.SquaredDistance, nn.ManhattanDistance, nn.Evidence}
+    close(plain(x), network(x))
+    start = draw(*network(x).shape, seed=3)
+    close(LRP(plain, "neon")(x, start), LRP(network, "neon")(x, start))
+
+
+def test_a_map_to_differences_of_distances_is_one_layer() -> None:
+    assert len(forms.relu([nn.SquaredDistance(CENTERS[:2]), nn.Evidence(1.0)], 4)) == 1
+
+
+@pytest.mark.parametrize(
+    ("layers", "words"),
+    [
+        ([nn.SquaredDistance(CENTERS)], "a distance is not piecewise linear"),
+        ([nn.SquaredDistance(CENTERS), nn.PooledMinimum(5, 1.0)], "a distance is not piecewise linear"),
+        ([nn.Linear(draw(3, 4)), nn.Evidence(soft=True)], "for two alternatives"),
+        ([torch.nn.Tanh()], "Tanh is not made of Linear and ReLU alone"),
+    ],
+)
+def test_none_of_linear_and_relu_alone(layers: list[torch.nn.Module], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        forms.relu(layers, 4)
