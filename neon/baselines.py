@@ -21,8 +21,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neon.lrp.lrp import LRP, Target, _acts_differently
-from neon.lrp.message import divide
+from neon.lrp.lrp import Target, _acts_differently, start
+from neon.lrp.message import Ledger
 
 __all__ = ["Gradient", "GradientXInput", "IntegratedGradients", "Occlusion", "SmoothGrad"]
 
@@ -261,11 +261,8 @@ def gradient(model: Callable[..., Any], inputs: Tensors, c: Tensor | Callable[[T
 
 def coefficients(output: Tensor, target: Target) -> Tensor:
     """``c_k = R_k / z_k``, like the output (n_samples, ...), of the relevance R that `neon.LRP` starts from."""
-    stated = callable(target) or (isinstance(target, Tensor) and target.is_floating_point())
-    # An index has the slope 1 also where z = 0.
-    values = output if stated else torch.ones_like(output)
-    # What LRP hands to a model that does nothing is what it starts from.
-    return divide(LRP(torch.clone)(values, target), values)
+    ledger = Ledger(enabled=False)
+    return start(output, target, ledger).slope_over(output, ledger).to(output)
 
 
 def _check_floating(inputs: Tensors) -> None:

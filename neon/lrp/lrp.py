@@ -30,7 +30,7 @@ from neon.lrp.rewriting.softmaxes import merge_softmax
 from neon.lrp.rules import Reference, Zero
 from neon.lrp.targets import Contrast, LogOdds, one_hot
 
-__all__ = ["LRP", "Recording", "Target"]
+__all__ = ["LRP", "Recording", "Target", "start"]
 
 _SEGMENT = 12  # operations between two checkpoints: about the square root of a deep model's number
 Target = int | Sequence[int] | Sequence[Sequence[int]] | Tensor | Callable[[Tensor], Tensor] | None
@@ -347,45 +347,13 @@ class Recording:
         return rows, observe
 
     def _start(self, target: Target, ledger: Ledger) -> Message:
-        output = widened(self.output, self.tape.precision)
-        displacement = output if self.base is None else output - self.base
-        if isinstance(target, Contrast | LogOdds):  # of outputs: relative to theirs at the reference
-            if isinstance(target, LogOdds) and self._head is None and head_of(self.tape) is not None:
-                raise ValueError(
-                    "LogOdds is of logits; relative to a reference this model is explained at the probabilities that "
-                    "it ends in: give the model without its last sigmoid or softmax, or explain without a reference"
-                )
-            return Message.of_slope(target.weights(widened(self.explained, self.tape.precision)), displacement)
-        if callable(target) and not isinstance(target, Tensor):
-            found = target(output)
-            if not isinstance(found, Tensor) or found.shape not in (output.shape, (len(output),), (len(output), 1)):
-                given = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
-                raise ValueError(
-                    f"a target function must return relevance of the output's shape {tuple(output.shape)}, or one "
-                    f"scalar for each of {len(output)} samples; got {given}"
-                )
-            if found.shape != output.shape:
-                return self._of_scalar(target, output, ledger)
-            target = found
-        if isinstance(target, str):
+        if isinstance(target, LogOdds) and self._head is None and head_of(self.tape) is not None:
             raise ValueError(
-                f"target {target!r}: LRP explains one output at a time; take recording = lrp.record(x) and "
-                "recording.propagate(k) for each output k, or neon.Explainer(model)(x, 'all')"
+                "LogOdds is of logits; relative to a reference this model is explained at the probabilities that "
+                "it ends in: give the model without its last sigmoid or softmax, or explain without a reference"
             )
-        if isinstance(target, Tensor) and target.is_floating_point():
-            if target.shape != output.shape:
-                raise ValueError(
-                    f"a target tensor must have the output's shape {tuple(output.shape)}, got {tuple(target.shape)}"
-                )
-            return Message.of_relevance(target.to(output))
-        if target is not None:
-            return Message.of_slope(one_hot(target, output), displacement)
-        if output[:1].numel() != 1 and len(output):
-            raise ValueError(
-                f"the model has outputs of shape {tuple(output.shape[1:])}: say which one with target= "
-                "(an index, one per sample, a tensor shaped like the output, or one of neon.targets)"
-            )
-        return Message.of_slope(torch.ones_like(output), displacement)
+        output, explained = (widened(part, self.tape.precision) for part in (self.output, self.explained))
+        return start(output, target, ledger, base=self.base, explained=explained)
 
     def _begin(self, target: Target, ledger: Ledger) -> tuple[int, Message]:
         """The slot where relevance starts, and the relevance."""
@@ -402,13 +370,65 @@ class Recording:
         # Relative to a reference probabilities are explained as they are: their difference has no share at z = 0.
         return head_of(self.tape) if self.references is None and self.integral is None else None
 
-    def _of_scalar(self, function: Callable[[Tensor], Tensor], output: Tensor, ledger: Ledger) -> Message:
-        """Relevance of the output for one scalar a sample that a function makes of it."""
-        recording = LRP(function, Zero() if self.base is None else Reference()).record(output, reference=self.base)
-        walk = recording.propagate(account=ledger.enabled)
-        for name, amount in walk.ledger.absorbed.items():
-            ledger.absorb(name, amount)
-        return Message.of_relevance(walk.relevance[0])
+
+def start(
+    output: Tensor, target: Target, ledger: Ledger, *, base: Tensor | None = None, explained: Tensor | None = None
+) -> Message:
+    """What relevance starts from at an output: the relevance R, or the slope c with ``R = c (z - z_ref)``.
+
+    Parameters
+    ----------
+    output : Tensor (n_samples, ...)
+    target : as for `LRP`
+    ledger : Ledger
+        Takes what a scalar of the output leaves behind.
+    base : Tensor, optional
+        The output at the reference.
+    explained : Tensor, optional
+        The logits where the output is their sigmoid or softmax; a contrast and log-odds are of these.
+    """
+    displacement = output if base is None else output - base
+    if isinstance(target, Contrast | LogOdds):  # of outputs: relative to theirs at the reference
+        return Message.of_slope(target.weights(output if explained is None else explained), displacement)
+    if callable(target) and not isinstance(target, Tensor):
+        found = target(output)
+        if not isinstance(found, Tensor) or found.shape not in (output.shape, (len(output),), (len(output), 1)):
+            given = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+            raise ValueError(
+                f"a target function must return relevance of the output's shape {tuple(output.shape)}, or one "
+                f"scalar for each of {len(output)} samples; got {given}"
+            )
+        if found.shape != output.shape:
+            return _of_scalar(target, output, ledger, base)
+        target = found
+    if isinstance(target, str):
+        raise ValueError(
+            f"target {target!r}: LRP explains one output at a time; take recording = lrp.record(x) and "
+            "recording.propagate(k) for each output k, or neon.Explainer(model)(x, 'all')"
+        )
+    if isinstance(target, Tensor) and target.is_floating_point():
+        if target.shape != output.shape:
+            raise ValueError(
+                f"a target tensor must have the output's shape {tuple(output.shape)}, got {tuple(target.shape)}"
+            )
+        return Message.of_relevance(target.to(output))
+    if target is not None:
+        return Message.of_slope(one_hot(target, output), displacement)
+    if output[:1].numel() != 1 and len(output):
+        raise ValueError(
+            f"the model has outputs of shape {tuple(output.shape[1:])}: say which one with target= "
+            "(an index, one per sample, a tensor shaped like the output, or one of neon.targets)"
+        )
+    return Message.of_slope(torch.ones_like(output), displacement)
+
+
+def _of_scalar(function: Callable[[Tensor], Tensor], output: Tensor, ledger: Ledger, base: Tensor | None) -> Message:
+    """Relevance of the output for one scalar a sample that a function makes of it."""
+    recording = LRP(function, Zero() if base is None else Reference()).record(output, reference=base)
+    walk = recording.propagate(account=ledger.enabled)
+    for name, amount in walk.ledger.absorbed.items():
+        ledger.absorb(name, amount)
+    return Message.of_relevance(walk.relevance[0])
 
 
 def _total(messages: tuple[Message | None, ...]) -> tuple[float, float]:

@@ -120,6 +120,14 @@ def test_pieces_share_out_the_relevance_of_every_token(name: str) -> None:
         np.testing.assert_allclose((text.shares @ values).sum(), row.sum(), rtol=0, atol=1e-12)
 
 
+def test_nothing_of_the_documents_is_kept() -> None:
+    """What was read does not travel in the explainer's pickle."""
+    explainer = neon.Explainer(make_pipeline(HashingVectorizer(n_features=32), Ridge()).fit(DOCUMENTS, LABELS))
+    before = len(pickle.dumps(explainer))
+    explainer([" ".join(f"word{i}" for i in range(500))]).text(0)
+    assert len(pickle.dumps(explainer)) == before
+
+
 def test_words_of_a_pair_share_it() -> None:
     model = make_pipeline(CountVectorizer(ngram_range=(2, 2)), Ridge()).fit(DOCUMENTS, LABELS)
     text = texts_of(model, ["the good film"])[0]

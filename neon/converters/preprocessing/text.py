@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -67,7 +67,6 @@ class _Texts:
     """
 
     model: Any
-    _hashed: dict[str, int] = field(default_factory=dict)
 
     def __call__(self, rows: Any) -> list[Text]:
         return [self.read(document) for document in as_records(rows)]
@@ -96,12 +95,11 @@ class _Texts:
     def _columns(self, terms: set[str]) -> dict[str, int]:
         if not self._is_hashing:
             return {term: self.model.vocabulary_[term] for term in terms if term in self.model.vocabulary_}
-        unknown = sorted(terms - self._hashed.keys())
-        if unknown:
-            hasher = FeatureHasher(int(self.model.n_features), input_type="string", alternate_sign=False)
-            found = hasher.transform([[term] for term in unknown])
-            self._hashed.update(zip(unknown, found.indices.tolist(), strict=True))
-        return {term: self._hashed[term] for term in terms}
+        if not terms:
+            return {}
+        hasher = FeatureHasher(int(self.model.n_features), input_type="string", alternate_sign=False)
+        found = hasher.transform([[term] for term in terms])
+        return dict(zip(terms, found.indices.tolist(), strict=True))
 
 
 def _placed(model: Any, document: Any) -> tuple[list[str], list[tuple[str, list[int]]]]:

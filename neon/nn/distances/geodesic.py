@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,6 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function
-from torch.utils.weak import WeakIdKeyDictionary
 
 from neon.lrp.message import ROUNDING, Ledger, Message, divide, moved_from
 from neon.lrp.operations import Call, Treatment, treat
@@ -19,6 +19,23 @@ from neon.nn.layer import fixed
 from neon.nn.neighbors.barycenter import Finder, mapped, parts, shared
 
 __all__ = ["Paths", "SquaredGeodesic", "squared_geodesic"]
+
+
+class _LastMean:
+    """What was computed of the last reference rows, which come with every chunk of rows; a pickle leaves it behind."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Tensor, Tensor] | None = None
+
+    def __reduce__(self) -> tuple:
+        return _LastMean, ()
+
+    def of(self, rows: Tensor, compute: Callable[[], Tensor]) -> Tensor:
+        """``compute()``, unless it was computed of these very rows just before."""
+        last = self._last
+        if last is None or last[0] is not rows:
+            self._last = last = (rows, compute())
+        return last[1]
 
 
 class Paths(NamedTuple):
@@ -34,6 +51,7 @@ class Paths(NamedTuple):
         ``last[a, b]``: the edge by which the path from a arrives at b; n_edges where a is b.
     power : float
         p of the distance ``(Σ_i |δ_i|^p)^(1/p)``: 2 for the Euclidean, 1 for the Manhattan distance.
+    known : the layer's own record of what it computed of reference rows
     factor, shift : (n_features, n_inputs), (n_features,), optional
         V and b of a linear map that comes before.
     """
@@ -43,6 +61,7 @@ class Paths(NamedTuple):
     edges: Tensor
     last: Tensor
     power: float
+    known: _LastMean
     factor: Tensor | None = None
     shift: Tensor | None = None
 
@@ -98,11 +117,11 @@ class SquaredGeodesic(torch.nn.Module):
         self.register_buffer("last", torch.as_tensor(last, dtype=torch.int32))
         self.register_buffer("factor", None if factor is None else fixed(factor))
         self.register_buffer("shift", None if shift is None else fixed(shift))
-        self.finder, self.power = finder, power
+        self.finder, self.power, self.known = finder, power, _LastMean()
 
     def forward(self, x: Tensor) -> Tensor:
         buffers = self.points, self.lengths, self.edges, self.last
-        return squared_geodesic(x, Paths(*buffers, self.power, self.factor, self.shift), self.finder)
+        return squared_geodesic(x, Paths(*buffers, self.power, self.known, self.factor, self.shift), self.finder)
 
     def after(self, weight: Tensor, bias: Tensor | None) -> SquaredGeodesic:
         """The geodesic distances of ``V x + b`` as a function of x."""
@@ -175,7 +194,8 @@ class _SquaredGeodesic(Treatment):
                 ledger.absorb("exact_hit", message.relevance * hit)
         relevance = _along(x, paths, finder, s)
         if call.references is not None:
-            relevance.addmm_(s, _mean(call.references[call.inputs[0]], paths, finder), alpha=-1)
+            rows = call.references[call.inputs[0]]
+            relevance.addmm_(s, paths.known.of(rows, lambda: _mean(rows, paths, finder)), alpha=-1)
         return (Message.of_relevance(relevance),)
 
     def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
@@ -256,17 +276,11 @@ def _n_inputs(paths: Paths) -> int:
     return (paths.points if paths.factor is None else paths.factor).shape[1]
 
 
-_MEANS: WeakIdKeyDictionary = WeakIdKeyDictionary()  # the same reference rows come with every chunk of rows
-
-
 def _mean(rows: Tensor, paths: Paths, finder: Finder) -> Tensor:
     """``mean_b g_j(b) ℓ_ij(b)`` over the rows b, (n_points, n_features).
 
     The ways to one point make a tree as well, which they enter at each row's neighbour.
     """
-    known = _MEANS.get(rows)
-    if known is not None and known[0] is paths.points:
-        return known[1]
     n_points, n_features = len(paths.points), _n_inputs(paths)
     z = mapped(rows, paths.factor, paths.shift)
     d, neighbors, g, first = _ways(z, paths, finder, first=True)
@@ -284,7 +298,6 @@ def _mean(rows: Tensor, paths: Paths, finder: Finder) -> Tensor:
         steps = _first_steps(z[part], d[part], neighbors[part], paths)
         direct = g.new_zeros(len(steps), n_points, d.shape[1]).scatter_(2, first[part, :, None], g[part, :, None])
         found += (direct @ steps).sum(0)
-    _MEANS[rows] = (paths.points, found)
     return found
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import heapq
+import pickle
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ import torch
 
 import neon
 from neon.nn import SquaredGeodesic
+from neon.nn.distances import geodesic
 
 RANDOM = np.random.default_rng(0)
 POINTS, ROWS = RANDOM.normal(size=(25, 4)), RANDOM.normal(size=(8, 4))
@@ -106,6 +109,25 @@ def test_against_the_slow_form(power: float) -> None:
     np.testing.assert_allclose(walk.relevance[0].sum(1).numpy(), moved.numpy(), rtol=0, atol=1e-10)
     again = recording.propagate(0, account=True)  # from what is known of the reference rows
     np.testing.assert_array_equal(again.relevance[0].numpy(), walk.relevance[0].numpy())
+
+
+def test_what_is_known_of_reference_rows_is_the_layers_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two chunks of rows compute it once; another layer and a pickle know nothing of it."""
+    computed: list[int] = []
+
+    def counting(rows: torch.Tensor, *rest: Any) -> torch.Tensor:
+        computed.append(len(rows))
+        return mean(rows, *rest)
+
+    mean = geodesic._mean
+    monkeypatch.setattr(geodesic, "_mean", counting)
+    layer, reference = network_of(2.0), torch.as_tensor(REFERENCE)
+    for network, times in ((layer, 1), (network_of(2.0), 2), (pickle.loads(pickle.dumps(layer)), 3)):
+        lrp = neon.LRP(torch.nn.Sequential(network, neon.nn.Linear(np.ones(N))), "neon")
+        references = lrp.record(torch.as_tensor(ROWS), reference=reference).references
+        for rows in (ROWS[:2], ROWS[2:]):
+            lrp.record(torch.as_tensor(rows), reference=reference, references=references).propagate(0)
+        assert len(computed) == times
 
 
 def test_a_row_on_a_point() -> None:
