@@ -6,7 +6,17 @@ __all__ = ["UnknownOutputError", "UnsupportedModelError", "UnsupportedOperationE
 
 
 class UnsupportedModelError(TypeError):
-    """A model, or a step inside a pipeline, that no converter rewrites as a network."""
+    """A model, or a step inside a pipeline, that no converter rewrites as a network.
+
+    Attributes
+    ----------
+    path : str
+        Where the step stands, as in ``"pipeline/svc"``; empty for the model itself.
+    """
+
+    def __init__(self, message: str, *, path: str = "") -> None:
+        super().__init__(message)
+        self.path = path
 
 
 class UnsupportedOperationError(NotImplementedError):

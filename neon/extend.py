@@ -8,9 +8,10 @@
 joins neon itself.
 """
 
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion, Response
 from neon.converters.core.encoding import Encoding, Text
-from neon.converters.core.registry import convert, register, within
+from neon.converters.core.registry import convert, register
 from neon.converters.preprocessing.encoders import register_encoder, register_linear
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations.elementwise import Elementwise
@@ -18,6 +19,7 @@ from neon.lrp.operations.table import Call, Treatment, treat
 from neon.lrp.recording.tape import Retention
 
 __all__ = [
+    "Ask",
     "Call",
     "Conversion",
     "Elementwise",
@@ -33,5 +35,4 @@ __all__ = [
     "register_encoder",
     "register_linear",
     "treat",
-    "within",
 ]

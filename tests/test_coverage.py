@@ -18,8 +18,9 @@ from sklearn.preprocessing import StandardScaler
 
 import neon
 from benchmarks import coverage
-from neon.converters.core import registry
+from neon.converters.core.ask import Ask
 from neon.converters.core.registry import declined, public_name
+from neon.converters.linear_model.linear import convert_regressor
 from neon.errors import UnsupportedModelError
 from tests.contract import Case
 
@@ -133,17 +134,16 @@ def test_estimators_of_ones_own_are_listed() -> None:
     assert (public_name(Half), "registered", "") in neon.supported()
 
 
-def test_a_wrong_network_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_network_is_noticed() -> None:
     """The figures on the page can be bad."""
     X = np.random.default_rng(0).normal(size=(30, 3))
 
-    def twice(model: Any, **options: Any) -> Any:
-        conversion = ridge(model, **options)
+    def twice(model: Any, ask: Ask) -> Any:
+        conversion = convert_regressor(model, ask)
         conversion.layers[0].weight.mul_(2)
         return conversion
 
-    ridge = registry._REGISTRY["sklearn.linear_model.Ridge"]
-    monkeypatch.setitem(registry._REGISTRY, "sklearn.linear_model.Ridge", twice)
+    neon.converters.register(Ridge, by=twice)
     found = coverage.measure([Case(make_pipeline(StandardScaler(), Ridge()), X, X[:, 0])])
     assert found["sklearn.linear_model.Ridge"][0].error > 0.1
     assert found["sklearn.pipeline.Pipeline"][0].error > 0.1

@@ -40,7 +40,7 @@ class NearestCenter(RegressorMixin, BaseEstimator):
         return ((X - self.center_) ** 2).sum(1)
 
 
-def convert_center(model: Any, *, output: str | None = None, form: str = "fused") -> extend.Conversion:
+def convert_center(model: Any, ask: extend.Ask) -> extend.Conversion:
     return extend.Conversion(
         torch.nn.Sequential(nn.SquaredDistance(model.center_[None])),
         "predicted value",

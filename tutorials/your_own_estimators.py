@@ -133,10 +133,13 @@ class RBFNetwork(RegressorMixin, BaseEstimator):
 # - `own`, the same function by the model's own methods: what `verify` compares with;
 # - `response`, how `predict` or `predict_proba` follow from the outputs: what a stacking around the model asks for;
 # - `reference`, rows that stand for "nothing special".
+#
+# What is asked of the converter besides the model stands in `ask`: `ask.output`, for a model with several functions to
+# explain (`ask.choose("predict", "distance")` checks it), and `ask.data`, the rows that a clustering was fitted on.
 
 
 # %%
-def convert_rbf_network(model, *, output=None, form="fused"):
+def convert_rbf_network(model, ask):
     """``f = Σ_j w_j exp(-γ ‖x - u_j‖²) + b``."""
     layers = torch.nn.Sequential(
         nn.SquaredDistance(model.centers_),
@@ -188,8 +191,8 @@ neon.explain(stacking, X_test).plot.bar()
 
 
 # %%
-def convert_wrongly(model, *, output=None, form="fused"):
-    conversion = convert_rbf_network(model, output=output, form=form)
+def convert_wrongly(model, ask):
+    conversion = convert_rbf_network(model, ask)
     conversion.layers[1] = nn.Affine(-2 * model.gamma)  # a factor that somebody remembered from another definition
     return conversion
 

@@ -13,14 +13,16 @@ from neon.converters import (
     preprocessing,
     trees,
 )
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion, Response
 from neon.converters.core.coverage import supported
 from neon.converters.core.encoding import Encoding
 from neon.converters.core.network import Network, neuralize
-from neon.converters.core.registry import convert, register
+from neon.converters.core.registry import convert, converter, register
 from neon.converters.preprocessing.encoders import register_encoder, register_linear
 
 __all__ = [
+    "Ask",
     "Conversion",
     "Encoding",
     "Network",
@@ -29,6 +31,7 @@ __all__ = [
     "cluster",
     "compose",
     "convert",
+    "converter",
     "declined",
     "decomposition",
     "kernels",

@@ -36,7 +36,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
 
 import neon
-from neon.converters import Conversion, convert
+from neon.converters import Ask, Conversion, convert
 from neon.errors import UnsupportedModelError
 from neon.nn.trees import TreeEnsemble, Trees
 from tests.trees import reading
@@ -301,9 +301,9 @@ def test_no_library_is_imported() -> None:
 
 def test_only_probability_is_linear_in_a_forest() -> None:
     model, _ = fitted("forest")
-    assert convert(model, output="probability").explains == "probability of a class"
+    assert convert(model, Ask("probability")).explains == "probability of a class"
     with pytest.raises(ValueError, match="choose from \\['probability'\\]"):
-        convert(model, output="log_odds")
+        convert(model, Ask("log_odds"))
 
 
 @pytest.mark.parametrize(

@@ -8,36 +8,50 @@ import numpy as np
 import torch
 from scipy import linalg
 
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import choose, no_relu_form, register
+from neon.converters.core.registry import converter, no_relu_form
 from neon.nn import GaussianEnergy
 
 __all__ = ["convert_covariance", "convert_elliptic_envelope", "factor_of"]
 
 
-def convert_covariance(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+_COVARIANCES = (
+    "EmpiricalCovariance",
+    "ShrunkCovariance",
+    "LedoitWolf",
+    "OAS",
+    "MinCovDet",
+    "GraphicalLasso",
+    "GraphicalLassoCV",
+)
+
+
+@converter(*(f"sklearn.covariance.{name}" for name in _COVARIANCES))
+def convert_covariance(model: Any, ask: Ask) -> Conversion:
     """``(x - μ)ᵀ Λ (x - μ)``, shared as ``δ_i (Λ δ)_i``: negative where a feature makes the others more likely."""
-    choose(output, ("mahalanobis",), model)
+    ask.choose("mahalanobis")
     return _convert(
         GaussianEnergy(model.location_[None], factor_of(model.get_precision())[None]),
         "squared Mahalanobis distance to the location",
         "mahalanobis",
         model.mahalanobis,
-        form,
+        ask.form,
     )
 
 
-def convert_elliptic_envelope(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.covariance.EllipticEnvelope")
+def convert_elliptic_envelope(model: Any, ask: Ask) -> Conversion:
     """Outlierness: the squared Mahalanobis distance less its threshold, above 0 for outliers."""
-    if choose(output, ("outlierness", "mahalanobis"), model) == "mahalanobis":
-        return convert_covariance(model, form=form)
+    if ask.choose("outlierness", "mahalanobis") == "mahalanobis":
+        return convert_covariance(model, ask)
     factor = factor_of(model.get_precision())
     return _convert(
         GaussianEnergy(model.location_[None], factor[None], threshold=np.atleast_1d(model.offset_)),
         "outlierness: squared Mahalanobis distance less its threshold, above 0 for outliers",
         "outlierness",
         lambda X: -model.decision_function(X),
-        form,
+        ask.form,
     )
 
 
@@ -56,10 +70,3 @@ def factor_of(precision: np.ndarray) -> np.ndarray:
         values, vectors = linalg.eigh(precision)
         kept = values > np.finfo(np.float64).eps * len(values) * values[-1]
         return np.asarray((vectors[:, kept] * np.sqrt(values[kept])).T)
-
-
-_COVARIANCES = (
-    "EmpiricalCovariance", "ShrunkCovariance", "LedoitWolf", "OAS", "MinCovDet", "GraphicalLasso", "GraphicalLassoCV",
-)  # fmt: skip
-register(*(f"sklearn.covariance.{name}" for name in _COVARIANCES), by=convert_covariance)
-register("sklearn.covariance.EllipticEnvelope", by=convert_elliptic_envelope)

@@ -8,22 +8,24 @@ import numpy as np
 import torch
 
 from neon.converters.bayes.log_odds import convert_log_odds, finite_log
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import choose, register
+from neon.converters.core.registry import converter
 from neon.errors import UnsupportedModelError
 from neon.nn import GaussianEnergy, Linear, LinearEnergy, plain_linear
 
 __all__ = ["convert_linear_discriminant", "convert_quadratic_discriminant"]
 
 
-def convert_linear_discriminant(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.discriminant_analysis.LinearDiscriminantAnalysis", transforms=True)
+def convert_linear_discriminant(model: Any, ask: Ask) -> Conversion:
     """Log-odds of a class, or ``output="transform"``: the discriminant features.
 
     The difference of two scores is ``w · (x - m) + log π_c / π_k`` with the midpoint m of the two means: of its bias
     only the log-prior is left.
     """
-    if choose(output, ("log_odds", "transform"), model) == "transform":
-        return _projection(model, form)
+    if ask.choose("log_odds", "transform") == "transform":
+        return _projection(model, ask.form)
     finite_log(model.priors_, model)
     weight, bias = np.asarray(model.coef_), np.asarray(model.intercept_)
     if len(weight) == 1:
@@ -32,12 +34,9 @@ def convert_linear_discriminant(model: Any, *, output: str | None = None, form: 
         LinearEnergy(weight, bias, means=model.means_),
         model.decision_function,
         model.classes_,
-        form=form,
+        form=ask.form,
         classes=model.classes_,
     )
-
-
-convert_linear_discriminant.transforms = True  # type: ignore[attr-defined]
 
 
 def _projection(model: Any, form: str) -> Conversion:
@@ -58,9 +57,10 @@ def _projection(model: Any, form: str) -> Conversion:
     )
 
 
-def convert_quadratic_discriminant(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.discriminant_analysis.QuadraticDiscriminantAnalysis")
+def convert_quadratic_discriminant(model: Any, ask: Ask) -> Conversion:
     """Log-odds of a class: differences of Mahalanobis distances; log-priors and log-determinants stand apart."""
-    choose(output, ("log_odds",), model)
+    ask.choose("log_odds")
     parts = zip(model.rotations_, model.scalings_, strict=True)
     factors = np.stack([(rotation * scaling**-0.5).T for rotation, scaling in parts]) / np.float64(2) ** 0.5
     log_det = np.array([0.5 * np.log(scaling).sum() for scaling in model.scalings_])
@@ -68,10 +68,6 @@ def convert_quadratic_discriminant(model: Any, *, output: str | None = None, for
         GaussianEnergy(model.means_, factors, log_prior=-finite_log(model.priors_, model), log_det=log_det),
         model.decision_function,
         model.classes_,
-        form=form,
+        form=ask.form,
         classes=model.classes_,
     )
-
-
-register("sklearn.discriminant_analysis.LinearDiscriminantAnalysis", by=convert_linear_discriminant)
-register("sklearn.discriminant_analysis.QuadraticDiscriminantAnalysis", by=convert_quadratic_discriminant)

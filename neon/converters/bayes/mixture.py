@@ -9,25 +9,27 @@ import torch
 from scipy.special import logsumexp
 
 from neon.converters.bayes.log_odds import convert_log_odds
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import choose, no_relu_form, register
+from neon.converters.core.registry import converter, no_relu_form
 from neon.nn import GaussianEnergy, LinearEnergy, SoftMin
 
 __all__ = ["convert_mixture"]
 
 
-def convert_mixture(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.mixture.GaussianMixture", "sklearn.mixture.BayesianGaussianMixture")
+def convert_mixture(model: Any, ask: Ask) -> Conversion:
     """Log-odds of a component, or ``output="outlierness"``: the negative log density up to a constant, ≥ 0.
 
     ``log π_k p_k(x) = b_k - D_k`` with half the squared Mahalanobis distance ``D_k = ‖P_kᵀ (x - μ_k)‖² / 2``. The
     outlierness is ``-log Σ_k softmax(b)_k exp(-D_k)``, a soft minimum of the distances to the components. Components of
     one covariance have linear log-odds, relative to the midpoint of their means.
     """
-    output = choose(output, ("log_odds", "outlierness"), model)
+    output = ask.choose("log_odds", "outlierness")
     means = np.asarray(model.means_, dtype=np.float64)
     constant = np.diagonal(_joint(model, means)).copy()  # at its mean, each component's distance is 0
     if output == "outlierness":
-        if form == "relu":
+        if ask.form == "relu":
             raise no_relu_form("a distance to Gaussians is not piecewise linear")
         total = logsumexp(constant)
         return Conversion(
@@ -41,7 +43,7 @@ def convert_mixture(model: Any, *, output: str | None = None, form: str = "fused
         _energy(model, means, constant),
         lambda X: _joint(model, np.asarray(X)),
         [f"component {k}" for k in range(len(means))],
-        form=form,
+        form=ask.form,
         what="component",
         classes=np.arange(len(means)),
     )
@@ -76,6 +78,3 @@ def _factors(model: Any) -> np.ndarray:
 def _joint(model: Any, X: np.ndarray) -> np.ndarray:
     """``log π_k p_k(x)``, as the mixture itself computes it: (n_samples, n_components)."""
     return np.asarray(model._estimate_weighted_log_prob(X), dtype=np.float64)
-
-
-register("sklearn.mixture.GaussianMixture", "sklearn.mixture.BayesianGaussianMixture", by=convert_mixture)

@@ -11,9 +11,10 @@ import numpy as np
 from sklearn.preprocessing import binarize
 
 from neon.converters.bayes.log_odds import convert_log_odds, finite_log
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.encoding import Encoding
-from neon.converters.core.registry import choose, register
+from neon.converters.core.registry import converter
 from neon.nn import GaussianEnergy, LinearEnergy
 
 __all__ = [
@@ -25,42 +26,47 @@ __all__ = [
 ]
 
 
-def convert_gaussian(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.naive_bayes.GaussianNB")
+def convert_gaussian(model: Any, ask: Ask) -> Conversion:
     """``(x_i - μ_i)² / 2σ_i² + log σ_i`` of each rival less that of the class."""
     variance = model.var_
     log_prior = finite_log(model.class_prior_, model)
     energy = GaussianEnergy(model.theta_, np.sqrt(0.5 / variance), 0.5 * np.log(variance), log_prior=-log_prior)
-    return _convert(model, energy, output, form)
+    return _convert(model, energy, ask)
 
 
-def convert_multinomial(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.naive_bayes.MultinomialNB")
+def convert_multinomial(model: Any, ask: Ask) -> Conversion:
     """``x_i log θ_i`` of the class less that of each rival."""
-    return _convert(model, LinearEnergy(model.feature_log_prob_, _log_prior(model)), output, form)
+    return _convert(model, LinearEnergy(model.feature_log_prob_, _log_prior(model)), ask)
 
 
-def convert_complement(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.naive_bayes.ComplementNB")
+def convert_complement(model: Any, ask: Ask) -> Conversion:
     """``x_i w_i`` of the class less that of each rival, with weights from the other classes; there is no prior."""
     weight = model.feature_log_prob_
-    return _convert(model, LinearEnergy(weight, np.zeros(len(weight))), output, form)
+    return _convert(model, LinearEnergy(weight, np.zeros(len(weight))), ask)
 
 
-def convert_bernoulli(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.naive_bayes.BernoulliNB")
+def convert_bernoulli(model: Any, ask: Ask) -> Conversion:
     """``log p_i`` where the feature is there, ``log (1 - p_i)`` where not; of the class less that of each rival."""
     with np.errstate(divide="ignore"):  # refused below
         log_absent = np.log(1 - np.exp(model.feature_log_prob_))
     energy = LinearEnergy(model.feature_log_prob_ - log_absent, _log_prior(model), shares=log_absent)
     if model.binarize is None:
-        return _convert(model, energy, output, form)
+        return _convert(model, energy, ask)
     function = functools.partial(binarize, threshold=model.binarize)
-    return _convert(model, energy, output, form, _encoding(model, function, np.arange(model.n_features_in_)))
+    return _convert(model, energy, ask, _encoding(model, function, np.arange(model.n_features_in_)))
 
 
-def convert_categorical(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.naive_bayes.CategoricalNB")
+def convert_categorical(model: Any, ask: Ask) -> Conversion:
     """``log P(x_i | c)`` of the class less that of each rival."""
     sizes = [table.shape[1] for table in model.feature_log_prob_]
     energy = LinearEnergy(np.concatenate(model.feature_log_prob_, axis=1), _log_prior(model))
     encoding = _encoding(model, _OneHot(tuple(sizes)), np.repeat(np.arange(len(sizes)), sizes))
-    return _convert(model, energy, output, form, encoding)
+    return _convert(model, energy, ask, encoding)
 
 
 def _log_prior(model: Any) -> np.ndarray:
@@ -70,9 +76,9 @@ def _log_prior(model: Any) -> np.ndarray:
 
 
 def _convert(
-    model: Any, energy: GaussianEnergy | LinearEnergy, output: str | None, form: str, encoding: Encoding | None = None
+    model: Any, energy: GaussianEnergy | LinearEnergy, ask: Ask, encoding: Encoding | None = None
 ) -> Conversion:
-    choose(output, ("log_odds",), model)
+    ask.choose("log_odds")
     if isinstance(energy, LinearEnergy) and not bool(energy.weight.isfinite().all()):
         name = type(model).__name__
         raise ValueError(
@@ -80,7 +86,7 @@ def _convert(
             "log-odds; fit it with a larger alpha, such as 1"
         )
     return convert_log_odds(
-        energy, model.predict_joint_log_proba, model.classes_, form=form, classes=model.classes_, encoding=encoding
+        energy, model.predict_joint_log_proba, model.classes_, form=ask.form, classes=model.classes_, encoding=encoding
     )
 
 
@@ -112,10 +118,3 @@ class _OneHot:
         encoded = np.zeros((len(codes), sum(self.sizes)))
         encoded[np.arange(len(codes))[:, None], codes + np.cumsum((0, *self.sizes[:-1]))] = 1.0
         return encoded
-
-
-register("sklearn.naive_bayes.GaussianNB", by=convert_gaussian)
-register("sklearn.naive_bayes.MultinomialNB", by=convert_multinomial)
-register("sklearn.naive_bayes.ComplementNB", by=convert_complement)
-register("sklearn.naive_bayes.BernoulliNB", by=convert_bernoulli)
-register("sklearn.naive_bayes.CategoricalNB", by=convert_categorical)

@@ -9,20 +9,22 @@ import torch
 
 from neon.converters.cluster.centers import distances, nearest_layers, refuse_single
 from neon.converters.core.arrays import contrast
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import choose, register
+from neon.converters.core.registry import converter
 
 __all__ = ["convert_birch"]
 
 
-def convert_birch(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.cluster.Birch", transforms=True)
+def convert_birch(model: Any, ask: Ask) -> Conversion:
     """``f_c = min_{j∉c} ‖x - u_j‖² - min_{i∈c} ‖x - u_i‖²`` over the subclusters' centers u.
 
     Above 0 exactly for the cluster whose subcluster is nearest, which is the one that ``predict`` gives.
     """
     centers = np.asarray(model.subcluster_centers_, dtype=np.float64)
-    if choose(output, ("evidence", "transform"), model) == "transform":
-        return distances(model, centers, form)
+    if ask.choose("evidence", "transform") == "transform":
+        return distances(model, centers, ask.form)
     labels = np.asarray(model.subcluster_labels_)
     classes, groups, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     refuse_single(model, len(classes))
@@ -33,14 +35,10 @@ def convert_birch(model: Any, *, output: str | None = None, form: str = "fused")
         return contrast(np.stack([d[:, groups == c].min(1) for c in range(len(classes))], axis=1))
 
     return Conversion(
-        torch.nn.Sequential(*nearest_layers(centers[order], sizes.tolist(), form)),
+        torch.nn.Sequential(*nearest_layers(centers[order], sizes.tolist(), ask.form)),
         "evidence for a cluster: how much closer its nearest subcluster is than the nearest one of the others, in "
         "squared distance",
         tuple(f"cluster {c}" for c in classes),
         own,
         classes=classes,
     )
-
-
-convert_birch.transforms = True  # type: ignore[attr-defined]
-register("sklearn.cluster.Birch", by=convert_birch)

@@ -9,8 +9,9 @@ import torch
 from sklearn.metrics import euclidean_distances
 
 from neon.converters.cluster.centers import distances, refuse_single
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import choose, register
+from neon.converters.core.registry import converter
 from neon.nn import DistanceLayers, Linear, SquaredDistance, plain_linear
 from neon.nn.pooling.groups import group_minimum
 from neon.nn.pooling.minimum import relu_group_minimum
@@ -18,15 +19,16 @@ from neon.nn.pooling.minimum import relu_group_minimum
 __all__ = ["convert_bisecting"]
 
 
-def convert_bisecting(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.cluster.BisectingKMeans", transforms=True)
+def convert_bisecting(model: Any, ask: Ask) -> Conversion:
     """``f_l = min_t ‖x - μ_t'‖² - ‖x - μ_t‖²`` over the nodes t on the way to leaf l, with t' the sibling of t.
 
     ``predict`` goes down the tree, to the nearer of two centers each time: f_l is above 0 exactly for the leaf where
     it ends. (The nearest leaf center is often another.)
     """
     leaves = np.asarray(model.cluster_centers_, dtype=np.float64)
-    if choose(output, ("evidence", "transform"), model) == "transform":
-        return distances(model, leaves, form)
+    if ask.choose("evidence", "transform") == "transform":
+        return distances(model, leaves, ask.form)
     refuse_single(model, len(leaves))
     centers, paths = _paths(model)
     steps = [step for path in paths for step in path]
@@ -40,13 +42,13 @@ def convert_bisecting(model: Any, *, output: str | None = None, form: str = "fus
         return np.stack([np.min([d[:, b] - d[:, a] for a, b in path], axis=0) for path in paths], axis=1)
 
     layers: list[torch.nn.Module]
-    if form == "relu":
+    if ask.form == "relu":
         middle = centers.mean(0)
         bias = ((centers - middle) * (centers + middle)).sum(1)
         layers = [plain_linear(versus @ (-2 * (centers - middle)), versus @ bias), *relu_group_minimum(sizes)]
     else:
         expected = float(np.average(np.diag(own(leaves)), weights=np.bincount(model.labels_, minlength=len(leaves))))
-        distance = DistanceLayers(centers) if form == "layers" else SquaredDistance(centers)
+        distance = DistanceLayers(centers) if ask.form == "layers" else SquaredDistance(centers)
         layers = [distance, Linear(versus), *group_minimum(sizes, 1 / expected if expected > 0 else 1.0)]
     return Conversion(
         torch.nn.Sequential(*layers),
@@ -71,7 +73,3 @@ def _paths(model: Any) -> tuple[np.ndarray, list[list[tuple[int, int]]]]:
         centers += [node.left.center, node.right.center]
         stack += [(node.left, [*path, (left, left + 1)]), (node.right, [*path, (left + 1, left)])]
     return np.stack(centers).astype(np.float64) + getattr(model, "_X_mean", 0.0), paths
-
-
-convert_bisecting.transforms = True  # type: ignore[attr-defined]
-register("sklearn.cluster.BisectingKMeans", by=convert_bisecting)

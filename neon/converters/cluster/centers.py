@@ -13,8 +13,9 @@ import torch
 from sklearn.metrics import euclidean_distances, pairwise_distances
 
 from neon.converters.core.arrays import contrast, dense
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import choose, no_relu_form, register
+from neon.converters.core.registry import converter, no_relu_form
 from neon.errors import UnsupportedModelError
 from neon.nn import (
     DistanceLayers,
@@ -34,7 +35,11 @@ from neon.nn.pooling.minimum import relu_group_minimum
 __all__ = ["convert_centers", "distance_to", "distances", "nearest_layers", "refuse_single"]
 
 
-def convert_centers(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter(
+    *(f"sklearn.cluster.{name}" for name in ("AffinityPropagation", "KMeans", "MeanShift", "MiniBatchKMeans")),
+    transforms=True,
+)
+def convert_centers(model: Any, ask: Ask) -> Conversion:
     """``f_c = min_{k≠c} ‖x - μ_k‖² - ‖x - μ_c‖²``: positive exactly for the assigned cluster.
 
     KMeans, MiniBatchKMeans, MeanShift, AffinityPropagation. The pooling weights of the backward pass have stiffness
@@ -46,23 +51,20 @@ def convert_centers(model: Any, *, output: str | None = None, form: str = "fused
             f"{type(model).__name__} with affinity={model.affinity!r} has no centers; supported is 'euclidean'"
         )
     centers = dense(model.cluster_centers_)  # sparse where the model was fitted on sparse rows
-    if choose(output, ("evidence", "transform") if hasattr(model, "transform") else ("evidence",), model) != "evidence":
-        return distances(model, centers, form)
+    if ask.choose(*(("evidence", "transform") if hasattr(model, "transform") else ("evidence",))) != "evidence":
+        return distances(model, centers, ask.form)
     if not len(centers):
         raise ValueError(f"this {type(model).__name__} did not converge: it has no cluster to explain")
     refuse_single(model, len(centers))
     labels = np.asarray(model.labels_)
     sizes = np.bincount(labels[labels >= 0], minlength=len(centers))
     return Conversion(
-        torch.nn.Sequential(*nearest_layers(centers, [1] * len(centers), form, sizes)),
+        torch.nn.Sequential(*nearest_layers(centers, [1] * len(centers), ask.form, sizes)),
         "evidence for a cluster: how much closer it is than the nearest other, in squared distance",
         tuple(f"cluster {c}" for c in range(len(centers))),
         lambda X: contrast(_squared_distances(model, X)),
         classes=np.arange(len(centers)),
     )
-
-
-convert_centers.transforms = True  # type: ignore[attr-defined]
 
 
 def distances(model: Any, centers: np.ndarray, form: str) -> Conversion:
@@ -152,9 +154,3 @@ def _relu_layers(points: np.ndarray, sizes: Sequence[int]) -> list[torch.nn.Modu
     if max(sizes) == 1:
         return [plain_linear(versus @ weight, versus @ bias), *relu_minimum(n, n - 1)]
     return [plain_linear(weight, bias), *relu_group_minimum(sizes), plain_linear(versus), *relu_minimum(n, n - 1)]
-
-
-register(
-    *(f"sklearn.cluster.{name}" for name in ("AffinityPropagation", "KMeans", "MeanShift", "MiniBatchKMeans")),
-    by=convert_centers,
-)

@@ -12,21 +12,23 @@ from sklearn.metrics import pairwise_distances
 from neon.converters.cluster.centers import distance_to, nearest_layers, refuse_single
 from neon.converters.cluster.labels import chunked, members, reproduces
 from neon.converters.core.arrays import contrast
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import choose, no_relu_form, register
+from neon.converters.core.registry import converter, no_relu_form
 from neon.errors import UnsupportedModelError
 from neon.nn import Linear, PooledMinimum
 
 __all__ = ["convert_dbscan"]
 
 
-def convert_dbscan(model: Any, *, output: str | None = None, form: str = "fused", data: Any = None) -> Conversion:
+@converter("sklearn.cluster.DBSCAN", takes_data=True)
+def convert_dbscan(model: Any, ask: Ask) -> Conversion:
     """``f_c = min_{j∉c} d_j - min_{i∈c} d_i`` over core samples, d the squared Euclidean (or the Manhattan) distance.
 
     As ``output="outlierness"``: ``min_j d_j - eps²`` (Manhattan: eps), above 0 exactly for what DBSCAN calls noise.
     DBSCAN holds its core samples; the rows only serve to measure how many labels the evidence reproduces.
     """
-    output = choose(output, ("evidence", "outlierness"), model)
+    output = ask.choose("evidence", "outlierness")
     metric = _metric(model)
     labels = np.asarray(model.labels_)[model.core_sample_indices_]
     if not len(labels):
@@ -35,7 +37,7 @@ def convert_dbscan(model: Any, *, output: str | None = None, form: str = "fused"
     core = model.components_[order]
     points = np.asarray(core.toarray() if sparse.issparse(core) else core, dtype=np.float64)
     if output == "outlierness":
-        return _outlierness(model, points, metric, form)
+        return _outlierness(model, points, metric, ask.form)
     classes, sizes = np.unique(labels, return_counts=True)
     refuse_single(model, len(classes), 'output="outlierness" explains what is noise')
     starts = np.cumsum([0, *sizes[:-1]])
@@ -44,13 +46,13 @@ def convert_dbscan(model: Any, *, output: str | None = None, form: str = "fused"
         return contrast(np.minimum.reduceat(pairwise_distances(X, points, metric=metric), starts, axis=1))
 
     agreement, share = None, ""
-    if data is not None:
-        rows, groups, known, _ = members(model, data)
+    if ask.data is not None:
+        rows, groups, known, _ = members(model, ask.data)
         agreement = float(np.mean(classes[chunked(own, rows, len(points)).argmax(1)] == known[groups]))
         share = f", {reproduces(agreement, model, len(rows))}"
     unit = "Manhattan distance" if metric == "manhattan" else "squared distance"
     return Conversion(
-        torch.nn.Sequential(*nearest_layers(points, sizes.tolist(), form, metric=metric)),
+        torch.nn.Sequential(*nearest_layers(points, sizes.tolist(), ask.form, metric=metric)),
         "evidence for a cluster: how much closer its nearest core sample is than the nearest one of the others, in "
         f"{unit}{share}",
         tuple(f"cluster {label}" for label in classes),
@@ -91,7 +93,3 @@ def _metric(model: Any) -> str:
         f"DBSCAN with metric={model.metric!r}; supported are 'euclidean' and 'manhattan' (and 'minkowski' with p = 1 "
         "or 2). Soft distances to the clusters explain any labels: neon.explain_clusters(model.labels_, X)"
     )
-
-
-convert_dbscan.takes_data = True  # type: ignore[attr-defined]
-register("sklearn.cluster.DBSCAN", by=convert_dbscan)

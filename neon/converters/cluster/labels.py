@@ -18,9 +18,10 @@ from sklearn.metrics import euclidean_distances
 
 from neon.converters.cluster.centers import refuse_single
 from neon.converters.core.arrays import contrast
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.intake import check_finite, numeric
-from neon.converters.core.registry import choose, no_relu_form, register
+from neon.converters.core.registry import converter, no_relu_form
 from neon.errors import UnsupportedModelError
 from neon.nn import Affine, DistanceLayers, Evidence, LogSumExp, PairwiseDifference, PooledMinimum, SquaredDistance
 
@@ -46,15 +47,19 @@ class Clusters:
     feature_names_in_: np.ndarray | None = None
 
 
-def convert_labels(model: Any, *, output: str | None = None, form: str = "fused", data: Any = None) -> Conversion:
+_NAMES = ("HDBSCAN", "OPTICS", "AgglomerativeClustering", "SpectralClustering", "SpectralBiclustering")
+
+
+@converter(*(f"sklearn.cluster.{name}" for name in (*_NAMES, "SpectralCoclustering")), Clusters, takes_data=True)
+def convert_labels(model: Any, ask: Ask) -> Conversion:
     """``f_c = min_{k≠c} m_k - m_c``, the ``m_k = -(1/γ) log mean_{j∈k} exp(-γ ‖x - u_j‖²)`` soft distances to clusters.
 
     HDBSCAN, OPTICS, AgglomerativeClustering, SpectralClustering, the rows of SpectralBiclustering and of
     SpectralCoclustering, and `Clusters`. γ is of ``2^k / mean_ij ‖u_i - u_j‖²``, k = 0...12, the one that gives most
     rows their own label while they are left out themselves; of equals the smallest.
     """
-    choose(output, ("evidence",), model)
-    if form == "relu":
+    ask.choose("evidence")
+    if ask.form == "relu":
         raise no_relu_form("a log-sum-exp is not piecewise linear")
     name = type(model).__name__
     if "precomputed" in (getattr(model, "metric", None), getattr(model, "affinity", None)):
@@ -62,12 +67,12 @@ def convert_labels(model: Any, *, output: str | None = None, form: str = "fused"
             f"{name} of precomputed distances or affinities: there are no features to explain. With rows X at hand: "
             "neon.explain_clusters(model.labels_, X)"
         )
-    if data is None:
+    if ask.data is None:
         raise ValueError(
             f"{name} has no predict and holds no rows; give those that it was fitted on: "
             "neon.Explainer(model, reference=X)"
         )
-    points, groups, classes, sizes = members(model, data)
+    points, groups, classes, sizes = members(model, ask.data)
     refuse_single(model, len(classes))
     gamma = getattr(model, "gamma", None) if isinstance(model, Clusters) else None
     gamma = _gamma(points, groups, sizes) if gamma is None else float(gamma)
@@ -82,12 +87,14 @@ def convert_labels(model: Any, *, output: str | None = None, form: str = "fused"
     expected = float(np.abs(evidence[np.arange(len(points)), groups]).mean())
     stiffness, n = 1 / expected if expected > 0 else 1.0, len(classes)
     layers = [
-        DistanceLayers(points) if form == "layers" else SquaredDistance(points),
+        DistanceLayers(points) if ask.form == "layers" else SquaredDistance(points),
         Affine(-gamma),
         LogSumExp(-np.log(np.repeat(sizes, sizes)), sizes.tolist()),
         Affine(-1 / gamma),
     ]
-    competition = [PairwiseDifference(n), PooledMinimum(n, stiffness)] if form == "layers" else [Evidence(stiffness)]
+    competition = (
+        [PairwiseDifference(n), PooledMinimum(n, stiffness)] if ask.form == "layers" else [Evidence(stiffness)]
+    )
     return Conversion(
         torch.nn.Sequential(*layers, *competition),
         "evidence for a cluster: how much closer its rows are than those of the nearest other, in soft squared "
@@ -104,9 +111,6 @@ def reproduces(agreement: float, model: Any, n_points: int) -> str:
     words = f"a function that gives {agreement:.1%} of the training rows their cluster"
     n_noise = len(_labels(model)) - n_points
     return words + (f" ({n_noise} are noise: explained by the cluster with most evidence)" if n_noise else "")
-
-
-convert_labels.takes_data = True  # type: ignore[attr-defined]
 
 
 def members(model: Any, data: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -174,7 +178,3 @@ def _gamma(points: np.ndarray, groups: np.ndarray, sizes: np.ndarray) -> float:
             m = _soft_distances(d, sizes, gamma) + (np.log(others) - np.log(sizes)) / gamma
         shares.append(np.mean(np.nan_to_num(m, nan=np.inf).argmin(1) == groups[some]))
     return float(2.0 ** int(np.argmax(shares)) / mean)
-
-
-_NAMES = ("HDBSCAN", "OPTICS", "AgglomerativeClustering", "SpectralClustering", "SpectralBiclustering")
-register(*(f"sklearn.cluster.{name}" for name in (*_NAMES, "SpectralCoclustering")), Clusters, by=convert_labels)

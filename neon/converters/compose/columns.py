@@ -13,18 +13,18 @@ import numpy as np
 import torch
 
 from neon.converters.core.arrays import unchanged
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.encoding import Encoding, Transform, names_of
-from neon.converters.core.registry import convert, may_hold_nothing, no_relu_form, register, within
+from neon.converters.core.registry import convert, converter, may_hold_nothing, no_relu_form
 from neon.errors import UnsupportedModelError
 from neon.nn import Affine, Linear, SideBySide, plain_linear
 
 __all__ = ["as_linear", "column_names", "convert_column_transformer", "convert_feature_union", "folded"]
 
 
-def convert_column_transformer(
-    model: Any, *, output: str | None = None, form: str = "fused", path: str = ""
-) -> Conversion:
+@converter("sklearn.compose.ColumnTransformer")
+def convert_column_transformer(model: Any, ask: Ask) -> Conversion:
     """Each branch reads some of the caller's columns; its columns stand beside those of the others."""
     given, weights = column_names(model), model.transformer_weights or {}
     branches = []
@@ -38,17 +38,17 @@ def convert_column_transformer(
         part = (
             None
             if isinstance(transformer, str)
-            else convert(transformer, form=form, path=within(path, name), step=True, n_features=len(chosen))
+            else convert(transformer, ask.inside(name, step=True, n_features=len(chosen)))
         )
         branches.append(_weighted(_reading(picked, part), weights.get(name)))
-    return _side_by_side(model, branches, form)
+    return _side_by_side(model, branches, ask.form)
 
 
-def convert_feature_union(
-    model: Any, *, output: str | None = None, form: str = "fused", path: str = "", n_features: int | None = None
-) -> Conversion:
+@converter("sklearn.pipeline.FeatureUnion")
+def convert_feature_union(model: Any, ask: Ask) -> Conversion:
     """Each branch reads all columns; weighted, where the union has weights."""
     weights, given = model.transformer_weights or {}, column_names(model)
+    n_features = ask.n_features
     if given == RECORD:
         given = numbered(n_features) if n_features else given
     else:
@@ -58,7 +58,7 @@ def convert_feature_union(
             name,
             None
             if transformer == "passthrough"
-            else convert(transformer, form=form, path=within(path, name), step=True, n_features=n_features),
+            else convert(transformer, ask.inside(name, step=True, n_features=n_features)),
         )
         for name, transformer in model.transformer_list
         if not (isinstance(transformer, str) and transformer == "drop")
@@ -74,13 +74,8 @@ def convert_feature_union(
     branches = []
     for name, part in parts:
         branches.append(_weighted(_reading(everything, part), weights.get(name)))
-    merged = _side_by_side(model, branches, form)
+    merged = _side_by_side(model, branches, ask.form)
     return merged if records else dataclasses.replace(merged, n_features=len(given))
-
-
-convert_column_transformer.nests = True  # type: ignore[attr-defined]
-convert_feature_union.nests = True  # type: ignore[attr-defined]
-convert_feature_union.counts = True  # type: ignore[attr-defined]
 
 
 def _reading(picked: Encoding, part: Conversion | None) -> Conversion:
@@ -292,7 +287,3 @@ class _Pick:
             names = [rows.columns[i] for i in self.positions]
             return rows[names[0]] if flat else rows[names]
         return rows[:, self.positions[0]] if flat else rows[:, self.positions]
-
-
-register("sklearn.compose.ColumnTransformer", by=convert_column_transformer)
-register("sklearn.pipeline.FeatureUnion", by=convert_feature_union)

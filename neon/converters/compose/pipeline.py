@@ -13,9 +13,10 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 
 from neon.converters.compose.columns import folded
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.encoding import Encoding, Transform
-from neon.converters.core.registry import convert, no_relu_form, register, steps_run, within
+from neon.converters.core.registry import convert, converter, no_relu_form, steps_run
 from neon.errors import UnsupportedModelError
 from neon.nn import Affine, Featurewise, Linear, Projection
 from neon.nn.trees import SplitUnits, TreeEnsemble
@@ -23,21 +24,14 @@ from neon.nn.trees import SplitUnits, TreeEnsemble
 __all__ = ["chain", "convert_pipeline"]
 
 
-def convert_pipeline(
-    model: Pipeline,
-    *,
-    output: str | None = None,
-    form: str = "fused",
-    path: str = "",
-    data: Any = None,
-    n_features: int | None = None,
-) -> Conversion:
+@converter("sklearn.pipeline.Pipeline", "imblearn.pipeline.Pipeline", takes_data=True, transforms=True)
+def convert_pipeline(model: Pipeline, ask: Ask) -> Conversion:
     """Compose the converters of the steps that ``predict`` runs; nested pipelines and "passthrough" included.
 
     data : rows for a last step without ``predict``, as the pipeline takes them.
     n_features : columns that the first step reads, where it does not know; else the first step after it that knows.
     """
-    steps = steps_run(model)
+    steps, data = steps_run(model), ask.data
     last = model.steps[-1][1]
     if hasattr(last, "fit_resample"):
         raise UnsupportedModelError(
@@ -48,19 +42,17 @@ def convert_pipeline(
         return Conversion(torch.nn.Sequential(), "features", tuple(f"feature {i}" for i in range(n)), np.asarray)
     parts: list[Conversion] = []
     counted = (int(step.n_features_in_) for _, step in steps if hasattr(step, "n_features_in_"))
-    width = n_features or next(counted, None)
+    width = ask.n_features or next(counted, None)
     for name, step in steps[:-1]:
-        parts.append(convert(step, form=form, path=within(path, name), step=True, n_features=width))
+        parts.append(convert(step, ask.inside(name, step=True, n_features=width)))
         width = len(parts[-1].output_names)
         data = None if data is None else Transform(step)(data)
     name, step = steps[-1]
-    inner = output == "transform"
-    output = None if inner else output
-    parts.append(
-        convert(step, output=output, form=form, path=within(path, name), data=data, step=inner, n_features=width)
-    )
+    inner = ask.output == "transform"
+    output = None if inner else ask.output
+    parts.append(convert(step, ask.inside(name, output, data=data, step=inner, n_features=width)))
     first = steps[0][1]
-    if n_features is None and not hasattr(first, "n_features_in_"):
+    if ask.n_features is None and not hasattr(first, "n_features_in_"):
         for (_, after), part in zip(steps[1:], parts, strict=False):
             width = len(part.output_names)
             if getattr(after, "n_features_in_", width) != width:
@@ -68,19 +60,13 @@ def convert_pipeline(
                     f"{type(first).__name__} does not give as many columns as it reads, and holds nothing that tells "
                     "how many those are: set n_features_in_ in its fit"
                 )
-    whole = chain(parts, form=form)
+    whole = chain(parts, form=ask.form)
     if model.steps[0][1] is first or not hasattr(first, "n_features_in_"):
         return whole
     names = getattr(first, "feature_names_in_", None)  # which a pipeline that starts with "passthrough" does not know
     return dataclasses.replace(
         whole, n_features=int(first.n_features_in_), feature_names=None if names is None else tuple(map(str, names))
     )
-
-
-convert_pipeline.nests = True  # type: ignore[attr-defined]
-convert_pipeline.takes_data = True  # type: ignore[attr-defined]
-convert_pipeline.counts = True  # type: ignore[attr-defined]
-convert_pipeline.transforms = True  # type: ignore[attr-defined]
 
 
 def chain(parts: list[Conversion], *, form: str = "fused") -> Conversion:
@@ -205,6 +191,3 @@ def _merge(layers: list[torch.nn.Module]) -> list[torch.nn.Module]:
             if type(linear) is Linear:
                 merged[before] = Projection(linear.weight, linear.bias)
     return merged
-
-
-register("sklearn.pipeline.Pipeline", "imblearn.pipeline.Pipeline", by=convert_pipeline)

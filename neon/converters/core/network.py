@@ -18,6 +18,7 @@ from torch import Tensor
 
 from neon._version import bound_to_version
 from neon.converters.core.arrays import dense
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.intake import Intake, take
 from neon.converters.core.registry import convert, steps_run, takes_data
@@ -55,7 +56,7 @@ class Network(torch.nn.Module):
 
     def __init__(self, model: Any, *, output: str | None, form: str, data: Any = None) -> None:
         super().__init__()
-        conversion = convert(model, output=output, form=form, data=data)
+        conversion = convert(model, Ask(output, form, data=data))
         self.model, self.output, self.data = model, output, data
         if not conversion.output_names:
             raise UnsupportedModelError(f"{type(model).__name__} gives no column, so that there is nothing to explain")
@@ -101,7 +102,7 @@ class Network(torch.nn.Module):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        conversion = convert(self.model, output=self.output, form=self.form, data=self.data)
+        conversion = convert(self.model, Ask(self.output, self.form, data=self.data))
         self._own, self._link, self._labels = conversion.own, conversion.link, conversion.labels
 
     def forward(self, x: Tensor) -> Tensor:

@@ -5,23 +5,39 @@ from __future__ import annotations
 import copy
 import dataclasses
 import difflib
+import inspect
 import itertools
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.errors import UnknownOutputError, UnsupportedModelError, no_relu_form
+from neon.errors import UnsupportedModelError, no_relu_form
 
 __all__ = [
-    "bare", "check_several", "choose", "convert", "decline", "declined", "may_hold_nothing", "no_relu_form",
-    "public_name", "register", "registered", "steps_run", "takes_data", "within",
+    "bare", "check_several", "convert", "converter", "decline", "declined", "may_hold_nothing", "no_relu_form",
+    "public_name", "register", "registered", "steps_run", "takes_data",
 ]  # fmt: skip
 
-Converter = Callable[..., Conversion]
-_REGISTRY: dict[str, Converter] = {}
+Converter = Callable[[Any, Ask], Conversion]
+Declared = TypeVar("Declared", bound=Converter)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A converter, and what it says of itself (`register`)."""
+
+    convert: Converter
+    takes_data: bool = False
+    transforms: bool = False
+    holds_nothing: bool = False
+
+
+_REGISTRY: dict[str, _Entry] = {}
 _DECLINED: dict[str, str] = {}
 _HOLD_NOTHING = {
     "sklearn.pipeline.Pipeline",  # its steps are checked
@@ -32,19 +48,54 @@ _HOLD_NOTHING = {
 }
 
 
-def register(*names: str | type, by: Converter) -> None:
-    """Register ``by(model, output=..., form=...)`` for classes, given as types or public dotted names.
+def register(
+    *names: str | type,
+    by: Converter,
+    takes_data: bool = False,
+    transforms: bool = False,
+    holds_nothing: bool = False,
+) -> None:
+    """Register the converter of some classes.
 
-    A converter of models that hold others has an attribute ``nests = True`` and is given ``path=`` as well, to be
-    handed on to `convert` as ``within(path, name)``. One with ``takes_data = True`` is given ``data=``: the rows that a
-    model without ``predict`` was fitted on, or None. One with ``transforms = True`` knows ``output="transform"``, which
-    it is asked for where the model is a step before the last. One with ``counts = True`` is given ``n_features=``: the
-    columns that the model reads, where it does not say so itself, or None. One with ``holds_nothing = True`` is of
-    transformers of one's own, which as steps need not show that they are fitted; where they do not have
-    ``n_features_in_``, it reads it off a copy that has.
+    Parameters
+    ----------
+    names : type or str
+        Classes, or their public dotted names: those of a library that should not be imported before it is used.
+    by : callable
+        ``by(model, ask) -> Conversion`` for a fitted model of such a class; what is asked says `Ask`. Models inside the
+        model are converted by ``convert(inner, ask.inside("attribute"))``.
+    takes_data : bool
+        Whether it reads ``ask.data``, the rows that a model without ``predict`` was fitted on.
+    transforms : bool
+        Whether it knows ``output="transform"``, which it is asked for where the model is a step before the last.
+    holds_nothing : bool
+        Whether a model of such a class, a transformer of one's own, may hold nothing after ``fit``: as a step it need
+        not show that it is fitted, and where it does not have ``n_features_in_``, the converter gets a copy that has.
+
+    Raises
+    ------
+    TypeError
+        If ``by`` is not a function of a model and what is asked.
     """
-    for name in names:
-        _REGISTRY[name if isinstance(name, str) else public_name(name)] = by
+    try:
+        inspect.signature(by).bind(object(), Ask())
+    except TypeError as error:
+        name = getattr(by, "__name__", repr(by))
+        raise TypeError(
+            f"a converter is called as {name}(model, ask), which {name}{inspect.signature(by)} is not made for: {error}"
+        ) from None
+    entry = _Entry(by, takes_data, transforms, holds_nothing)
+    _REGISTRY.update({name if isinstance(name, str) else public_name(name): entry for name in names})
+
+
+def converter(*names: str | type, takes_data: bool = False, transforms: bool = False) -> Callable[[Declared], Declared]:
+    """`register` as a decorator."""
+
+    def declare(function: Declared) -> Declared:
+        register(*names, by=function, takes_data=takes_data, transforms=transforms)
+        return function
+
+    return declare
 
 
 def decline(*names: str, because: str) -> None:
@@ -62,28 +113,8 @@ def registered() -> list[str]:
     return sorted(_REGISTRY)
 
 
-def convert(
-    model: Any,
-    *,
-    output: str | None = None,
-    form: str = "fused",
-    path: str = "",
-    data: Any = None,
-    step: bool = False,
-    n_features: int | None = None,
-) -> Conversion:
+def convert(model: Any, ask: Ask | None = None) -> Conversion:
     """Rewrite a fitted model.
-
-    Parameters
-    ----------
-    path : str
-        Where in a pipeline the model stands, for error messages.
-    data : array-like, optional
-        Rows that the model was fitted on, for a model without ``predict``.
-    step : bool
-        Whether other models take what this one's ``transform`` gives.
-    n_features : int, optional
-        Columns that the model reads, as far as those around it know: it need not know itself.
 
     Raises
     ------
@@ -92,41 +123,48 @@ def convert(
     sklearn.exceptions.NotFittedError
         If the model is not fitted.
     """
-    if form not in ("fused", "layers", "relu"):
-        raise ValueError(f'form must be "fused", "layers" or "relu", got {form!r}')
-    for cls in type(model).__mro__:
-        converter = _REGISTRY.get(public_name(cls))
-        if converter is not None:
-            own = True
-            if getattr(converter, "holds_nothing", False) and not hasattr(model, "n_features_in_"):
-                model, own = _counting(model, n_features if step else None, path), False
-            elif hasattr(model, "fit") and public_name(cls) not in _HOLD_NOTHING and not _says_fitted(model):
-                check_is_fitted(model)
-            options: dict[str, Any] = {"path": path} if getattr(converter, "nests", False) else {}
-            if getattr(converter, "counts", False):
-                options["n_features"] = n_features
-            if getattr(converter, "takes_data", False):
-                options["data"] = data
-            if step and getattr(converter, "transforms", False):
-                output = "transform"
-            try:
-                conversion = converter(model, output=output, form=form, **options)
-                if not own:
-                    conversion = dataclasses.replace(conversion, n_features=n_features)
-                return conversion if cls is type(model) else dataclasses.replace(conversion, inherits=True)
-            except UnsupportedModelError as error:
-                if not path or "at step '" in str(error):
-                    raise
-                raise UnsupportedModelError(f"{error} (at step {path!r})") from error
+    ask = Ask() if ask is None else ask
+    if ask.form not in ("fused", "layers", "relu"):
+        raise ValueError(f'form must be "fused", "layers" or "relu", got {ask.form!r}')
+    cls = _known_class(model)
+    if cls is None:
+        raise _no_converter(model, ask.path)
+    entry = _REGISTRY[public_name(cls)]
+    counted = entry.holds_nothing and not hasattr(model, "n_features_in_")
+    if counted:
+        model = _counting(model, ask)
+    elif hasattr(model, "fit") and public_name(cls) not in _HOLD_NOTHING and not _says_fitted(model):
+        check_is_fitted(model)
+    output = "transform" if ask.step and entry.transforms else ask.output
+    try:
+        conversion = entry.convert(model, dataclasses.replace(ask, output=output, name=type(model).__name__))
+    except UnsupportedModelError as error:
+        if error.path or not ask.path:
+            raise
+        raise UnsupportedModelError(f"{error} (at step {ask.path!r})", path=ask.path) from error
+    if counted:
+        conversion = dataclasses.replace(conversion, n_features=ask.n_features)
+    return conversion if cls is type(model) else dataclasses.replace(conversion, inherits=True)
+
+
+def _known_class(model: Any) -> type | None:
+    """The model's class, or the first that it inherits from, that has a converter."""
+    return next((cls for cls in type(model).__mro__ if public_name(cls) in _REGISTRY), None)
+
+
+def _no_converter(model: Any, path: str) -> TypeError:
+    """What to raise where no converter is registered."""
     if isinstance(model, type):
-        raise TypeError(f"expected a fitted model, got the class {model.__name__}")
+        return TypeError(f"expected a fitted model, got the class {model.__name__}")
     if isinstance(model, str) or (callable(model) and not hasattr(model, "fit")):
         what = f"{model!r}" if isinstance(model, str) else f"the function {getattr(model, '__qualname__', model)}"
-        raise TypeError(f"expected a fitted model, got {what}: pass the estimator itself, loaded, not a function of it")
+        return TypeError(
+            f"expected a fitted model, got {what}: pass the estimator itself, loaded, not a function of it"
+        )
     where = f" at step {path!r}" if path else ""
     name = public_name(type(model))
     if name in _DECLINED:
-        raise UnsupportedModelError(f"{name}{where} has no converter: {_DECLINED[name]}")
+        return UnsupportedModelError(f"{name}{where} has no converter: {_DECLINED[name]}", path=path)
     short = {full.rsplit(".", 1)[-1]: full for full in registered()}
     near = [short[match] for match in difflib.get_close_matches(name.rsplit(".", 1)[-1], short, 3, 0.4)]
     alternatives = f" Nearest supported: {', '.join(near)}." if near else ""
@@ -135,36 +173,32 @@ def convert(
         simple = (
             ", or say with neon.extend.register_encoder or register_linear that it works column by column or linearly"
         )
-    raise UnsupportedModelError(
+    return UnsupportedModelError(
         f"no converter for {name}{where}.{alternatives} Register one with "
-        f"neon.extend.register({name!r}, by=converter){simple}"
+        f"neon.extend.register({name!r}, by=converter){simple}",
+        path=path,
     )
 
 
 def may_hold_nothing(model: Any) -> bool:
     """Whether a transformer need not hold anything after ``fit``, its number of columns neither."""
-    return bool(getattr(_converter_of(model), "holds_nothing", False))
+    return (cls := _known_class(model)) is not None and _REGISTRY[public_name(cls)].holds_nothing
 
 
-def _counting(model: Any, n_features: int | None, path: str) -> Any:
+def _counting(model: Any, ask: Ask) -> Any:
     """A transformer as a copy that knows how many columns it reads.
 
     As a step of a fitted model it was fitted too, though it may hold nothing that shows it.
     """
-    if n_features is None:
-        where = f" at step {path!r}" if path else ""
+    if not ask.step or ask.n_features is None:
+        where = f" at step {ask.path!r}" if ask.path else ""
         raise NotFittedError(
             f"{type(model).__name__}{where} is not fitted, or holds nothing after fit that tells how many columns it "
             "reads, nor do the models around it: set n_features_in_ in its fit"
         )
     model = copy.copy(model)
-    model.n_features_in_ = n_features
+    model.n_features_in_ = ask.n_features
     return model
-
-
-def _converter_of(model: Any) -> Converter | None:
-    found = (_REGISTRY[name] for name in map(public_name, type(model).__mro__) if name in _REGISTRY)
-    return next(found, None)
 
 
 def steps_run(pipeline: Any) -> list[tuple[str, Any]]:
@@ -187,24 +221,7 @@ def takes_data(model: Any) -> bool:
     """Whether a model, or the last step of a pipeline, is converted by means of the rows that it was fitted on."""
     while hasattr(model, "steps"):
         model = model.steps[-1][1]
-    return bool(getattr(_converter_of(model), "takes_data", False))
-
-
-def choose(output: str | None, choices: tuple[str, ...], model: Any) -> str:
-    """The asked output, or the first choice.
-
-    Raises
-    ------
-    UnknownOutputError
-        If the model has no such output.
-    """
-    if output is None:
-        return choices[0]
-    if output not in choices:
-        raise UnknownOutputError(
-            f"output={output!r} is unknown for {type(model).__name__}; choose from {list(choices)}"
-        )
-    return output
+    return (cls := _known_class(model)) is not None and _REGISTRY[public_name(cls)].takes_data
 
 
 def _says_fitted(model: Any) -> bool:
@@ -226,11 +243,6 @@ def check_several(model: Any) -> None:
             f"{type(model).__name__} was fitted on one class alone, {str(model.classes_[0])!r}, and predicts it for "
             "every row: there is no other class to tell it from, and nothing to explain"
         )
-
-
-def within(path: str, name: str) -> str:
-    """Where a part of a nested model stands."""
-    return f"{path}/{name}" if path else name
 
 
 def public_name(cls: type) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion, Response
 from neon.converters.core.registry import convert, no_relu_form
 from neon.errors import UnknownOutputError, UnsupportedModelError
@@ -64,15 +65,15 @@ def second(part: Conversion) -> Conversion:
     return extended(part, Columns([1]))
 
 
-def predicted(model: Any, *, form: str, path: str) -> Conversion:
+def predicted(model: Any, ask: Ask) -> Conversion:
     """What a regressor's ``predict`` gives: (n_samples, n_targets)."""
-    part = _asked(model, "predict", form, path) or convert(model, form=form, path=path)
+    part = _asked(model, "predict", ask) or convert(model, ask)
     if part.response is Response.PREDICTION:
         return part
     inverse = _INVERSE_LINKS.get(part.response)
     if inverse is None:
-        raise _refusal(model, path, part, "predict")
-    if form == "relu":
+        raise _refusal(model, ask.path, part, "predict")
+    if ask.form == "relu":
         raise no_relu_form(f"{part.explains} is not made of Linear and ReLU alone")
     return extended(part, inverse(), response=Response.PREDICTION, link=None)
 
@@ -83,7 +84,7 @@ _INVERSE_LINKS: dict[Response | None, Callable[[], torch.nn.Module]] = {
 }
 
 
-def probability(model: Any, *, form: str, path: str, odds: bool = True) -> tuple[Conversion, bool]:
+def probability(model: Any, ask: Ask, *, odds: bool = True) -> tuple[Conversion, bool]:
     """What a classifier's ``predict_proba`` gives: (n_samples, n_classes).
 
     Parameters
@@ -105,15 +106,15 @@ def probability(model: Any, *, form: str, path: str, odds: bool = True) -> tuple
         raise UnsupportedModelError(f"{type(model).__name__} has no predict_proba")
     wanted = {"log_odds": Response.LOG_ODDS, "probability": Response.PROBABILITY}
     for output in ("log_odds", "probability") if odds else ("probability",):
-        part = _asked(model, output, form, path)
+        part = _asked(model, output, ask)
         if part is not None and part.response is wanted[output]:
             return part, output == "log_odds"
-    part = log_odds(model, convert(model, form=form, path=path), path)
+    part = log_odds(model, convert(model, ask), ask.path)
     if part.response is Response.PROBABILITY:
         return part, False
     if odds:
         return part, True
-    if form == "relu":
+    if ask.form == "relu":
         raise no_relu_form("a probability is not made of Linear and ReLU alone")
     sigmoid = Anchored(torch.sigmoid, "σ(x)")
     return extended(part, sigmoid, explains="probability of a class", response=Response.PROBABILITY), False
@@ -156,34 +157,35 @@ def shares_of_sigmoids() -> list[torch.nn.Module]:
     return [Anchored(F.logsigmoid, "log σ(x)"), Affine(-1.0), Evidence(soft=True)]
 
 
-def decision(model: Any, *, form: str, path: str) -> Conversion:
+def decision(model: Any, ask: Ask) -> Conversion:
     """What a classifier's ``decision_function`` gives: (n_samples, 1) for two classes, else (n_samples, n_classes)."""
-    part = _asked(model, "decision_function", form, path) or convert(model, form=form, path=path)
+    part = _asked(model, "decision_function", ask) or convert(model, ask)
     n = len(part.output_names)
     if part.response is Response.LOG_ODDS and n > 2:  # a soft minimum over the scores, which is taken off again
-        if form == "layers":
-            part = _asked(model, "decision_function", "fused", path) or convert(model, form="fused", path=path)
+        if ask.form == "layers":
+            fused = dataclasses.replace(ask, form="fused")
+            part = _asked(model, "decision_function", fused) or convert(model, fused)
         if isinstance(part.layers[-1], Evidence):
             return extended(shortened(part), Affine(-1.0), response=Response.LOGITS)
     elif part.response in _DECISIONS:
         return second(part) if n == 2 else part
     elif part.response is Response.PAIRWISE_DECISION or part.response in _SCORED_PAIRS:
-        if form == "relu":
+        if ask.form == "relu":
             raise no_relu_form("a count of votes is not made of Linear and ReLU alone")
         if n == 2:
             return extended(part, *votes_and_scores(2, part.response), Columns([1]))
         return extended(shortened(part), *votes_and_scores(n, part.response))
-    raise _refusal(model, path, part, "decision_function")
+    raise _refusal(model, ask.path, part, "decision_function")
 
 
-def binary_score(model: Any, *, form: str, path: str, odds: bool = True) -> tuple[Conversion, Response]:
+def binary_score(model: Any, ask: Ask, *, odds: bool = True) -> tuple[Conversion, Response]:
     """A classifier's score for the second of two classes, (n_samples, 1), and which.
 
     Its decision function; of one without, log-odds (or with ``odds=False`` the probability).
     """
     if hasattr(model, "decision_function"):
-        return dataclasses.replace(decision(model, form=form, path=path), link=None), Response.DECISION
-    part, is_odds = probability(model, form=form, path=path, odds=odds)
+        return dataclasses.replace(decision(model, ask), link=None), Response.DECISION
+    part, is_odds = probability(model, ask, odds=odds)
     return dataclasses.replace(second(part), link=None), Response.LOG_ODDS if is_odds else Response.PROBABILITY
 
 
@@ -220,21 +222,21 @@ def _squashed(t: torch.Tensor) -> torch.Tensor:
     return t / (3 * (t.abs() + 1))
 
 
-def vote(model: Any, *, form: str, path: str) -> Conversion:
+def vote(model: Any, ask: Ask) -> Conversion:
     """A classifier's ``predict`` as one vote for the class: (n_samples, n_classes)."""
-    if form == "relu":
+    if ask.form == "relu":
         raise no_relu_form("a vote is not made of Linear and ReLU alone")
-    part = convert(model, form=form, path=path)
+    part = convert(model, ask)
     if part.classes is None or len(part.output_names) != len(part.classes):
-        raise _refusal(model, path, part, "predict")
+        raise _refusal(model, ask.path, part, "predict")
     n = len(part.classes)
     if n == 2 or part.response not in (Response.PAIRWISE, Response.PAIRWISE_DECISION, *_SCORED_PAIRS):
         if part.asks or part.votes:  # its largest output may not be the prediction; that of its probabilities is
-            shares = _asked(model, "probability", form, path)
+            shares = _asked(model, "probability", ask)
             if shares is not None and shares.response is Response.PROBABILITY and not shares.asks:
                 part = shares
             elif part.asks or n > 2:
-                raise _refusal(model, path, part, "predict")
+                raise _refusal(model, ask.path, part, "predict")
         return extended(part, Winner(), response=None)
     cast: list[torch.nn.Module] = [
         Affine(-1.0),
@@ -254,10 +256,10 @@ def certain(model: Any) -> UnknownOutputError:
     )
 
 
-def _asked(model: Any, output: str, form: str, path: str) -> Conversion | None:
+def _asked(model: Any, output: str, ask: Ask) -> Conversion | None:
     """The converter's output of this name, if it has one."""
     try:
-        return convert(model, output=output, form=form, path=path)
+        return convert(model, dataclasses.replace(ask, output=output))
     except UnknownOutputError:
         return None
 
@@ -266,5 +268,6 @@ def _refusal(model: Any, path: str, part: Conversion, method: str) -> Unsupporte
     where = f" (at step {path!r})" if path else ""
     return UnsupportedModelError(
         f"{type(model).__name__}{where} is explained as {part.explains!r}, from which its {method}, which the "
-        "estimator around it needs, does not follow exactly"
+        "estimator around it needs, does not follow exactly",
+        path=path,
     )

@@ -7,17 +7,19 @@ from typing import Any
 import numpy as np
 import torch
 
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.encoding import Transform, names_of
-from neon.converters.core.registry import no_relu_form, register
+from neon.converters.core.registry import converter, no_relu_form
 from neon.nn import Linear
 
 __all__ = ["convert_boltzmann"]
 
 
-def convert_boltzmann(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.neural_network.BernoulliRBM")
+def convert_boltzmann(model: Any, ask: Ask) -> Conversion:
     """BernoulliRBM: ``P(h = 1 | x) = σ(W x + b)``."""
-    if form == "relu":
+    if ask.form == "relu":
         raise no_relu_form("a sigmoid is not piecewise linear")
     weight, bias = np.asarray(model.components_, dtype=np.float64), np.asarray(model.intercept_hidden_)
     return Conversion(
@@ -27,6 +29,3 @@ def convert_boltzmann(model: Any, *, output: str | None = None, form: str = "fus
         Transform(model),
         takes_reference=True,
     )
-
-
-register("sklearn.neural_network.BernoulliRBM", by=convert_boltzmann)

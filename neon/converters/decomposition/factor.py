@@ -9,20 +9,24 @@ import torch
 from sklearn.decomposition import FactorAnalysis, FastICA
 
 from neon.converters.bayes.covariance import factor_of
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import choose, no_relu_form, register
+from neon.converters.core.registry import converter, no_relu_form
 from neon.nn import GaussianEnergy, Linear, plain_linear
 
 __all__ = ["convert_factor_analysis", "outlierness", "reconstruction_error"]
 
 
-def convert_factor_analysis(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.decomposition.FactorAnalysis")
+def convert_factor_analysis(model: Any, ask: Ask) -> Conversion:
     """The expected factors, linear in x; ``output="reconstruction_error"`` or ``"outlierness"`` of a sample."""
-    output = choose(output, ("transform", "reconstruction_error", "outlierness"), model)
+    output = ask.choose("transform", "reconstruction_error", "outlierness")
     if output != "transform":
-        return reconstruction_error(model, form) if output == "reconstruction_error" else outlierness(model, form)
+        return (
+            reconstruction_error(model, ask.form) if output == "reconstruction_error" else outlierness(model, ask.form)
+        )
     (weight, _), mean = _maps(model), _mean(model)
-    layer = plain_linear(weight, -weight @ mean) if form == "relu" else Linear(weight, -weight @ mean)
+    layer = plain_linear(weight, -weight @ mean) if ask.form == "relu" else Linear(weight, -weight @ mean)
     back = np.linalg.pinv(weight)
     names = tuple(f"factor {i}" for i in range(len(weight)))
     return Conversion(
@@ -86,6 +90,3 @@ def _maps(model: Any) -> tuple[np.ndarray, np.ndarray]:
 def _mean(model: Any) -> np.ndarray:
     mean = getattr(model, "mean_", None)
     return np.zeros(model.components_.shape[1]) if mean is None else np.asarray(mean, dtype=np.float64)
-
-
-register("sklearn.decomposition.FactorAnalysis", by=convert_factor_analysis)

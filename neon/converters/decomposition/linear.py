@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import choose, register
+from neon.converters.core.registry import converter
 from neon.converters.decomposition.factor import outlierness, reconstruction_error
 from neon.errors import UnsupportedModelError
 from neon.nn import Affine, Linear, plain_linear
@@ -20,18 +21,26 @@ from neon.nn.pooling.minimum import relu_group_minimum
 __all__ = ["convert_agglomeration", "convert_ica", "convert_projection", "convert_sparse_pca"]
 
 
-def convert_projection(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+_NAMES = ("PCA", "IncrementalPCA", "TruncatedSVD")
+
+
+@converter(*(f"sklearn.decomposition.{name}" for name in _NAMES))
+def convert_projection(model: Any, ask: Ask) -> Conversion:
     """PCA (whitened or not), IncrementalPCA and TruncatedSVD: ``V (x - μ)``; or what `decomposition.factor` gives."""
-    output = choose(output, ("transform", "reconstruction_error", "outlierness"), model)
+    output = ask.choose("transform", "reconstruction_error", "outlierness")
     if output != "transform":
-        return reconstruction_error(model, form) if output == "reconstruction_error" else outlierness(model, form)
+        return (
+            reconstruction_error(model, ask.form) if output == "reconstruction_error" else outlierness(model, ask.form)
+        )
     weight = np.asarray(model.components_, dtype=np.float64)
     if getattr(model, "whiten", False):
         smallest = np.finfo(model.explained_variance_.dtype).eps  # as scikit-learn guards the division
         deviation = np.maximum(np.sqrt(model.explained_variance_), smallest)
         _check_whitening(model, deviation)
         weight = weight / deviation[:, None]
-    return _linear(model, weight, getattr(model, "mean_", None), "projected features", model.inverse_transform, form)
+    return _linear(
+        model, weight, getattr(model, "mean_", None), "projected features", model.inverse_transform, ask.form
+    )
 
 
 def _check_whitening(model: Any, deviation: np.ndarray) -> None:
@@ -47,21 +56,23 @@ def _check_whitening(model: Any, deviation: np.ndarray) -> None:
         )
 
 
-def convert_ica(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.decomposition.FastICA")
+def convert_ica(model: Any, ask: Ask) -> Conversion:
     """FastICA: the sources ``V (x - μ)``, of whitened data or not."""
-    if choose(output, ("transform", "reconstruction_error"), model) != "transform":
-        return reconstruction_error(model, form)
+    if ask.choose("transform", "reconstruction_error") != "transform":
+        return reconstruction_error(model, ask.form)
     mean = model.mean_ if model.whiten else None
-    return _linear(model, np.asarray(model.components_), mean, "independent sources", model.inverse_transform, form)
+    return _linear(model, np.asarray(model.components_), mean, "independent sources", model.inverse_transform, ask.form)
 
 
-def convert_sparse_pca(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.decomposition.SparsePCA", "sklearn.decomposition.MiniBatchSparsePCA")
+def convert_sparse_pca(model: Any, ask: Ask) -> Conversion:
     """SparsePCA, MiniBatchSparsePCA: ridge regression on the components, ``(V Vᵀ + α I)⁻¹ V (x - μ)``."""
-    choose(output, ("transform",), model)
+    ask.choose("transform")
     components = np.asarray(model.components_, dtype=np.float64)
     weight = np.linalg.solve(components @ components.T + float(model.ridge_alpha) * np.eye(len(components)), components)
     back, mean = np.linalg.pinv(weight).T, model.mean_
-    return _linear(model, weight, mean, "projected features", lambda Z: Z @ back + mean, form)
+    return _linear(model, weight, mean, "projected features", lambda Z: Z @ back + mean, ask.form)
 
 
 def _linear(model: Any, weight: np.ndarray, mean: Any, explains: str, inverse: Any, form: str) -> Conversion:
@@ -79,21 +90,22 @@ def _linear(model: Any, weight: np.ndarray, mean: Any, explains: str, inverse: A
     )
 
 
-def convert_agglomeration(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.cluster.FeatureAgglomeration")
+def convert_agglomeration(model: Any, ask: Ask) -> Conversion:
     """FeatureAgglomeration: the mean, maximum or minimum over each cluster of features."""
-    choose(output, ("transform",), model)
+    ask.choose("transform")
     pool, labels = model.pooling_func, np.asarray(model.labels_)
     sizes = np.bincount(labels)
     layers: list[torch.nn.Module]
     if pool is np.mean:
         weight = (np.arange(len(sizes))[:, None] == labels) / sizes[:, None]
-        layers = [plain_linear(weight) if form == "relu" else Linear(weight)]
+        layers = [plain_linear(weight) if ask.form == "relu" else Linear(weight)]
     elif pool in (np.max, np.min):
         sorted_by_cluster, sign = (
             np.eye(len(labels))[np.argsort(labels, kind="stable")],
             1.0 if pool is np.min else -1.0,
         )
-        if form == "relu":
+        if ask.form == "relu":
             layers = [plain_linear(sign * sorted_by_cluster), *relu_group_minimum(sizes.tolist())]
             layers += [] if pool is np.min else [plain_linear(-np.eye(len(sizes)))]
         else:
@@ -110,10 +122,3 @@ def convert_agglomeration(model: Any, *, output: str | None = None, form: str = 
         model.transform,
         inverse=model.inverse_transform,
     )
-
-
-_NAMES = ("PCA", "IncrementalPCA", "TruncatedSVD")
-register(*(f"sklearn.decomposition.{name}" for name in _NAMES), by=convert_projection)
-register("sklearn.decomposition.FastICA", by=convert_ica)
-register("sklearn.decomposition.SparsePCA", "sklearn.decomposition.MiniBatchSparsePCA", by=convert_sparse_pca)
-register("sklearn.cluster.FeatureAgglomeration", by=convert_agglomeration)

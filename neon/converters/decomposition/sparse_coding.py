@@ -10,8 +10,9 @@ import torch
 from scipy.optimize import nnls
 from sklearn.decomposition import non_negative_factorization, sparse_encode
 
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import choose, no_relu_form, register
+from neon.converters.core.registry import converter, no_relu_form
 from neon.errors import UnsupportedModelError
 from neon.nn import Linear, plain_linear
 from neon.nn.codes.active_set import ActiveSet
@@ -21,21 +22,25 @@ __all__ = ["convert_nmf", "convert_sparse_coding"]
 PIECES = "codes are linear on every set of atoms in use, and these are too many"
 
 
-def convert_sparse_coding(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+_CODERS = ("DictionaryLearning", "MiniBatchDictionaryLearning", "SparseCoder")
+
+
+@converter(*(f"sklearn.decomposition.{name}" for name in _CODERS))
+def convert_sparse_coding(model: Any, ask: Ask) -> Conversion:
     """SparseCoder, DictionaryLearning, MiniBatchDictionaryLearning.
 
     Orthogonal matching pursuit and the lasso: least squares on the atoms in use, which are held fixed. Thresholding:
     ``ReLU(D x - α) - ReLU(-D x - α)``.
     """
-    choose(output, ("transform",), model)
+    ask.choose("transform")
     dictionary = np.asarray(getattr(model, "components_", getattr(model, "dictionary", None)), dtype=np.float64)
     algorithm, n = model.transform_algorithm, len(dictionary)
     alpha = getattr(model, "alpha", 1.0) if model.transform_alpha is None else model.transform_alpha
     layers: list[torch.nn.Module]
     if algorithm == "threshold":
-        layers = _threshold(dictionary, float(alpha), model, form)
+        layers = _threshold(dictionary, float(alpha), model, ask.form)
     elif algorithm in ("omp", "lasso_lars", "lasso_cd"):
-        if form == "relu":
+        if ask.form == "relu":
             raise no_relu_form(PIECES)
         options = {
             "algorithm": algorithm,
@@ -63,18 +68,19 @@ def convert_sparse_coding(model: Any, *, output: str | None = None, form: str = 
     )
 
 
-def convert_nmf(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.decomposition.MiniBatchNMF", "sklearn.decomposition.NMF")
+def convert_nmf(model: Any, ask: Ask) -> Conversion:
     """NMF, MiniBatchNMF: the non-negative least squares that ``transform`` approaches, solved exactly.
 
     ``transform`` stops at a tolerance that depends on the rows it is given together. The network computes the limit.
     """
-    choose(output, ("transform",), model)
+    ask.choose("transform")
     if model.beta_loss not in ("frobenius", 2):
         raise UnsupportedModelError(
             f"{type(model).__name__} with beta_loss={model.beta_loss!r}: its codes are not linear on the components in "
             "use; supported is 'frobenius'"
         )
-    if form == "relu":
+    if ask.form == "relu":
         raise no_relu_form(PIECES)
     components = np.asarray(model.components_, dtype=np.float64)
     n, n_features = components.shape
@@ -146,8 +152,3 @@ class _NonNegative:
         if self.penalty:
             targets = targets - self.penalty * np.linalg.lstsq(r.T, np.ones(n), rcond=None)[0]
         return np.array([nnls(r, target)[0] for target in targets]).reshape(len(X), n)
-
-
-_CODERS = ("DictionaryLearning", "MiniBatchDictionaryLearning", "SparseCoder")
-register(*(f"sklearn.decomposition.{name}" for name in _CODERS), by=convert_sparse_coding)
-register("sklearn.decomposition.MiniBatchNMF", "sklearn.decomposition.NMF", by=convert_nmf)

@@ -8,20 +8,22 @@ from typing import Any
 import numpy as np
 import torch
 
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import choose, register
+from neon.converters.core.registry import converter
 from neon.nn import TopicShares
 
 __all__ = ["convert_topics"]
 
 
-def convert_topics(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.decomposition.LatentDirichletAllocation")
+def convert_topics(model: Any, ask: Ask) -> Conversion:
     """LatentDirichletAllocation: the share of each topic, by the same iteration for each document as the model's.
 
     What is explained are the words of the last step: ``γ_k = α + Σ_w n_w φ_wk`` is linear in the counts n.
     """
-    choose(output, ("transform",), model)
-    if form == "relu":
+    ask.choose("transform")
+    if ask.form == "relu":
         raise ValueError("topics share every word by iterated exponentials: there is no exact ReLU form")
     if not model.max_doc_update_iter:
         raise ValueError("with max_doc_update_iter=0 all topics have the same share: there is nothing to explain")
@@ -47,6 +49,3 @@ def _in_double_precision(model: Any) -> Any:
     model.components_ = model.components_.astype(np.float64)
     model.exp_dirichlet_component_ = model.exp_dirichlet_component_.astype(np.float64)
     return model
-
-
-register("sklearn.decomposition.LatentDirichletAllocation", by=convert_topics)

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 
 from neon.converters.core.arrays import dense
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.encoding import Transform, names_of
-from neon.converters.core.registry import no_relu_form, register
+from neon.converters.core.registry import converter, no_relu_form
 from neon.converters.kernels.algebra import expansion, pairwise
 from neon.errors import UnsupportedModelError
 from neon.nn import Affine, CountSketch, Kernel, Linear, plain_linear
@@ -19,9 +20,10 @@ from neon.nn import Affine, CountSketch, Kernel, Linear, plain_linear
 __all__ = ["convert_count_sketch", "convert_fourier", "convert_nystroem", "convert_random_projection"]
 
 
-def convert_fourier(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.kernel_approximation.RBFSampler", "sklearn.kernel_approximation.SkewedChi2Sampler")
+def convert_fourier(model: Any, ask: Ask) -> Conversion:
     """RBFSampler, SkewedChi2Sampler: ``√(2/n) cos(W x + b)``, for the latter of ``log(x + c)``."""
-    if form == "relu":
+    if ask.form == "relu":
         raise no_relu_form("a cosine is not piecewise linear")
     n = int(model.n_components)
     skewed = hasattr(model, "skewedness")
@@ -34,7 +36,8 @@ def convert_fourier(model: Any, *, output: str | None = None, form: str = "fused
     return _conversion(model, layers, "random Fourier features")
 
 
-def convert_nystroem(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.kernel_approximation.Nystroem")
+def convert_nystroem(model: Any, ask: Ask) -> Conversion:
     """Nystroem: kernel values at some training points, then a linear map."""
     kernel, points = model.kernel, dense(model.components_)
     if kernel not in ("rbf", "laplacian", "poly", "polynomial", "sigmoid", "linear"):
@@ -45,22 +48,24 @@ def convert_nystroem(model: Any, *, output: str | None = None, form: str = "fuse
     given |= {name: value for name in ("gamma", "coef0", "degree") if (value := getattr(model, name)) is not None}
     gamma = given.pop("gamma")
     expression = pairwise(kernel, 1.0 / points.shape[1] if gamma is None else gamma, **given)
-    return _conversion(model, expansion(expression, points, model.normalization_, None, form), "kernel features")
+    return _conversion(model, expansion(expression, points, model.normalization_, None, ask.form), "kernel features")
 
 
-def convert_count_sketch(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.kernel_approximation.PolynomialCountSketch")
+def convert_count_sketch(model: Any, ask: Ask) -> Conversion:
     """PolynomialCountSketch: a random polynomial map, explained by integrated gradients, which are exact on it."""
-    if form == "relu":
+    if ask.form == "relu":
         raise no_relu_form("products of features are not piecewise linear")
     sketch = CountSketch(model.indexHash_, model.bitHash_, int(model.n_components), float(model.gamma), model.coef0)
     return _conversion(model, [sketch], "polynomial features")
 
 
-def convert_random_projection(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.random_projection.GaussianRandomProjection", "sklearn.random_projection.SparseRandomProjection")
+def convert_random_projection(model: Any, ask: Ask) -> Conversion:
     """GaussianRandomProjection, SparseRandomProjection: ``W x``."""
     weight = dense(model.components_)
     back = np.linalg.pinv(weight)
-    layer = plain_linear(weight) if form == "relu" else Linear(weight)
+    layer = plain_linear(weight) if ask.form == "relu" else Linear(weight)
     return _conversion(model, [layer], "projected features", inverse=lambda Z: Z @ back.T)
 
 
@@ -70,14 +75,3 @@ def _conversion(model: Any, layers: list[torch.nn.Module], explains: str, invers
         n = len(model.normalization_) if hasattr(model, "normalization_") else model.components_.shape[0]
     names = names_of(model, None, n)
     return Conversion(torch.nn.Sequential(*layers), explains, names, Transform(model), inverse=inverse)
-
-
-register(
-    "sklearn.kernel_approximation.RBFSampler", "sklearn.kernel_approximation.SkewedChi2Sampler", by=convert_fourier
-)
-register("sklearn.kernel_approximation.Nystroem", by=convert_nystroem)
-register("sklearn.kernel_approximation.PolynomialCountSketch", by=convert_count_sketch)
-register(
-    "sklearn.random_projection.GaussianRandomProjection", "sklearn.random_projection.SparseRandomProjection",
-    by=convert_random_projection,
-)  # fmt: skip

@@ -12,8 +12,9 @@ import numpy as np
 import torch
 
 from neon.converters.core.arrays import margins, rivals
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion, Response
-from neon.converters.core.registry import choose, no_relu_form, register
+from neon.converters.core.registry import converter, no_relu_form
 from neon.converters.kernels.algebra import has_distance, kernel_layers, parse
 from neon.nn import Affine, Linear, PooledMinimum, TwoClass
 from neon.nn.linear.in_parallel import Columns, InParallel
@@ -21,18 +22,19 @@ from neon.nn.linear.in_parallel import Columns, InParallel
 __all__ = ["convert_classifier", "convert_regressor"]
 
 
-def convert_regressor(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.gaussian_process.GaussianProcessRegressor")
+def convert_regressor(model: Any, ask: Ask) -> Conversion:
     """GaussianProcessRegressor: the predicted mean, of every target."""
-    choose(output, ("predict",), model)
+    ask.choose("predict")
     scale, mean = np.atleast_1d(model._y_train_std), np.atleast_1d(model._y_train_mean)
     weight = np.asarray(model.alpha_, dtype=np.float64).reshape(len(model.X_train_), -1).T  # (n_targets, n_points)
     bias = np.broadcast_to(np.asarray(mean, dtype=np.float64), len(weight))
     expression, points = parse(model.kernel_), np.asarray(model.X_train_, dtype=np.float64)
-    _refuse_relu(form)
+    _refuse_relu(ask.form)
     n = len(weight)
     terms = np.abs(scale[:, None] * weight).sum(1).max() * np.max(model.kernel_.diag(points))  # which may cancel
     return Conversion(
-        torch.nn.Sequential(*kernel_layers(expression, points, form), Linear(scale[:, None] * weight, bias)),
+        torch.nn.Sequential(*kernel_layers(expression, points, ask.form), Linear(scale[:, None] * weight, bias)),
         "predicted value: the mean of the Gaussian process",
         ("prediction",) if n == 1 else tuple(f"target {i}" for i in range(n)),
         lambda X: model.predict(X).reshape(-1, n),
@@ -44,14 +46,15 @@ def convert_regressor(model: Any, *, output: str | None = None, form: str = "fus
     )
 
 
-def convert_classifier(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.gaussian_process.GaussianProcessClassifier")
+def convert_classifier(model: Any, ask: Ask) -> Conversion:
     """GaussianProcessClassifier: the mean of the latent function.
 
     Two classes: ``±f``, its sign the prediction. More, one against the rest: the latent function of each class's own
     classifier. One against one: the smallest of a class over its rivals.
     """
-    choose(output, ("latent",), model)
-    _refuse_relu(form)
+    ask.choose("latent")
+    _refuse_relu(ask.form)
     classes, base = model.classes_, model.base_estimator_
     if len(classes) == 2:
         machines, explains = [base], "latent function in favour of a class"
@@ -62,7 +65,7 @@ def convert_classifier(model: Any, *, output: str | None = None, form: str = "fu
     else:
         machines, pool = list(base.estimators_), _margins(len(classes))
         explains = "latent function of a class against its closest rival"
-    layers, reference = _latent_layers(machines, form)
+    layers, reference = _latent_layers(machines, ask.form)
 
     def own(X: np.ndarray) -> np.ndarray:
         # latent_mean_and_variance(X)[0], which scikit-learn 1.6 does not have
@@ -110,7 +113,3 @@ def _margins(n_classes: int) -> list[torch.nn.Module]:
 def _refuse_relu(form: str) -> None:
     if form == "relu":
         raise no_relu_form("a Gaussian process is not piecewise linear")
-
-
-register("sklearn.gaussian_process.GaussianProcessRegressor", by=convert_regressor)
-register("sklearn.gaussian_process.GaussianProcessClassifier", by=convert_classifier)

@@ -19,8 +19,9 @@ from scipy.spatial.distance import cdist, pdist
 from scipy.special import logsumexp
 
 from neon.converters.core.arrays import dense, margins, rivals, versus
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion, Response
-from neon.converters.core.registry import choose, no_relu_form, register
+from neon.converters.core.registry import converter, no_relu_form
 from neon.converters.kernels.algebra import expansion, pairwise
 from neon.errors import UnsupportedModelError
 from neon.lrp import composites
@@ -43,28 +44,30 @@ from neon.nn.linear.in_parallel import Columns
 __all__ = ["convert_one_class", "convert_svc", "convert_svr"]
 
 
-def convert_svr(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.svm.SVR", "sklearn.svm.NuSVR")
+def convert_svr(model: Any, ask: Ask) -> Conversion:
     """``f = Σ_j α_j k(x, u_j) + b``: the predicted value."""
-    choose(output, ("predict",), model)
-    layers = _expansion(model, dense(model.dual_coef_), model.intercept_, form)
+    ask.choose("predict")
+    layers = _expansion(model, dense(model.dual_coef_), model.intercept_, ask.form)
     return _finish(model, layers, "predicted value", Response.PREDICTION, ("prediction",), model.predict)
 
 
-def convert_svc(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.svm.SVC", "sklearn.svm.NuSVC")
+def convert_svc(model: Any, ask: Ask) -> Conversion:
     """The decision function f or, as ``output="log_ratio"`` for rbf, the log-ratio of the evidence, which has its sign.
 
     Two classes: ``±f``. More: the margin ``min_{k≠c} f_ck`` of a class over the pairwise machines. The largest margin
     is at the predicted class wherever one class wins all its pairs.
     """
-    if choose(output, ("decision_function", "log_ratio"), model) == "log_ratio":
-        return _log_ratio(model, form)
+    if ask.choose("decision_function", "log_ratio") == "log_ratio":
+        return _log_ratio(model, ask.form)
     classes = model.classes_
-    layers = _expansion(model, *_machines(model), form)
+    layers = _expansion(model, *_machines(model), ask.form)
     if len(classes) == 2:
-        layers += [TwoClass()] if form != "relu" else _competition(2, form)
+        layers += [TwoClass()] if ask.form != "relu" else _competition(2, ask.form)
         explains, response = "decision function in favour of a class", Response.DECISION
     else:
-        layers += _competition(len(classes), form)
+        layers += _competition(len(classes), ask.form)
         explains, response = "margin of a class over its closest rival", Response.PAIRWISE
         if model.decision_function_shape == "ovr":  # or else decision_function gives the pairs
             response = Response.PAIRWISE_SCORES if model.break_ties else Response.PAIRWISE_DECISION
@@ -137,7 +140,8 @@ def _eta(vectors: np.ndarray, gamma: float) -> float:
     return 1.0 if decades > 1.5 else 0.4 * decades + 0.4
 
 
-def convert_one_class(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.svm.OneClassSVM")
+def convert_one_class(model: Any, ask: Ask) -> Conversion:
     """Outlierness. For the rbf kernel ``o = -(1/γ) log(Σ_j α_j exp(-γ ‖x - u_j‖²) / ρ)``, a soft squared distance.
 
     o > 0 exactly where the model says outlier (Kauffmann et al. 2020, "Towards Explaining Anomalies"): its relevance
@@ -146,13 +150,13 @@ def convert_one_class(model: Any, *, output: str | None = None, form: str = "fus
     kernels, and as ``output="decision_function"`` for rbf: the negative, respectively the plain decision function.
     """
     choices = ("outlierness", "decision_function")
-    output = choose(output, choices, model)
-    if model.kernel == "rbf" and output == "outlierness" and form != "relu":
+    output = ask.choose(*choices)
+    if model.kernel == "rbf" and output == "outlierness" and ask.form != "relu":
         gamma, rho = float(model._gamma), float(model.offset_[0])
         alpha = dense(model.dual_coef_)[0]
         if rho > 0:
             centers = dense(model.support_vectors_)
-            distance = DistanceLayers(centers) if form == "layers" else SquaredDistance(centers)
+            distance = DistanceLayers(centers) if ask.form == "layers" else SquaredDistance(centers)
             layers: list[torch.nn.Module] = [distance, SoftMin(np.log(alpha / rho), gamma)]
             return Conversion(
                 torch.nn.Sequential(*layers),
@@ -162,7 +166,7 @@ def convert_one_class(model: Any, *, output: str | None = None, form: str = "fus
                 link=lambda o: rho * np.expm1(-gamma * o),
             )
     sign = -1.0 if output == "outlierness" else 1.0
-    layers = _expansion(model, sign * dense(model.dual_coef_), sign * model.intercept_, form)
+    layers = _expansion(model, sign * dense(model.dual_coef_), sign * model.intercept_, ask.form)
     words = "outlierness: the negative decision function" if sign < 0 else "decision function, below 0 for outliers"
     return _finish(model, layers, words, None, (output,), lambda X: sign * model.decision_function(X))
 
@@ -235,8 +239,3 @@ def _competition(n_classes: int, form: str) -> list[torch.nn.Module]:
         return [Linear(versus(2))]
     columns, signs = rivals(n_classes)  # as a matrix of n_classes ** 4 numbers, many classes do not fit into memory
     return [Columns(columns.tolist()), Affine(signs), PooledMinimum(n_classes, math.inf)]
-
-
-register("sklearn.svm.SVR", "sklearn.svm.NuSVR", by=convert_svr)
-register("sklearn.svm.SVC", "sklearn.svm.NuSVC", by=convert_svc)
-register("sklearn.svm.OneClassSVM", by=convert_one_class)

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 
 from neon.converters.core.arrays import dense
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import choose, no_relu_form, register
+from neon.converters.core.registry import converter, no_relu_form
 from neon.converters.kernels.algebra import has_distance, kernel_layers, pairwise
 from neon.errors import UnsupportedModelError
 from neon.nn import Linear, plain_linear
@@ -17,13 +18,14 @@ from neon.nn import Linear, plain_linear
 __all__ = ["convert_kernel_pca"]
 
 
-def convert_kernel_pca(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.decomposition.KernelPCA")
+def convert_kernel_pca(model: Any, ask: Ask) -> Conversion:
     """``z = A (k(x) - mean of k(x) - k̄ + mean of k̄)``: kernel values, centered, on the scaled eigenvectors A.
 
     Centering is linear in the kernel values: one linear map follows them. Distance kernels are explained relative to
     the training points, scalar-product kernels relative to the origin.
     """
-    choose(output, ("transform",), model)
+    ask.choose("transform")
     if callable(model.kernel):
         raise UnsupportedModelError("KernelPCA with a callable kernel; give its name, or kernel='precomputed'")
     used = model.eigenvalues_ != 0
@@ -34,17 +36,17 @@ def convert_kernel_pca(model: Any, *, output: str | None = None, form: str = "fu
     weight = (alphas - alphas.mean(0)).T
     points = dense(model.X_fit_)
     plain = model.kernel in ("linear", "precomputed")
-    if form == "relu" and not plain:
+    if ask.form == "relu" and not plain:
         raise no_relu_form(f"a {model.kernel} kernel is not piecewise linear")
     near = False
     layers: list[torch.nn.Module]
     if plain:
         direct = weight if model.kernel == "precomputed" else weight @ points
-        layers = [plain_linear(direct, bias) if form == "relu" else Linear(direct, bias)]
+        layers = [plain_linear(direct, bias) if ask.form == "relu" else Linear(direct, bias)]
     else:
         expression = pairwise(model.kernel, model.gamma_, degree=model.degree, coef0=model.coef0)
         near = has_distance(expression)
-        layers = [*kernel_layers(expression, points, form), Linear(weight, bias)]
+        layers = [*kernel_layers(expression, points, ask.form), Linear(weight, bias)]
     return Conversion(
         torch.nn.Sequential(*layers),
         "kernel principal components",
@@ -53,6 +55,3 @@ def convert_kernel_pca(model: Any, *, output: str | None = None, form: str = "fu
         reference=points if near else None,
         takes_reference=True,
     )
-
-
-register("sklearn.decomposition.KernelPCA", by=convert_kernel_pca)

@@ -8,32 +8,34 @@ import numpy as np
 import torch
 
 from neon.converters.core.arrays import dense
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion, Response
-from neon.converters.core.registry import choose, no_relu_form, register
+from neon.converters.core.registry import converter, no_relu_form
 from neon.converters.kernels.algebra import has_distance, kernel_layers, pairwise
 from neon.nn import Linear, plain_linear
 
 __all__ = ["convert_kernel_ridge"]
 
 
-def convert_kernel_ridge(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.kernel_ridge.KernelRidge")
+def convert_kernel_ridge(model: Any, ask: Ask) -> Conversion:
     """``f = Σ_j α_j k(x, u_j)``: the predicted value, of every target.
 
     Distance kernels are explained relative to the training points, scalar-product kernels relative to the origin.
     """
-    choose(output, ("predict",), model)
+    ask.choose("predict")
     points = dense(model.X_fit_)
     weight = np.asarray(model.dual_coef_, dtype=np.float64).reshape(len(points), -1).T
     gamma = 1 / points.shape[1] if model.gamma is None else model.gamma
     expression = pairwise(model.kernel, gamma, degree=model.degree, coef0=model.coef0)
     linear = model.kernel == "linear"
-    if form == "relu" and not linear:
+    if ask.form == "relu" and not linear:
         raise no_relu_form(f"a {model.kernel} kernel is not piecewise linear")
     layers: list[torch.nn.Module]
-    if linear and form != "layers":
-        layers = [plain_linear(weight @ points) if form == "relu" else Linear(weight @ points)]
+    if linear and ask.form != "layers":
+        layers = [plain_linear(weight @ points) if ask.form == "relu" else Linear(weight @ points)]
     else:
-        layers = [*kernel_layers(expression, points, form), Linear(weight)]
+        layers = [*kernel_layers(expression, points, ask.form), Linear(weight)]
     n = len(weight)
     return Conversion(
         torch.nn.Sequential(*layers),
@@ -44,6 +46,3 @@ def convert_kernel_ridge(model: Any, *, output: str | None = None, form: str = "
         reference=points if has_distance(expression) else None,
         takes_reference=True,
     )
-
-
-register("sklearn.kernel_ridge.KernelRidge", by=convert_kernel_ridge)

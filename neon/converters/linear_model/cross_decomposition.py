@@ -7,21 +7,25 @@ from typing import Any
 import numpy as np
 import torch
 
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion, Response
-from neon.converters.core.registry import choose, register
+from neon.converters.core.registry import converter
 from neon.nn import Affine, Linear, plain_linear
 
 __all__ = ["convert_pls", "convert_pls_svd"]
 
 
-def convert_pls(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter(
+    *(f"sklearn.cross_decomposition.{name}" for name in ("CCA", "PLSCanonical", "PLSRegression")), transforms=True
+)
+def convert_pls(model: Any, ask: Ask) -> Conversion:
     """PLSRegression, PLSCanonical, CCA: the predicted targets; ``output="transform"`` explains the scores of x."""
-    if choose(output, ("predict", "transform"), model) == "transform":
-        return _scores(model, model.x_rotations_, form)
+    if ask.choose("predict", "transform") == "transform":
+        return _scores(model, model.x_rotations_, ask.form)
     weight = np.asarray(model.coef_, dtype=np.float64)
     n = len(weight)
     return Conversion(
-        torch.nn.Sequential(*_around(model._x_mean, weight, model.intercept_, form)),
+        torch.nn.Sequential(*_around(model._x_mean, weight, model.intercept_, ask.form)),
         "predicted value",
         ("prediction",) if n == 1 else tuple(f"target {i}" for i in range(n)),
         lambda X: model.predict(X).reshape(-1, n),
@@ -31,10 +35,11 @@ def convert_pls(model: Any, *, output: str | None = None, form: str = "fused") -
     )
 
 
-def convert_pls_svd(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.cross_decomposition.PLSSVD")
+def convert_pls_svd(model: Any, ask: Ask) -> Conversion:
     """PLSSVD: the scores of x."""
-    choose(output, ("transform",), model)
-    return _scores(model, model.x_weights_, form)
+    ask.choose("transform")
+    return _scores(model, model.x_weights_, ask.form)
 
 
 def _scores(model: Any, rotations: np.ndarray, form: str) -> Conversion:
@@ -55,8 +60,3 @@ def _around(mean: np.ndarray, weight: np.ndarray, bias: np.ndarray, form: str) -
     if form == "relu":
         return [plain_linear(weight, bias - weight @ mean)]
     return [Affine(1.0, -mean), Linear(weight, bias)]
-
-
-convert_pls.transforms = True  # type: ignore[attr-defined]
-register(*(f"sklearn.cross_decomposition.{name}" for name in ("CCA", "PLSCanonical", "PLSRegression")), by=convert_pls)
-register("sklearn.cross_decomposition.PLSSVD", by=convert_pls_svd)

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion, Response
-from neon.converters.core.registry import choose, no_relu_form, register
+from neon.converters.core.registry import converter, no_relu_form
 from neon.nn import plain_linear
 from neon.nn.kernels.curve import curve
 from neon.nn.layer import fixed
@@ -17,15 +18,16 @@ from neon.nn.layer import fixed
 __all__ = ["Interpolation", "convert_isotonic"]
 
 
-def convert_isotonic(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.isotonic.IsotonicRegression")
+def convert_isotonic(model: Any, ask: Ask) -> Conversion:
     """The predicted value, a piecewise linear function of the one feature; relative to the middle of its thresholds."""
-    choose(output, ("predict",), model)
+    ask.choose("predict")
     x = np.asarray(model.X_thresholds_, dtype=np.float64)
     y = np.asarray(model.y_thresholds_, dtype=np.float64)
     clipped = model.out_of_bounds == "clip"
-    if form == "relu" and not clipped:
+    if ask.form == "relu" and not clipped:
         raise no_relu_form(f"out_of_bounds={model.out_of_bounds!r} gives no value outside")
-    layers = _relu_layers(x, y) if form == "relu" else [Interpolation(x, y, clipped=clipped)]
+    layers = _relu_layers(x, y) if ask.form == "relu" else [Interpolation(x, y, clipped=clipped)]
     return Conversion(
         torch.nn.Sequential(*layers),
         "predicted value",
@@ -74,6 +76,3 @@ def _relu_layers(x: np.ndarray, y: np.ndarray) -> list[torch.nn.Module]:
     """``y_0 + Σ_i (s_i - s_{i-1}) ReLU(t - x_i)``, slopes s of the pieces, 0 outside."""
     slopes = np.concatenate([[0.0], np.diff(y) / np.diff(x), [0.0]])
     return [plain_linear(np.ones((len(x), 1)), -x), torch.nn.ReLU(), plain_linear(np.diff(slopes)[None], y[:1])]
-
-
-register("sklearn.isotonic.IsotonicRegression", by=convert_isotonic)

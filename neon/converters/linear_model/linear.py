@@ -9,29 +9,65 @@ import torch
 from scipy.special import expit
 
 from neon.converters.core.arrays import dense
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion, Response
-from neon.converters.core.registry import check_several, choose, convert, no_relu_form, register
+from neon.converters.core.registry import check_several, convert, converter, no_relu_form
 from neon.nn import Affine, Evidence, Linear, TwoClass, plain_linear
 
 __all__ = ["convert_classifier", "convert_glm", "convert_logistic", "convert_one_class", "convert_regressor"]
 
 
-def convert_regressor(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+_REGRESSORS = [
+    "LinearRegression",
+    "Ridge",
+    "RidgeCV",
+    "Lasso",
+    "LassoCV",
+    "LassoLars",
+    "LassoLarsCV",
+    "LassoLarsIC",
+    "Lars",
+    "LarsCV",
+    "ElasticNet",
+    "ElasticNetCV",
+    "MultiTaskLasso",
+    "MultiTaskLassoCV",
+    "MultiTaskElasticNet",
+    "MultiTaskElasticNetCV",
+    "OrthogonalMatchingPursuit",
+    "OrthogonalMatchingPursuitCV",
+    "BayesianRidge",
+    "ARDRegression",
+    "HuberRegressor",
+    "TheilSenRegressor",
+    "QuantileRegressor",
+    "SGDRegressor",
+    "PassiveAggressiveRegressor",
+]
+
+
+@converter(*(f"sklearn.linear_model.{name}" for name in _REGRESSORS), "sklearn.svm.LinearSVR")
+def convert_regressor(model: Any, ask: Ask) -> Conversion:
     """``w · x + b``: the predicted value, one output for each target."""
-    choose(output, ("predict",), model)
+    ask.choose("predict")
     weight = np.atleast_2d(dense(model.coef_))
     names = ("prediction",) if len(weight) == 1 else tuple(f"target {i}" for i in range(len(weight)))
-    return _linear(weight, model.intercept_, "predicted value", Response.PREDICTION, names, model.predict, form)
+    return _linear(weight, model.intercept_, "predicted value", Response.PREDICTION, names, model.predict, ask.form)
 
 
-def convert_ransac(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.linear_model.RANSACRegressor")
+def convert_ransac(model: Any, ask: Ask) -> Conversion:
     """The regressor that was fitted on the inliers."""
-    return convert(model.estimator_, output=output, form=form)
+    return convert(model.estimator_, ask)
 
 
-def convert_glm(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+_GLMS = ("PoissonRegressor", "GammaRegressor", "TweedieRegressor")
+
+
+@converter(*(f"sklearn.linear_model.{name}" for name in _GLMS))
+def convert_glm(model: Any, ask: Ask) -> Conversion:
     """The linear predictor η; the prediction is its inverse link (exp, or the identity)."""
-    choose(output, ("linear_predictor",), model)
+    ask.choose("linear_predictor")
     link = model._base_loss.link
     logarithmic = type(link).__name__ == "LogLink"
     return _linear(
@@ -41,33 +77,38 @@ def convert_glm(model: Any, *, output: str | None = None, form: str = "fused") -
         Response.LOG_PREDICTION if logarithmic else Response.PREDICTION,
         ("prediction",),
         lambda X: link.link(model.predict(X)),
-        form,
+        ask.form,
     )
 
 
-def convert_classifier(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+_CLASSIFIERS = ["RidgeClassifier", "RidgeClassifierCV", "SGDClassifier", "Perceptron", "PassiveAggressiveClassifier"]
+
+
+@converter(*(f"sklearn.linear_model.{name}" for name in _CLASSIFIERS), "sklearn.svm.LinearSVC")
+def convert_classifier(model: Any, ask: Ask) -> Conversion:
     """The decision function of each class; of two classes, ``±f``."""
-    choose(output, ("decision_function",), model)
+    ask.choose("decision_function")
     by_loss = {"log_loss": Response.LOG_ODDS_EACH, "modified_huber": Response.CLIPPED_EACH}  # of an SGDClassifier
     response = by_loss.get(getattr(model, "loss", ""), Response.DECISION)
-    return _scores(model, "decision function in favour of a class", response, form)
+    return _scores(model, "decision function in favour of a class", response, ask.form)
 
 
-def convert_logistic(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.linear_model.LogisticRegression", "sklearn.linear_model.LogisticRegressionCV")
+def convert_logistic(model: Any, ask: Ask) -> Conversion:
     """Log-odds ``log P_c / (1 - P_c)``.
 
     For more than two classes ``-log Σ_{k≠c} exp(-(z_c - z_k))`` over the scores z: a soft minimum of linear
     differences (Montavon et al. 2019, sec. 10.3). ``output="decision_function"`` explains the scores themselves.
     """
-    output = choose(output, ("log_odds", "decision_function"), model)
+    output = ask.choose("log_odds", "decision_function")
     if len(model.classes_) == 2:
-        return _scores(model, "log-odds of a class", Response.LOG_ODDS, form)
+        return _scores(model, "log-odds of a class", Response.LOG_ODDS, ask.form)
     if getattr(model, "multi_class", "auto") == "ovr" or model.solver == "liblinear":  # before scikit-learn 1.8
         words = "log-odds of a class against the rest, one machine a class"
-        return _scores(model, words, Response.LOG_ODDS_EACH, form)
+        return _scores(model, words, Response.LOG_ODDS_EACH, ask.form)
     if output == "decision_function":
-        return _scores(model, "score of a class", Response.LOGITS, form)
-    if form == "relu":
+        return _scores(model, "score of a class", Response.LOGITS, ask.form)
+    if ask.form == "relu":
         raise no_relu_form("log-odds of more than two classes are no piecewise linear function")
 
     return Conversion(
@@ -83,12 +124,13 @@ def convert_logistic(model: Any, *, output: str | None = None, form: str = "fuse
     )
 
 
-def convert_one_class(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.linear_model.SGDOneClassSVM")
+def convert_one_class(model: Any, ask: Ask) -> Conversion:
     """Outlierness: the negative decision function, above 0 for outliers."""
-    choose(output, ("outlierness",), model)
+    ask.choose("outlierness")
     words = "outlierness: the negative decision function"
     own = lambda X: -model.decision_function(X)  # noqa: E731
-    return _linear(-np.atleast_2d(model.coef_), model.offset_, words, None, ("outlierness",), own, form)
+    return _linear(-np.atleast_2d(model.coef_), model.offset_, words, None, ("outlierness",), own, ask.form)
 
 
 def _scores(model: Any, explains: str, response: Response, form: str) -> Conversion:
@@ -132,44 +174,3 @@ def _linear(
         classes=classes,
         n_features=weight.shape[1],
     )
-
-
-_REGRESSORS = [
-    "LinearRegression",
-    "Ridge",
-    "RidgeCV",
-    "Lasso",
-    "LassoCV",
-    "LassoLars",
-    "LassoLarsCV",
-    "LassoLarsIC",
-    "Lars",
-    "LarsCV",
-    "ElasticNet",
-    "ElasticNetCV",
-    "MultiTaskLasso",
-    "MultiTaskLassoCV",
-    "MultiTaskElasticNet",
-    "MultiTaskElasticNetCV",
-    "OrthogonalMatchingPursuit",
-    "OrthogonalMatchingPursuitCV",
-    "BayesianRidge",
-    "ARDRegression",
-    "HuberRegressor",
-    "TheilSenRegressor",
-    "QuantileRegressor",
-    "SGDRegressor",
-    "PassiveAggressiveRegressor",
-]
-register(*(f"sklearn.linear_model.{name}" for name in _REGRESSORS), "sklearn.svm.LinearSVR", by=convert_regressor)
-register("sklearn.linear_model.RANSACRegressor", by=convert_ransac)
-_GLMS = ("PoissonRegressor", "GammaRegressor", "TweedieRegressor")
-register(*(f"sklearn.linear_model.{name}" for name in _GLMS), by=convert_glm)
-_CLASSIFIERS = ["RidgeClassifier", "RidgeClassifierCV", "SGDClassifier", "Perceptron", "PassiveAggressiveClassifier"]
-register(*(f"sklearn.linear_model.{name}" for name in _CLASSIFIERS), "sklearn.svm.LinearSVC", by=convert_classifier)
-register(
-    "sklearn.linear_model.LogisticRegression",
-    "sklearn.linear_model.LogisticRegressionCV",
-    by=convert_logistic,
-)
-register("sklearn.linear_model.SGDOneClassSVM", by=convert_one_class)

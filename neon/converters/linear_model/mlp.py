@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from scipy.special import expit
 
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion, Response
-from neon.converters.core.registry import check_several, choose, no_relu_form, register
+from neon.converters.core.registry import check_several, converter, no_relu_form
 from neon.lrp import composites
 from neon.lrp.rules import Pass
 from neon.nn import Affine, Evidence, Linear, TwoClass, plain_linear
@@ -26,7 +27,8 @@ _ACTIVATIONS = {
 }
 
 
-def convert_mlp(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.neural_network.MLPClassifier", "sklearn.neural_network.MLPRegressor")
+def convert_mlp(model: Any, ask: Ask) -> Conversion:
     """Regressors: the predicted value, or with a Poisson loss its logarithm. Classifiers: log-odds of a class or label.
 
     Without a reference point relevance goes back by LRP-ε and biases keep their share; with one, by the rescale rule
@@ -34,24 +36,24 @@ def convert_mlp(model: Any, *, output: str | None = None, form: str = "fused") -
     """
     classes = getattr(model, "classes_", None)
     kind = _KINDS[model.out_activation_, classes is None]
-    choose(output, (kind.output,), model)
+    ask.choose(kind.output)
     if classes is not None:
         check_several(model)
-    if form == "relu" and model.activation not in ("relu", "identity"):
+    if ask.form == "relu" and model.activation not in ("relu", "identity"):
         raise no_relu_form(f"activation {model.activation!r} is not piecewise linear")
-    make = plain_linear if form == "relu" else Linear
+    make = plain_linear if ask.form == "relu" else Linear
     layers: list[torch.nn.Module] = []
     for i, (weight, bias) in enumerate(zip(model.coefs_, model.intercepts_, strict=True)):
         layers.append(make(weight.T, bias))
         if i < len(model.coefs_) - 1 and model.activation != "identity":
             layers.append(_ACTIVATIONS[model.activation]())
     if model.out_activation_ == "softmax":
-        if form == "relu":
+        if ask.form == "relu":
             raise no_relu_form("log-odds of more than two classes are no piecewise linear function")
         layers += [Affine(-1.0), Evidence(soft=True)]
     labels = classes is not None and model._label_binarizer.y_type_.startswith("multilabel")
     if model.out_activation_ == "logistic" and not labels:
-        layers.append(plain_linear(np.array([[-1.0], [1.0]])) if form == "relu" else TwoClass())
+        layers.append(plain_linear(np.array([[-1.0], [1.0]])) if ask.form == "relu" else TwoClass())
 
     def own(X: np.ndarray) -> np.ndarray:
         if classes is None:
@@ -102,4 +104,3 @@ def _perceptron(epsilon: float = 1e-6) -> composites.Composite:
 
 
 composites.register("perceptron", _perceptron)
-register("sklearn.neural_network.MLPClassifier", "sklearn.neural_network.MLPRegressor", by=convert_mlp)

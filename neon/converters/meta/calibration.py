@@ -11,8 +11,9 @@ import torch.nn.functional as F
 from scipy.special import expit
 from torch import Tensor
 
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion, Response
-from neon.converters.core.registry import check_several, choose, no_relu_form, register, within
+from neon.converters.core.registry import check_several, converter, no_relu_form
 from neon.converters.core.responses import decision, extended, probability, second
 from neon.converters.linear_model.isotonic import Interpolation
 from neon.converters.meta.side_by_side import beside, column_names
@@ -26,7 +27,8 @@ from neon.nn.pooling.normalized import Normalized
 __all__ = ["convert_calibrated"]
 
 
-def convert_calibrated(model: Any, *, output: str | None = None, form: str = "fused", path: str = "") -> Conversion:
+@converter("sklearn.calibration.CalibratedClassifierCV")
+def convert_calibrated(model: Any, ask: Ask) -> Conversion:
     """Sigmoid and temperature: the log-odds of the mean probability. Isotonic, which may give 0 and 1: the mean itself.
 
     Of two classes ``log P / (1 - P) = -(a f + b)`` for the sigmoid ("Platt") and ``2 β f`` for the temperature. Of
@@ -36,21 +38,19 @@ def convert_calibrated(model: Any, *, output: str | None = None, form: str = "fu
     folds, classes = model.calibrated_classifiers_, model.classes_
     check_several(model)
     isotonic = folds[0].method == "isotonic"
-    choose(output, ("probability",) if isotonic else ("log_odds",), model)
-    parts = [
-        _calibrated(fold, form, within(path, f"calibrated_classifiers_[{i}].estimator")) for i, fold in enumerate(folds)
-    ]
-    together = beside(parts, form=form, given=column_names(model))
+    ask.choose(*(("probability",) if isotonic else ("log_odds",)))
+    parts = [_calibrated(fold, ask.inside(f"calibrated_classifiers_[{i}].estimator")) for i, fold in enumerate(folds)]
+    together = beside(parts, form=ask.form, given=column_names(model))
     head: list[torch.nn.Module] = []
     if isotonic and len(folds) > 1:
         width = 1 if len(classes) == 2 else len(classes)
         head.append(Linear(np.kron(np.ones(len(folds)) / len(folds), np.eye(width))))
     elif len(folds) > 1:
-        if form == "relu":
+        if ask.form == "relu":
             raise no_relu_form("the log-odds of a mean probability is not made of Linear and ReLU alone")
         head.append(MeanLogOdds(np.ones(len(folds))))
     if len(classes) == 2:
-        head.append(_two(isotonic, form))
+        head.append(_two(isotonic, ask.form))
     words = "probability of a class, calibrated" if isotonic else "log-odds of a class, calibrated"
     return extended(
         together,
@@ -72,7 +72,7 @@ def _two(isotonic: bool, form: str) -> torch.nn.Module:
     return plain_linear([[-1.0], [1.0]]) if form == "relu" else TwoClass()
 
 
-def _calibrated(fold: Any, form: str, path: str) -> Conversion:
+def _calibrated(fold: Any, ask: Ask) -> Conversion:
     """One fold: log-odds, or for isotonic calibration probabilities; of two classes, of the second alone."""
     n = len(fold.classes)
     if len(fold.estimator.classes_) != n:
@@ -82,23 +82,23 @@ def _calibrated(fold: Any, form: str, path: str) -> Conversion:
         )
     scores = hasattr(fold.estimator, "decision_function")
     if fold.method == "temperature":
-        return _temperature(fold, form, path, scores)
+        return _temperature(fold, ask, scores)
     if scores:
-        part = decision(fold.estimator, form=form, path=path)
+        part = decision(fold.estimator, ask)
     else:
-        part, _ = probability(fold.estimator, form=form, path=path, odds=False)
+        part, _ = probability(fold.estimator, ask, odds=False)
         part = second(part) if n == 2 else part
     part = dataclasses.replace(part, classes=None, link=None)
     if fold.method == "sigmoid":
         slope = -np.array([calibrator.a_ for calibrator in fold.calibrators])
         shift = -np.array([calibrator.b_ for calibrator in fold.calibrators])
-        part = _then(part, slope, shift, form)
+        part = _then(part, slope, shift, ask.form)
         if n == 2:
             return part
-        if form == "relu":
+        if ask.form == "relu":
             raise no_relu_form("a sum of sigmoids is not made of Linear and ReLU alone")
         return extended(part, Anchored(F.logsigmoid, "log σ(x)"), Affine(-1.0), Evidence(soft=True))
-    if form == "relu":
+    if ask.form == "relu":
         raise no_relu_form("the steps of isotonic calibration are too steep for differences of ReLU")
     steps = [_Isotonic(c.X_thresholds_, c.y_thresholds_, clipped=True) for c in fold.calibrators]
     if n == 2:
@@ -125,24 +125,24 @@ def _then(part: Conversion, scale: np.ndarray, shift: np.ndarray, form: str) -> 
     return extended(part, plain_linear(weight, shift) if form == "relu" else Linear(weight, shift))
 
 
-def _temperature(fold: Any, form: str, path: str, scores: bool) -> Conversion:
+def _temperature(fold: Any, ask: Ask, scores: bool) -> Conversion:
     """``softmax(β z)``, z the decision function, of two classes ``(-f, f)``; or the log-probabilities, floored."""
     n, beta = len(fold.classes), float(fold.calibrators[0].beta_)
     if scores:
-        part = dataclasses.replace(decision(fold.estimator, form=form, path=path), classes=None, link=None)
+        part = dataclasses.replace(decision(fold.estimator, ask), classes=None, link=None)
         if n == 2:
-            return _then(part, np.array([2 * beta]), np.zeros(1), form)
+            return _then(part, np.array([2 * beta]), np.zeros(1), ask.form)
     else:
-        part, odds = probability(fold.estimator, form=form, path=path)
+        part, odds = probability(fold.estimator, ask)
         part = dataclasses.replace(part, classes=None, link=None)
         logs = _LogOfOdds() if odds else _LogOfProbability()
         if n == 2:
             part = extended(second(part), Anchored(_Difference(logs, beta), "β (log p - log (1 - p))", logs.even))
-            if form == "relu":
+            if ask.form == "relu":
                 raise no_relu_form("a logarithm is not made of Linear and ReLU alone")
             return part
         part = extended(part, Anchored(logs, "log p", logs.even))
-    if form == "relu":
+    if ask.form == "relu":
         raise no_relu_form("a softmax is not made of Linear and ReLU alone")
     return extended(part, Affine(-beta), Evidence(soft=True))
 
@@ -184,7 +184,3 @@ class _Difference:
 
     def __call__(self, x: Tensor) -> Tensor:
         return self.beta * (self.logs(x) - self.logs.other(x))
-
-
-register("sklearn.calibration.CalibratedClassifierCV", by=convert_calibrated)
-convert_calibrated.nests = True  # type: ignore[attr-defined]

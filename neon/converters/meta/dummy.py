@@ -7,18 +7,20 @@ from typing import Any
 import numpy as np
 import torch
 
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion, Response
 from neon.converters.core.encoding import Encoding
-from neon.converters.core.registry import choose, register
+from neon.converters.core.registry import converter
 from neon.errors import UnsupportedModelError
 from neon.nn import Linear, plain_linear
 
 __all__ = ["convert_dummy_classifier", "convert_dummy_regressor"]
 
 
-def convert_dummy_classifier(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.dummy.DummyClassifier")
+def convert_dummy_classifier(model: Any, ask: Ask) -> Conversion:
     """The constant probability of each class, or of each class of each target."""
-    choose(output, ("probability",), model)
+    ask.choose("probability")
     _check_table(model)
     if model.strategy in ("stratified", "uniform"):
         raise UnsupportedModelError(
@@ -34,20 +36,21 @@ def convert_dummy_classifier(model: Any, *, output: str | None = None, form: str
     held = own(np.zeros((1, 1)))[0]
     if several:
         names = [f"target {i}: {name}" for i, classes in enumerate(model.classes_) for name in classes]
-        return _constant(held, "for each target: probability of a class", names, own, form, None)
+        return _constant(held, "for each target: probability of a class", names, own, ask.form, None)
     return _constant(
-        held, "probability of a class", map(str, model.classes_), own, form, Response.PROBABILITY, model.classes_
+        held, "probability of a class", map(str, model.classes_), own, ask.form, Response.PROBABILITY, model.classes_
     )
 
 
-def convert_dummy_regressor(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.dummy.DummyRegressor")
+def convert_dummy_regressor(model: Any, ask: Ask) -> Conversion:
     """The constant prediction of each target."""
-    choose(output, ("predict",), model)
+    ask.choose("predict")
     _check_table(model)
     held = np.asarray(model.constant_, dtype=np.float64).reshape(-1)
     names = ["prediction"] if len(held) == 1 else [f"target {i}" for i in range(len(held))]
     own = lambda X: np.asarray(model.predict(X), dtype=np.float64).reshape(-1, len(held))  # noqa: E731
-    return _constant(held, "predicted value", names, own, form, Response.PREDICTION)
+    return _constant(held, "predicted value", names, own, ask.form, Response.PREDICTION)
 
 
 def _check_table(model: Any) -> None:
@@ -84,7 +87,3 @@ def _constant(
 def _nothing(rows: Any) -> np.ndarray:
     """A column of zeros, of no column of the rows."""
     return np.zeros((rows.shape[0], 1))
-
-
-register("sklearn.dummy.DummyClassifier", by=convert_dummy_classifier)
-register("sklearn.dummy.DummyRegressor", by=convert_dummy_regressor)

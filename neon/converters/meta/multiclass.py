@@ -13,9 +13,10 @@ from scipy.special import expit
 from sklearn.base import is_regressor
 
 from neon.converters.core.arrays import contrast, rivals, versus
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion, Response
 from neon.converters.core.encoding import Encoding
-from neon.converters.core.registry import check_several, choose, no_relu_form, register, within
+from neon.converters.core.registry import check_several, converter, no_relu_form
 from neon.converters.core.responses import (
     NEVER,
     binary_score,
@@ -46,28 +47,29 @@ from neon.nn.pooling.normalized import Normalized
 __all__ = ["convert_one_vs_one", "convert_one_vs_rest", "convert_output_code"]
 
 
-def convert_one_vs_rest(model: Any, *, output: str | None = None, form: str = "fused", path: str = "") -> Conversion:
+@converter("sklearn.multiclass.OneVsRestClassifier")
+def convert_one_vs_rest(model: Any, ask: Ask) -> Conversion:
     """The score of each class's own machine against the rest: its decision function, or its log-odds.
 
     Of machines that may be certain (trees) the probability. Of two classes ``±f``. As ``output="log_odds"`` those of
     ``predict_proba``: for more than two classes, the machines' probabilities divided by their sum.
     """
-    output = choose(output, ("decision_function", "log_odds", "probability"), model)
+    output = ask.choose("decision_function", "log_odds", "probability")
     binary = len(model.estimators_) == 1 and not model.multilabel_
     if not model.multilabel_:
         check_several(model)
     if output != "decision_function":
-        return _of_probabilities(model, output, binary, form, path)
-    parts, kind = _scores(model, form, path)
-    together = beside(parts, form=form, given=column_names(model))
+        return _of_probabilities(model, output, binary, ask)
+    parts, kind = _scores(model, ask)
+    together = beside(parts, form=ask.form, given=column_names(model))
     shift = 0.5 if kind is Response.PREDICTION else 0.0  # of two classes, a regressor predicts the second from there on
     head: list[torch.nn.Module] = []
     if binary and kind is Response.PROBABILITY:
         head.append(Linear([[-1.0], [1.0]], [1.0, 0.0]))
     elif binary and shift:
-        head.append((plain_linear if form == "relu" else Linear)([[-1.0], [1.0]], [shift, -shift]))
+        head.append((plain_linear if ask.form == "relu" else Linear)([[-1.0], [1.0]], [shift, -shift]))
     elif binary:
-        head.append(plain_linear([[-1.0], [1.0]]) if form == "relu" else TwoClass())
+        head.append(plain_linear([[-1.0], [1.0]]) if ask.form == "relu" else TwoClass())
 
     def own(X: Any) -> np.ndarray:
         f = np.stack([_binary(member, X) for member in model.estimators_], axis=1)
@@ -92,26 +94,25 @@ def convert_one_vs_rest(model: Any, *, output: str | None = None, form: str = "f
     )
 
 
-def _of_probabilities(model: Any, output: str, binary: bool, form: str, path: str) -> Conversion:
+def _of_probabilities(model: Any, output: str, binary: bool, ask: Ask) -> Conversion:
     """``predict_proba`` or its log-odds."""
     if model.multilabel_ or any(map(_constant, model.estimators_)):
         raise UnsupportedModelError(
             f"OneVsRestClassifier: output={output!r} takes classes that exclude each other, with a machine for each"
         )
-    if form == "relu" and not binary:
+    if ask.form == "relu" and not binary:
         raise no_relu_form("the log-odds of normalized probabilities is not made of Linear and ReLU alone")
     odds = output == "log_odds"
     found = [
-        probability(member, form=form, path=within(path, f"estimators_[{i}]"), odds=odds)
-        for i, member in enumerate(model.estimators_)
+        probability(member, ask.inside(f"estimators_[{i}]"), odds=odds) for i, member in enumerate(model.estimators_)
     ]
     parts = [dataclasses.replace(second(part), link=None) for part, _ in found]
     if odds and not all(is_odds for _, is_odds in found):
         raise certain(model)
-    together = beside(parts, form=form, given=column_names(model))
+    together = beside(parts, form=ask.form, given=column_names(model))
     head: list[torch.nn.Module]
     if binary and odds:
-        head = [plain_linear([[-1.0], [1.0]]) if form == "relu" else TwoClass()]
+        head = [plain_linear([[-1.0], [1.0]]) if ask.form == "relu" else TwoClass()]
     elif binary:
         head = [Linear([[-1.0], [1.0]], [1.0, 0.0])]
     else:
@@ -129,16 +130,17 @@ def _of_probabilities(model: Any, output: str, binary: bool, form: str, path: st
     )
 
 
-def convert_one_vs_one(model: Any, *, output: str | None = None, form: str = "fused", path: str = "") -> Conversion:
+@converter("sklearn.multiclass.OneVsOneClassifier")
+def convert_one_vs_one(model: Any, ask: Ask) -> Conversion:
     """The margin of a class over its closest rival, ``min_{k≠c} f_ck`` over the pairwise machines.
 
     Above 0 exactly where one class wins all its pairs; it is then predicted. Elsewhere votes decide.
     """
-    choose(output, ("margin",), model)
+    ask.choose("margin")
     if model.pairwise_indices_ is not None:
         raise UnsupportedModelError("OneVsOneClassifier of a precomputed kernel; fit the kernel machine itself")
     n, given = len(model.classes_), column_names(model)
-    parts, kind = _scores(model, form, path)
+    parts, kind = _scores(model, ask)
     if kind is Response.PREDICTION:
         raise UnsupportedModelError(
             "OneVsOneClassifier of regressors: it counts predictions that equal 0 or 1, which regressors do not make; "
@@ -149,12 +151,14 @@ def convert_one_vs_one(model: Any, *, output: str | None = None, form: str = "fu
             f"OneVsOneClassifier of {type(model.estimators_[0]).__name__}: it counts what its machines predict, which "
             "is not the sign of their scores (thresholds of their own, mean scores of bags); use OneVsRestClassifier"
         )
-    together = beside([on_arrays(part, given) for part in parts], form=form, given=given)
+    together = beside([on_arrays(part, given) for part in parts], form=ask.form, given=given)
     shift = 0.5 if kind is Response.PROBABILITY else 0.0
     if n == 2:
-        layers: list[torch.nn.Module] = [(plain_linear if form == "relu" else Linear)([[-1.0], [1.0]], [shift, -shift])]
+        layers: list[torch.nn.Module] = [
+            (plain_linear if ask.form == "relu" else Linear)([[-1.0], [1.0]], [shift, -shift])
+        ]
     else:
-        layers = _rivals(n, shift, form)
+        layers = _rivals(n, shift, ask.form)
 
     def own(X: Any) -> np.ndarray:
         X = X.to_numpy() if hasattr(X, "to_numpy") else X
@@ -192,15 +196,16 @@ def _rivals(n: int, shift: float, form: str) -> list[torch.nn.Module]:
     return [Columns(columns.tolist()), Affine(signs, -shift * signs), PooledMinimum(n, math.inf)]
 
 
-def convert_output_code(model: Any, *, output: str | None = None, form: str = "fused", path: str = "") -> Conversion:
+@converter("sklearn.multiclass.OutputCodeClassifier")
+def convert_output_code(model: Any, ask: Ask) -> Conversion:
     """How much closer the machines' scores are to the code of a class than to any other, in squared distance."""
-    choose(output, ("evidence",), model)
+    ask.choose("evidence")
     check_several(model)
     given, codes = column_names(model), np.asarray(model.code_book_, dtype=np.float64)
-    if form == "relu":
+    if ask.form == "relu":
         raise no_relu_form("a squared distance to codes is not made of Linear and ReLU alone")
-    parts, _ = _scores(model, form, path, odds=False)
-    together = beside(parts, form=form, given=given)
+    parts, _ = _scores(model, ask, odds=False)
+    together = beside(parts, form=ask.form, given=given)
     n = len(codes)
     apart = ((codes[:, None] - codes) ** 2).sum(2)
     nearest = apart[~np.eye(n, dtype=bool)].reshape(n, -1).min(1).mean()  # the evidence at a class's own code
@@ -212,7 +217,7 @@ def convert_output_code(model: Any, *, output: str | None = None, form: str = "f
         return contrast(d)
 
     layers: list[torch.nn.Module] = [SquaredDistance(codes), Evidence(stiffness)]
-    if form == "layers":
+    if ask.form == "layers":
         layers = [DistanceLayers(codes), PairwiseDifference(n), PooledMinimum(n, stiffness)]
     return extended(
         together,
@@ -238,10 +243,10 @@ _EACH = {
 }
 
 
-def _scores(model: Any, form: str, path: str, *, odds: bool = True) -> tuple[list[Conversion], Response]:
+def _scores(model: Any, ask: Ask, *, odds: bool = True) -> tuple[list[Conversion], Response]:
     """Each machine's score, one column, and which: decision function, log-odds, probability or a prediction."""
     found = {
-        i: _score(member, form, within(path, f"estimators_[{i}]"), odds)
+        i: _score(member, ask.inside(f"estimators_[{i}]"), odds)
         for i, member in enumerate(model.estimators_)
         if not _constant(member)
     }
@@ -257,7 +262,7 @@ def _scores(model: Any, form: str, path: str, *, odds: bool = True) -> tuple[lis
         if i not in found:  # there was one class to learn
             value = float(np.ravel(member.y_)[0])
             value = math.copysign(NEVER, value - 0.5) if kind is Response.LOG_ODDS else value
-            layer = (plain_linear if form == "relu" else Linear)(np.zeros((1, n_columns)), [value])
+            layer = (plain_linear if ask.form == "relu" else Linear)(np.zeros((1, n_columns)), [value])
             nothing = None if numeric else Encoding(_nothing, np.array([-1]), ("nothing",))
             parts.append(
                 Conversion(torch.nn.Sequential(layer), "", ("",), np.asarray, takes_reference=True, encoding=nothing)
@@ -272,10 +277,10 @@ def _nothing(rows: Any) -> np.ndarray:
     return np.zeros((rows.shape[0], 1))
 
 
-def _score(member: Any, form: str, path: str, odds: bool) -> tuple[Conversion, Response]:
+def _score(member: Any, ask: Ask, odds: bool) -> tuple[Conversion, Response]:
     if is_regressor(member):
-        return predicted(member, form=form, path=path), Response.PREDICTION
-    return binary_score(member, form=form, path=path, odds=odds)
+        return predicted(member, ask), Response.PREDICTION
+    return binary_score(member, ask, odds=odds)
 
 
 def _constant(member: Any) -> bool:
@@ -291,10 +296,3 @@ def _binary(member: Any, X: Any) -> np.ndarray:
     if hasattr(member, "decision_function"):
         return np.asarray(member.decision_function(X), dtype=np.float64).ravel()
     return np.asarray(member.predict_proba(X), dtype=np.float64)[:, 1]
-
-
-register("sklearn.multiclass.OneVsRestClassifier", by=convert_one_vs_rest)
-register("sklearn.multiclass.OneVsOneClassifier", by=convert_one_vs_one)
-register("sklearn.multiclass.OutputCodeClassifier", by=convert_output_code)
-for _converter in (convert_one_vs_rest, convert_one_vs_one, convert_output_code):
-    _converter.nests = True  # type: ignore[attr-defined]

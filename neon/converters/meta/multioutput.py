@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from scipy.special import expit
 
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion, Response
-from neon.converters.core.registry import choose, convert, no_relu_form, register, within
+from neon.converters.core.registry import convert, converter, no_relu_form
 from neon.converters.core.responses import (
     binary_score,
     decision,
@@ -27,16 +28,12 @@ from neon.nn.linear.in_parallel import Chain
 __all__ = ["convert_chain", "convert_multi_output_classifier", "convert_multi_output_regressor"]
 
 
-def convert_multi_output_regressor(
-    model: Any, *, output: str | None = None, form: str = "fused", path: str = ""
-) -> Conversion:
+@converter("sklearn.multioutput.MultiOutputRegressor")
+def convert_multi_output_regressor(model: Any, ask: Ask) -> Conversion:
     """The predicted value of each target."""
-    choose(output, ("predict",), model)
-    parts = [
-        predicted(member, form=form, path=within(path, f"estimators_[{i}]"))
-        for i, member in enumerate(model.estimators_)
-    ]
-    together = beside(parts, form=form, given=column_names(model))
+    ask.choose("predict")
+    parts = [predicted(member, ask.inside(f"estimators_[{i}]")) for i, member in enumerate(model.estimators_)]
+    together = beside(parts, form=ask.form, given=column_names(model))
     names = tuple(f"target {i}" for i in range(len(parts)))
     own = lambda X: np.asarray(model.predict(X), dtype=np.float64)  # noqa: E731
     return extended(
@@ -44,15 +41,11 @@ def convert_multi_output_regressor(
     )
 
 
-def convert_multi_output_classifier(
-    model: Any, *, output: str | None = None, form: str = "fused", path: str = ""
-) -> Conversion:
+@converter("sklearn.multioutput.MultiOutputClassifier")
+def convert_multi_output_classifier(model: Any, ask: Ask) -> Conversion:
     """What each target's classifier is explained by, for each of its classes."""
-    parts = [
-        convert(member, output=output, form=form, path=within(path, f"estimators_[{i}]"))
-        for i, member in enumerate(model.estimators_)
-    ]
-    together = beside(parts, form=form, given=column_names(model))
+    parts = [convert(member, ask.inside(f"estimators_[{i}]", ask.output)) for i, member in enumerate(model.estimators_)]
+    together = beside(parts, form=ask.form, given=column_names(model))
     words = list(dict.fromkeys(part.explains for part in parts))
     return extended(
         together,
@@ -79,32 +72,34 @@ class _Each:
         return np.concatenate([held if part.link is None else part.link(held) for part, held in columns], axis=1)
 
 
-def convert_chain(model: Any, *, output: str | None = None, form: str = "fused", path: str = "") -> Conversion:
+@converter("sklearn.multioutput.ClassifierChain", "sklearn.multioutput.RegressorChain")
+def convert_chain(model: Any, ask: Ask) -> Conversion:
     """Each member reads the features and what the members before it gave; relevance goes back through all of them.
 
     Classifiers: the decision function in favour of a label, or its log-odds; a label is predicted where it is above 0.
     Members hand on what ``chain_method`` says: labels, whose votes are hard, or scores.
     """
     regresses = not hasattr(model, "classes_")
-    choose(output, ("predict",) if regresses else ("score",), model)
-    if form == "relu":
+    ask.choose(*(("predict",) if regresses else ("score",)))
+    if ask.form == "relu":
         raise no_relu_form("a chain is not made of Linear and ReLU alone")
     members, n = model.estimators_, int(model.n_features_in_)
     method = getattr(model, "chain_method_", "predict")
     scores, hands = [], []
     kinds = set()
     for i, member in enumerate(members):
-        where = within(path, f"estimators_[{i}]")
+        asked = ask.inside(f"estimators_[{i}]")
         if regresses:
-            part, kind = predicted(member, form=form, path=where), Response.PREDICTION
+            part, kind = predicted(member, asked), Response.PREDICTION
             handed = part
         else:
-            part, kind = _label_score(member, form, where)
-            handed = _handed(member, method, form, where)
+            part, kind = _label_score(member, asked)
+            handed = _handed(member, method, asked)
         if part.encoding is not None:
             raise UnsupportedModelError(
-                f"{type(model).__name__} of a pipeline that encodes columns (at step {where!r}); put the encoder "
-                "before the chain"
+                f"{type(model).__name__} of a pipeline that encodes columns (at step {asked.path!r}); put the encoder "
+                "before the chain",
+                path=asked.path,
             )
         kinds.add(kind)
         scores.append(part)
@@ -118,8 +113,8 @@ def convert_chain(model: Any, *, output: str | None = None, form: str = "fused",
     parts = [*scores, *hands]
     traits = common(parts) | {"single": ""}  # columns of predictions make them all floating-point numbers
     references = [None if part.reference is None else np.atleast_2d(part.reference)[:, :n] for part in parts]
-    words, asked = _ASKED[kind]
-    own = lambda X: np.asarray(getattr(model, asked)(X), dtype=np.float64)  # noqa: E731
+    words, method = _ASKED[kind]
+    own = lambda X: np.asarray(getattr(model, method)(X), dtype=np.float64)  # noqa: E731
     return Conversion(
         torch.nn.Sequential(*layers),
         words if regresses else f"{words} of a label",
@@ -140,28 +135,21 @@ _ASKED = {
 }
 
 
-def _label_score(member: Any, form: str, path: str) -> tuple[Conversion, Response]:
+def _label_score(member: Any, ask: Ask) -> tuple[Conversion, Response]:
     if len(member.classes_) != 2:
         raise UnsupportedModelError(f"a chain of {len(member.classes_)}-class members; the converter takes two labels")
-    return binary_score(member, form=form, path=path)
+    return binary_score(member, ask)
 
 
-def _handed(member: Any, method: str, form: str, path: str) -> Conversion:
+def _handed(member: Any, method: str, ask: Ask) -> Conversion:
     """What a member gives to those after it."""
     if method == "decision_function":
-        return decision(member, form=form, path=path)
+        return decision(member, ask)
     if method == "predict_proba":
-        return second(probability(member, form=form, path=path, odds=False)[0])
+        return second(probability(member, ask, odds=False)[0])
     if method != "predict":
         raise UnsupportedModelError(
             f"chain_method={method!r}; supported are 'predict', 'predict_proba' and 'decision_function'"
         )
     labels = np.asarray(member.classes_, dtype=np.float64)
-    return extended(vote(member, form=form, path=path), (plain_linear if form == "relu" else Linear)(labels[None]))
-
-
-register("sklearn.multioutput.MultiOutputRegressor", by=convert_multi_output_regressor)
-register("sklearn.multioutput.MultiOutputClassifier", by=convert_multi_output_classifier)
-register("sklearn.multioutput.ClassifierChain", "sklearn.multioutput.RegressorChain", by=convert_chain)
-for _converter in (convert_multi_output_regressor, convert_multi_output_classifier, convert_chain):
-    _converter.nests = True  # type: ignore[attr-defined]
+    return extended(vote(member, ask), (plain_linear if ask.form == "relu" else Linear)(labels[None]))

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from neon.converters.compose.pipeline import chain
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import convert, register, within
+from neon.converters.core.registry import convert, converter
 from neon.converters.core.responses import decision, extended, predicted, probability, second, vote
 from neon.converters.meta.side_by_side import beside, column_names
 from neon.errors import UnsupportedModelError
@@ -19,7 +20,8 @@ from neon.nn import Linear
 __all__ = ["convert_stacking"]
 
 
-def convert_stacking(model: Any, *, output: str | None = None, form: str = "fused", path: str = "") -> Conversion:
+@converter("sklearn.ensemble.StackingClassifier", "sklearn.ensemble.StackingRegressor")
+def convert_stacking(model: Any, ask: Ask) -> Conversion:
     """What the final estimator is explained by, sent through it and on through the members below.
 
     Members give probabilities (of two classes, that of the second), decision functions or predictions, as the model
@@ -27,7 +29,7 @@ def convert_stacking(model: Any, *, output: str | None = None, form: str = "fuse
     """
     fitted = [name for name, member in model.estimators if not (isinstance(member, str) and member == "drop")]
     parts = [
-        _response(member, method, form, within(path, name))
+        _response(member, method, ask.inside(name))
         for name, member, method in zip(fitted, model.estimators_, model.stack_method_, strict=True)
     ]
     given, known = column_names(model), next((part.n_features for part in parts if part.n_features), None)
@@ -38,9 +40,9 @@ def convert_stacking(model: Any, *, output: str | None = None, form: str = "fuse
         parts.append(features)
     n_outputs = [len(part.output_names) for part in parts]
     columns = tuple(f"column {i}" for i in range(sum(n_outputs)))
-    front = dataclasses.replace(beside(parts, form=form, given=given), output_names=columns)
-    head = convert(model.final_estimator_, output=output, form=form, path=within(path, "final_estimator_"))
-    whole = chain([dataclasses.replace(front, own=_Columns(model), classes=None), head], form=form)
+    front = dataclasses.replace(beside(parts, form=ask.form, given=given), output_names=columns)
+    head = convert(model.final_estimator_, ask.inside("final_estimator_", ask.output))
+    whole = chain([dataclasses.replace(front, own=_Columns(model), classes=None), head], form=ask.form)
     return dataclasses.replace(
         whole,
         composite=front.composite if head.composite in ("neon", "perceptron") else head.composite,
@@ -64,22 +66,18 @@ class _Columns:
         return np.asarray(columns.toarray() if hasattr(columns, "toarray") else columns, dtype=np.float64)
 
 
-def _response(member: Any, method: str, form: str, path: str) -> Conversion:
+def _response(member: Any, method: str, ask: Ask) -> Conversion:
     if method == "decision_function":
-        part = decision(member, form=form, path=path)
+        part = decision(member, ask)
     elif method == "predict_proba":
-        part, _ = probability(member, form=form, path=path, odds=False)
+        part, _ = probability(member, ask, odds=False)
         part = second(part) if len(member.classes_) == 2 else part
     elif not hasattr(member, "classes_"):
-        return predicted(member, form=form, path=path)
+        return predicted(member, ask)
     else:
         labels = np.asarray(member.classes_)
         if labels.dtype.kind not in "iufb":
             raise UnsupportedModelError(f"stacking on labels that are no numbers, of {type(member).__name__}")
-        part = extended(vote(member, form=form, path=path), Linear(labels.astype(np.float64)[None]))
+        part = extended(vote(member, ask), Linear(labels.astype(np.float64)[None]))
     n = 1 if method == "predict" or len(member.classes_) == 2 else len(member.classes_)
     return dataclasses.replace(part, output_names=tuple(f"column {i}" for i in range(n)))
-
-
-register("sklearn.ensemble.StackingClassifier", "sklearn.ensemble.StackingRegressor", by=convert_stacking)
-convert_stacking.nests = True  # type: ignore[attr-defined]

@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from scipy.special import expit
 
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion, Response
-from neon.converters.core.registry import bare, check_several, choose, no_relu_form, register, within
+from neon.converters.core.registry import bare, check_several, converter, no_relu_form
 from neon.converters.core.responses import NEVER, certain, decision, extended, predicted, probability, vote
 from neon.converters.meta.side_by_side import beside, column_names, on_arrays
 from neon.converters.trees import voting as trees
@@ -36,90 +37,93 @@ __all__ = [
 Read = Callable[[Conversion, int], Conversion]
 
 
-def convert_voting_classifier(
-    model: Any, *, output: str | None = None, form: str = "fused", path: str = ""
-) -> Conversion:
+@converter("sklearn.ensemble.VotingClassifier")
+def convert_voting_classifier(model: Any, ask: Ask) -> Conversion:
     """Soft: the log-odds of the members' mean probability. Hard: the weight of the votes for each class."""
     weights = model._weights_not_none
     weights = np.ones(len(model.estimators_)) if weights is None else np.asarray(weights, dtype=np.float64)
-    members = dict(_named(model, path))
+    members = _named(model, ask)
     given = column_names(model)
     if model.voting == "soft":
-        choose(output, ("log_odds", "probability"), model)
-        return mean_probability(model, members, weights, model.classes_, form=form, given=given, output=output)
-    choose(output, ("votes",), model)
+        ask.choose("log_odds", "probability")
+        return mean_probability(model, ask, members, weights)
+    ask.choose("votes")
 
     def own(X: Any) -> np.ndarray:
         cast = np.asarray(model.transform(X))  # (n_samples, n_members), places of the classes
         return np.stack([(cast == c) @ weights for c in range(len(model.classes_))], axis=1)
 
-    return _votes(members, weights, model.classes_, own, form, given)
+    return _votes(members, weights, model.classes_, own, ask.form, given)
 
 
-def convert_voting_regressor(
-    model: Any, *, output: str | None = None, form: str = "fused", path: str = ""
-) -> Conversion:
+@converter("sklearn.ensemble.VotingRegressor")
+def convert_voting_regressor(model: Any, ask: Ask) -> Conversion:
     """The weighted mean of the members' predictions."""
-    choose(output, ("predict",), model)
+    ask.choose("predict")
     weights = model._weights_not_none
-    parts = [predicted(member, form=form, path=where) for where, member in _named(model, path)]
+    parts = [predicted(member, asked) for asked, member in _named(model, ask)]
     own = lambda X: np.asarray(model.predict(X), dtype=np.float64).reshape(-1, 1)  # noqa: E731
-    return _mean(parts, weights, own, form, column_names(model))
+    return _mean(parts, weights, own, ask.form, column_names(model))
 
 
-def convert_bagging(model: Any, *, output: str | None = None, form: str = "fused", path: str = "") -> Conversion:
+@converter(
+    "sklearn.ensemble.BaggingClassifier",
+    "sklearn.ensemble.BaggingRegressor",
+    "imblearn.ensemble.BalancedBaggingClassifier",
+    "imblearn.ensemble.EasyEnsembleClassifier",
+)
+def convert_bagging(model: Any, ask: Ask) -> Conversion:
     """The members' mean, or where they have no probabilities the share of the votes; each reads columns of its own."""
     if all(map(_of_trees, model.estimators_)):
-        return trees.convert_bagging(model, output=output, form=form)
+        return trees.convert_bagging(model, ask)
     given = column_names(model)
-    members = [(within(path, f"estimators_[{i}]"), member) for i, member in enumerate(model.estimators_)]
+    members = _numbered(model, ask)
 
     def read(part: Conversion, i: int) -> Conversion:
         return on_arrays(part, given, np.asarray(model.estimators_features_[i]))
 
     if not hasattr(model, "classes_"):
-        choose(output, ("predict",), model)
-        parts = [read(predicted(member, form=form, path=where), i) for i, (where, member) in enumerate(members)]
+        ask.choose("predict")
+        parts = [read(predicted(member, asked), i) for i, (asked, member) in enumerate(members)]
         n = len(parts[0].output_names)
         own = lambda X: np.asarray(model.predict(X), dtype=np.float64).reshape(-1, n)  # noqa: E731
-        return _mean(parts, None, own, form, given)
+        return _mean(parts, None, own, ask.form, given)
     weights = np.ones(len(members))
     probable = hasattr(model.estimators_[0], "predict_proba")
     choices: tuple[str, ...] = ("log_odds", "probability") if probable else ("votes", "probability")
     if hasattr(model.estimators_[0], "decision_function"):
         choices = (*choices, "decision_function")
-    asked, output = output, choose(output, choices, model)
+    output = ask.choose(*choices)
     if output == "decision_function":
-        parts = [read(decision(member, form=form, path=where), i) for i, (where, member) in enumerate(members)]
-        return _mean_decision(model, parts, form, given)
+        parts = [read(decision(member, asked), i) for i, (asked, member) in enumerate(members)]
+        return _mean_decision(model, parts, ask.form, given)
     if probable:
-        return mean_probability(
-            model, dict(members), weights, model.classes_, form=form, given=given, output=asked, read=read
-        )
+        return mean_probability(model, ask, members, weights, read)
     if output == "probability":
-        shares = _votes(dict(members), weights / len(members), model.classes_, model.predict_proba, form, given, read)
+        shares = _votes(members, weights / len(members), model.classes_, model.predict_proba, ask.form, given, read)
         words = "probability of a class, its share of the votes"
         return dataclasses.replace(shares, explains=words, response=Response.PROBABILITY)
     own = lambda X: model.predict_proba(X) * len(members)  # noqa: E731
-    return _votes(dict(members), weights, model.classes_, own, form, given, read)
+    return _votes(members, weights, model.classes_, own, ask.form, given, read)
 
 
-def convert_adaboost(model: Any, *, output: str | None = None, form: str = "fused", path: str = "") -> Conversion:
+@converter("sklearn.ensemble.AdaBoostClassifier", "imblearn.ensemble.RUSBoostClassifier")
+def convert_adaboost(model: Any, ask: Ask) -> Conversion:
     """The decision function: each member's weighted vote for one class, and a share of it against each other.
 
     ``f_c = Σ_m w_m (1 if m votes c else -1 / (K - 1)) / Σ_m w_m`` for K classes; of two classes ``f_1 - f_0``.
     """
     if all(hasattr(member, "tree_") for member in model.estimators_):
-        return trees.convert_adaboost(model, output=output, form=form)
-    choose(output, ("decision_function",), model)
+        return trees.convert_adaboost(model, ask)
+    ask.choose("decision_function")
     check_several(model)
     n, given = len(model.classes_), column_names(model)
     weights = np.asarray(model.estimator_weights_)[: len(model.estimators_)]
     weights = weights / model.estimator_weights_.sum()
-    members = {within(path, f"estimators_[{i}]"): member for i, member in enumerate(model.estimators_)}
+    members = _numbered(model, ask)
     read = lambda part, i: on_arrays(part, given)  # noqa: E731
     own = lambda X: np.asarray(model.decision_function(X), dtype=np.float64)  # noqa: E731
-    votes = _votes(members, weights, model.classes_, own, form, given, read)
+    votes = _votes(members, weights, model.classes_, own, ask.form, given, read)
     count = votes.layers[-1]
     assert isinstance(count, Linear)
     share = np.eye(n) - (1 - np.eye(n)) / (n - 1)  # of a vote for one class, to each
@@ -138,12 +142,11 @@ def convert_adaboost(model: Any, *, output: str | None = None, form: str = "fuse
     )
 
 
-def convert_adaboost_regressor(
-    model: Any, *, output: str | None = None, form: str = "fused", path: str = ""
-) -> Conversion:
+@converter("sklearn.ensemble.AdaBoostRegressor")
+def convert_adaboost_regressor(model: Any, ask: Ask) -> Conversion:
     """The weighted median of the members' predictions: that of one of them, whose explanation it is."""
-    choose(output, ("predict",), model)
-    if form == "relu":
+    ask.choose("predict")
+    if ask.form == "relu":
         raise no_relu_form("a weighted median is not made of Linear and ReLU alone")
     given, members = column_names(model), model.estimators_
     if all(hasattr(member, "tree_") for member in members):  # one ensemble with an output for each tree
@@ -155,13 +158,10 @@ def convert_adaboost_regressor(
             output=np.arange(len(members)),
             precision="float32",
         )
-        together = convert_trees(joined, Scores("", None, range(len(members))), model.predict, form=form)
+        together = convert_trees(joined, Scores("", None, range(len(members))), model.predict, form=ask.form)
     else:
-        parts = [
-            on_arrays(predicted(member, form=form, path=within(path, f"estimators_[{i}]")), given)
-            for i, member in enumerate(members)
-        ]
-        together = beside(parts, form=form, given=given)
+        parts = [on_arrays(predicted(member, asked), given) for asked, member in _numbered(model, ask)]
+        together = beside(parts, form=ask.form, given=given)
     weights = np.asarray(model.estimator_weights_)[: len(members)]
     own = lambda X: np.asarray(model.predict(X), dtype=np.float64).reshape(-1, 1)  # noqa: E731
     words = "predicted value, that of the member which is the weighted median"
@@ -177,31 +177,28 @@ def convert_adaboost_regressor(
 
 def mean_probability(
     model: Any,
-    members: dict[str, Any],
+    ask: Ask,
+    members: list[tuple[Ask, Any]],
     weights: np.ndarray,
-    classes: np.ndarray,
-    *,
-    form: str,
-    given: Sequence[str],
-    output: str | None = None,
     read: Read = lambda part, _: part,
 ) -> Conversion:
     """The log-odds of the mean probability, or where a member has none (a tree may be certain) the mean itself."""
-    kept = {where: member for (where, member), w in zip(members.items(), weights, strict=True) if w != 0}
+    classes = model.classes_
+    kept = [member for member, w in zip(members, weights, strict=True) if w != 0]
     places = [i for i, w in enumerate(weights) if w != 0]
     weights = weights[weights != 0] / weights.sum()
-    odds = output != "probability"
-    found = [probability(member, form=form, path=where, odds=odds) for where, member in kept.items()]
+    odds = ask.output != "probability"
+    found = [probability(member, asked, odds=odds) for asked, member in kept]
     odds = odds and bool((weights > 0).all()) and all(is_odds for _, is_odds in found)
-    if not odds and output == "log_odds":
+    if not odds and ask.output == "log_odds":
         raise certain(model)
     if not odds:
-        found = [probability(member, form=form, path=where, odds=False) for where, member in kept.items()]
+        found = [probability(member, asked, odds=False) for asked, member in kept]
     parts = [
         read(_on_classes(part, member, classes, odds), i)
-        for i, (part, _), member in zip(places, found, kept.values(), strict=True)
+        for i, (part, _), (_, member) in zip(places, found, kept, strict=True)
     ]
-    together = beside(parts, form=form, given=given)
+    together = beside(parts, form=ask.form, given=column_names(model))
     options: dict[str, Any] = {
         "output_names": tuple(map(str, classes)),
         "own": lambda X: np.asarray(model.predict_proba(X), dtype=np.float64),
@@ -212,7 +209,7 @@ def mean_probability(
     if odds and len(parts) == 1:
         return extended(together, explains="log-odds of a class", **options)
     if odds:
-        if form == "relu":
+        if ask.form == "relu":
             raise no_relu_form("the log-odds of a mean probability is not made of Linear and ReLU alone")
         words = "log-odds of a class, of the members' mean probability"
         return extended(together, MeanLogOdds(weights), explains=words, **options)
@@ -234,7 +231,7 @@ def _on_classes(part: Conversion, member: Any, classes: np.ndarray, odds: bool) 
 
 
 def _votes(
-    members: dict[str, Any],
+    members: list[tuple[Ask, Any]],
     weights: np.ndarray,
     classes: np.ndarray,
     own: Callable[[Any], np.ndarray],
@@ -244,8 +241,8 @@ def _votes(
 ) -> Conversion:
     """The weight of the members that predict each class."""
     parts, blocks, n = [], [], len(classes)
-    for i, (where, member) in enumerate(members.items()):
-        part = read(vote(member, form=form, path=where), i)
+    for i, (asked, member) in enumerate(members):
+        part = read(vote(member, asked), i)
         held = np.asarray(member.classes_)
         block = np.zeros((n, len(held)))
         block[np.arange(n) if len(held) == n else held.astype(np.int64), np.arange(len(held))] = weights[i]
@@ -309,23 +306,12 @@ def _of_trees(member: Any) -> bool:
     return bags and all(map(_of_trees, getattr(member, "estimators_", [None])))
 
 
-def _named(model: Any, path: str) -> list[tuple[str, Any]]:
-    """The fitted members and where they stand."""
+def _numbered(model: Any, ask: Ask) -> list[tuple[Ask, Any]]:
+    """The fitted members, and what each is asked."""
+    return [(ask.inside(f"estimators_[{i}]"), member) for i, member in enumerate(model.estimators_)]
+
+
+def _named(model: Any, ask: Ask) -> list[tuple[Ask, Any]]:
+    """The fitted members, which have names, and what each is asked."""
     names = [name for name, member in model.estimators if not (isinstance(member, str) and member == "drop")]
-    return [(within(path, name), member) for name, member in zip(names, model.estimators_, strict=True)]
-
-
-register("sklearn.ensemble.VotingClassifier", by=convert_voting_classifier)
-register("sklearn.ensemble.VotingRegressor", by=convert_voting_regressor)
-register("sklearn.ensemble.BaggingClassifier", "sklearn.ensemble.BaggingRegressor", by=convert_bagging)
-register("imblearn.ensemble.BalancedBaggingClassifier", "imblearn.ensemble.EasyEnsembleClassifier", by=convert_bagging)
-register("sklearn.ensemble.AdaBoostClassifier", "imblearn.ensemble.RUSBoostClassifier", by=convert_adaboost)
-register("sklearn.ensemble.AdaBoostRegressor", by=convert_adaboost_regressor)
-for _converter in (
-    convert_voting_classifier,
-    convert_voting_regressor,
-    convert_bagging,
-    convert_adaboost,
-    convert_adaboost_regressor,
-):
-    _converter.nests = True  # type: ignore[attr-defined]
+    return [(ask.inside(name), member) for name, member in zip(names, model.estimators_, strict=True)]

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from scipy.special import expit, logit
 
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion, Response
-from neon.converters.core.registry import choose, convert, no_relu_form, register, within
+from neon.converters.core.registry import convert, converter, no_relu_form
 from neon.converters.core.responses import decision, extended, predicted, probability, second
 from neon.converters.meta.side_by_side import column_names, on_arrays
 from neon.nn import Linear, TwoClass, plain_linear
@@ -20,47 +21,49 @@ from neon.nn.kernels.anchored import Anchored
 __all__ = ["convert_frozen", "convert_search", "convert_self_training", "convert_target", "convert_threshold"]
 
 
-def convert_search(
-    model: Any, *, output: str | None = None, form: str = "fused", path: str = "", data: Any = None
-) -> Conversion:
+_SEARCHES = ("GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV")
+
+
+@converter(*(f"sklearn.model_selection.{name}" for name in _SEARCHES), takes_data=True)
+def convert_search(model: Any, ask: Ask) -> Conversion:
     """GridSearchCV and its kin: the best estimator, fitted again."""
     if not hasattr(model, "best_estimator_"):
         raise ValueError(f"{type(model).__name__} with refit=False holds no fitted estimator; explain one of your own")
-    return convert(model.best_estimator_, output=output, form=form, path=within(path, "best_estimator_"), data=data)
+    return convert(model.best_estimator_, ask.inside("best_estimator_", ask.output, data=ask.data))
 
 
-def convert_frozen(
-    model: Any, *, output: str | None = None, form: str = "fused", path: str = "", data: Any = None
-) -> Conversion:
+@converter("sklearn.frozen.FrozenEstimator", takes_data=True)
+def convert_frozen(model: Any, ask: Ask) -> Conversion:
     """The estimator inside."""
-    return convert(model.estimator, output=output, form=form, path=within(path, "estimator"), data=data)
+    return convert(model.estimator, ask.inside("estimator", ask.output, data=ask.data))
 
 
-def convert_self_training(model: Any, *, output: str | None = None, form: str = "fused", path: str = "") -> Conversion:
+@converter("sklearn.semi_supervised.SelfTrainingClassifier")
+def convert_self_training(model: Any, ask: Ask) -> Conversion:
     """The estimator that was fitted last, on the labels that it gave itself."""
-    part = convert(model.estimator_, output=output, form=form, path=within(path, "estimator_"))
+    part = convert(model.estimator_, ask.inside("estimator_", ask.output))
     return on_arrays(part, column_names(model))
 
 
-def convert_threshold(model: Any, *, output: str | None = None, form: str = "fused", path: str = "") -> Conversion:
+@converter("sklearn.model_selection.FixedThresholdClassifier", "sklearn.model_selection.TunedThresholdClassifierCV")
+def convert_threshold(model: Any, ask: Ask) -> Conversion:
     """The margin of the score over the threshold, ``±(f - t)``: above 0 for the class that is predicted.
 
     Of probabilities, where the estimator has log-odds f, over the log-odds of the threshold. Other outputs are those
     of the estimator inside, which no threshold changes.
     """
     inner = getattr(model, "estimator_", model.estimator)
-    path = within(path, "estimator_")
-    if output in ("log_odds", "probability", "decision_function"):
-        part = convert(inner, output=output, form=form, path=path)
+    if ask.output in ("log_odds", "probability", "decision_function"):
+        part = convert(inner, ask.inside("estimator_", ask.output))
         return dataclasses.replace(part, asks=True)  # the prediction is by the threshold
-    choose(output, ("margin", "log_odds", "probability", "decision_function"), model)
+    ask.choose("margin", "log_odds", "probability", "decision_function")
     methods = ["predict_proba", "decision_function"] if model.response_method == "auto" else [model.response_method]
     method = next(method for method in methods if hasattr(inner, method))
     odds = False
     if method == "predict_proba":
-        part, odds = probability(inner, form=form, path=path)
+        part, odds = probability(inner, ask.inside("estimator_"))
     else:
-        part = decision(inner, form=form, path=path)
+        part = decision(inner, ask.inside("estimator_"))
     threshold, label = _threshold(model, method)
     sign = 1.0 if label == model.classes_[1] else -1.0
     if method == "predict_proba":
@@ -73,7 +76,7 @@ def convert_threshold(model: Any, *, output: str | None = None, form: str = "fus
         threshold = -threshold
     shift = float(logit(threshold)) if odds else threshold
     last: list[torch.nn.Module]
-    if form == "relu":
+    if ask.form == "relu":
         last = [plain_linear(np.array([[-1.0], [1.0]]), np.array([shift, -shift]))]
     else:
         last = [Linear([[1.0]], [-shift]), TwoClass()]
@@ -105,14 +108,15 @@ def _threshold(model: Any, method: str) -> tuple[float, Any]:
     return threshold, model.classes_[1] if model.pos_label is None else model.pos_label
 
 
-def convert_target(model: Any, *, output: str | None = None, form: str = "fused", path: str = "") -> Conversion:
+@converter("sklearn.compose.TransformedTargetRegressor")
+def convert_target(model: Any, ask: Ask) -> Conversion:
     """The predicted value where the target's transformer is affine; else the prediction in the transformed space.
 
     As ``output="predict"`` the predicted value whatever the transformer, an elementwise function g of the former, of
     which ``g(0)`` stands apart.
     """
-    output = choose(output, ("inner", "predict"), model)
-    part = predicted(model.regressor_, form=form, path=within(path, "regressor_"))
+    output = ask.choose("inner", "predict")
+    part = predicted(model.regressor_, ask.inside("regressor_"))
     n = len(part.output_names)
     inverse = _Inverse(model.transformer_)
     affine = _affine(inverse, n)
@@ -123,10 +127,10 @@ def convert_target(model: Any, *, output: str | None = None, form: str = "fused"
     if affine is not None:
         scale, shift = affine
         # The shift is a bias, no feature's: a scaling would hand it on.
-        layer = (plain_linear if form == "relu" else Linear)(np.diag(scale), shift)
+        layer = (plain_linear if ask.form == "relu" else Linear)(np.diag(scale), shift)
         return extended(part, layer, explains="predicted value", response=Response.PREDICTION, own=own)
     if output == "predict":
-        if form == "relu":
+        if ask.form == "relu":
             raise no_relu_form("the target's transformer is not made of Linear and ReLU alone")
         inverted = Anchored(_OfTensors(inverse), "the target's transformer, inverted")
         return extended(part, inverted, explains="predicted value", response=Response.PREDICTION, own=own)
@@ -165,19 +169,3 @@ def _affine(inverse: _Inverse, n: int) -> tuple[np.ndarray, np.ndarray] | None:
         return None
     shift, moved = inverse(np.zeros((1, n)))[0], inverse(np.ones((1, n)))[0]
     return moved - shift, shift
-
-
-_SEARCHES = ("GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV")
-register(*(f"sklearn.model_selection.{name}" for name in _SEARCHES), by=convert_search)
-register("sklearn.frozen.FrozenEstimator", by=convert_frozen)
-register("sklearn.semi_supervised.SelfTrainingClassifier", by=convert_self_training)
-register(
-    "sklearn.model_selection.FixedThresholdClassifier",
-    "sklearn.model_selection.TunedThresholdClassifierCV",
-    by=convert_threshold,
-)
-register("sklearn.compose.TransformedTargetRegressor", by=convert_target)
-for _converter in (convert_search, convert_frozen, convert_self_training, convert_threshold, convert_target):
-    _converter.nests = True  # type: ignore[attr-defined]
-for _converter in (convert_search, convert_frozen):
-    _converter.takes_data = True  # type: ignore[attr-defined]

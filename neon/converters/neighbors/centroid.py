@@ -9,8 +9,9 @@ import torch
 from sklearn.metrics import pairwise_distances
 
 from neon.converters.core.arrays import contrast
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import choose, no_relu_form, register
+from neon.converters.core.registry import converter, no_relu_form
 from neon.errors import UnsupportedModelError
 from neon.nn import (
     Affine,
@@ -29,14 +30,15 @@ from neon.nn import (
 __all__ = ["convert_nearest_centroid"]
 
 
-def convert_nearest_centroid(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.neighbors.NearestCentroid")
+def convert_nearest_centroid(model: Any, ask: Ask) -> Conversion:
     """``e_c = min_{k≠c} d_k - d_c``: positive exactly for the predicted class.
 
     d is the squared Euclidean or the Manhattan distance to the class's (shrunken) centroid. Where classes have unequal
     priors scikit-learn divides features by their standard deviation within classes and compares ``d_k - 2 log π_k``
     (with the square of a Manhattan distance).
     """
-    choose(output, ("evidence",), model)
+    ask.choose("evidence")
     if model.metric not in ("euclidean", "manhattan"):
         raise UnsupportedModelError(f"NearestCentroid with metric={model.metric!r}; supported: euclidean, manhattan")
     centroids, classes = np.asarray(model.centroids_, dtype=np.float64), model.classes_
@@ -60,17 +62,17 @@ def convert_nearest_centroid(model: Any, *, output: str | None = None, form: str
         return contrast(d)
 
     layers: list[torch.nn.Module]
-    if form == "relu":
+    if ask.form == "relu":
         layers = _relu_layers(centers, scale, shift, manhattan, weighted)
     else:
         layers = [Affine(scale)] if weighted else []
         if manhattan:
-            layers += manhattan_layers(centers) if form == "layers" else [ManhattanDistance(centers)]
+            layers += manhattan_layers(centers) if ask.form == "layers" else [ManhattanDistance(centers)]
             layers += [Square()] if weighted else []
         else:
-            layers += [DistanceLayers(centers) if form == "layers" else SquaredDistance(centers)]
+            layers += [DistanceLayers(centers) if ask.form == "layers" else SquaredDistance(centers)]
         layers += [Affine(1.0, shift)] if weighted else []
-        if form == "layers":
+        if ask.form == "layers":
             layers += [PairwiseDifference(n), PooledMinimum(n, stiffness)]
         else:
             layers += [Evidence(stiffness)]
@@ -104,6 +106,3 @@ def _relu_layers(
     total = np.tile(np.kron(np.eye(n), np.ones(n_features)), (1, 2))  # (n, 2 n n_features)
     versus = np.stack([total[k] - total[c] for c, k in pairs])
     return [differences, torch.nn.ReLU(), plain_linear(versus), *relu_minimum(n, n - 1)]
-
-
-register("sklearn.neighbors.NearestCentroid", by=convert_nearest_centroid)

@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from scipy.special import gammaln
 
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import choose, no_relu_form, register
+from neon.converters.core.registry import converter, no_relu_form
 from neon.converters.neighbors.metrics import metric_layers
 from neon.converters.neighbors.searches import padded, untouched
 from neon.nn import EffectiveDistance, SoftMin
@@ -23,17 +24,18 @@ from neon.nn.distances.effective import Within
 __all__ = ["convert_kde"]
 
 
-def convert_kde(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.neighbors.KernelDensity")
+def convert_kde(model: Any, ask: Ask) -> Conversion:
     """``o = -log Σ_j w_j K(‖x - u_j‖ / h)``, weights adding up to 1: the negative log density up to a constant, ≥ 0.
 
     A soft minimum of effective distances ``-log K``; for the gaussian kernel these are ``‖x - u_j‖² / 2h²``. Kernels
     of compact support give ``o = ∞`` (log p = -∞) where no training point is near: such rows cannot be explained.
     """
-    choose(output, ("outlierness",), model)
-    if form == "relu":
+    ask.choose("outlierness")
+    if ask.form == "relu":
         raise no_relu_form("a log-sum-exp is not piecewise linear")
     points = np.asarray(model.tree_.data)
-    distance, root = metric_layers(type(model).__name__, model.metric, model.metric_params, points, form)
+    distance, root = metric_layers(type(model).__name__, model.metric, model.metric_params, points, ask.form)
     asked, bandwidth, dimension = untouched(model), float(model.bandwidth_), points.shape[1]
     weights = model.tree_.sample_weight
     weights = np.ones(len(points)) if weights is None else np.asarray(weights)
@@ -101,6 +103,3 @@ def _cosine_moment(d: int) -> float:
         total += term
         term *= -(d - k) * (d - k - 1) * (2 / math.pi) ** 2
     return total
-
-
-register("sklearn.neighbors.KernelDensity", by=convert_kde)

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from neon.converters.core.arrays import dense
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import choose, register
+from neon.converters.core.registry import converter
 from neon.converters.neighbors.means import neighbor_distance, refuse_relu
 from neon.converters.neighbors.searches import KNearest, asking, model_search
 from neon.nn import Linear, NeighborGraph
@@ -24,11 +25,15 @@ _WORDS = {
 }
 
 
-def convert_neighbor_graph(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+_NAMES = ("KNeighborsTransformer", "RadiusNeighborsTransformer")
+
+
+@converter(*(f"sklearn.neighbors.{name}" for name in _NAMES))
+def convert_neighbor_graph(model: Any, ask: Ask) -> Conversion:
     """KNeighborsTransformer, RadiusNeighborsTransformer: a column for each row that the model was fitted on."""
-    choose(output, ("transform",), model)
-    refuse_relu(form)
-    distance, root = neighbor_distance(model, form)
+    ask.choose("transform")
+    refuse_relu(ask.form)
+    distance, root = neighbor_distance(model, ask.form)
     search = model_search(model)
     if isinstance(search, KNearest) and model.mode == "distance":
         search = KNearest(search.model, search.n_neighbors + 1)
@@ -43,11 +48,12 @@ def convert_neighbor_graph(model: Any, *, output: str | None = None, form: str =
     )
 
 
-def convert_nearest_neighbors(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.neighbors.NearestNeighbors")
+def convert_nearest_neighbors(model: Any, ask: Ask) -> Conversion:
     """NearestNeighbors: the mean distance to the k nearest training rows, how far out a row lies."""
-    choose(output, ("distance",), model)
-    refuse_relu(form)
-    distance, root = neighbor_distance(model, form)
+    ask.choose("distance")
+    refuse_relu(ask.form)
+    distance, root = neighbor_distance(model, ask.form)
     k, n, search = int(model.n_neighbors), int(model.n_samples_fit_), asking(model, "kneighbors")
     return Conversion(
         torch.nn.Sequential(NeighborGraph(distance, model_search(model), root=root), Linear(np.full((1, n), 1 / k))),
@@ -73,8 +79,3 @@ class _Graph:
             near = found.data**2 <= 1e-6 * ((rows**2).sum(1) + (points**2).sum(1))
             found.data[near] = np.linalg.norm(rows[near] - points[near], axis=1)
         return dense(found)
-
-
-_NAMES = ("KNeighborsTransformer", "RadiusNeighborsTransformer")
-register(*(f"sklearn.neighbors.{name}" for name in _NAMES), by=convert_neighbor_graph)
-register("sklearn.neighbors.NearestNeighbors", by=convert_nearest_neighbors)

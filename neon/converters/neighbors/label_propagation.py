@@ -12,8 +12,9 @@ from sklearn.metrics.pairwise import euclidean_distances
 
 from neon.converters.bayes.log_odds import log_odds
 from neon.converters.core.arrays import contrast, dense
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion, Response
-from neon.converters.core.registry import choose, no_relu_form, register
+from neon.converters.core.registry import converter, no_relu_form
 from neon.converters.neighbors.means import share_margin
 from neon.converters.neighbors.searches import as_fitted, nameless, untouched
 from neon.errors import UnsupportedModelError
@@ -23,15 +24,16 @@ from neon.nn.pooling.normalized import Normalized
 __all__ = ["convert_label_propagation"]
 
 
-def convert_label_propagation(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.semi_supervised.LabelPropagation", "sklearn.semi_supervised.LabelSpreading")
+def convert_label_propagation(model: Any, ask: Ask) -> Conversion:
     """The log-odds ``log P_c / (1 - P_c)`` of ``P_c ∝ Σ_j F_jc exp(-γ ‖x - u_j‖²)``, F the labels after spreading.
 
     With ``kernel="knn"`` P is the mean label of the nearest points: the margin over the closest rival is explained,
     the neighbours taken as given.
     """
     knn = model.kernel == "knn"
-    output = choose(output, ("margin", "probability") if knn else ("log_odds",), model)
-    if form == "relu":
+    output = ask.choose(*(("margin", "probability") if knn else ("log_odds",)))
+    if ask.form == "relu":
         raise no_relu_form(f"a {model.kernel} kernel is not piecewise linear")
     if model.kernel not in ("rbf", "knn"):
         raise UnsupportedModelError(f"{type(model).__name__} with a callable kernel; supported are 'rbf' and 'knn'")
@@ -39,7 +41,7 @@ def convert_label_propagation(model: Any, *, output: str | None = None, form: st
     labels = np.asarray(model.label_distributions_, dtype=np.float64)
     if len(classes) < 2:
         raise ValueError(f"{type(model).__name__} of one class has no competitor: there is no evidence to explain")
-    distance = DistanceLayers(points) if form == "layers" else SquaredDistance(points)
+    distance = DistanceLayers(points) if ask.form == "layers" else SquaredDistance(points)
     response = None if output == "margin" else Response.PROBABILITY if knn else Response.LOG_ODDS
     if knn:
         layers: list[torch.nn.Module] = [NeighborMean([distance], _Nearest(nameless(model)), labels)]
@@ -58,7 +60,7 @@ def convert_label_propagation(model: Any, *, output: str | None = None, form: st
             return contrast(-shares) if output == "margin" else shares
     else:
         gamma, words = float(model.gamma), "log-odds of a class"
-        layers = [distance, *_log_sums(labels.T, gamma, form), Affine(-1.0), Evidence(soft=True)]
+        layers = [distance, *_log_sums(labels.T, gamma, ask.form), Affine(-1.0), Evidence(soft=True)]
 
         def own(X: np.ndarray) -> np.ndarray:
             h = -gamma * euclidean_distances(X, model.X_, squared=True)
@@ -96,10 +98,3 @@ def _log_sums(weights: np.ndarray, gamma: float, form: str) -> list[torch.nn.Mod
     select = -gamma * np.eye(weights.shape[1])[np.concatenate(members)]
     log_weights = np.concatenate([np.log(row[found]) for row, found in zip(weights, members, strict=True)])
     return [Linear(select), LogSumExp(log_weights, [len(found) for found in members])]
-
-
-register(
-    "sklearn.semi_supervised.LabelPropagation",
-    "sklearn.semi_supervised.LabelSpreading",
-    by=convert_label_propagation,
-)

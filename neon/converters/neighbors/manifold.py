@@ -12,8 +12,9 @@ from scipy.sparse.csgraph import connected_components, shortest_path
 from sklearn.neighbors import kneighbors_graph, radius_neighbors_graph
 
 from neon.converters.core.arrays import dense
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import choose, decline, no_relu_form, register
+from neon.converters.core.registry import converter, decline, no_relu_form
 from neon.converters.neighbors.searches import untouched
 from neon.errors import UnsupportedModelError
 from neon.nn import Barycenter, Linear, SquaredGeodesic
@@ -21,7 +22,8 @@ from neon.nn import Barycenter, Linear, SquaredGeodesic
 __all__ = ["convert_isomap", "convert_locally_linear"]
 
 
-def convert_isomap(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.manifold.Isomap")
+def convert_isomap(model: Any, ask: Ask) -> Conversion:
     """Isomap: squared geodesic distances (`squared_geodesic`), centered, on the scaled eigenvectors A.
 
     ``y_c = -½ Σ_j A_jc (g_j² - mean of g_j²)`` relative to the training rows: every step of the shortest ways is shared
@@ -29,8 +31,8 @@ def convert_isomap(model: Any, *, output: str | None = None, form: str = "fused"
     explained by, ``A_c (x_i - x̄_i)``; shares of the way to the nearest neighbours alone would leave nearly all of a
     coordinate to a residual.
     """
-    choose(output, ("transform",), model)
-    _refuse_relu(form)
+    ask.choose("transform")
+    _refuse_relu(ask.form)
     power = _power(model)
     points, pca = dense(model.nbrs_._fit_X), model.kernel_pca_
     used = pca.eigenvalues_ != 0
@@ -94,14 +96,15 @@ def _paths(model: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return lengths, edges, last
 
 
-def convert_locally_linear(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.manifold.LocallyLinearEmbedding")
+def convert_locally_linear(model: Any, ask: Ask) -> Conversion:
     """LocallyLinearEmbedding by any method: neighbours' embeddings, by the weights that rebuild the row (`barycenter`).
 
     That is the embedding's mean over the neighbours and a ridge regression on them, counted from their mean: as near to
     the row as a reference point can be, so that nothing but the neighbours is taken as given.
     """
-    choose(output, ("transform",), model)
-    _refuse_relu(form)
+    ask.choose("transform")
+    _refuse_relu(ask.form)
     points, embedding = dense(model.nbrs_._fit_X), np.asarray(model.embedding_)
     finder = _Finder(_nameless(model.nbrs_), model.n_neighbors)
     return Conversion(
@@ -158,8 +161,6 @@ class _Nearest:
         return self.points[[np.square(self.embedding - z).sum(1).argmin() for z in Z]]
 
 
-register("sklearn.manifold.Isomap", by=convert_isomap)
-register("sklearn.manifold.LocallyLinearEmbedding", by=convert_locally_linear)
 decline(
     *(f"sklearn.manifold.{name}" for name in ("ClassicalMDS", "MDS", "SpectralEmbedding", "TSNE")),
     because="it places the rows that it was fitted on and defines no function of new rows. Explain a model of the rows "

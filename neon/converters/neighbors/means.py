@@ -14,8 +14,9 @@ import numpy as np
 import torch
 
 from neon.converters.core.arrays import contrast, dense
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion, Response
-from neon.converters.core.registry import choose, no_relu_form, register
+from neon.converters.core.registry import converter, no_relu_form
 from neon.converters.neighbors.metrics import metric_layers
 from neon.converters.neighbors.searches import asking, model_search
 from neon.nn import Affine, Linear, NeighborMean, PairwiseDifference, PooledMinimum, plain_linear
@@ -36,12 +37,13 @@ __all__ = [
 FROZEN = "the neighbours are taken as given, each one's pull away from the training mean shared by how near it is"
 
 
-def convert_regressor(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.neighbors.KNeighborsRegressor", "sklearn.neighbors.RadiusNeighborsRegressor")
+def convert_regressor(model: Any, ask: Ask) -> Conversion:
     """KNeighborsRegressor, RadiusNeighborsRegressor: the predicted value, exact (`neighbor_mean`)."""
-    choose(output, ("predict",), model)
-    refuse_relu(form)
+    ask.choose("predict")
+    refuse_relu(ask.form)
     values = np.asarray(model._y, dtype=np.float64).reshape(len(model._y), -1)
-    mean = neighbor_mean(model, form, values)
+    mean = neighbor_mean(model, ask.form, values)
     predict, n = asking(model, "predict"), values.shape[1]
     return conversion_of(
         model,
@@ -53,15 +55,16 @@ def convert_regressor(model: Any, *, output: str | None = None, form: str = "fus
     )
 
 
-def convert_radius_classifier(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.neighbors.RadiusNeighborsClassifier")
+def convert_radius_classifier(model: Any, ask: Ask) -> Conversion:
     """RadiusNeighborsClassifier: how much larger a class's share of the votes is than that of its closest rival.
 
     Rows without neighbours are given ``outlier_label``, where the model has one: as a class of its own, if it is none.
     """
-    output = choose(output, ("probability",) if model.outputs_2d_ else ("margin", "probability"), model)
-    refuse_relu(form)
+    output = ask.choose(*(("probability",) if model.outputs_2d_ else ("margin", "probability")))
+    refuse_relu(ask.form)
     if output == "probability":
-        return shares_of_votes(model, form)
+        return shares_of_votes(model, ask.form)
     classes, (outlier, *_) = model.classes_, model.outlier_label_ or [None]
     shares, alone = _shares(model)
     apart = alone is not None and outlier not in classes
@@ -69,7 +72,7 @@ def convert_radius_classifier(model: Any, *, output: str | None = None, form: st
         classes = np.append(classes, outlier)
         shares, alone = np.pad(shares, ((0, 0), (0, 1))), np.append(alone, 1.0)
     mean = NeighborMean(
-        neighbor_distance(model, form)[0], model_search(model, Weighing(model.weights)), shares, alone=alone
+        neighbor_distance(model, ask.form)[0], model_search(model, Weighing(model.weights)), shares, alone=alone
     )
     own = _probabilities(model)
 
@@ -136,13 +139,14 @@ def share_margin(n_classes: int) -> list[torch.nn.Module]:
     return [Affine(-1.0), PairwiseDifference(n_classes), PooledMinimum(n_classes, np.inf)]
 
 
-def convert_components(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.neighbors.NeighborhoodComponentsAnalysis")
+def convert_components(model: Any, ask: Ask) -> Conversion:
     """NeighborhoodComponentsAnalysis: ``A x``."""
-    choose(output, ("transform",), model)
+    ask.choose("transform")
     weight = np.asarray(model.components_, dtype=np.float64)
     inverse = np.linalg.pinv(weight)
     return Conversion(
-        torch.nn.Sequential(plain_linear(weight) if form == "relu" else Linear(weight)),
+        torch.nn.Sequential(plain_linear(weight) if ask.form == "relu" else Linear(weight)),
         "projected features",
         tuple(f"component {i}" for i in range(len(weight))),
         model.transform,
@@ -218,8 +222,3 @@ def conversion_of(
 def refuse_relu(form: str) -> None:
     if form == "relu":
         raise no_relu_form("the order of neighbours is taken as given")
-
-
-register("sklearn.neighbors.RadiusNeighborsClassifier", by=convert_radius_classifier)
-register("sklearn.neighbors.KNeighborsRegressor", "sklearn.neighbors.RadiusNeighborsRegressor", by=convert_regressor)
-register("sklearn.neighbors.NeighborhoodComponentsAnalysis", by=convert_components)

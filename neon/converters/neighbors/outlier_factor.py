@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import choose, register
+from neon.converters.core.registry import converter
 from neon.converters.neighbors.means import neighbor_distance, refuse_relu
 from neon.converters.neighbors.searches import KNearest, asking, model_search, nameless
 from neon.nn import LocalOutlierFactor
@@ -20,16 +21,17 @@ __all__ = ["convert_local_outlier_factor"]
 _TAKEN = "the neighbour set and its density are taken as given, distances to the neighbours explained"
 
 
-def convert_local_outlier_factor(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.neighbors.LocalOutlierFactor")
+def convert_local_outlier_factor(model: Any, ask: Ask) -> Conversion:
     """``LOF(x) - threshold``, above 0 for outliers.
 
     The factor is the mean density of the k nearest neighbours times the mean distance to them (the reachability, at
     least a neighbour's own distance to its k-th). With ``novelty=False`` of the rows that the model was fitted on: a
     row is then none of its own neighbours.
     """
-    choose(output, ("outlierness",), model)
-    refuse_relu(form)
-    distances, _ = neighbor_distance(model, form)
+    ask.choose("outlierness")
+    refuse_relu(ask.form)
+    distances, _ = neighbor_distance(model, ask.form)
     k, offset = int(model.n_neighbors_), float(model.offset_)
     search: Search
     decide: Callable[[np.ndarray], np.ndarray]
@@ -72,6 +74,3 @@ class _Fitted:
         """Which training row each row is; -1 of a row that is none."""
         index, d = self.nearest(X)
         return np.where(d[:, 0] <= 1e-7 * np.median(self.d[:, -1]), index[:, 0], -1)
-
-
-register("sklearn.neighbors.LocalOutlierFactor", by=convert_local_outlier_factor)

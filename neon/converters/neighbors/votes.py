@@ -12,8 +12,9 @@ import numpy as np
 from scipy.special import logsumexp
 
 from neon.converters.core.arrays import contrast, dense
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import choose, register
+from neon.converters.core.registry import converter
 from neon.converters.neighbors.means import (
     FROZEN,
     conversion_of,
@@ -34,7 +35,8 @@ __all__ = ["convert_classifier"]
 _ETA = 0.8  # how much the hybrid rule takes of the midpoint rule for k-nearest neighbours (Bley et al. 2025)
 
 
-def convert_classifier(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.neighbors.KNeighborsClassifier")
+def convert_classifier(model: Any, ask: Ask) -> Conversion:
     """KNeighborsClassifier: evidence that a class wins the vote, or as ``output="probability"`` its share of the votes.
 
     Uniform votes: ``e_c = d_rest^(k - r + 1) - d_c^(r)`` between the r-th nearest points (`majority_evidence`), above 0
@@ -43,18 +45,18 @@ def convert_classifier(model: Any, *, output: str | None = None, form: str = "fu
     the shares are explained.
     """
     if model.outputs_2d_:
-        choose(output, ("probability",), model)
-        refuse_relu(form)
-        return shares_of_votes(model, form)
+        ask.choose("probability")
+        refuse_relu(ask.form)
+        return shares_of_votes(model, ask.form)
     if callable(model.weights):
         by, kind = _margin, "margin"
     else:
         by, kind = (_log_odds, "log_odds") if model.weights == "distance" else (_majority, "evidence")
-    output = choose(output, (kind, "probability"), model)
-    refuse_relu(form)
+    output = ask.choose(kind, "probability")
+    refuse_relu(ask.form)
     if len(model.classes_) < 2:
         raise ValueError(f"{type(model).__name__} of one class has no competitor: there is no evidence to explain")
-    return shares_of_votes(model, form) if output == "probability" else by(model, form)
+    return shares_of_votes(model, ask.form) if output == "probability" else by(model, ask.form)
 
 
 def _margin(model: Any, form: str) -> Conversion:
@@ -149,6 +151,3 @@ def _odds(
             sides.append(np.where(voting.any(1), own, stand_in))
         columns.append(sides[0] - sides[1])
     return np.stack(columns, 1)
-
-
-register("sklearn.neighbors.KNeighborsClassifier", by=convert_classifier)

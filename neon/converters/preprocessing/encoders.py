@@ -14,9 +14,10 @@ import numpy as np
 import torch
 
 from neon.converters.core.arrays import dense
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.encoding import Encoding, Transform, names_of
-from neon.converters.core.registry import register
+from neon.converters.core.registry import Converter, register
 from neon.nn import Linear, plain_linear
 
 __all__ = ["FUNCTIONS", "convert_encoder", "convert_linear", "one_to_one", "register_encoder", "register_linear"]
@@ -67,13 +68,12 @@ def register_encoder(*targets: str | type | Callable[..., Any], source: Source =
     """
     own = not all(isinstance(target, str) and target.startswith("sklearn.") for target in targets)
 
-    def convert(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+    def convert(model: Any, ask: Ask) -> Conversion:
         found = convert_encoder(model, source(model), states=states)
         assert found.encoding is not None
         return dataclasses.replace(found, encoding=dataclasses.replace(found.encoding, declared=own))
 
-    convert.holds_nothing = own  # type: ignore[attr-defined]
-    _declare(targets, convert)
+    _declare(targets, convert, holds_nothing=own)
 
 
 def register_linear(*targets: str | type | Callable[..., Any]) -> None:
@@ -89,16 +89,16 @@ def register_linear(*targets: str | type | Callable[..., Any]) -> None:
     >>> neon.extend.register_linear(differences)
     >>> neon.explain(make_pipeline(FunctionTransformer(differences), Ridge()).fit(X, y), X)
     """
-    _declare(targets, convert_linear)
+    _declare(targets, convert_linear, holds_nothing=True)
 
 
-FUNCTIONS: dict[Callable[..., Any], Callable[..., Conversion]] = {}  # declared for use in a FunctionTransformer
+FUNCTIONS: dict[Callable[..., Any], Converter] = {}  # declared for use in a FunctionTransformer
 
 
-def _declare(targets: tuple[str | type | Callable[..., Any], ...], by: Callable[..., Conversion]) -> None:
+def _declare(targets: tuple[str | type | Callable[..., Any], ...], by: Converter, *, holds_nothing: bool) -> None:
     for target in targets:
         if isinstance(target, str | type):
-            register(target, by=by)
+            register(target, by=by, holds_nothing=holds_nothing)
         else:
             FUNCTIONS[target] = by
 
@@ -114,7 +114,7 @@ def convert_encoder(
     return Conversion(torch.nn.Sequential(), explains, names, encoding.function, encoding=encoding, missing=True)
 
 
-def convert_linear(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+def convert_linear(model: Any, ask: Ask) -> Conversion:
     """A transformer that is a linear map, found from its values at 0 and at the unit vectors.
 
     Raises
@@ -130,11 +130,8 @@ def convert_linear(model: Any, *, output: str | None = None, form: str = "fused"
     if np.abs(dense(transform(probe)) - expected).max(initial=0.0) > 1e-9 * (1.0 + np.abs(expected).max(initial=0.0)):
         raise ValueError(f"{model!r} was declared linear, but its values are not those of a linear map")
     names = names_of(model, getattr(model, "feature_names_in_", None), len(bias))
-    layer = plain_linear(weight, bias) if form == "relu" else Linear(weight, bias)
+    layer = plain_linear(weight, bias) if ask.form == "relu" else Linear(weight, bias)
     return Conversion(torch.nn.Sequential(layer), "linear features", names, transform)
-
-
-convert_linear.holds_nothing = True  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import register
+from neon.converters.core.registry import converter
 from neon.converters.preprocessing.encoders import convert_encoder
 
 __all__ = ["convert_imputer", "convert_missing_indicator"]
 
 
-def convert_imputer(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter(*(f"sklearn.impute.{name}Imputer" for name in ("Simple", "KNN", "Iterative")))
+def convert_imputer(model: Any, ask: Ask) -> Conversion:
     """SimpleImputer, KNNImputer, IterativeImputer: columns without any value at fit dropped, indicators added.
 
     KNNImputer and IterativeImputer compute a missing entry from the row's other columns. Its relevance stays with the
@@ -33,7 +35,8 @@ def convert_imputer(model: Any, *, output: str | None = None, form: str = "fused
     )
 
 
-def convert_missing_indicator(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.impute.MissingIndicator")
+def convert_missing_indicator(model: Any, ask: Ask) -> Conversion:
     """MissingIndicator: 1 where an entry is missing."""
     return convert_encoder(model, model.features_)
 
@@ -70,7 +73,3 @@ def _is_nan(entries: np.ndarray) -> np.ndarray:
     import pandas as pd
 
     return np.asarray(pd.isna(entries))
-
-
-register(*(f"sklearn.impute.{name}Imputer" for name in ("Simple", "KNN", "Iterative")), by=convert_imputer)
-register("sklearn.impute.MissingIndicator", by=convert_missing_indicator)

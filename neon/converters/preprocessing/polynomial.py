@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.encoding import Transform, names_of
-from neon.converters.core.registry import no_relu_form, register
+from neon.converters.core.registry import converter, no_relu_form
 from neon.errors import UnsupportedModelError
 from neon.nn import Monomials
 
@@ -19,9 +20,10 @@ __all__ = ["convert_polynomial"]
 LARGEST = 5 * 10**8  # exponents, 4 GB
 
 
-def convert_polynomial(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.preprocessing.PolynomialFeatures")
+def convert_polynomial(model: Any, ask: Ask) -> Conversion:
     """PolynomialFeatures: ``Π_i x_i^{e_i}``, of whose relevance feature i gets the share ``e_i / Σ e``."""
-    if form == "relu":
+    if ask.form == "relu":
         raise no_relu_form("products of features are not piecewise linear")
     n_products, n_columns = int(model.n_output_features_), int(model.n_features_in_)
     if n_products * n_columns > LARGEST:
@@ -46,6 +48,3 @@ def convert_polynomial(model: Any, *, output: str | None = None, form: str = "fu
         Transform(model),
         inverse=inverse,
     )
-
-
-register("sklearn.preprocessing.PolynomialFeatures", by=convert_polynomial)

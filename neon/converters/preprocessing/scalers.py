@@ -8,9 +8,10 @@ import numpy as np
 import torch
 
 from neon.converters.core.arrays import unchanged
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.encoding import Transform, names_of
-from neon.converters.core.registry import register
+from neon.converters.core.registry import converter
 from neon.converters.preprocessing.encoders import FUNCTIONS, convert_encoder, one_to_one
 from neon.errors import UnsupportedModelError
 from neon.nn import Affine, Linear, plain_linear
@@ -18,7 +19,10 @@ from neon.nn import Affine, Linear, plain_linear
 __all__ = ["convert_function", "convert_kernel_centerer", "convert_scaler"]
 
 
-def convert_scaler(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter(
+    *(f"sklearn.preprocessing.{name}" for name in ("StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler"))
+)
+def convert_scaler(model: Any, ask: Ask) -> Conversion:
     """StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler: ``x * scale + shift``.
 
     With ``clip=True`` they are elementwise, but not affine: an encoding.
@@ -34,7 +38,7 @@ def convert_scaler(model: Any, *, output: str | None = None, form: str = "fused"
         center = getattr(model, "center_", None) if hasattr(model, "with_centering") else getattr(model, "mean_", None)
         centered = getattr(model, "with_mean", getattr(model, "with_centering", False))
         shift = -center * scale if centered and center is not None else np.zeros(n)
-    layer = plain_linear(np.diag(scale), shift) if form == "relu" else Affine(scale, shift)
+    layer = plain_linear(np.diag(scale), shift) if ask.form == "relu" else Affine(scale, shift)
     return Conversion(
         torch.nn.Sequential(layer),
         "scaled features",
@@ -45,16 +49,18 @@ def convert_scaler(model: Any, *, output: str | None = None, form: str = "fused"
     )
 
 
-def convert_kernel_centerer(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.preprocessing.KernelCenterer")
+def convert_kernel_centerer(model: Any, ask: Ask) -> Conversion:
     """KernelCenterer: ``k - mean of the row - mean of the columns + mean of all``, linear in the row."""
     n = len(model.K_fit_rows_)
     weight, bias = np.eye(n) - 1 / n, model.K_fit_all_ - model.K_fit_rows_
-    layer = plain_linear(weight, bias) if form == "relu" else Linear(weight, bias)
+    layer = plain_linear(weight, bias) if ask.form == "relu" else Linear(weight, bias)
     names = names_of(model, getattr(model, "feature_names_in_", None), n)
     return Conversion(torch.nn.Sequential(layer), "centered kernel values", names, Transform(model))
 
 
-def convert_function(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.preprocessing.FunctionTransformer")
+def convert_function(model: Any, ask: Ask) -> Conversion:
     """FunctionTransformer with a function that is known to act on each element alone, or was declared.
 
     Known are NumPy's and SciPy's universal functions of one argument: each computes every entry by itself.
@@ -64,7 +70,7 @@ def convert_function(model: Any, *, output: str | None = None, form: str = "fuse
         names = names_of(model, None, int(model.n_features_in_))
         return Conversion(torch.nn.Sequential(), "features", names, Transform(model), inverse=unchanged, missing=True)
     if _in(FUNCTIONS, function):
-        return FUNCTIONS[function](model, output=output, form=form)
+        return FUNCTIONS[function](model, ask)
     if isinstance(function, np.ufunc) and (function.nin, function.nout) == (1, 1) and not model.kw_args:
         return convert_encoder(model, one_to_one(model))
     name = getattr(function, "__name__", repr(function))
@@ -80,11 +86,3 @@ def _in(table: dict[Any, Any], key: Any) -> bool:
         return key in table
     except TypeError:  # not hashable
         return False
-
-
-register(
-    *(f"sklearn.preprocessing.{name}" for name in ("StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler")),
-    by=convert_scaler,
-)
-register("sklearn.preprocessing.KernelCenterer", by=convert_kernel_centerer)
-register("sklearn.preprocessing.FunctionTransformer", by=convert_function)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from neon.converters.compose.pipeline import chain
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import convert, register, within
+from neon.converters.core.registry import convert, converter
 from neon.converters.preprocessing.encoders import convert_encoder, register_encoder
 
 __all__ = ["convert_elimination"]
@@ -17,17 +18,15 @@ def chosen(model: Any) -> Any:
     return model.get_support(indices=True)
 
 
-def convert_elimination(model: Any, *, output: str | None = None, form: str = "fused", path: str = "") -> Conversion:
+@converter("sklearn.feature_selection.RFE", "sklearn.feature_selection.RFECV", transforms=True)
+def convert_elimination(model: Any, ask: Ask) -> Conversion:
     """RFE, RFECV: the model on the columns that are left; before other models, the selection of these columns."""
     selection = convert_encoder(model, chosen(model))
-    if output == "transform":
+    if ask.output == "transform":
         return selection
-    inner = convert(model.estimator_, output=output, form=form, path=within(path, "estimator_"))
-    return chain([selection, inner], form=form)
+    inner = convert(model.estimator_, ask.inside("estimator_", ask.output))
+    return chain([selection, inner], form=ask.form)
 
-
-convert_elimination.nests = True  # type: ignore[attr-defined]
-convert_elimination.transforms = True  # type: ignore[attr-defined]
 
 register_encoder(
     *(
@@ -39,4 +38,3 @@ register_encoder(
     ),
     source=chosen,
 )  # fmt: skip
-register("sklearn.feature_selection.RFE", "sklearn.feature_selection.RFECV", by=convert_elimination)

@@ -13,15 +13,17 @@ import torch
 from scipy import sparse
 from sklearn.feature_extraction import FeatureHasher
 
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.encoding import Encoding, Text, names_of
 from neon.converters.core.intake import as_records
-from neon.converters.core.registry import register
+from neon.converters.core.registry import converter
 
 __all__ = ["convert_dictionary", "convert_vectorizer"]
 
 
-def convert_vectorizer(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter(*(f"sklearn.feature_extraction.text.{name}Vectorizer" for name in ("Count", "Tfidf", "Hashing")))
+def convert_vectorizer(model: Any, ask: Ask) -> Conversion:
     """CountVectorizer, TfidfVectorizer, HashingVectorizer: a feature for each token, or for each hash of tokens.
 
     Where rows are divided by their norm, the norm is held fixed: a token owns what its own count brings.
@@ -33,7 +35,8 @@ def convert_vectorizer(model: Any, *, output: str | None = None, form: str = "fu
     return _convert(model, names, _Texts(model), states)
 
 
-def convert_dictionary(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.feature_extraction.DictVectorizer", "sklearn.feature_extraction.FeatureHasher")
+def convert_dictionary(model: Any, ask: Ask) -> Conversion:
     """DictVectorizer, FeatureHasher: a feature for each key (with its value, where that is a string), or each hash."""
     hashed = isinstance(model, FeatureHasher)
     n = int(model.n_features) if hashed else len(model.feature_names_)
@@ -172,10 +175,3 @@ def _inside(word: str, ngram_range: tuple[int, int]) -> list[str]:
         if n >= len(word):
             break
     return found
-
-
-for _names, _by in (
-    (("text.CountVectorizer", "text.TfidfVectorizer", "text.HashingVectorizer"), convert_vectorizer),
-    (("DictVectorizer", "FeatureHasher"), convert_dictionary),
-):
-    register(*(f"sklearn.feature_extraction.{name}" for name in _names), by=_by)

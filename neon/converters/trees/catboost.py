@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion, Response
 from neon.converters.core.encoding import Encoding
-from neon.converters.core.registry import choose, register
+from neon.converters.core.registry import converter
 from neon.converters.trees.build import Scores, Tree, convert_trees, join
 from neon.errors import UnsupportedModelError
 
@@ -26,9 +27,12 @@ _LOG = ("Poisson", "Tweedie")
 _LOG_ODDS = ("Logloss", "CrossEntropy")
 
 
-def convert_catboost(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter(
+    *(f"catboost.core.{name}" for name in ("CatBoost", "CatBoostClassifier", "CatBoostRegressor", "CatBoostRanker"))
+)
+def convert_catboost(model: Any, ask: Ask) -> Conversion:
     """The raw formula value: log-odds, log of the prediction, ranking score or predicted value, by the loss."""
-    choose(output, ("raw_formula_value",), model)
+    ask.choose("raw_formula_value")
     exported = _export(model)
     scale, bias = exported["scale_and_bias"]
     splits = _Splits(exported["features_info"])
@@ -51,7 +55,7 @@ def convert_catboost(model: Any, *, output: str | None = None, form: str = "fuse
         joined,
         scores,
         lambda X: _raw(model, X),
-        form=form,
+        form=ask.form,
         missing=True,
         n_features=len(names),
         feature_names=() if numbered else names,
@@ -252,9 +256,3 @@ def _outputs(model: Any, n_outputs: int) -> Scores:
     if loss in _LOG_ODDS:
         return Scores("log-odds of the prediction", Response.LOGIT_PREDICTION, names)
     return Scores("predicted value", Response.PREDICTION, names)
-
-
-register(
-    *(f"catboost.core.{name}" for name in ("CatBoost", "CatBoostClassifier", "CatBoostRegressor", "CatBoostRanker")),
-    by=convert_catboost,
-)

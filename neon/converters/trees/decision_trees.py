@@ -9,21 +9,29 @@ from typing import Any
 
 import numpy as np
 
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion, Response
-from neon.converters.core.registry import choose, register
+from neon.converters.core.registry import converter
 from neon.converters.trees.build import Scores, Tree, convert_trees, join
 
 __all__ = ["convert_forest", "convert_tree", "node_values", "read_tree", "takes_missing"]
 
+_KINDS = ("Classifier", "Regressor")
 
-def convert_tree(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+
+@converter(*(f"sklearn.tree.{name}{kind}" for name in ("DecisionTree", "ExtraTree") for kind in _KINDS))
+def convert_tree(model: Any, ask: Ask) -> Conversion:
     """The predicted value, or the probability of each class: what the leaf holds."""
-    return _convert([model], model, output, form)
+    return _convert([model], model, ask)
 
 
-def convert_forest(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter(
+    *(f"sklearn.ensemble.{name}{kind}" for name in ("RandomForest", "ExtraTrees") for kind in _KINDS),
+    "imblearn.ensemble.BalancedRandomForestClassifier",
+)
+def convert_forest(model: Any, ask: Ask) -> Conversion:
     """The trees' mean."""
-    return _convert(model.estimators_, model, output, form)
+    return _convert(model.estimators_, model, ask)
 
 
 def read_tree(tree: Any, value: np.ndarray, features: np.ndarray | None = None) -> Tree:
@@ -53,9 +61,9 @@ def takes_missing(model: Any) -> bool:
     return bool(model._support_missing_values(np.zeros((1, 1))))
 
 
-def _convert(members: Any, model: Any, output: str | None, form: str) -> Conversion:
+def _convert(members: Any, model: Any, ask: Ask) -> Conversion:
     classifies = hasattr(model, "classes_")
-    choose(output, ("probability",) if classifies else ("predict",), model)
+    ask.choose("probability" if classifies else "predict")
     values = [node_values(member) / len(members) for member in members]
     trees = join(
         [read_tree(member.tree_, value) for member, value in zip(members, values, strict=True)],
@@ -68,19 +76,10 @@ def _convert(members: Any, model: Any, output: str | None, form: str) -> Convers
     if not classifies:
         names = [f"target {i}" for i in range(model.n_outputs_)] if several else ["prediction"]
         scores = Scores("predicted value", Response.PREDICTION, names)
-        return convert_trees(trees, scores, model.predict, form=form, missing=missing)
+        return convert_trees(trees, scores, model.predict, form=ask.form, missing=missing)
     if several:
         names = [f"target {i}: {label}" for i, labels in enumerate(model.classes_) for label in labels]
         own = lambda X: np.concatenate(model.predict_proba(X), axis=1)  # noqa: E731
-        return convert_trees(trees, Scores("probability of a class", None, names), own, form=form, missing=missing)
+        return convert_trees(trees, Scores("probability of a class", None, names), own, form=ask.form, missing=missing)
     scores = Scores("probability of a class", Response.PROBABILITY, model.classes_, model.classes_)
-    return convert_trees(trees, scores, model.predict_proba, form=form, missing=missing)
-
-
-_KINDS = ("Classifier", "Regressor")
-register(*(f"sklearn.tree.{name}{kind}" for name in ("DecisionTree", "ExtraTree") for kind in _KINDS), by=convert_tree)
-register(
-    *(f"sklearn.ensemble.{name}{kind}" for name in ("RandomForest", "ExtraTrees") for kind in _KINDS),
-    "imblearn.ensemble.BalancedRandomForestClassifier",
-    by=convert_forest,
-)
+    return convert_trees(trees, scores, model.predict_proba, form=ask.form, missing=missing)

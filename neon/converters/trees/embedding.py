@@ -6,16 +6,18 @@ from typing import Any
 
 import numpy as np
 
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.encoding import names_of
-from neon.converters.core.registry import register
+from neon.converters.core.registry import converter
 from neon.converters.trees.build import Scores, convert_trees, join
 from neon.converters.trees.decision_trees import read_tree
 
 __all__ = ["convert_embedding"]
 
 
-def convert_embedding(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.ensemble.RandomTreesEmbedding")
+def convert_embedding(model: Any, ask: Ask) -> Conversion:
     """An output for each leaf of each tree: 1 where the row ends, 0 elsewhere."""
     sizes = [member.get_n_leaves() for member in model.estimators_]
     n, trees = sum(sizes), []
@@ -26,7 +28,7 @@ def convert_embedding(model: Any, *, output: str | None = None, form: str = "fus
         trees.append(read_tree(member.tree_, value))
     joined = join(trees, n_features=int(model.n_features_in_), base=np.zeros(n), precision="float32")
     scores = Scores("whether a leaf is reached", None, names_of(model, None, n))
-    return convert_trees(joined, scores, _Indicators(model), form=form)
+    return convert_trees(joined, scores, _Indicators(model), form=ask.form)
 
 
 class _Indicators:
@@ -38,6 +40,3 @@ class _Indicators:
     def __call__(self, X: Any) -> np.ndarray:
         indicators = self.model.transform(X)
         return np.asarray(indicators.toarray() if hasattr(indicators, "toarray") else indicators)
-
-
-register("sklearn.ensemble.RandomTreesEmbedding", by=convert_embedding)

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion, Response
-from neon.converters.core.registry import choose, register
+from neon.converters.core.registry import converter
 from neon.converters.trees.build import Scores, convert_trees, join
 from neon.converters.trees.decision_trees import read_tree
 from neon.errors import UnsupportedModelError
@@ -15,10 +16,11 @@ from neon.errors import UnsupportedModelError
 __all__ = ["convert_boosting"]
 
 
-def convert_boosting(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.ensemble.GradientBoostingClassifier", "sklearn.ensemble.GradientBoostingRegressor")
+def convert_boosting(model: Any, ask: Ask) -> Conversion:
     """The raw decision function ``init + learning_rate Σ_t tree_t(x)``, one for each of more than two classes."""
     classifies = hasattr(model, "classes_")
-    choose(output, ("decision_function",) if classifies else ("predict",), model)
+    ask.choose(*(("decision_function",) if classifies else ("predict",)))
     stages, n_scores = model.estimators_.shape
     trees = join(
         [read_tree(m.tree_, model.learning_rate * m.tree_.value[:, 0]) for m in model.estimators_.reshape(-1)],
@@ -29,7 +31,7 @@ def convert_boosting(model: Any, *, output: str | None = None, form: str = "fuse
     )
     if not classifies:
         return convert_trees(
-            trees, Scores("predicted value", Response.PREDICTION, ["prediction"]), model.predict, form=form
+            trees, Scores("predicted value", Response.PREDICTION, ["prediction"]), model.predict, form=ask.form
         )
     if n_scores > 1:
         words, response = "raw score of a class, before the softmax", Response.LOGITS
@@ -39,7 +41,7 @@ def convert_boosting(model: Any, *, output: str | None = None, form: str = "fuse
         words, response = "raw score of a class, half its log-odds", Response.HALF_LOG_ODDS
     scores = Scores(words, response, model.classes_, model.classes_)
     votes = n_scores == 1  # at 0, the second class wins
-    return convert_trees(trees, scores, model.decision_function, form=form, votes=votes)
+    return convert_trees(trees, scores, model.decision_function, form=ask.form, votes=votes)
 
 
 def _start(model: Any) -> np.ndarray:
@@ -53,10 +55,3 @@ def _start(model: Any) -> np.ndarray:
                 "and constant dummies. Boost the residuals of the first model instead, and explain both"
             )
     return model._raw_predict_init(np.zeros((1, model.n_features_in_), dtype=np.float32))[0]
-
-
-register(
-    "sklearn.ensemble.GradientBoostingClassifier",
-    "sklearn.ensemble.GradientBoostingRegressor",
-    by=convert_boosting,
-)

@@ -6,20 +6,22 @@ from typing import Any
 
 import numpy as np
 
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion, Response
 from neon.converters.core.encoding import Encoding
-from neon.converters.core.registry import check_several, choose, register
+from neon.converters.core.registry import check_several, converter
 from neon.converters.trees.build import Scores, Tree, convert_trees, join
 
 __all__ = ["convert_hist_boosting"]
 
 
-def convert_hist_boosting(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.ensemble.HistGradientBoostingClassifier", "sklearn.ensemble.HistGradientBoostingRegressor")
+def convert_hist_boosting(model: Any, ask: Ask) -> Conversion:
     """The raw prediction ``baseline + Σ_t tree_t(x)``: of a regressor with a log link, log of the prediction."""
     classifies = hasattr(model, "classes_")
     if classifies:
         check_several(model)
-    choose(output, ("decision_function",) if classifies else ("raw_prediction",), model)
+    ask.choose(*(("decision_function",) if classifies else ("raw_prediction",)))
     n_scores = model.n_trees_per_iteration_
     trees = join(
         [_read(tree) for stage in model._predictors for tree in stage],
@@ -27,7 +29,7 @@ def convert_hist_boosting(model: Any, *, output: str | None = None, form: str = 
         base=np.broadcast_to(np.asarray(model._baseline_prediction, dtype=np.float64).reshape(-1), (n_scores,)),
         output=np.tile(np.arange(n_scores), len(model._predictors)),
     )
-    options: dict[str, Any] = {"form": form, "missing": True, "encoding": _encoding(model)}
+    options: dict[str, Any] = {"form": ask.form, "missing": True, "encoding": _encoding(model)}
     if not classifies:
         link = model._loss.link
         logarithmic = type(link).__name__ == "LogLink"
@@ -72,10 +74,3 @@ def _encoding(model: Any) -> Encoding | None:
     source = np.concatenate([np.flatnonzero(categorical), np.flatnonzero(~categorical)])
     names = getattr(model, "feature_names_in_", [f"feature {i}" for i in range(model.n_features_in_)])
     return Encoding(model._preprocessor.transform, source, tuple(str(names[i]) for i in source))
-
-
-register(
-    "sklearn.ensemble.HistGradientBoostingClassifier",
-    "sklearn.ensemble.HistGradientBoostingRegressor",
-    by=convert_hist_boosting,
-)

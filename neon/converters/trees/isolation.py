@@ -10,15 +10,17 @@ from typing import Any
 
 import numpy as np
 
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import choose, register
+from neon.converters.core.registry import converter
 from neon.converters.trees.build import Scores, Tree, convert_trees, join
 from neon.converters.trees.decision_trees import read_tree
 
 __all__ = ["convert_isolation", "expected_depth"]
 
 
-def convert_isolation(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("sklearn.ensemble.IsolationForest")
+def convert_isolation(model: Any, ask: Ask) -> Conversion:
     """``o = c(ψ) log2(s / s_0) = -E[h] - c(ψ) log2 s_0``, above 0 exactly for anomalies.
 
     h is the depth at which a tree of ψ rows isolates x, c(ψ) its expectation for a typical row, s = 2^(-E[h] / c(ψ))
@@ -26,7 +28,7 @@ def convert_isolation(model: Any, *, output: str | None = None, form: str = "fus
     o = c(ψ) - E[h]. A leaf that still holds n rows counts as if it went c(n) deeper, and so does every inner node for
     the path rule, which then adds up to o without a remainder.
     """
-    choose(output, ("outlierness",), model)
+    ask.choose("outlierness")
     psi = float(expected_depth(np.array([model._max_samples]))[0])
     columns = np.arange(model.n_features_in_)
     base = -psi * np.log2(-model.offset_)
@@ -46,7 +48,7 @@ def convert_isolation(model: Any, *, output: str | None = None, form: str = "fus
         trees,
         Scores(words, None, ["outlierness"]),
         lambda X: psi * np.log2(-model.score_samples(X)) + base,
-        form=form,
+        form=ask.form,
         missing=True,
     )
 
@@ -65,6 +67,3 @@ def _read(tree: Any, columns: np.ndarray, n_trees: int) -> Tree:
         depth[[tree.children_left[node], tree.children_right[node]]] = depth[node] + 1
     value = -(depth + expected_depth(tree.n_node_samples))[:, None] / n_trees
     return dataclasses.replace(read_tree(tree, value, columns), path_value=value)
-
-
-register("sklearn.ensemble.IsolationForest", by=convert_isolation)

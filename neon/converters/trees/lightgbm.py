@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion, Response
-from neon.converters.core.registry import check_several, choose, register
+from neon.converters.core.registry import check_several, converter
 from neon.converters.trees.build import Scores, Tree, convert_trees, join
 from neon.converters.trees.columns import Columns
 from neon.errors import UnsupportedModelError
@@ -23,19 +24,24 @@ _NONE_MISSING, _ZERO_MISSING = 0, 1
 _LOG = ("poisson", "gamma", "tweedie")
 
 
-def convert_booster(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("lightgbm.basic.Booster")
+def convert_booster(model: Any, ask: Ask) -> Conversion:
     """The raw score: log-odds, log of the prediction, ranking score or predicted value, by the objective."""
-    choose(output, ("raw_score",), model)
-    return _convert(model, None, form, numbers_of_objects=False)
+    ask.choose("raw_score")
+    return _convert(model, None, ask.form, numbers_of_objects=False)
 
 
-def convert_model(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+_MODELS = ("LGBMClassifier", "LGBMRegressor", "LGBMRanker")
+
+
+@converter(*(f"lightgbm.sklearn.{name}" for name in _MODELS))
+def convert_model(model: Any, ask: Ask) -> Conversion:
     """The raw score of the scikit-learn interface, up to the best iteration where training stopped early."""
-    choose(output, ("raw_score",), model)
+    ask.choose("raw_score")
     classes = getattr(model, "classes_", None)
     if classes is not None:
         check_several(model)
-    return _convert(model.booster_, classes, form, numbers_of_objects=True)
+    return _convert(model.booster_, classes, ask.form, numbers_of_objects=True)
 
 
 def _convert(booster: Any, classes: np.ndarray | None, form: str, *, numbers_of_objects: bool) -> Conversion:
@@ -163,8 +169,3 @@ def _outputs(objective: list[str], n_outputs: int, classes: np.ndarray | None) -
         return Scores("signed square root of the predicted value", None, names)
     ranks = name in ("lambdarank", "rank_xendcg")
     return Scores("ranking score" if ranks else "predicted value", Response.PREDICTION, names)
-
-
-_MODELS = ("LGBMClassifier", "LGBMRegressor", "LGBMRanker")
-register("lightgbm.basic.Booster", by=convert_booster)
-register(*(f"lightgbm.sklearn.{name}" for name in _MODELS), by=convert_model)

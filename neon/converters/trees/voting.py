@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion, Response
-from neon.converters.core.registry import bare, check_several, choose
+from neon.converters.core.registry import bare, check_several
 from neon.converters.trees.build import Scores, Tree, convert_trees, join
 from neon.converters.trees.decision_trees import node_values, read_tree
 from neon.errors import UnsupportedModelError
@@ -16,28 +17,28 @@ from neon.errors import UnsupportedModelError
 __all__ = ["convert_adaboost", "convert_bagging"]
 
 
-def convert_bagging(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+def convert_bagging(model: Any, ask: Ask) -> Conversion:
     """The mean of what trees, or forests, predict from their columns."""
     classifies = hasattr(model, "classes_")
-    choose(output, ("probability",) if classifies else ("predict",), model)
+    ask.choose(*(("probability",) if classifies else ("predict",)))
     trees = list(_members(model, np.arange(model.n_features_in_), 1.0, len(model.classes_) if classifies else None))
     n_values = trees[0].value.shape[1]
     joined = join(trees, n_features=model.n_features_in_, base=np.zeros(n_values), precision="float32")
     missing = bool(model.__sklearn_tags__().input_tags.allow_nan)
     if classifies:
         scores = Scores("probability of a class", Response.PROBABILITY, model.classes_, model.classes_)
-        return convert_trees(joined, scores, model.predict_proba, form=form, missing=missing)
+        return convert_trees(joined, scores, model.predict_proba, form=ask.form, missing=missing)
     names = ["prediction"] if n_values == 1 else [f"target {i}" for i in range(n_values)]
     scores = Scores("predicted value", Response.PREDICTION, names)
-    return convert_trees(joined, scores, model.predict, form=form, missing=missing)
+    return convert_trees(joined, scores, model.predict, form=ask.form, missing=missing)
 
 
-def convert_adaboost(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+def convert_adaboost(model: Any, ask: Ask) -> Conversion:
     """The decision function: each tree votes for one class with its weight, and against each other with a share of it.
 
     ``f_c = Σ_t w_t (1 if t votes c else -1 / (K - 1)) / Σ_t w_t`` for K classes; of two classes ``f_1 - f_0``.
     """
-    choose(output, ("decision_function",), model)
+    ask.choose("decision_function")
     check_several(model)
     n_classes = len(model.classes_)
     weights = model.estimator_weights_ / model.estimator_weights_.sum()
@@ -51,7 +52,7 @@ def convert_adaboost(model: Any, *, output: str | None = None, form: str = "fuse
     joined = join(trees, n_features=model.n_features_in_, base=np.zeros(trees[0].value.shape[1]), precision="float32")
     words = "decision function: weighted votes for a class"
     scores = Scores(words, Response.WEIGHTED_VOTES, model.classes_, model.classes_)
-    return convert_trees(joined, scores, model.decision_function, form=form)
+    return convert_trees(joined, scores, model.decision_function, form=ask.form)
 
 
 def _members(model: Any, columns: np.ndarray, scale: float, n_classes: int | None) -> Iterator[Tree]:

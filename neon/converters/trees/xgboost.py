@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion, Response
-from neon.converters.core.registry import choose, register
+from neon.converters.core.registry import converter
 from neon.converters.trees.build import Scores, Tree, columns_of, convert_trees, join
 from neon.converters.trees.columns import Columns
 from neon.errors import UnsupportedModelError
@@ -29,18 +30,23 @@ _WHOLE = {9: np.int8, 10: np.uint8, 11: np.int16, 13: np.int32, 15: np.int64}  #
 _LOG = ("count:poisson", "reg:gamma", "reg:tweedie", "survival:cox", "survival:aft")
 
 
-def convert_booster(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+@converter("xgboost.core.Booster")
+def convert_booster(model: Any, ask: Ask) -> Conversion:
     """The margin of all rounds: log-odds, log of the prediction, ranking score or predicted value, by the objective."""
-    choose(output, ("margin",), model)
-    return _convert(model, (0, 0), np.nan, None, form)
+    ask.choose("margin")
+    return _convert(model, (0, 0), np.nan, None, ask.form)
 
 
-def convert_model(model: Any, *, output: str | None = None, form: str = "fused") -> Conversion:
+_MODELS = ("XGBClassifier", "XGBRegressor", "XGBRanker", "XGBRFClassifier", "XGBRFRegressor")
+
+
+@converter(*(f"xgboost.sklearn.{name}" for name in _MODELS))
+def convert_model(model: Any, ask: Ask) -> Conversion:
     """The margin of the scikit-learn interface, up to the best iteration where training stopped early."""
-    choose(output, ("margin",), model)
+    ask.choose("margin")
     rounds = (0, model.best_iteration + 1) if model.get_booster().attr("best_iteration") is not None else (0, 0)
     missing = np.nan if model.missing is None else float(model.missing)
-    return _convert(model.get_booster(), rounds, missing, getattr(model, "classes_", None), form)
+    return _convert(model.get_booster(), rounds, missing, getattr(model, "classes_", None), ask.form)
 
 
 def _convert(
@@ -224,8 +230,3 @@ def _linear(
         classes=scores.classes,
         **options,
     )
-
-
-_MODELS = ("XGBClassifier", "XGBRegressor", "XGBRanker", "XGBRFClassifier", "XGBRFRegressor")
-register("xgboost.core.Booster", by=convert_booster)
-register(*(f"xgboost.sklearn.{name}" for name in _MODELS), by=convert_model)
