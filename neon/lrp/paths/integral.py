@@ -63,8 +63,7 @@ class Integral:
     def walk(self, steps: Sequence[Step], x: int, output: int, rows: Tensor, weights: Tensor, ledger: Ledger) -> Walk:
         """Relevance of ``Σ_k weights_k f_k``, weights (n_samples, n_outputs), and what it is relative to."""
         whole, *single = self._starts(x)
-        front = front_of(steps, x, output, rows[:1], whole)
-        if self._each_row(front):
+        if self.joint and self._each_row(front_of(steps, x, output, rows[:1], whole)):
             relevance, base, missed = torch.zeros_like(rows), rows.new_zeros(len(rows)), rows.new_zeros(len(rows))
             for portion, start in zip(self.weights, single, strict=True):
                 found = integrate(_maker(steps, x, output, start), rows, weights, held=False)

@@ -1,21 +1,30 @@
-"""Loops over the factors of product units, compiled by numba: features innermost, one row at a time.
+"""Loops over the factors of product units, compiled by numba: one row and unit at a time, features innermost.
 
-The functions and shapes of `neon.nn.terms.vectorized`, for numpy arrays. All release the interpreter's lock.
+The functions of `neon.nn.terms.vectorized`, on the CPU. All release the interpreter's lock. Whatever the dtype of the
+arrays, the arithmetic is in double precision.
+
+Most of the time would go into exponentials and divisions. The exponential is written out, so that it runs in vector
+registers. Four nodes share a division, ``s_1/v_1 + s_2/v_2 = (s_1 v_2 + s_2 v_1) / (v_1 v_2)`` twice over, and so do
+four features of one node, where no factor is so small that a product of four leaves the range of floats.
 """
 
-# mypy: allow-untyped-defs, ignore-missing-imports
+# mypy: allow-untyped-defs, ignore-missing-imports, disable-error-code="call-arg,import-untyped"
 from __future__ import annotations
 
 import math
 from typing import Any
 
 import numpy as np
-from numba import njit
+import torch
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
 from torch import Tensor
 
-__all__ = ["bound_terms", "integrated", "log_units", "rates", "shapley", "shares"]
+from neon.nn.terms.nodes import ELLIPSES, LOG_TOLERANCE, rules
+from neon.nn.terms.vectorized import Kernel
 
-Rules = tuple[np.ndarray, np.ndarray, np.ndarray]  # numbers of nodes (n_rules,), nodes and weights (n_rules, largest)
+__all__ = ["log_units", "mean_factors", "rates", "shapley", "shares"]
 
 # Sums and products in any order, so that they run in vector registers; no other liberty.
 _OPTIONS: dict[str, Any] = {
@@ -24,158 +33,301 @@ _OPTIONS: dict[str, Any] = {
     "fastmath": {"contract", "nsz", "reassoc", "arcp"},
     "error_model": "numpy",
 }
-_FIRST = 3  # which of the rules is tried first
-_GROUP = 8  # factors of one logarithm
+_INLINE: dict[str, Any] = {**_OPTIONS, "forceinline": True}
+_TINY = 1e-70  # factors below it share no division: its fourth power is still a normal number
+_LEAST = 1e-290  # products below it may have left the range of floats
+_GROUP = 8  # factors of one logarithm then
+
+_LOG2_E = 1 / math.log(2)
+_LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10  # their sum is log 2, the first is short
+
+
+@intrinsic
+def _of_bits(_, bits):
+    def codegen(_, builder, __, args):
+        return builder.bitcast(args[0], ir.DoubleType())
+
+    return types.float64(types.int64), codegen
+
+
+# No sums in another order: y - k log 2 is exact only in this one.
+@njit(**{**_INLINE, "fastmath": {"contract"}})
+def _exp(y):
+    """``exp(y) = 2^k exp(r)``, |r| ≤ ½ log 2, for y ≤ 0, by its Taylor series; below the normal numbers, the least."""
+    y = max(y, -708.0)
+    k = np.int32(y * _LOG2_E - 0.5)
+    r = (y - k * _LN2_HIGH) - k * _LN2_LOW
+    p = 1 / 6227020800
+    p = p * r + 1 / 479001600
+    p = p * r + 1 / 39916800
+    p = p * r + 1 / 3628800
+    p = p * r + 1 / 362880
+    p = p * r + 1 / 40320
+    p = p * r + 1 / 5040
+    p = p * r + 1 / 720
+    p = p * r + 1 / 120
+    p = p * r + 1 / 24
+    p = p * r + 1 / 6
+    p = p * r + 0.5
+    p = p * r + 1.0
+    p = p * r + 1.0
+    return p * _of_bits((np.int64(k) + 1023) << 52)
+
+
+@njit(**_INLINE)
+def _factors(x, centers, rate, power, out):
+    """``a`` of one row and unit."""
+    if power == 2:
+        for i in range(len(x)):
+            moved = x[i] - centers[i]
+            out[i] = _exp(-rate * (moved * moved))
+    else:
+        for i in range(len(x)):
+            out[i] = _exp(-rate * abs(x[i] - centers[i]))
+
+
+@njit(**_INLINE)
+def _differences(a, b, c):
+    """``c = a - b``, and whether four factors may share a division."""
+    small = 0
+    for i in range(len(a)):
+        c[i] = a[i] - b[i]
+        small += min(a[i], b[i]) < _TINY
+    return small == 0
+
+
+@njit(**_INLINE)
+def _products(b, c, t, out):
+    """``Π_i v_i(t_q)``."""
+    n = len(t) // 4 * 4
+    for q in range(0, n, 4):
+        p0 = p1 = p2 = p3 = 1.0
+        for i in range(len(c)):
+            p0 *= b[i] + t[q] * c[i]
+            p1 *= b[i] + t[q + 1] * c[i]
+            p2 *= b[i] + t[q + 2] * c[i]
+            p3 *= b[i] + t[q + 3] * c[i]
+        out[q], out[q + 1], out[q + 2], out[q + 3] = p0, p1, p2, p3
+    for q in range(n, len(t)):
+        p0 = 1.0
+        for i in range(len(c)):
+            p0 *= b[i] + t[q] * c[i]
+        out[q] = p0
+
+
+@njit(**_INLINE)
+def _add_quotients(b, c, t, s, shared, out):
+    """``Σ_q s_q / v_i(t_q)`` is added to out; 0 for a factor 0."""
+    n = len(t) // 4 * 4 if shared else 0
+    for q in range(0, n, 4):
+        s0, s1, s2, s3 = s[q], s[q + 1], s[q + 2], s[q + 3]
+        for i in range(len(c)):
+            v0 = b[i] + t[q] * c[i]
+            v1 = b[i] + t[q + 1] * c[i]
+            v2 = b[i] + t[q + 2] * c[i]
+            v3 = b[i] + t[q + 3] * c[i]
+            left, right = v0 * v1, v2 * v3
+            out[i] += ((s0 * v1 + s1 * v0) * right + (s2 * v3 + s3 * v2) * left) / (left * right)
+    for q in range(n, len(t)):
+        for i in range(len(c)):
+            v = b[i] + t[q] * c[i]
+            out[i] += s[q] / v if v != 0.0 else 0.0
+
+
+@njit(**_INLINE)
+def _log_product(b, c, t, p):
+    """The logarithm of a product p of factors, which may be too small for a float."""
+    if p >= _LEAST:
+        return math.log(p)
+    total = 0.0
+    for start in range(0, len(c), _GROUP):
+        p, stop = 1.0, min(start + _GROUP, len(c))
+        for i in range(start, stop):
+            p *= b[i] + t * c[i]
+        if p >= _LEAST:
+            total += math.log(p)
+        else:
+            for i in range(start, stop):
+                total += np.log(b[i] + t * c[i])
+    return total
+
+
+@njit(**_INLINE)
+def _sum_of_quotients(b, c, t, shared):
+    """``Σ_i c_i / v_i(t)``."""
+    total, k = 0.0, len(c) // 4 if shared else 0
+    for i in range(k):
+        v0 = b[i] + t * c[i]
+        v1 = b[k + i] + t * c[k + i]
+        v2 = b[2 * k + i] + t * c[2 * k + i]
+        v3 = b[3 * k + i] + t * c[3 * k + i]
+        left, right = v0 * v1, v2 * v3
+        upper = (c[i] * v1 + c[k + i] * v0) * right + (c[2 * k + i] * v3 + c[3 * k + i] * v2) * left
+        total += upper / (left * right)
+    for i in range(4 * k, len(c)):
+        v = b[i] + t * c[i]
+        total += c[i] / v if v != 0.0 else 0.0
+    return total
 
 
 @njit(**_OPTIONS)
-def _log_units(a, b, t, out):
-    m, d = a.shape
-    for j in range(m):
-        for q in range(len(t)):
-            total = 0.0
-            for start in range(0, d, _GROUP):
-                p, stop = 1.0, min(start + _GROUP, d)
-                for i in range(start, stop):
-                    p *= b[j, i] + t[q] * (a[j, i] - b[j, i])
-                if p >= 1e-290:
-                    total += math.log(p)
-                else:  # may have left the range of floats
-                    for i in range(start, stop):
-                        total += np.log(b[j, i] + t[q] * (a[j, i] - b[j, i]))
-            out[q, j] = total
+def _mean_factors(x, weights, centers, rate, power, out):
+    a = np.empty(x.shape[1])
+    for j in range(len(centers)):
+        for r in range(len(x)):
+            _factors(x[r], centers[j], rate, power, a)
+            for i in range(len(a)):
+                out[j, i] += weights[r] * a[i]
 
 
 @njit(**_OPTIONS)
-def _rates(a, b, t, out):
-    m, d = a.shape
-    for j in range(m):
-        for q in range(len(t)):
-            total = 0.0
-            for i in range(d):
-                c = a[j, i] - b[j, i]
-                v = b[j, i] + t[q] * c
-                total += c / v if v != 0.0 else 0.0
-            out[q, j] = total
+def _log_units(x, centers, rate, power, b, t, out):
+    a, c, p = np.empty(x.shape[1]), np.empty(x.shape[1]), np.empty(len(t))
+    for r in range(len(x)):
+        for j in range(len(centers)):
+            _factors(x[r], centers[j], rate, power, a)
+            _differences(a, b[j], c)
+            _products(b[j], c, t, p)
+            for q in range(len(t)):
+                out[q, r, j] = _log_product(b[j], c, t[q], p[q])
 
 
 @njit(**_OPTIONS)
-def _shares(a, b, slopes, t, out):
-    m, d = a.shape
-    acc = np.empty(d, a.dtype)
-    for j in range(m):
-        acc[:] = 0.0
-        for q in range(len(t)):
-            s = slopes[q, j]
-            if s == 0.0:
+def _rates(x, centers, rate, power, b, t, out):
+    a, c = np.empty(x.shape[1]), np.empty(x.shape[1])
+    for r in range(len(x)):
+        for j in range(len(centers)):
+            _factors(x[r], centers[j], rate, power, a)
+            shared = _differences(a, b[j], c)
+            for q in range(len(t)):
+                out[q, r, j] = _sum_of_quotients(b[j], c, t[q], shared)
+
+
+@njit(**_OPTIONS)
+def _shares(x, centers, rate, power, b, slopes, t, out):
+    d = x.shape[1]
+    a, c, total, s = np.empty(d), np.empty(d), np.empty(d), np.empty(len(t))
+    for r in range(len(x)):
+        for j in range(len(centers)):
+            s[:] = slopes[:, r, j]
+            if not s.any():
                 continue
+            _factors(x[r], centers[j], rate, power, a)
+            shared = _differences(a, b[j], c)
+            total[:] = 0.0
+            _add_quotients(b[j], c, t, s, shared, total)
             for i in range(d):
-                v = b[j, i] + t[q] * (a[j, i] - b[j, i])
-                acc[i] += s / v if v != 0.0 else 0.0
-        for i in range(d):
-            out[i] += acc[i] * (a[j, i] - b[j, i])
+                out[r, i] += total[i] * c[i]
+
+
+@njit(**_INLINE)
+def _bound_and_middle(a, b, alpha, widths, quotients, space, bounds, out):
+    """Terms of the bound of one unit are added to bounds, and what one node in the middle gives to out."""
+    d, base, power = len(a), space[0], space[1]
+    spread, p = 0.0, 1.0
+    for i in range(d):
+        both = a[i] + b[i]
+        p *= 0.5 * both
+        quotients[i] = (a[i] - b[i]) / both if both != 0.0 else 0.0
+        spread += abs(quotients[i])
+    for i in range(d):
+        out[i] += 2 * alpha * p * quotients[i]
+    for e in range(len(widths)):
+        base[e], power[e] = 1.0 + widths[e] * spread / d, abs(alpha) * p
+    while d > 0:  # power *= base^d, square by square
+        if d & 1:
+            for e in range(len(widths)):
+                power[e] *= base[e]
+        for e in range(len(widths)):
+            base[e] *= base[e]
+        d >>= 1
+    for e in range(len(widths)):
+        bounds[e] += power[e]
+
+
+@njit(**_INLINE)
+def _enough(bounds, log_scale, log_step, out):
+    """The least number of nodes whose error is within the tolerance of the largest value: `neon.nn.terms.nodes`."""
+    peak, least = 0.0, np.inf
+    for i in range(len(out)):
+        peak = max(peak, abs(out[i]))
+    if peak == 0.0:
+        return 0.0
+    for e in range(len(bounds)):
+        if bounds[e] < np.inf:
+            least = min(least, (np.log(bounds[e]) + log_scale[e] - LOG_TOLERANCE - np.log(peak)) / log_step[e])
+    return least
 
 
 @njit(**_OPTIONS)
-def _integrated(a, b, alpha, t, weights, out):
-    m, d = a.shape
-    acc, v = np.empty(d, a.dtype), np.empty(d, a.dtype)
-    for j in range(m):
-        if alpha[j] == 0.0:
-            continue
-        acc[:] = 0.0
-        for q in range(len(t)):
-            p = a.dtype.type(1.0)
-            for i in range(d):
-                v[i] = b[j, i] + t[q] * (a[j, i] - b[j, i])
-                p *= v[i]
-            if p == 0.0:
-                continue
-            s = alpha[j] * weights[q] * p
-            for i in range(d):
-                acc[i] += s / v[i]
-        for i in range(d):
-            out[i] += acc[i] * (a[j, i] - b[j, i])
-
-
-@njit(**_OPTIONS)
-def _bound_terms(a, b, alpha, widths, out):
-    m, d = a.shape
-    for j in range(m):
-        if alpha[j] == 0.0:
-            continue
-        p, spread = 1.0, 0.0
-        for i in range(d):
-            total = a[j, i] + b[j, i]
-            p *= 0.5 * total
-            spread += abs(a[j, i] - b[j, i]) / total if total != 0.0 else 0.0
-        for k in range(len(widths)):
-            out[k] += abs(alpha[j]) * p * (1.0 + widths[k] * spread / d) ** d
-
-
-@njit(**_OPTIONS)
-def _to_the_bound(a, b, alpha, widths, log_scale, log_rho, log_tolerance, sizes, nodes, weights, out):
-    n_ellipses = len(widths)
-    terms = np.empty(n_ellipses)
-    for r in range(len(a)):
-        terms[:] = 0.0
-        _bound_terms(a[r], b, alpha[r], widths, terms)
-        k = min(_FIRST, len(sizes) - 1)
+def _shapley(x, centers, rate, power, b, alpha, widths, log_scale, log_step, sizes, nodes, weights, out):
+    m, d = centers.shape
+    a, c, total, phi = np.empty((m, d)), np.empty(d), np.empty(d), np.empty(d)
+    p, bounds, space = np.empty(nodes.shape[1]), np.empty(len(widths)), np.empty((2, len(widths)))
+    for r in range(len(x)):
+        bounds[:], phi[:] = 0.0, 0.0
+        for j in range(m):
+            if alpha[r, j] != 0.0:
+                _factors(x[r], centers[j], rate, power, a[j])
+                _bound_and_middle(a[j], b[j], alpha[r, j], widths, total, space, bounds, phi)
+        k, last = -1, len(sizes) - 1
         while True:
-            n = sizes[k]
-            out[r] = 0.0
-            _integrated(a[r], b, alpha[r], nodes[k, :n], weights[k, :n], out[r])
-            peak = 0.0
-            for i in range(len(out[r])):
-                peak = max(peak, abs(out[r, i]))
-            if peak == 0.0 or k == len(sizes) - 1:
+            least = _enough(bounds, log_scale, log_step, phi)
+            if k == last or (k >= 0 and sizes[k] >= least):
                 break
-            least = np.inf
-            for e in range(n_ellipses):
-                if terms[e] < np.inf:
-                    wanted = np.log(terms[e]) + log_scale[e] - log_tolerance - np.log(peak)
-                    least = min(least, wanted / (2 * log_rho[e]))
-            if n >= least:
-                break
-            while k < len(sizes) - 1 and sizes[k] < least:
+            k = max(k, 0)
+            while k < last and sizes[k] < least:
                 k += 1
+            n, phi[:] = sizes[k], 0.0
+            for j in range(m):
+                if alpha[r, j] == 0.0:
+                    continue
+                shared = _differences(a[j], b[j], c)
+                _products(b[j], c, nodes[k, :n], p)
+                for q in range(n):
+                    p[q] *= alpha[r, j] * weights[k, q]
+                total[:] = 0.0
+                _add_quotients(b[j], c, nodes[k, :n], p, shared, total)
+                for i in range(d):
+                    phi[i] += total[i] * c[i]
+        for i in range(d):
+            out[r, i] = phi[i]
 
 
-def shapley(
-    a: Tensor, b: Tensor, alpha: Tensor, ellipses: tuple[np.ndarray, ...], log_tolerance: float, rules: Rules
-) -> Tensor:
-    """`integrated` of several rows, a (n_rows, n_units, n_features), each with as many nodes as its bound asks for."""
-    out = a.new_zeros(len(a), a.shape[2])
-    arrays = (part.contiguous().numpy() for part in (a, b, alpha))
-    _to_the_bound(*arrays, *ellipses, log_tolerance, *rules, out.numpy())
+def mean_factors(kernel: Kernel, rows: Tensor, weights: Tensor) -> Tensor:
+    out = torch.zeros_like(kernel.centers)
+    _mean_factors(_array(rows), _array(weights), *_arrays(kernel), out.numpy())
     return out
 
 
-def log_units(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-    out = a.new_empty(len(t), len(a))
-    _log_units(a.numpy(), b.numpy(), t.numpy(), out.numpy())
+def log_units(kernel: Kernel, b: Tensor, x: Tensor, t: Tensor) -> Tensor:
+    out = x.new_empty(len(t), len(x), len(b))
+    _log_units(_array(x), *_arrays(kernel), _array(b), _array(t), out.numpy())
     return out
 
 
-def rates(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-    out = a.new_empty(len(t), len(a))
-    _rates(a.numpy(), b.numpy(), t.numpy(), out.numpy())
+def rates(kernel: Kernel, b: Tensor, x: Tensor, t: Tensor) -> Tensor:
+    out = x.new_empty(len(t), len(x), len(b))
+    _rates(_array(x), *_arrays(kernel), _array(b), _array(t), out.numpy())
     return out
 
 
-def shares(a: Tensor, b: Tensor, slopes: Tensor, t: Tensor) -> Tensor:
-    out = a.new_zeros(a.shape[1])
-    _shares(a.numpy(), b.numpy(), slopes.contiguous().numpy(), t.numpy(), out.numpy())
+def shares(kernel: Kernel, b: Tensor, x: Tensor, slopes: Tensor, t: Tensor) -> Tensor:
+    out = x.new_zeros(x.shape)
+    _shares(_array(x), *_arrays(kernel), _array(b), _array(slopes), _array(t), out.numpy())
     return out
 
 
-def integrated(a: Tensor, b: Tensor, alpha: Tensor, t: Tensor, weights: Tensor) -> Tensor:
-    out = a.new_zeros(a.shape[1])
-    _integrated(a.numpy(), b.numpy(), alpha.contiguous().numpy(), t.numpy(), weights.numpy(), out.numpy())
+def shapley(kernel: Kernel, b: Tensor, x: Tensor, alpha: Tensor) -> Tensor:
+    out = x.new_empty(x.shape)
+    _shapley(_array(x), *_arrays(kernel), _array(b), _array(alpha), *ELLIPSES, *rules(x.shape[1]), out.numpy())
     return out
 
 
-def bound_terms(a: Tensor, b: Tensor, alpha: Tensor, widths: Tensor) -> Tensor:
-    out = a.new_zeros(len(widths))
-    _bound_terms(a.numpy(), b.numpy(), alpha.contiguous().numpy(), widths.numpy(), out.numpy())
-    return out
+def _arrays(kernel: Kernel) -> tuple[np.ndarray, float, int]:
+    return _array(kernel.centers), kernel.rate, kernel.power
+
+
+def _array(x: Tensor) -> np.ndarray:
+    """Contiguous, as the loops are compiled for."""
+    return x.contiguous().numpy()

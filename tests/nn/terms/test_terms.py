@@ -17,8 +17,10 @@ from neon.lrp.paths.terms import Background, LinearTerms, Terms
 from neon.nn.distances.manhattan import _ManhattanTerms, manhattan_distance
 from neon.nn.terms import compiled, vectorized
 from neon.nn.terms.envelope import lowest
-from neon.nn.terms.product import ProductTerms, SoftTerms, _shapley, n_nodes
+from neon.nn.terms.nodes import n_nodes
+from neon.nn.terms.product import ProductTerms, SoftTerms
 from neon.nn.terms.quadratic import MetricTerms, SeparableTerms
+from neon.nn.terms.vectorized import Kernel
 
 N, D, UNITS, ROWS = 3, 4, 3, 3
 
@@ -183,23 +185,41 @@ def test_far_rows_leave_no_nan() -> None:
     assert torch.equal(soft.units(torch.ones(1, dtype=torch.float64))[0], distance)
 
 
-@pytest.mark.parametrize("name", ["log_units", "rates", "shares", "integrated", "bound_terms"])
+@pytest.mark.parametrize("name", ["mean_factors", "log_units", "rates", "shares", "shapley"])
+@pytest.mark.parametrize("power", [1, 2])
+@pytest.mark.parametrize("far", [1.0, 40.0])
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-def test_compiled_loops_are_those_in_torch(name: str, dtype: torch.dtype) -> None:
+def test_compiled_loops_are_those_in_torch(name: str, power: int, far: float, dtype: torch.dtype) -> None:
+    """Far rows have factors too small to share a division, and products below the range of floats."""
     rng = np.random.default_rng(5)
-    a, b = (torch.tensor(rng.random((6, 11)), dtype=dtype) for _ in range(2))
-    t = torch.tensor([0.2, 0.7], dtype=dtype)
-    alpha, slopes = torch.tensor(rng.normal(size=6), dtype=dtype), torch.tensor(rng.normal(size=(2, 6)), dtype=dtype)
+    x, u, rows = (torch.tensor(rng.normal(size=(n, 23)), dtype=dtype) for n in (3, 6, 4))
+    x[0, :2] *= far
+    kernel = Kernel(u, 0.6, power)
+    t = torch.tensor(np.linspace(0.1, 0.9, 7), dtype=dtype)
+    alpha = torch.tensor(rng.normal(size=(3, 6)), dtype=dtype)
+    b = vectorized.mean_factors(kernel, rows, torch.full((4,), 0.25, dtype=dtype))
     given: tuple[Tensor, ...] = {
-        "log_units": (t,),
-        "rates": (t,),
-        "shares": (slopes, t),
-        "integrated": (alpha, t, torch.tensor([0.4, 0.6], dtype=dtype)),
-        "bound_terms": (alpha, torch.tensor([1.2, 4.0], dtype=dtype)),
+        "mean_factors": (rows, torch.full((4,), 0.25, dtype=dtype)),
+        "log_units": (b, x, t),
+        "rates": (b, x, t),
+        "shares": (b, x, t[:, None, None] * alpha, t),
+        "shapley": (b, x, alpha),
     }[name]
-    found, expected = getattr(compiled, name)(a, b, *given), getattr(vectorized, name)(a, b, *given)
+    found, expected = getattr(compiled, name)(kernel, *given), getattr(vectorized, name)(kernel, *given)
     assert found.dtype == dtype
-    torch.testing.assert_close(found, expected, rtol=1e-12 if dtype == torch.float64 else 1e-4, atol=1e-6)
+    scale = float(expected.abs().max())
+    assert (found - expected).abs().max() <= (1e-12 if dtype == torch.float64 else 1e-4) * scale
+
+
+def test_compiled_exponentials_are_exact() -> None:
+    y = np.concatenate([-np.geomspace(1e-20, 700.0, 2000), [0.0, -708.0]])
+    centers = torch.tensor(-y[:, None])
+    found = compiled.mean_factors(Kernel(centers, 1.0, 1), torch.zeros(1, 1).double(), torch.ones(1).double())
+    assert np.abs(found[:, 0].numpy() / np.exp(y) - 1).max() <= 4 * np.finfo(float).eps
+    beyond = compiled.mean_factors(
+        Kernel(torch.tensor([[1e4]]).double(), 1.0, 1), torch.zeros(1, 1).double(), torch.ones(1).double()
+    )
+    assert float(beyond) <= 1e-300
 
 
 @pytest.mark.parametrize("d", [3, 12, 40])
@@ -259,7 +279,8 @@ def test_values_where_an_absent_feature_has_the_factor_1(machine: str) -> None:
             torch.tensor(oracle[f"{machine}_{part}"]) for part in ("points", "coefficients", "rows", "values")
         )
         gamma = float(oracle[f"{machine}_gamma"])
-    for row, values in zip(rows, expected, strict=True):
-        a = (-gamma * (row - points).square()).exp()
-        found = _shapley(a[None], torch.ones_like(a), coefficients[None])[0]
-        assert (found - values).abs().max() <= 1e-12 * values.abs().max()
+    kernel, absent = Kernel(points, gamma, 2), torch.ones_like(points)
+    slopes = coefficients.expand(len(rows), -1)
+    for loops in (compiled, vectorized):
+        found = loops.shapley(kernel, absent, rows, slopes)
+        assert ((found - expected).abs().amax(1) <= 1e-12 * expected.abs().amax(1)).all()
