@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from neon.lrp.message import divide
-from neon.lrp.rules import AlphaBeta, Epsilon, Gamma, Reference, Rule, WSquare, ZBox, Zero, stabilize
+from neon.lrp.rules import AlphaBeta, Epsilon, Gamma, LinearRule, Reference, Rule, WSquare, ZBox, Zero, stabilize
 
 __all__ = ["RootPoint", "first_order", "root_points", "search_direction"]
 
@@ -165,7 +165,7 @@ def _along(direction: Tensor, weight: Tensor) -> Tensor:
     return direction.unsqueeze(1).expand(-1, len(weight), -1)
 
 
-def _moving(rule: Rule, bias: Tensor) -> Tensor:
+def _moving(rule: LinearRule, bias: Tensor) -> Tensor:
     """``v_0`` of the constant input: 1 where the bias absorbs relevance, 0 where it is left out."""
     return torch.full_like(bias, float(rule.bias == "absorb"))
 

@@ -149,6 +149,28 @@ def test_reference(case: Case, surrounding: str) -> None:
     compare(case, surrounding, rules.Reference(r), partial(textbook.reference, r=expanded))
 
 
+def _all_rules(base: type[rules.LinearRule] = rules.LinearRule) -> list[type[rules.LinearRule]]:
+    return [base, *(rule for below in base.__subclasses__() for rule in _all_rules(below))]
+
+
+@pytest.fixture
+def without_fast_paths(monkeypatch: pytest.MonkeyPatch) -> None:
+    for rule in _all_rules():
+        monkeypatch.setattr(rule, "fast", lambda *_: None)
+
+
+@every_case
+@pytest.mark.parametrize("surrounding", ["bare", "between_relus"])
+@pytest.mark.usefixtures("without_fast_paths")
+def test_the_four_steps_alone(case: Case, surrounding: str) -> None:
+    """Every rule is its formula: what is fast is nothing but fast."""
+    for rule in RULES:
+        compare(case, surrounding, *_of_sums(case, *RULES[rule]))
+    for rule in IGNORING:
+        compare(case, surrounding, *_of_sums(case, *IGNORING[rule]), bias="ignore")
+    test_z_box_of_numbers(case, surrounding)
+
+
 @every_surrounding
 @pytest.mark.parametrize("n_inputs", [1, 3, 40])
 @pytest.mark.parametrize("rule", RULES)

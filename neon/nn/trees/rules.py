@@ -7,14 +7,12 @@ the leaves below node n. All rules are relative to a base: ``Σ_i φ_i(x) = f(x)
 
 from __future__ import annotations
 
-import abc
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from neon.lrp import composites
 from neon.lrp.composites import Composite, anything, kind
-from neon.lrp.message import Ledger, Message
-from neon.lrp.rules import LinearCall, Pass, Reference, Rule
+from neon.lrp.rules import KindRule, Pass, Reference
 
 __all__ = ["EngineName", "EqualShare", "Interventional", "Path", "Shapley", "TreeRule"]
 
@@ -22,16 +20,10 @@ EngineName = Literal["auto", "tables", "kernel"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TreeRule(Rule, abc.ABC):
+class TreeRule(KindRule):
     """A rule for tree ensembles."""
 
-    takes_reference: ClassVar[bool] = False
-
-    def propagate(self, call: LinearCall, message: Message, ledger: Ledger) -> tuple[Message, ...]:
-        raise TypeError(f"{type(self).__name__}() fits tree ensembles only; this is a linear map")
-
-    def fits(self, kind: str) -> bool:
-        return kind == "tree"
+    kind, meant_for = "tree", "tree ensembles"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +40,6 @@ class _Engined(TreeRule):
     engine: EngineName = "auto"
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         if self.engine not in ("auto", "tables", "kernel"):
             raise ValueError(f'engine must be "auto", "tables" or "kernel", got {self.engine!r}')
 
