@@ -9,7 +9,7 @@ joins neon itself.
 """
 
 from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.conversion import Conversion
 from neon.converters.core.encoding import Encoding, Text
 from neon.converters.core.registry import convert, register
 from neon.converters.preprocessing.encoders import register_encoder, register_linear
@@ -26,7 +26,6 @@ __all__ = [
     "Encoding",
     "Ledger",
     "Message",
-    "Response",
     "Retention",
     "Text",
     "Treatment",

@@ -21,7 +21,8 @@ from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.exceptions import ConvergenceWarning
 
 import neon
-from neon.converters.core import responses
+from neon.converters.core import members
+from neon.converters.core.ask import Ask
 from neon.converters.core.registry import public_name, registered
 from tests.contract import CASES, unseen
 
@@ -216,15 +217,14 @@ def test_what_an_estimator_around_it_reads(fitted: dict[str, Any], name: str, me
         or not (classifies or (is_regressor(model) and asked == "predict"))
     ):
         return
-    where: dict[str, Any] = {"form": "fused", "path": ""}
     is_odds = False
     try:
         if method == "predict":
-            part = responses.vote(model, **where) if classifies else responses.predicted(model, **where)
+            part = members.vote(model, Ask()) if classifies else members.predicted(model, Ask())
         elif method == "decision_function":
-            part = responses.decision(model, **where)
+            part = members.decision(model, Ask())
         else:
-            part, is_odds = responses.probability(model, **where, odds=method == "log_odds")
+            part, is_odds = members.probability(model, Ask(), odds=method == "log_odds")
     except neon.UnsupportedModelError:
         return
     with torch.no_grad():

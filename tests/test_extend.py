@@ -46,7 +46,7 @@ def convert_center(model: Any, ask: extend.Ask) -> extend.Conversion:
         "predicted value",
         ("prediction",),
         own=lambda X: model.predict(X)[:, None],
-        response=extend.Response.PREDICTION,
+        answers={"predict": ()},
     )
 
 

@@ -30,7 +30,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 import neon
 from neon import nn
-from neon.extend import Conversion, Response, register, register_encoder, register_linear
+from neon.extend import Conversion, register, register_encoder, register_linear
 
 patients, progression = load_diabetes(as_frame=True, return_X_y=True)
 X, X_test, y, y_test = train_test_split(patients, progression, random_state=0)
@@ -131,7 +131,8 @@ class RBFNetwork(RegressorMixin, BaseEstimator):
 # - `layers`, in double precision, from rows to outputs;
 # - `explains`, the explained number in words, and the names of the outputs;
 # - `own`, the same function by the model's own methods: what `verify` compares with;
-# - `response`, how `predict` or `predict_proba` follow from the outputs: what a stacking around the model asks for;
+# - `answers`, the layers behind these to what `predict` or `predict_proba` gives, here none: what a stacking around the
+#   model asks for;
 # - `reference`, rows that stand for "nothing special".
 #
 # What is asked of the converter besides the model stands in `ask`: `ask.output`, for a model with several functions to
@@ -152,7 +153,7 @@ def convert_rbf_network(model, ask):
         "predicted value",
         ("prediction",),
         own=lambda X: model.predict(X)[:, None],
-        response=Response.PREDICTION,
+        answers={"predict": ()},
         reference=model.centers_,
         takes_reference=True,
     )

@@ -14,7 +14,7 @@ from neon.converters import (
     trees,
 )
 from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.conversion import Conversion
 from neon.converters.core.coverage import supported
 from neon.converters.core.encoding import Encoding
 from neon.converters.core.network import Network, neuralize
@@ -26,7 +26,6 @@ __all__ = [
     "Conversion",
     "Encoding",
     "Network",
-    "Response",
     "bayes",
     "cluster",
     "compose",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from neon.converters import Network, Response
+from neon.converters import Network
 from neon.lrp.targets import Contrast, LogOdds
 
 __all__ = ["in_words", "output_indices", "resolved"]
@@ -29,9 +29,9 @@ def resolved(target: Any, network: torch.nn.Module, n_rows: int) -> Any:
         return Contrast(first, second)  # type: ignore[arg-type]
     if not isinstance(target, LogOdds):
         return target
-    if network.response is Response.LOG_ODDS:
+    if "log_odds" in network.gives:
         return target.index  # they are log-odds already
-    if network.response is not Response.LOGITS:
+    if "logits" not in network.gives:
         raise ValueError(
             f"LogOdds is of the logits before a softmax; this model is explained as {network.explains!r}: give the "
             'class as target, or output="log_odds" to Explainer where the model has it'

@@ -28,7 +28,7 @@ from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 import neon
-from neon.converters.core import responses
+from neon.converters.core import members
 from neon.converters.core.ask import Ask
 from neon.errors import UnsupportedModelError
 from neon.nn.kernels.anchored import anchored
@@ -369,8 +369,8 @@ def test_votes_of_pairs_break_ties_by_what_their_machines_say(member: Any) -> No
     votes = model.decision_function(rows).round()
     assert ((votes == votes.max(1, keepdims=True)).sum(1) > 1).any()  # otherwise this test would test nothing
     encoded = neon.neuralize(model).encode(rows)
-    close(responses.decision(model, Ask()).layers(encoded), model.decision_function(rows))
-    cast = responses.vote(model, Ask()).layers(encoded).numpy()
+    close(members.decision(model, Ask()).layers(encoded), model.decision_function(rows))
+    cast = members.vote(model, Ask()).layers(encoded).numpy()
     np.testing.assert_array_equal(model.classes_[cast.argmax(1)], model.predict(rows))
 
 

@@ -17,7 +17,7 @@ from sklearn.svm import SVC
 
 import neon
 from neon import nn
-from neon.converters import Ask, Conversion, Response, converter, register
+from neon.converters import Ask, Conversion, converter, register
 
 X, y = load_iris(return_X_y=True)
 
@@ -37,7 +37,7 @@ def convert_total(model: Total, ask: Ask) -> Conversion:
     ask.choose("predict")
     layers = torch.nn.Sequential(nn.Linear(np.ones((1, model.n_features_in_))))
     own = lambda X: model.predict(X)[:, None]  # noqa: E731
-    return Conversion(layers, "the sum", ("total",), own, response=Response.PREDICTION, takes_reference=True)
+    return Conversion(layers, "the sum", ("total",), own, answers={"predict": ()}, takes_reference=True)
 
 
 def test_an_estimator_of_ones_own() -> None:

@@ -8,10 +8,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.answers import Layers
+from neon.converters.core.conversion import Conversion
 from neon.converters.core.encoding import Encoding
 from neon.converters.core.registry import no_relu_form
-from neon.nn import Evidence, GaussianEnergy, LinearEnergy, PairwiseDifference, SideBySide, SoftMin, plain_linear
+from neon.nn import (
+    Affine,
+    Evidence,
+    GaussianEnergy,
+    LinearEnergy,
+    PairwiseDifference,
+    SideBySide,
+    SoftMin,
+    plain_linear,
+)
 
 __all__ = ["convert_log_odds", "log_odds"]
 
@@ -40,20 +50,19 @@ def convert_log_odds(
     n = len(names)
     if n < 2:
         raise ValueError(f"one {what} alone has no odds to explain: there is no other {what}")
-    layers: list[torch.nn.Module]
+    body: torch.nn.Module = energy
+    odds: Layers = (Evidence(soft=True),)
     if form == "relu":
-        layers = [_difference(energy)]
+        body, odds = _difference(energy), ()
     elif form == "layers":
-        rivals = [SoftMin(np.zeros(n - 1)) for _ in range(n)]
-        layers = [energy, PairwiseDifference(n), SideBySide(rivals, [n - 1] * n)]
-    else:
-        layers = [energy, Evidence(soft=True)]
+        odds = (PairwiseDifference(n), SideBySide([SoftMin(np.zeros(n - 1)) for _ in range(n)], [n - 1] * n))
     return Conversion(
-        torch.nn.Sequential(*layers),
+        torch.nn.Sequential(body),
         f"log-odds of a {what}",
         tuple(map(str, names)),
         lambda X: log_odds(joint(X)),
-        response=Response.LOG_ODDS,
+        head=odds,
+        answers={"log_odds": odds, "decision_function": odds if n == 2 else (Affine(-1.0),)},
         classes=classes,
         encoding=encoding,
     )

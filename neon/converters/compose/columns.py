@@ -83,7 +83,7 @@ def _reading(picked: Encoding, part: Conversion | None) -> Conversion:
     if part is None:
         return Conversion(torch.nn.Sequential(), "columns", picked.names, picked, encoding=picked)
     encoding = picked if part.encoding is None else picked.then(part.encoding)
-    return dataclasses.replace(part, layers=torch.nn.Sequential(*part.layers), encoding=encoding)
+    return dataclasses.replace(part, encoding=encoding)
 
 
 def _weighted(branch: Conversion, weight: float | None) -> Conversion:
@@ -92,7 +92,7 @@ def _weighted(branch: Conversion, weight: float | None) -> Conversion:
         return branch
     scale, back = Affine(np.full(len(branch.output_names), float(weight))), branch.inverse
     inverse = None if back is None or not weight else lambda Z: back(Z / weight)
-    return dataclasses.replace(branch, layers=torch.nn.Sequential(*branch.layers, scale), inverse=inverse)
+    return branch.then(scale, inverse=inverse)
 
 
 def _side_by_side(model: Any, branches: list[Conversion], form: str) -> Conversion:
@@ -217,7 +217,7 @@ def _encoded(part: Conversion) -> Conversion:
     encoding = Encoding(part.own, source, part.output_names)
     if part.encoding is not None:
         encoding = dataclasses.replace(part.encoding, function=part.own, names=part.output_names)
-    return dataclasses.replace(part, layers=torch.nn.Sequential(), encoding=encoding, inverse=None)
+    return dataclasses.replace(part, body=torch.nn.Sequential(), encoding=encoding, inverse=None)
 
 
 RECORD = ("record",)  # the one thing that a row is, where it is a document

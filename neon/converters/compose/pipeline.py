@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -79,63 +79,71 @@ def chain(parts: list[Conversion], *, form: str = "fused") -> Conversion:
     ValueError
         If such a layer is asked for as Linear and ReLU.
     """
+    *transforms, last = parts
     encoding: Encoding | None = None
-    layers: list[torch.nn.Module] = []
-    inverses: list[Callable[[np.ndarray], np.ndarray] | None] = []
-    widths: list[int] = []  # columns that each of them leads back to
+    body: list[torch.nn.Module] = []
+    ways: list[_Way] = []
     width = 0
     for part in folded(parts):
-        if part.encoding is not None and layers:
+        if part.encoding is not None and body:
             if form == "relu":
                 raise no_relu_form(f"{part.explains} after other layers")
-            layers.append(Featurewise(part.encoding, part.encoding.source, part.explains))
-            inverses.append(None)
-            widths.append(width)
+            body.append(Featurewise(part.encoding, part.encoding.source, part.explains))
+            ways.append(_Way(None, width))
         elif part.encoding is not None:
             encoding = part.encoding if encoding is None else encoding.then(part.encoding)
         if len(part.layers):
-            layers.extend(part.layers)
-            inverses.append(part.inverse)
-            widths.append(width)
+            body.extend(part.body if part is last else part.layers)
+            ways.append(_Way(part.inverse, width))
         width = len(part.output_names)
-    *transforms, head = parts
-    before = inverses[: len(inverses) - bool(len(head.layers))]
-    reference = head.reference
-    if head.takes_reference and reference is None and before:
-        reference = np.zeros((1, len(transforms[-1].output_names)))
-    reference = _back(before, reference)
-    if head.takes_reference and reference is None and None in before[1:]:
-        # There is no way back through a layer: the point that the ones before it take to 0, such as the mean.
-        stop = before.index(None)
-        reference = _back(before[:stop], np.zeros((1, widths[stop]))) if stop else None
-    return Conversion(
-        torch.nn.Sequential(*_merge(layers)),
-        head.explains,
-        head.output_names,
-        _Steps([part.own for part in parts], dense=head.encoding is None or not head.encoding.takes_sparse),
-        response=head.response,
-        link=head.link,
-        composite=head.composite,
+    before = ways[:-1] if len(last.layers) else ways
+    return dataclasses.replace(
+        last,
+        body=torch.nn.Sequential(*_merge(body)),
+        own=_Steps([part.own for part in parts], dense=last.encoding is None or not last.encoding.takes_sparse),
         reference_composite=next(
-            (part.reference_composite for part in parts if part.thresholds), head.reference_composite
+            (part.reference_composite for part in parts if part.thresholds), last.reference_composite
         ),
-        reference=reference,
-        takes_reference=head.takes_reference,
-        classes=head.classes,
-        votes=head.votes,
-        asks=head.asks,
-        rounding=head.rounding,
-        thresholds=head.thresholds,
+        reference=_reference(last, before, 0 if not transforms else len(transforms[-1].output_names)),
+        background=None,
+        labels=None,
         inherits=any(part.inherits for part in parts),
-        infinite=head.infinite,
-        agreement=head.agreement,
         n_features=parts[0].n_features,
         feature_names=parts[0].feature_names,
-        inverse=None if None in inverses else lambda Z: np.asarray(_back(inverses, Z)),
+        inverse=None if any(way.inverse is None for way in ways) else lambda Z: np.asarray(_back(ways, Z)),
         encoding=encoding,
         missing=all(part.missing for part in parts if len(part.layers)),
-        single=head.single if not transforms else "",
+        single=last.single if not transforms else "",
     )
+
+
+class _Way(NamedTuple):
+    """Back through the layers of a part: to how many columns, and how, where there is an inverse."""
+
+    inverse: Callable[[np.ndarray], np.ndarray] | None
+    width: int
+
+
+def _back(ways: list[_Way], rows: np.ndarray | None) -> np.ndarray | None:
+    """Rows that the layers take to these ones; None where a layer has no inverse."""
+    for way in reversed(ways):
+        rows = None if way.inverse is None or rows is None else way.inverse(rows)
+    return rows
+
+
+def _reference(last: Conversion, before: list[_Way], width: int) -> np.ndarray | None:
+    """The last part's reference rows, or the origin of the ``width`` columns that it reads, as the first layer reads.
+
+    Where there is no way back through a layer: the point that the ones before it take to 0, such as the mean.
+    """
+    reference = last.reference
+    if last.takes_reference and reference is None and before:
+        reference = np.zeros((1, width))
+    reference = _back(before, reference)
+    closed = next((place for place, way in enumerate(before) if way.inverse is None), 0)
+    if last.takes_reference and reference is None and closed:
+        reference = _back(before[:closed], np.zeros((1, before[closed].width)))
+    return reference
 
 
 class _Steps:
@@ -151,13 +159,6 @@ class _Steps:
             if np.ndim(X) == 1 and getattr(X, "dtype", None) == np.float64:
                 X = X[None]  # what sparse PCA makes of one row has lost its axis of rows
         return head(X.toarray() if self.dense and sparse.issparse(X) else X)
-
-
-def _back(inverses: list[Callable[[np.ndarray], np.ndarray] | None], rows: np.ndarray | None) -> np.ndarray | None:
-    """Rows that the layers take to these ones; None where a layer has no inverse."""
-    for inverse in reversed(inverses):
-        rows = None if inverse is None or rows is None else inverse(rows)
-    return rows
 
 
 @runtime_checkable

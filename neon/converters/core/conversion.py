@@ -2,56 +2,42 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
+from neon.converters.core.answers import Answers, Layers
 from neon.converters.core.encoding import Encoding
 from neon.lrp.composites import Composite
+from neon.nn import plain_linear
+from neon.nn.linear.in_parallel import Columns
 
-__all__ = ["Conversion", "Response"]
-
-
-class Response(enum.Enum):
-    """How what a model answers to an estimator around it follows from the outputs f of its network."""
-
-    PREDICTION = "predict is f"
-    LOG_PREDICTION = "predict is exp(f)"
-    LOGIT_PREDICTION = "predict is σ(f)"
-    PROBABILITY = "predict_proba is f"
-    PROBABILITY_EACH = "predict_proba is f_c / Σ_k f_k; of two classes f"
-    LOG_ODDS = "predict_proba is σ(f)"
-    LOG_ODDS_EACH = "predict_proba is σ(f_c) / Σ_k σ(f_k), and decision_function is f; of two classes σ(f)"
-    CLIPPED_EACH = "predict_proba is p_c / Σ_k p_k with p = (clip(f, -1, 1) + 1) / 2, and decision_function is f"
-    HALF_LOG_ODDS = "predict_proba is σ(2 f), and decision_function is f"
-    LOGITS = "predict_proba is the softmax of f, and decision_function is f"
-    WEIGHTED_VOTES = "predict_proba is the softmax of f / (K - 1), of two classes σ(f); decision_function is f"
-    DECISION = "decision_function is f"
-    PAIRWISE = "predict counts the votes of pairwise machines, whose margins f are"
-    PAIRWISE_DECISION = "as PAIRWISE, and decision_function breaks ties by the scores"
-    PAIRWISE_SCORES = "as PAIRWISE_DECISION, and so does predict"
-    PAIRWISE_PROBABILITY = "as PAIRWISE_SCORES; f are probabilities less a half"
-    PAIRWISE_LOG_ODDS = "as PAIRWISE_SCORES, the scores are σ(f)"
+__all__ = ["Conversion"]
 
 
 @dataclass(frozen=True, eq=False)
 class Conversion:
-    """A fitted model rewritten as layers.
+    """A fitted model rewritten as layers: ``body``, ``pair`` and ``head`` in a row.
 
     Attributes
     ----------
-    layers : torch.nn.Sequential
-        (n_samples, n_features) -> (n_samples, n_outputs), in float64; after the encoding, if there is one.
+    body : torch.nn.Sequential
+        From rows to the scores that the model itself computes, in float64; after the encoding, if there is one.
     explains : str
         The explained scalar, in words.
     output_names : tuple of str
-    response : Response, optional
-        What an estimator around the model may make of the outputs. Default: nothing but the model's own predictions.
     own : callable
         The model's own function of rows as the model takes them, computed by the model's own methods.
+    head : tuple of Module
+        From the scores to what is explained. Default: they are explained.
+    pair : Module, optional
+        Of two classes that share one score: from it to the scores of both.
+    answers : mapping of str to tuple of Module
+        From the scores to what methods of the model give, as `neon.converters.core.answers` names them: what estimators
+        around the model read. Behind ``pair`` they are of both classes; without it, of the second one.
     link : callable, optional
         Takes the network's output to what ``own`` gives. Default: they are the same.
     composite : str or Composite
@@ -66,11 +52,10 @@ class Conversion:
         Whether relevance is relative to a reference point.
     classes : ndarray, optional
         The labels that targets may be given as.
-    votes : bool
-        Whether, where no output is above 0, the model's prediction may be another than the largest output: machines
-        that decide between two classes each vote, and the votes may tie.
-    asks : bool
-        Whether that may be so anywhere, and the model is asked for its prediction.
+    predicts : str
+        "largest": the class of the largest output, where no other is as large. "ask_on_tie": where no output is above
+        0, the model is asked, as machines that decide between two classes each vote, and the votes may tie.
+        "always_ask": it is asked everywhere.
     rounding : float
         By how much the model's own rounding may move an output: where two are closer, the model is asked as well.
     labels : callable, optional
@@ -97,11 +82,13 @@ class Conversion:
         What a model without scikit-learn's ``n_features_in_`` and ``feature_names_in_`` takes.
     """
 
-    layers: torch.nn.Sequential
+    body: torch.nn.Sequential
     explains: str
     output_names: tuple[str, ...]
     own: Callable[[np.ndarray], np.ndarray]
-    response: Response | None = None
+    head: Layers = ()
+    pair: torch.nn.Module | None = None
+    answers: Answers = field(default_factory=dict)
     link: Callable[[np.ndarray], np.ndarray] | None = None
     composite: str | Composite = "neon"
     reference_composite: str | Composite = "neon"
@@ -109,8 +96,7 @@ class Conversion:
     background: tuple[np.ndarray, np.ndarray] | None = None
     takes_reference: bool = False
     classes: np.ndarray | None = None
-    votes: bool = False
-    asks: bool = False
+    predicts: Literal["largest", "ask_on_tie", "always_ask"] = "largest"
     rounding: float = 0.0
     labels: Callable[[np.ndarray], np.ndarray] | None = None
     thresholds: bool = False
@@ -123,3 +109,26 @@ class Conversion:
     agreement: float | None = None
     n_features: int | None = None
     feature_names: tuple[str, ...] | None = None
+
+    @property
+    def layers(self) -> torch.nn.Sequential:
+        """From rows to what is explained: (n_samples, n_features) -> (n_samples, n_outputs)."""
+        pair = () if self.pair is None else (self.pair,)
+        return torch.nn.Sequential(*self.body, *pair, *self.head)
+
+    @property
+    def gives(self) -> frozenset[str]:
+        """The answers that are what is explained."""
+        return frozenset(name for name, layers in self.answers.items() if layers == self.head)
+
+    def then(self, *layers: torch.nn.Module, **changes: Any) -> Conversion:
+        """With more layers behind those of what is explained; what else the model gives does not follow from them."""
+        whole = torch.nn.Sequential(*self.layers, *layers)
+        return replace(self, **{"body": whole, "pair": None, "head": (), "answers": {}, **changes})
+
+    def second(self, *layers: torch.nn.Module) -> Conversion:
+        """Of two classes, what is explained of the second alone, and more layers behind it."""
+        if self.pair is not None:
+            return self.then(body=torch.nn.Sequential(*self.body, *self.head, *layers))
+        relu = all(isinstance(layer, torch.nn.Linear | torch.nn.ReLU) for layer in self.layers)
+        return self.then(plain_linear([[0.0, 1.0]]) if relu else Columns([1]), *layers)

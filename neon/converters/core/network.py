@@ -46,8 +46,8 @@ class Network(torch.nn.Module):
         Checks what callers hand in, and encodes it as the layers take it.
     form : str
         "fused", "layers" or "relu".
-    response : Response or None
-        How the model's answers follow from the outputs.
+    gives : frozenset of str
+        Those of the model's answers to estimators around it that are what is explained.
     rounding : float
         By how much the model's own rounding may move an output.
     agreement : float or None
@@ -69,9 +69,9 @@ class Network(torch.nn.Module):
             self.reference_composite = "interventional"  # trees inside another estimator
         self.reference, self.background = conversion.reference, conversion.background
         self.takes_reference = conversion.takes_reference
-        self.votes, self.asks, self.infinite = conversion.votes, conversion.asks, conversion.infinite
+        self.predicts, self.infinite = conversion.predicts, conversion.infinite
         self.agreement, self.inherits = conversion.agreement, conversion.inherits
-        self.form, self.response = form, conversion.response
+        self.form, self.gives = form, conversion.gives
         self._own, self._link, self._labels = conversion.own, conversion.link, conversion.labels
         self.rounding = conversion.rounding
         names: Any = conversion.feature_names
@@ -183,8 +183,10 @@ class Network(torch.nn.Module):
         # Where outputs tie the model's own rounding decides, relative to the values that they are differences of.
         rounding = _ROUNDING[output.dtype] * output.masked_fill(output.isinf(), 0.0).abs().amax(1)
         doubtful = best - second <= rounding.clamp(min=2 * self.rounding)
-        if self.asks or self.votes:
-            doubtful |= torch.ones_like(doubtful) if self.asks else best <= rounding
+        if self.predicts == "ask_on_tie":
+            doubtful |= best <= rounding
+        elif self.predicts == "always_ask":
+            doubtful.fill_(True)
         tied = doubtful.nonzero()[:, 0]
         if len(tied) and (self._labels is not None or hasattr(self.model, "predict")):
             # Search trees count their queries, so a copy is asked.

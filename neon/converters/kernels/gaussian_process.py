@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from neon.converters.core import answers
 from neon.converters.core.arrays import margins, rivals
 from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter, no_relu_form
 from neon.converters.kernels.algebra import has_distance, kernel_layers, parse
 from neon.nn import Affine, Linear, PooledMinimum, TwoClass
@@ -38,7 +39,7 @@ def convert_regressor(model: Any, ask: Ask) -> Conversion:
         "predicted value: the mean of the Gaussian process",
         ("prediction",) if n == 1 else tuple(f"target {i}" for i in range(n)),
         lambda X: model.predict(X).reshape(-1, n),
-        response=Response.PREDICTION,
+        answers=answers.prediction(),
         reference=points if has_distance(expression) else None,
         takes_reference=True,
         rounding=float(np.finfo(np.float64).eps * terms),
@@ -56,10 +57,11 @@ def convert_classifier(model: Any, ask: Ask) -> Conversion:
     ask.choose("latent")
     _refuse_relu(ask.form)
     classes, base = model.classes_, model.base_estimator_
+    rest = model.multi_class == "one_vs_rest"  # whose prediction is by probabilities, averaged over the variance
     if len(classes) == 2:
         machines, explains = [base], "latent function in favour of a class"
         pool: list[torch.nn.Module] = [TwoClass()]
-    elif model.multi_class == "one_vs_rest":
+    elif rest:
         machines, pool = list(base.estimators_), []
         explains = "latent function of a class against the rest"
     else:
@@ -72,7 +74,7 @@ def convert_classifier(model: Any, ask: Ask) -> Conversion:
         f = np.stack([m.kernel_(m.X_train_, X).T @ (m.y_train_ - m.pi_) for m in machines], axis=1)
         if len(classes) == 2:
             return f * [-1.0, 1.0]
-        if model.multi_class == "one_vs_rest":
+        if rest:
             return f
         return margins(f, len(classes))
 
@@ -84,9 +86,8 @@ def convert_classifier(model: Any, ask: Ask) -> Conversion:
         reference=reference,
         takes_reference=True,
         classes=classes,
-        votes=len(classes) > 2,
+        predicts="always_ask" if rest else "ask_on_tie" if len(classes) > 2 else "largest",
         n_features=int(np.shape(machines[0].X_train_)[1]),
-        asks=model.multi_class == "one_vs_rest",  # the prediction is by probabilities, averaged over the variance
     )
 
 

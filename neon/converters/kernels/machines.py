@@ -11,6 +11,7 @@ import copy
 import itertools
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,11 @@ import torch
 from scipy.spatial.distance import cdist, pdist
 from scipy.special import logsumexp
 
+from neon.converters.core import answers
+from neon.converters.core.answers import Layers, mirrored
 from neon.converters.core.arrays import dense, margins, rivals, versus
 from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter, no_relu_form
 from neon.converters.kernels.algebra import expansion, pairwise
 from neon.errors import UnsupportedModelError
@@ -34,7 +37,6 @@ from neon.nn import (
     PooledMinimum,
     SoftMin,
     SquaredDistance,
-    TwoClass,
     log_ratio_layers,
     plain_linear,
     relu_minimum,
@@ -49,7 +51,8 @@ def convert_svr(model: Any, ask: Ask) -> Conversion:
     """``f = Σ_j α_j k(x, u_j) + b``: the predicted value."""
     ask.choose("predict")
     layers = _expansion(model, dense(model.dual_coef_), model.intercept_, ask.form)
-    return _finish(model, layers, "predicted value", Response.PREDICTION, ("prediction",), model.predict)
+    whole = _finish(model, layers, "predicted value", ("prediction",), model.predict)
+    return replace(whole, answers=answers.prediction())
 
 
 @converter("sklearn.svm.SVC", "sklearn.svm.NuSVC")
@@ -62,21 +65,24 @@ def convert_svc(model: Any, ask: Ask) -> Conversion:
     if ask.choose("decision_function", "log_ratio") == "log_ratio":
         return _log_ratio(model, ask.form)
     classes = model.classes_
+    n, scores = len(classes), _scores(model)
     layers = _expansion(model, *_machines(model), ask.form)
-    if len(classes) == 2:
-        layers += [TwoClass()] if ask.form != "relu" else _competition(2, ask.form)
-        explains, response = "decision function in favour of a class", Response.DECISION
-    else:
-        layers += _competition(len(classes), ask.form)
-        explains, response = "margin of a class over its closest rival", Response.PAIRWISE
-        if model.decision_function_shape == "ovr":  # or else decision_function gives the pairs
-            response = Response.PAIRWISE_SCORES if model.break_ties else Response.PAIRWISE_DECISION
-    scores = _scores(model)
 
     def own(X: np.ndarray) -> np.ndarray:
-        return margins(scores(X), len(classes))
+        return margins(scores(X), n)
 
-    return _finish(model, layers, explains, response, tuple(map(str, classes)), own, classes)
+    if n == 2:
+        whole = _finish(model, layers, "decision function in favour of a class", tuple(map(str, classes)), own)
+        return replace(whole, pair=mirrored(ask.form), answers=answers.decision(), classes=classes)
+    against, smallest = _competition(n, ask.form)
+    words = "margin of a class over its closest rival"
+    given: dict[str, Layers] = {"votes": answers.rivals_beaten(n)}
+    if model.decision_function_shape == "ovr":  # or else decision_function gives the pairs
+        given["decision_function"] = answers.votes_and_scores(n)
+        if model.break_ties:
+            given["votes"] = given["decision_function"]
+    whole = _finish(model, [*layers, *against], words, tuple(map(str, classes)), own)
+    return replace(whole, head=smallest, answers=given, classes=classes, predicts="ask_on_tie")
 
 
 def _log_ratio(model: Any, form: str) -> Conversion:
@@ -115,14 +121,16 @@ def _log_ratio(model: Any, form: str) -> Conversion:
 
     composite = composites.by_name("neon").override(composites.kind("distance"), Hybrid(eta=_eta(vectors, gamma)))
     explains = "for and against a class" if len(classes) == 2 else "for a class and for its closest rival"
+    against, smallest = _competition(len(classes), form)
     return Conversion(
-        torch.nn.Sequential(SquaredDistance(vectors), *machines, *_competition(len(classes), form)),
+        torch.nn.Sequential(SquaredDistance(vectors), *machines, *against),
         f"log-ratio of the evidence {explains}",
         tuple(map(str, classes)),
         own,
+        head=smallest,
         composite=composite,
         classes=classes,
-        votes=len(classes) > 2,
+        predicts="ask_on_tie" if len(classes) > 2 else "largest",
     )
 
 
@@ -168,7 +176,7 @@ def convert_one_class(model: Any, ask: Ask) -> Conversion:
     sign = -1.0 if output == "outlierness" else 1.0
     layers = _expansion(model, sign * dense(model.dual_coef_), sign * model.intercept_, ask.form)
     words = "outlierness: the negative decision function" if sign < 0 else "decision function, below 0 for outliers"
-    return _finish(model, layers, words, None, (output,), lambda X: sign * model.decision_function(X))
+    return _finish(model, layers, words, (output,), lambda X: sign * model.decision_function(X))
 
 
 def _expansion(model: Any, weight: np.ndarray, bias: np.ndarray, form: str) -> list[torch.nn.Module]:
@@ -186,21 +194,16 @@ def _finish(
     model: Any,
     layers: list[torch.nn.Module],
     explains: str,
-    response: Response | None,
     names: tuple[str, ...],
     own: Any,
-    classes: np.ndarray | None = None,
 ) -> Conversion:
     return Conversion(
         torch.nn.Sequential(*layers),
         explains,
         names,
         lambda X: np.asarray(own(X), dtype=np.float64).reshape(-1, len(names)),
-        response=response,
         reference=dense(model.support_vectors_) if model.kernel == "rbf" and model.support_vectors_.shape[0] else None,
         takes_reference=True,
-        classes=classes,
-        votes=len(names) > 2,
     )
 
 
@@ -231,11 +234,11 @@ def _scores(model: Any) -> Callable[[np.ndarray], np.ndarray]:
     return lambda X: sign * view.decision_function(X).reshape(X.shape[0], -1)
 
 
-def _competition(n_classes: int, form: str) -> list[torch.nn.Module]:
-    """From the machines' scores to each class's smallest over its rivals."""
+def _competition(n_classes: int, form: str) -> tuple[Layers, Layers]:
+    """From the machines' scores to those of each class against its rivals, and on to the smallest."""
     if form == "relu":
-        return [plain_linear(versus(n_classes)), *relu_minimum(n_classes, n_classes - 1)]
+        return (plain_linear(versus(n_classes)),), tuple(relu_minimum(n_classes, n_classes - 1))
     if n_classes == 2:
-        return [Linear(versus(2))]
+        return (Linear(versus(2)),), ()
     columns, signs = rivals(n_classes)  # as a matrix of n_classes ** 4 numbers, many classes do not fit into memory
-    return [Columns(columns.tolist()), Affine(signs), PooledMinimum(n_classes, math.inf)]
+    return (Columns(columns.tolist()), Affine(signs)), (PooledMinimum(n_classes, math.inf),)

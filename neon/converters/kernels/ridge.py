@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from neon.converters.core import answers
 from neon.converters.core.arrays import dense
 from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter, no_relu_form
 from neon.converters.kernels.algebra import has_distance, kernel_layers, pairwise
 from neon.nn import Linear, plain_linear
@@ -42,7 +43,7 @@ def convert_kernel_ridge(model: Any, ask: Ask) -> Conversion:
         "predicted value",
         ("prediction",) if n == 1 else tuple(f"target {i}" for i in range(n)),
         lambda X: model.predict(X).reshape(-1, n),
-        response=Response.PREDICTION,
+        answers=answers.prediction(),
         reference=points if has_distance(expression) else None,
         takes_reference=True,
     )

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from neon.converters.core import answers
 from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter
 from neon.nn import Affine, Linear, plain_linear
 
@@ -29,7 +30,7 @@ def convert_pls(model: Any, ask: Ask) -> Conversion:
         "predicted value",
         ("prediction",) if n == 1 else tuple(f"target {i}" for i in range(n)),
         lambda X: model.predict(X).reshape(-1, n),
-        response=Response.PREDICTION,
+        answers=answers.prediction(),
         reference=model._x_mean[None],
         takes_reference=True,
     )

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from neon.converters.core import answers
 from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter, no_relu_form
 from neon.nn import plain_linear
 from neon.nn.kernels.curve import curve
@@ -33,7 +34,7 @@ def convert_isotonic(model: Any, ask: Ask) -> Conversion:
         "predicted value",
         ("prediction",),
         lambda X: np.asarray(model.predict(X), dtype=np.float64).reshape(-1, 1),
-        response=Response.PREDICTION,
+        answers=answers.prediction(),
         reference=np.array([[(x[0] + x[-1]) / 2]]),
         takes_reference=True,
         infinite=not clipped,

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 import torch
 from scipy.special import expit
 
+from neon.converters.core import answers
+from neon.converters.core.answers import Answers, mirrored
 from neon.converters.core.arrays import dense
 from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import check_several, convert, converter, no_relu_form
-from neon.nn import Affine, Evidence, Linear, TwoClass, plain_linear
+from neon.nn import Linear, plain_linear
 
 __all__ = ["convert_classifier", "convert_glm", "convert_logistic", "convert_one_class", "convert_regressor"]
 
@@ -52,7 +55,7 @@ def convert_regressor(model: Any, ask: Ask) -> Conversion:
     ask.choose("predict")
     weight = np.atleast_2d(dense(model.coef_))
     names = ("prediction",) if len(weight) == 1 else tuple(f"target {i}" for i in range(len(weight)))
-    return _linear(weight, model.intercept_, "predicted value", Response.PREDICTION, names, model.predict, ask.form)
+    return _linear(weight, model.intercept_, "predicted value", answers.prediction(), names, model.predict, ask.form)
 
 
 @converter("sklearn.linear_model.RANSACRegressor")
@@ -74,7 +77,7 @@ def convert_glm(model: Any, ask: Ask) -> Conversion:
         np.atleast_2d(model.coef_),
         model.intercept_,
         "linear predictor: the link of the predicted mean",
-        Response.LOG_PREDICTION if logarithmic else Response.PREDICTION,
+        answers.exponential() if logarithmic else answers.prediction(),
         ("prediction",),
         lambda X: link.link(model.predict(X)),
         ask.form,
@@ -88,9 +91,9 @@ _CLASSIFIERS = ["RidgeClassifier", "RidgeClassifierCV", "SGDClassifier", "Percep
 def convert_classifier(model: Any, ask: Ask) -> Conversion:
     """The decision function of each class; of two classes, ``±f``."""
     ask.choose("decision_function")
-    by_loss = {"log_loss": Response.LOG_ODDS_EACH, "modified_huber": Response.CLIPPED_EACH}  # of an SGDClassifier
-    response = by_loss.get(getattr(model, "loss", ""), Response.DECISION)
-    return _scores(model, "decision function in favour of a class", response, ask.form)
+    by_loss = {"log_loss": answers.log_odds_each, "modified_huber": answers.clipped_each}  # of an SGDClassifier
+    given = by_loss.get(getattr(model, "loss", ""), lambda _: answers.decision())(len(model.classes_))
+    return _scores(model, "decision function in favour of a class", given, ask.form)
 
 
 @converter("sklearn.linear_model.LogisticRegression", "sklearn.linear_model.LogisticRegressionCV")
@@ -102,21 +105,22 @@ def convert_logistic(model: Any, ask: Ask) -> Conversion:
     """
     output = ask.choose("log_odds", "decision_function")
     if len(model.classes_) == 2:
-        return _scores(model, "log-odds of a class", Response.LOG_ODDS, ask.form)
+        return _scores(model, "log-odds of a class", answers.log_odds(), ask.form)
     if getattr(model, "multi_class", "auto") == "ovr" or model.solver == "liblinear":  # before scikit-learn 1.8
         words = "log-odds of a class against the rest, one machine a class"
-        return _scores(model, words, Response.LOG_ODDS_EACH, ask.form)
+        return _scores(model, words, answers.log_odds_each(len(model.classes_)), ask.form)
     if output == "decision_function":
-        return _scores(model, "score of a class", Response.LOGITS, ask.form)
+        return _scores(model, "score of a class", answers.logits(), ask.form)
     if ask.form == "relu":
         raise no_relu_form("log-odds of more than two classes are no piecewise linear function")
-
+    odds = answers.logits()
     return Conversion(
-        torch.nn.Sequential(Linear(model.coef_, model.intercept_), Affine(-1.0), Evidence(soft=True)),
+        torch.nn.Sequential(Linear(model.coef_, model.intercept_)),
         "log-odds of a class",
         tuple(map(str, model.classes_)),
         model.predict_proba,
-        response=Response.LOG_ODDS,
+        head=odds["log_odds"],
+        answers=odds,
         link=expit,
         takes_reference=True,
         classes=model.classes_,
@@ -130,34 +134,33 @@ def convert_one_class(model: Any, ask: Ask) -> Conversion:
     ask.choose("outlierness")
     words = "outlierness: the negative decision function"
     own = lambda X: -model.decision_function(X)  # noqa: E731
-    return _linear(-np.atleast_2d(model.coef_), model.offset_, words, None, ("outlierness",), own, ask.form)
+    return _linear(-np.atleast_2d(model.coef_), model.offset_, words, {}, ("outlierness",), own, ask.form)
 
 
-def _scores(model: Any, explains: str, response: Response, form: str) -> Conversion:
+def _scores(model: Any, explains: str, given: Answers, form: str) -> Conversion:
     weight = np.atleast_2d(dense(model.coef_))
     names = tuple(map(str, model.classes_))
     if getattr(getattr(model, "_label_binarizer", None), "y_type_", "").startswith("multilabel"):
         words = "decision function of a label"
-        return _linear(weight, model.intercept_, words, None, names, model.decision_function, form)
+        return _linear(weight, model.intercept_, words, {}, names, model.decision_function, form)
     check_several(model)
     if len(weight) > 1:
         own_scores = model.decision_function
-        return _linear(weight, model.intercept_, explains, response, names, own_scores, form, model.classes_)
+        return _linear(weight, model.intercept_, explains, given, names, own_scores, form, model.classes_)
 
     def own(X: np.ndarray) -> np.ndarray:
         f = model.decision_function(X).reshape(-1)
         return np.stack([-f, f], axis=1)
 
-    conversion = _linear(weight, model.intercept_, explains, response, names, own, form, model.classes_)
-    conversion.layers.append(plain_linear(np.array([[-1.0], [1.0]])) if form == "relu" else TwoClass())
-    return conversion
+    conversion = _linear(weight, model.intercept_, explains, given, names, own, form, model.classes_)
+    return dataclasses.replace(conversion, pair=mirrored(form))
 
 
 def _linear(
     weight: np.ndarray,
     intercept: Any,
     explains: str,
-    response: Response | None,
+    given: Answers,
     names: tuple[str, ...],
     own: Any,
     form: str,
@@ -169,7 +172,7 @@ def _linear(
         explains,
         names,
         lambda X: np.asarray(own(X), dtype=np.float64).reshape(-1, len(names)),
-        response=response,
+        answers=given,
         takes_reference=True,
         classes=classes,
         n_features=weight.shape[1],

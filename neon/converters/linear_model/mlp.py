@@ -9,12 +9,14 @@ import numpy as np
 import torch
 from scipy.special import expit
 
+from neon.converters.core import answers
+from neon.converters.core.answers import Answers, mirrored
 from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import check_several, converter, no_relu_form
 from neon.lrp import composites
 from neon.lrp.rules import Pass
-from neon.nn import Affine, Evidence, Linear, TwoClass, plain_linear
+from neon.nn import Linear, plain_linear
 from neon.nn.trees import Shapley
 
 __all__ = ["convert_mlp"]
@@ -47,13 +49,12 @@ def convert_mlp(model: Any, ask: Ask) -> Conversion:
         layers.append(make(weight.T, bias))
         if i < len(model.coefs_) - 1 and model.activation != "identity":
             layers.append(_ACTIVATIONS[model.activation]())
-    if model.out_activation_ == "softmax":
-        if ask.form == "relu":
-            raise no_relu_form("log-odds of more than two classes are no piecewise linear function")
-        layers += [Affine(-1.0), Evidence(soft=True)]
+    softmax = model.out_activation_ == "softmax"
+    if softmax and ask.form == "relu":
+        raise no_relu_form("log-odds of more than two classes are no piecewise linear function")
+    given = kind.answers()
     labels = classes is not None and model._label_binarizer.y_type_.startswith("multilabel")
-    if model.out_activation_ == "logistic" and not labels:
-        layers.append(plain_linear(np.array([[-1.0], [1.0]])) if ask.form == "relu" else TwoClass())
+    binary = model.out_activation_ == "logistic" and not labels
 
     def own(X: np.ndarray) -> np.ndarray:
         if classes is None:
@@ -68,7 +69,9 @@ def convert_mlp(model: Any, ask: Ask) -> Conversion:
         "log-odds of a label" if labels else kind.explains,
         names,
         own,
-        response=None if labels else kind.response,
+        head=given["log_odds"] if softmax else (),
+        pair=mirrored(ask.form) if binary else None,
+        answers={} if labels else given,
         link=kind.link,
         composite="perceptron",
         takes_reference=True,
@@ -81,18 +84,17 @@ class _Kind(NamedTuple):
 
     output: str
     explains: str
-    response: Response
+    answers: Callable[[], Answers]
     link: Callable[[np.ndarray], np.ndarray] | None = None
 
 
-_ODDS = _Kind("log_odds", "log-odds of a class", Response.LOG_ODDS, expit)
 _KINDS = {  # by the last activation, and whether the model is a regressor
-    ("identity", True): _Kind("predict", "predicted value", Response.PREDICTION),
+    ("identity", True): _Kind("predict", "predicted value", answers.prediction),
     ("exp", True): _Kind(
-        "linear_predictor", "linear predictor: the logarithm of the predicted mean", Response.LOG_PREDICTION, np.exp
+        "linear_predictor", "linear predictor: the logarithm of the predicted mean", answers.exponential, np.exp
     ),
-    ("logistic", False): _ODDS,
-    ("softmax", False): _ODDS,
+    ("logistic", False): _Kind("log_odds", "log-odds of a class", answers.log_odds, expit),
+    ("softmax", False): _Kind("log_odds", "log-odds of a class", answers.logits, expit),
 }
 
 

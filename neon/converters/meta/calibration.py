@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from scipy.special import expit
 from torch import Tensor
 
+from neon.converters.core import answers
+from neon.converters.core.answers import mirrored, shares_of_sigmoids
 from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.conversion import Conversion
+from neon.converters.core.members import decision, probability
 from neon.converters.core.registry import check_several, converter, no_relu_form
-from neon.converters.core.responses import decision, extended, probability, second
 from neon.converters.linear_model.isotonic import Interpolation
 from neon.converters.meta.side_by_side import beside, column_names
 from neon.errors import UnsupportedModelError
-from neon.nn import Affine, Evidence, Linear, TwoClass, plain_linear
+from neon.nn import Affine, Evidence, Linear, plain_linear
 from neon.nn.kernels.anchored import Anchored, anchored
 from neon.nn.linear.side_by_side import SideBySide
 from neon.nn.pooling.mean_log_odds import MeanLogOdds
@@ -41,35 +41,26 @@ def convert_calibrated(model: Any, ask: Ask) -> Conversion:
     ask.choose(*(("probability",) if isotonic else ("log_odds",)))
     parts = [_calibrated(fold, ask.inside(f"calibrated_classifiers_[{i}].estimator")) for i, fold in enumerate(folds)]
     together = beside(parts, form=ask.form, given=column_names(model))
-    head: list[torch.nn.Module] = []
+    mean: list[torch.nn.Module] = []
     if isotonic and len(folds) > 1:
         width = 1 if len(classes) == 2 else len(classes)
-        head.append(Linear(np.kron(np.ones(len(folds)) / len(folds), np.eye(width))))
+        mean.append(Linear(np.kron(np.ones(len(folds)) / len(folds), np.eye(width))))
     elif len(folds) > 1:
         if ask.form == "relu":
             raise no_relu_form("the log-odds of a mean probability is not made of Linear and ReLU alone")
-        head.append(MeanLogOdds(np.ones(len(folds))))
-    if len(classes) == 2:
-        head.append(_two(isotonic, ask.form))
+        mean.append(MeanLogOdds(np.ones(len(folds))))
+    both = Linear([[-1.0], [1.0]], [1.0, 0.0]) if isotonic else mirrored(ask.form)
     words = "probability of a class, calibrated" if isotonic else "log-odds of a class, calibrated"
-    return extended(
-        together,
-        *head,
+    return together.then(
+        *mean,
         explains=words + (": the folds' mean" if isotonic else ": of the folds' mean probability") * (len(folds) > 1),
         output_names=tuple(map(str, classes)),
         own=lambda X: np.asarray(model.predict_proba(X), dtype=np.float64),
-        response=Response.PROBABILITY if isotonic else Response.LOG_ODDS,
+        pair=both if len(classes) == 2 else None,
+        answers=answers.probability() if isotonic else answers.log_odds(),
         link=None if isotonic else expit,
         classes=classes,
-        votes=False,
     )
-
-
-def _two(isotonic: bool, form: str) -> torch.nn.Module:
-    """From the second class to both."""
-    if isotonic:
-        return Linear([[-1.0], [1.0]], [1.0, 0.0])
-    return plain_linear([[-1.0], [1.0]]) if form == "relu" else TwoClass()
 
 
 def _calibrated(fold: Any, ask: Ask) -> Conversion:
@@ -87,8 +78,7 @@ def _calibrated(fold: Any, ask: Ask) -> Conversion:
         part = decision(fold.estimator, ask)
     else:
         part, _ = probability(fold.estimator, ask, odds=False)
-        part = second(part) if n == 2 else part
-    part = dataclasses.replace(part, classes=None, link=None)
+        part = part.second() if n == 2 else part
     if fold.method == "sigmoid":
         slope = -np.array([calibrator.a_ for calibrator in fold.calibrators])
         shift = -np.array([calibrator.b_ for calibrator in fold.calibrators])
@@ -97,13 +87,13 @@ def _calibrated(fold: Any, ask: Ask) -> Conversion:
             return part
         if ask.form == "relu":
             raise no_relu_form("a sum of sigmoids is not made of Linear and ReLU alone")
-        return extended(part, Anchored(F.logsigmoid, "log σ(x)"), Affine(-1.0), Evidence(soft=True))
+        return part.then(*shares_of_sigmoids())
     if ask.form == "relu":
         raise no_relu_form("the steps of isotonic calibration are too steep for differences of ReLU")
     steps = [_Isotonic(c.X_thresholds_, c.y_thresholds_, clipped=True) for c in fold.calibrators]
     if n == 2:
-        return extended(part, *steps)
-    return extended(part, SideBySide(steps, [1] * n), Normalized())
+        return part.then(*steps)
+    return part.then(SideBySide(steps, [1] * n), Normalized())
 
 
 class _Isotonic(Interpolation):
@@ -115,36 +105,34 @@ class _Isotonic(Interpolation):
 
 def _then(part: Conversion, scale: np.ndarray, shift: np.ndarray, form: str) -> Conversion:
     """``x * scale + shift`` as a linear map, whose slopes need no division; merged with a linear map before it."""
-    if part.layers and isinstance(part.layers[-1], Linear | torch.nn.Linear):
-        last = part.layers[-1]
+    make = plain_linear if form == "relu" else Linear
+    *before, last = part.layers
+    if isinstance(last, Linear | torch.nn.Linear):
         bias = shift if last.bias is None else last.bias.detach().numpy() * scale + shift
         weight = last.weight.detach().numpy() * scale[:, None]
-        layer = plain_linear(weight, bias) if form == "relu" else Linear(weight, bias)
-        return dataclasses.replace(part, layers=torch.nn.Sequential(*list(part.layers)[:-1], layer))
-    weight = np.diag(scale)
-    return extended(part, plain_linear(weight, shift) if form == "relu" else Linear(weight, shift))
+        return part.then(body=torch.nn.Sequential(*before, make(weight, bias)))
+    return part.then(make(np.diag(scale), shift))
 
 
 def _temperature(fold: Any, ask: Ask, scores: bool) -> Conversion:
     """``softmax(β z)``, z the decision function, of two classes ``(-f, f)``; or the log-probabilities, floored."""
     n, beta = len(fold.classes), float(fold.calibrators[0].beta_)
     if scores:
-        part = dataclasses.replace(decision(fold.estimator, ask), classes=None, link=None)
+        part = decision(fold.estimator, ask)
         if n == 2:
             return _then(part, np.array([2 * beta]), np.zeros(1), ask.form)
     else:
         part, odds = probability(fold.estimator, ask)
-        part = dataclasses.replace(part, classes=None, link=None)
         logs = _LogOfOdds() if odds else _LogOfProbability()
         if n == 2:
-            part = extended(second(part), Anchored(_Difference(logs, beta), "β (log p - log (1 - p))", logs.even))
+            part = part.second().then(Anchored(_Difference(logs, beta), "β (log p - log (1 - p))", logs.even))
             if ask.form == "relu":
                 raise no_relu_form("a logarithm is not made of Linear and ReLU alone")
             return part
-        part = extended(part, Anchored(logs, "log p", logs.even))
+        part = part.then(Anchored(logs, "log p", logs.even))
     if ask.form == "relu":
         raise no_relu_form("a softmax is not made of Linear and ReLU alone")
-    return extended(part, Affine(-beta), Evidence(soft=True))
+    return part.then(Affine(-beta), Evidence(soft=True))
 
 
 _FLOOR = 1e-12  # scikit-learn adds it to probabilities before it takes their logarithm

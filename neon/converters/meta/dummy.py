@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 
+from neon.converters.core import answers
 from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.conversion import Conversion
 from neon.converters.core.encoding import Encoding
 from neon.converters.core.registry import converter
 from neon.errors import UnsupportedModelError
@@ -36,9 +39,17 @@ def convert_dummy_classifier(model: Any, ask: Ask) -> Conversion:
     held = own(np.zeros((1, 1)))[0]
     if several:
         names = [f"target {i}: {name}" for i, classes in enumerate(model.classes_) for name in classes]
-        return _constant(held, "for each target: probability of a class", names, own, ask.form, None)
-    return _constant(
-        held, "probability of a class", map(str, model.classes_), own, ask.form, Response.PROBABILITY, model.classes_
+        return dataclasses.replace(
+            _constant(held, own, ask.form),
+            explains="for each target: probability of a class",
+            output_names=tuple(names),
+        )
+    return dataclasses.replace(
+        _constant(held, own, ask.form),
+        explains="probability of a class",
+        output_names=tuple(map(str, model.classes_)),
+        answers=answers.probability(),
+        classes=model.classes_,
     )
 
 
@@ -48,9 +59,8 @@ def convert_dummy_regressor(model: Any, ask: Ask) -> Conversion:
     ask.choose("predict")
     _check_table(model)
     held = np.asarray(model.constant_, dtype=np.float64).reshape(-1)
-    names = ["prediction"] if len(held) == 1 else [f"target {i}" for i in range(len(held))]
     own = lambda X: np.asarray(model.predict(X), dtype=np.float64).reshape(-1, len(held))  # noqa: E731
-    return _constant(held, "predicted value", names, own, ask.form, Response.PREDICTION)
+    return dataclasses.replace(_constant(held, own, ask.form), answers=answers.prediction())
 
 
 def _check_table(model: Any) -> None:
@@ -62,24 +72,15 @@ def _check_table(model: Any) -> None:
         )
 
 
-def _constant(
-    held: np.ndarray,
-    explains: str,
-    names: Any,
-    own: Any,
-    form: str,
-    response: Response | None,
-    classes: np.ndarray | None = None,
-) -> Conversion:
+def _constant(held: np.ndarray, own: Callable[[Any], np.ndarray], form: str) -> Conversion:
+    """These values whatever the row."""
     layer = (plain_linear if form == "relu" else Linear)(np.zeros((len(held), 1)), held)
     return Conversion(
         torch.nn.Sequential(layer),
-        explains,
-        tuple(names),
+        "predicted value",
+        ("prediction",) if len(held) == 1 else tuple(f"target {i}" for i in range(len(held))),
         own,
-        response=response,
         takes_reference=True,
-        classes=classes,
         encoding=Encoding(_nothing, np.array([-1]), ("no column",)),
     )
 

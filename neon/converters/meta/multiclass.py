@@ -12,21 +12,15 @@ import torch
 from scipy.special import expit
 from sklearn.base import is_regressor
 
+from neon.converters.core import answers
+from neon.converters.core.answers import Answers, Layers, mirrored
 from neon.converters.core.arrays import contrast, rivals, versus
 from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.conversion import Conversion
 from neon.converters.core.encoding import Encoding
+from neon.converters.core.members import NEVER, binary_score, certain, predicted, probability
 from neon.converters.core.registry import check_several, converter, no_relu_form
-from neon.converters.core.responses import (
-    NEVER,
-    binary_score,
-    certain,
-    extended,
-    predicted,
-    probability,
-    second,
-    shares_of_sigmoids,
-)
+from neon.converters.meta.averages import Members
 from neon.converters.meta.side_by_side import beside, column_names, on_arrays
 from neon.errors import UnsupportedModelError
 from neon.nn import (
@@ -37,12 +31,10 @@ from neon.nn import (
     PairwiseDifference,
     PooledMinimum,
     SquaredDistance,
-    TwoClass,
     plain_linear,
     relu_minimum,
 )
 from neon.nn.linear.in_parallel import Columns
-from neon.nn.pooling.normalized import Normalized
 
 __all__ = ["convert_one_vs_one", "convert_one_vs_rest", "convert_output_code"]
 
@@ -62,14 +54,12 @@ def convert_one_vs_rest(model: Any, ask: Ask) -> Conversion:
         return _of_probabilities(model, output, binary, ask)
     parts, kind = _scores(model, ask)
     together = beside(parts, form=ask.form, given=column_names(model))
-    shift = 0.5 if kind is Response.PREDICTION else 0.0  # of two classes, a regressor predicts the second from there on
-    head: list[torch.nn.Module] = []
-    if binary and kind is Response.PROBABILITY:
-        head.append(Linear([[-1.0], [1.0]], [1.0, 0.0]))
-    elif binary and shift:
-        head.append((plain_linear if ask.form == "relu" else Linear)([[-1.0], [1.0]], [shift, -shift]))
-    elif binary:
-        head.append(plain_linear([[-1.0], [1.0]]) if ask.form == "relu" else TwoClass())
+    shift = 0.5 if kind == "predict" else 0.0  # of two classes, a regressor predicts the second from there on
+    pair = mirrored(ask.form)
+    if kind == "predict_proba":
+        pair = Linear([[-1.0], [1.0]], [1.0, 0.0])
+    elif kind == "predict":
+        pair = (plain_linear if ask.form == "relu" else Linear)([[-1.0], [1.0]], [shift, -shift])
 
     def own(X: Any) -> np.ndarray:
         f = np.stack([_binary(member, X) for member in model.estimators_], axis=1)
@@ -78,20 +68,25 @@ def convert_one_vs_rest(model: Any, ask: Ask) -> Conversion:
         return np.hstack([1 - f, f] if kind in _PROBABLE else [shift - f, f - shift])
 
     what = "a label" if model.multilabel_ else "a class" if binary else "a class against the rest, one machine a class"
-    response = None
-    if not model.multilabel_:
-        response = _EACH.get(kind)
-    return extended(
+    return dataclasses.replace(
         together,
-        *head,
         explains=f"{_PROBABLE.get(kind, 'decision function')} of {what}",
-        response=response,
+        pair=pair if binary else None,
+        answers={} if model.multilabel_ else _each(kind, len(model.classes_)),
         output_names=tuple(map(str, model.classes_)),
         own=own,
-        link=expit if kind is Response.LOG_ODDS else None,
+        link=expit if kind == "log_odds" else None,
         classes=None if model.multilabel_ else model.classes_,
-        votes=False,
     )
+
+
+def _each(kind: str, n_classes: int) -> Answers:
+    """What follows from such a score of each class's own machine."""
+    if kind == "log_odds":
+        return answers.log_odds_each(n_classes)
+    if kind == "predict_proba":
+        return answers.probability_each(n_classes)
+    return answers.decision() if kind == "decision_function" else {}
 
 
 def _of_probabilities(model: Any, output: str, binary: bool, ask: Ask) -> Conversion:
@@ -103,30 +98,24 @@ def _of_probabilities(model: Any, output: str, binary: bool, ask: Ask) -> Conver
     if ask.form == "relu" and not binary:
         raise no_relu_form("the log-odds of normalized probabilities is not made of Linear and ReLU alone")
     odds = output == "log_odds"
-    found = [
-        probability(member, ask.inside(f"estimators_[{i}]"), odds=odds) for i, member in enumerate(model.estimators_)
-    ]
-    parts = [dataclasses.replace(second(part), link=None) for part, _ in found]
+    members = Members.numbered(model, ask)
+    found = members.parts(probability, odds=odds)
     if odds and not all(is_odds for _, is_odds in found):
         raise certain(model)
-    together = beside(parts, form=ask.form, given=column_names(model))
-    head: list[torch.nn.Module]
-    if binary and odds:
-        head = [plain_linear([[-1.0], [1.0]]) if ask.form == "relu" else TwoClass()]
-    elif binary:
-        head = [Linear([[-1.0], [1.0]], [1.0, 0.0])]
-    else:
-        head = shares_of_sigmoids() if odds else [Normalized(uniform=False)]
-    return extended(
+    together = members.side_by_side([part.second() for part, _ in found])
+    name = "log_odds" if odds else "predict_proba"
+    given = _each(name, len(model.classes_))
+    both = mirrored(ask.form) if odds else Linear([[-1.0], [1.0]], [1.0, 0.0])
+    return dataclasses.replace(
         together,
-        *head,
         explains="log-odds of a class" if odds else "probability of a class",
-        response=Response.LOG_ODDS if odds else Response.PROBABILITY,
+        pair=both if binary else None,
+        head=given[name],
+        answers={name: given[name]},
         output_names=tuple(map(str, model.classes_)),
         own=lambda X: np.asarray(model.predict_proba(X), dtype=np.float64),
         link=expit if odds else None,
         classes=model.classes_,
-        votes=False,
     )
 
 
@@ -141,29 +130,25 @@ def convert_one_vs_one(model: Any, ask: Ask) -> Conversion:
         raise UnsupportedModelError("OneVsOneClassifier of a precomputed kernel; fit the kernel machine itself")
     n, given = len(model.classes_), column_names(model)
     parts, kind = _scores(model, ask)
-    if kind is Response.PREDICTION:
+    if kind == "predict":
         raise UnsupportedModelError(
             "OneVsOneClassifier of regressors: it counts predictions that equal 0 or 1, which regressors do not make; "
             "use a classifier, or OneVsRestClassifier"
         )
-    if any(part.asks for part in parts):
+    if any(part.predicts == "always_ask" for part in parts):
         raise UnsupportedModelError(
             f"OneVsOneClassifier of {type(model.estimators_[0]).__name__}: it counts what its machines predict, which "
             "is not the sign of their scores (thresholds of their own, mean scores of bags); use OneVsRestClassifier"
         )
     together = beside([on_arrays(part, given) for part in parts], form=ask.form, given=given)
-    shift = 0.5 if kind is Response.PROBABILITY else 0.0
-    if n == 2:
-        layers: list[torch.nn.Module] = [
-            (plain_linear if ask.form == "relu" else Linear)([[-1.0], [1.0]], [shift, -shift])
-        ]
-    else:
-        layers = _rivals(n, shift, ask.form)
+    shift = 0.5 if kind == "predict_proba" else 0.0
+    against, smallest = _rivals(n, shift, ask.form)
+    tied = answers.votes_and_scores(n, kind)
 
     def own(X: Any) -> np.ndarray:
         X = X.to_numpy() if hasattr(X, "to_numpy") else X
         f = np.stack([_binary(member, X) for member in model.estimators_], axis=1)
-        if kind is Response.LOG_ODDS:
+        if kind == "log_odds":
             first, then = 1 - f, f
         else:
             first, then = shift - f, f - shift
@@ -175,25 +160,30 @@ def convert_one_vs_one(model: Any, ask: Ask) -> Conversion:
     words = "margin of a class over its closest rival, of pairwise machines"
     if n == 2:
         words = "margin of a class, of its pairwise machine"
-    return extended(
-        together,
-        *layers,
+    return together.then(
+        *against,
         explains=words + (f", in {_PROBABLE[kind]}" if kind in _PROBABLE else ""),
-        response=_OF_PAIRS[kind],
+        head=smallest,
+        answers={"decision_function": tied} | ({"votes": tied} if n > 2 else {}),
         output_names=tuple(map(str, model.classes_)),
         own=own,
-        link=expit if kind is Response.LOG_ODDS else None,
+        link=expit if kind == "log_odds" else None,
         classes=model.classes_,
-        votes=True,
+        predicts="ask_on_tie",
     )
 
 
-def _rivals(n: int, shift: float, form: str) -> list[torch.nn.Module]:
-    """From the machines' scores, above 0 for the second of a pair, to each class's smallest over its rivals."""
+def _rivals(n: int, shift: float, form: str) -> tuple[Layers, Layers]:
+    """From the machines' scores, ``shift`` where a pair ties, to each class's against its rivals; and to the smallest.
+
+    Machines are above it where the second of a pair wins.
+    """
     columns, signs = rivals(n)
     if form == "relu":
-        return [plain_linear(versus(n), -shift * signs), *relu_minimum(n, n - 1)]
-    return [Columns(columns.tolist()), Affine(signs, -shift * signs), PooledMinimum(n, math.inf)]
+        return (plain_linear(versus(n), -shift * signs),), tuple(relu_minimum(n, n - 1))
+    if n == 2:
+        return (Linear(versus(n), -shift * signs),), ()
+    return (Columns(columns.tolist()), Affine(signs, -shift * signs)), (PooledMinimum(n, math.inf),)
 
 
 @converter("sklearn.multiclass.OutputCodeClassifier")
@@ -219,31 +209,19 @@ def convert_output_code(model: Any, ask: Ask) -> Conversion:
     layers: list[torch.nn.Module] = [SquaredDistance(codes), Evidence(stiffness)]
     if ask.form == "layers":
         layers = [DistanceLayers(codes), PairwiseDifference(n), PooledMinimum(n, stiffness)]
-    return extended(
-        together,
+    return together.then(
         *layers,
         explains="evidence for a class: how much closer the scores are to its code than to any other, squared distance",
         output_names=tuple(map(str, model.classes_)),
         own=own,
-        link=None,
         classes=model.classes_,
     )
 
 
-_PROBABLE = {Response.LOG_ODDS: "log-odds", Response.PROBABILITY: "probability"}
-_OF_PAIRS = {
-    Response.DECISION: Response.PAIRWISE_SCORES,
-    Response.PROBABILITY: Response.PAIRWISE_PROBABILITY,
-    Response.LOG_ODDS: Response.PAIRWISE_LOG_ODDS,
-}
-_EACH = {
-    Response.LOG_ODDS: Response.LOG_ODDS_EACH,
-    Response.PROBABILITY: Response.PROBABILITY_EACH,
-    Response.DECISION: Response.DECISION,
-}
+_PROBABLE = {"log_odds": "log-odds", "predict_proba": "probability"}
 
 
-def _scores(model: Any, ask: Ask, *, odds: bool = True) -> tuple[list[Conversion], Response]:
+def _scores(model: Any, ask: Ask, *, odds: bool = True) -> tuple[list[Conversion], str]:
     """Each machine's score, one column, and which: decision function, log-odds, probability or a prediction."""
     found = {
         i: _score(member, ask.inside(f"estimators_[{i}]"), odds)
@@ -252,16 +230,15 @@ def _scores(model: Any, ask: Ask, *, odds: bool = True) -> tuple[list[Conversion
     }
     kinds = {kind for _, kind in found.values()}
     if len(kinds) > 1:
-        names = sorted(kind.name.lower() for kind in kinds)
-        raise UnsupportedModelError(f"{type(model).__name__} of machines with different scores: {names}")
-    kind = kinds.pop() if kinds else Response.DECISION
+        raise UnsupportedModelError(f"{type(model).__name__} of machines with different scores: {sorted(kinds)}")
+    kind = kinds.pop() if kinds else "decision_function"
     numeric = all(part.encoding is None and not part.missing for part, _ in found.values())
     n_columns = len(column_names(model)) if numeric else 1
     parts = []
     for i, member in enumerate(model.estimators_):
         if i not in found:  # there was one class to learn
             value = float(np.ravel(member.y_)[0])
-            value = math.copysign(NEVER, value - 0.5) if kind is Response.LOG_ODDS else value
+            value = math.copysign(NEVER, value - 0.5) if kind == "log_odds" else value
             layer = (plain_linear if ask.form == "relu" else Linear)(np.zeros((1, n_columns)), [value])
             nothing = None if numeric else Encoding(_nothing, np.array([-1]), ("nothing",))
             parts.append(
@@ -277,9 +254,9 @@ def _nothing(rows: Any) -> np.ndarray:
     return np.zeros((rows.shape[0], 1))
 
 
-def _score(member: Any, ask: Ask, odds: bool) -> tuple[Conversion, Response]:
+def _score(member: Any, ask: Ask, odds: bool) -> tuple[Conversion, str]:
     if is_regressor(member):
-        return predicted(member, ask), Response.PREDICTION
+        return predicted(member, ask), "predict"
     return binary_score(member, ask, odds=odds)
 
 

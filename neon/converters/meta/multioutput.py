@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 import torch
 from scipy.special import expit
 
+from neon.converters.core import answers
 from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.conversion import Conversion
+from neon.converters.core.members import binary_score, decision, predicted, probability, vote
 from neon.converters.core.registry import convert, converter, no_relu_form
-from neon.converters.core.responses import (
-    binary_score,
-    decision,
-    extended,
-    predicted,
-    probability,
-    second,
-    vote,
-)
 from neon.converters.meta.side_by_side import beside, column_names, common, shared_reference
 from neon.errors import UnsupportedModelError
-from neon.nn import Linear, plain_linear
+from neon.nn import Linear
 from neon.nn.linear.in_parallel import Chain
 
 __all__ = ["convert_chain", "convert_multi_output_classifier", "convert_multi_output_regressor"]
@@ -36,8 +30,8 @@ def convert_multi_output_regressor(model: Any, ask: Ask) -> Conversion:
     together = beside(parts, form=ask.form, given=column_names(model))
     names = tuple(f"target {i}" for i in range(len(parts)))
     own = lambda X: np.asarray(model.predict(X), dtype=np.float64)  # noqa: E731
-    return extended(
-        together, explains="predicted value", response=Response.PREDICTION, output_names=names, own=own, link=None
+    return dataclasses.replace(
+        together, explains="predicted value", answers=answers.prediction(), output_names=names, own=own
     )
 
 
@@ -47,14 +41,12 @@ def convert_multi_output_classifier(model: Any, ask: Ask) -> Conversion:
     parts = [convert(member, ask.inside(f"estimators_[{i}]", ask.output)) for i, member in enumerate(model.estimators_)]
     together = beside(parts, form=ask.form, given=column_names(model))
     words = list(dict.fromkeys(part.explains for part in parts))
-    return extended(
+    return dataclasses.replace(
         together,
         explains=f"for each target: {', or '.join(words)}",
         output_names=tuple(f"target {i}: {name}" for i, part in enumerate(parts) for name in part.output_names),
         own=_Each(parts, 0),
         link=_Each(parts, 1) if any(part.link is not None for part in parts) else None,
-        classes=None,
-        votes=False,
     )
 
 
@@ -90,7 +82,7 @@ def convert_chain(model: Any, ask: Ask) -> Conversion:
     for i, member in enumerate(members):
         asked = ask.inside(f"estimators_[{i}]")
         if regresses:
-            part, kind = predicted(member, asked), Response.PREDICTION
+            part, kind = predicted(member, asked), "predict"
             handed = part
         else:
             part, kind = _label_score(member, asked)
@@ -105,7 +97,7 @@ def convert_chain(model: Any, ask: Ask) -> Conversion:
         scores.append(part)
         hands.append(handed)
     if len(kinds) > 1:
-        names = sorted(kind.name.lower() for kind in kinds)
+        names = sorted(kinds)
         raise UnsupportedModelError(f"{type(model).__name__} of members with different scores: {names}")
     kind = kinds.pop()
     places = [int(np.flatnonzero(np.asarray(model.order_) == target)[0]) for target in range(len(members))]
@@ -120,22 +112,22 @@ def convert_chain(model: Any, ask: Ask) -> Conversion:
         words if regresses else f"{words} of a label",
         tuple(f"target {i}" for i in range(len(members))),
         own,
-        response=Response.PREDICTION if regresses else None,
-        link=expit if kind is Response.LOG_ODDS else None,
+        answers=answers.prediction() if regresses else {},
+        link=expit if kind == "log_odds" else None,
         reference=shared_reference(references) if traits["takes_reference"] else None,
         **traits,
     )
 
 
 _ASKED = {
-    Response.PREDICTION: ("predicted value", "predict"),
-    Response.DECISION: ("decision function", "decision_function"),
-    Response.LOG_ODDS: ("log-odds", "predict_proba"),
-    Response.PROBABILITY: ("probability", "predict_proba"),
+    "predict": ("predicted value", "predict"),
+    "decision_function": ("decision function", "decision_function"),
+    "log_odds": ("log-odds", "predict_proba"),
+    "predict_proba": ("probability", "predict_proba"),
 }
 
 
-def _label_score(member: Any, ask: Ask) -> tuple[Conversion, Response]:
+def _label_score(member: Any, ask: Ask) -> tuple[Conversion, str]:
     if len(member.classes_) != 2:
         raise UnsupportedModelError(f"a chain of {len(member.classes_)}-class members; the converter takes two labels")
     return binary_score(member, ask)
@@ -146,10 +138,10 @@ def _handed(member: Any, method: str, ask: Ask) -> Conversion:
     if method == "decision_function":
         return decision(member, ask)
     if method == "predict_proba":
-        return second(probability(member, ask, odds=False)[0])
+        return probability(member, ask, odds=False)[0].second()
     if method != "predict":
         raise UnsupportedModelError(
             f"chain_method={method!r}; supported are 'predict', 'predict_proba' and 'decision_function'"
         )
     labels = np.asarray(member.classes_, dtype=np.float64)
-    return extended(vote(member, ask), (plain_linear if ask.form == "relu" else Linear)(labels[None]))
+    return vote(member, ask).then(Linear(labels[None]))

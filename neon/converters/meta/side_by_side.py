@@ -23,9 +23,7 @@ from neon.nn.linear.in_parallel import Columns, InParallel
 __all__ = ["beside", "column_names", "common", "on_arrays", "shared_reference"]
 
 
-def beside(
-    parts: Sequence[Conversion], *, form: str, names: Sequence[str] = (), given: Sequence[str] | None = None
-) -> Conversion:
+def beside(parts: Sequence[Conversion], *, form: str, given: Sequence[str]) -> Conversion:
     """Members that read the caller's columns side by side: their outputs one after the other.
 
     Without encodings they read the same columns. With them, each reads the columns of its own, which stand side by
@@ -33,14 +31,13 @@ def beside(
 
     Parameters
     ----------
-    given : sequence of str, optional
+    given : sequence of str
         Names of the caller's columns.
     """
-    outputs = tuple(names) or tuple(name for part in parts for name in part.output_names)
     branches = [part.layers for part in parts]
     if all(part.encoding is None for part in parts):
         folds = all(part.takes_reference for part in parts)
-        encoding, layers = None, _parallel(branches, form, None if given is None else len(given), folds)
+        encoding, layers = None, _parallel(branches, form, len(given), folds)
         reference = shared_reference([part.reference for part in parts])
     else:
         encodings = [part.encoding or _numbers(given) for part in parts]
@@ -54,9 +51,8 @@ def beside(
     return Conversion(
         layers,
         parts[0].explains,
-        outputs,
+        tuple(name for part in parts for name in part.output_names),
         np.asarray,
-        response=parts[0].response,
         reference=reference if traits["takes_reference"] else None,
         encoding=encoding,
         **traits,
@@ -75,9 +71,7 @@ def common(parts: Sequence[Conversion]) -> dict[str, Any]:
     }
 
 
-def _parallel(
-    branches: Sequence[torch.nn.Sequential], form: str, n_columns: int | None, folds: bool
-) -> torch.nn.Sequential:
+def _parallel(branches: Sequence[torch.nn.Sequential], form: str, n_columns: int, folds: bool) -> torch.nn.Sequential:
     """Networks of the same columns; the linear maps that they start with as a single one.
 
     That leaves relevance as it is where it is relative to a reference, and else where there is one map alone.
@@ -89,7 +83,7 @@ def _parallel(
     if form == "relu" and any(cut < len(branch) for cut, branch in zip(cuts, branches, strict=True)):
         raise no_relu_form("a row of networks that are not all linear is not made of Linear and ReLU alone")
     fold = alone or form == "relu" or (folds and form == "fused")
-    if not all(cuts) or not fold or n_columns is None:
+    if not all(cuts) or not fold:
         return torch.nn.Sequential(InParallel(branches))
     maps = [_folded(list(branch)[:cut], n_columns) for branch, cut in zip(branches, cuts, strict=True)]
     weight, bias = torch.cat([weight for weight, _ in maps]), torch.cat([bias for _, bias in maps])
@@ -158,10 +152,8 @@ def _joined_reference(references: Sequence[np.ndarray | None], sizes: Sequence[i
     return np.concatenate([rows[np.arange(longest) % len(rows)] for rows in blocks], axis=1)
 
 
-def _numbers(given: Sequence[str] | None) -> Encoding:
+def _numbers(given: Sequence[str]) -> Encoding:
     """Columns that are numbers, as they are."""
-    if given is None:
-        raise ValueError("names of the columns are needed where a member encodes them")
     return Encoding(unchanged, np.arange(len(given)), tuple(given))
 
 
@@ -200,5 +192,5 @@ def on_arrays(part: Conversion, given: Sequence[str], columns: np.ndarray | None
     if part.reference is not None:
         reference = np.full((len(part.reference), len(given)), np.nan)  # of columns that it does not read
         reference[:, chosen] = part.reference
-    layers = torch.nn.Sequential(Columns(chosen.tolist()), *part.layers)
-    return dataclasses.replace(part, layers=layers, reference=reference)
+    body = torch.nn.Sequential(Columns(chosen.tolist()), *part.body)
+    return dataclasses.replace(part, body=body, reference=reference)

@@ -11,8 +11,8 @@ import torch
 from neon.converters.compose.pipeline import chain
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
+from neon.converters.core.members import decision, predicted, probability, vote
 from neon.converters.core.registry import convert, converter
-from neon.converters.core.responses import decision, extended, predicted, probability, second, vote
 from neon.converters.meta.side_by_side import beside, column_names
 from neon.errors import UnsupportedModelError
 from neon.nn import Linear
@@ -29,7 +29,7 @@ def convert_stacking(model: Any, ask: Ask) -> Conversion:
     """
     fitted = [name for name, member in model.estimators if not (isinstance(member, str) and member == "drop")]
     parts = [
-        _response(member, method, ask.inside(name))
+        _given(member, method, ask.inside(name))
         for name, member, method in zip(fitted, model.estimators_, model.stack_method_, strict=True)
     ]
     given, known = column_names(model), next((part.n_features for part in parts if part.n_features), None)
@@ -42,7 +42,7 @@ def convert_stacking(model: Any, ask: Ask) -> Conversion:
     columns = tuple(f"column {i}" for i in range(sum(n_outputs)))
     front = dataclasses.replace(beside(parts, form=ask.form, given=given), output_names=columns)
     head = convert(model.final_estimator_, ask.inside("final_estimator_", ask.output))
-    whole = chain([dataclasses.replace(front, own=_Columns(model), classes=None), head], form=ask.form)
+    whole = chain([dataclasses.replace(front, own=_Columns(model)), head], form=ask.form)
     return dataclasses.replace(
         whole,
         composite=front.composite if head.composite in ("neon", "perceptron") else head.composite,
@@ -66,18 +66,19 @@ class _Columns:
         return np.asarray(columns.toarray() if hasattr(columns, "toarray") else columns, dtype=np.float64)
 
 
-def _response(member: Any, method: str, ask: Ask) -> Conversion:
+def _given(member: Any, method: str, ask: Ask) -> Conversion:
+    """What a member gives to the final estimator."""
     if method == "decision_function":
         part = decision(member, ask)
     elif method == "predict_proba":
         part, _ = probability(member, ask, odds=False)
-        part = second(part) if len(member.classes_) == 2 else part
+        part = part.second() if len(member.classes_) == 2 else part
     elif not hasattr(member, "classes_"):
         return predicted(member, ask)
     else:
         labels = np.asarray(member.classes_)
         if labels.dtype.kind not in "iufb":
             raise UnsupportedModelError(f"stacking on labels that are no numbers, of {type(member).__name__}")
-        part = extended(vote(member, ask), Linear(labels.astype(np.float64)[None]))
+        part = vote(member, ask).then(Linear(labels.astype(np.float64)[None]))
     n = 1 if method == "predict" or len(member.classes_) == 2 else len(member.classes_)
     return dataclasses.replace(part, output_names=tuple(f"column {i}" for i in range(n)))

@@ -9,12 +9,14 @@ import numpy as np
 import torch
 from scipy.special import expit, logit
 
+from neon.converters.core import answers
+from neon.converters.core.answers import mirrored
 from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.conversion import Conversion
+from neon.converters.core.members import decision, predicted, probability
 from neon.converters.core.registry import convert, converter, no_relu_form
-from neon.converters.core.responses import decision, extended, predicted, probability, second
 from neon.converters.meta.side_by_side import column_names, on_arrays
-from neon.nn import Linear, TwoClass, plain_linear
+from neon.nn import Linear, plain_linear
 from neon.nn.codes.featurewise import featurewise
 from neon.nn.kernels.anchored import Anchored
 
@@ -55,7 +57,7 @@ def convert_threshold(model: Any, ask: Ask) -> Conversion:
     inner = getattr(model, "estimator_", model.estimator)
     if ask.output in ("log_odds", "probability", "decision_function"):
         part = convert(inner, ask.inside("estimator_", ask.output))
-        return dataclasses.replace(part, asks=True)  # the prediction is by the threshold
+        return dataclasses.replace(part, predicts="always_ask")  # the prediction is by the threshold
     ask.choose("margin", "log_odds", "probability", "decision_function")
     methods = ["predict_proba", "decision_function"] if model.response_method == "auto" else [model.response_method]
     method = next(method for method in methods if hasattr(inner, method))
@@ -67,7 +69,7 @@ def convert_threshold(model: Any, ask: Ask) -> Conversion:
     threshold, label = _threshold(model, method)
     sign = 1.0 if label == model.classes_[1] else -1.0
     if method == "predict_proba":
-        part = second(part)
+        part = part.second()
         if odds and not 0 < threshold < 1:
             raise ValueError(f"with threshold {threshold} {type(model).__name__} always predicts one class")
     if method == "predict_proba" and sign < 0:  # of the first class: 1 - P, -f
@@ -75,11 +77,6 @@ def convert_threshold(model: Any, ask: Ask) -> Conversion:
     elif sign < 0:
         threshold = -threshold
     shift = float(logit(threshold)) if odds else threshold
-    last: list[torch.nn.Module]
-    if ask.form == "relu":
-        last = [plain_linear(np.array([[-1.0], [1.0]]), np.array([shift, -shift]))]
-    else:
-        last = [Linear([[1.0]], [-shift]), TwoClass()]
 
     def own(X: Any) -> np.ndarray:
         score = getattr(inner, method)(X)
@@ -87,15 +84,15 @@ def convert_threshold(model: Any, ask: Ask) -> Conversion:
         return np.hstack([1 - score, score]) if odds else (score - shift) * np.array([-1.0, 1.0])
 
     words = "log-odds" if odds else "probability" if method == "predict_proba" else "decision function"
-    return extended(
-        part,
-        *last,
+    return part.then(
+        (plain_linear if ask.form == "relu" else Linear)([[1.0]], [-shift]),
+        pair=mirrored(ask.form),
         explains=f"margin of a class: its {words} over the threshold, above 0 for the predicted class",
         output_names=tuple(map(str, model.classes_)),
         own=own,
         link=(lambda m: expit(m + shift * np.array([-1.0, 1.0]))) if odds else None,
         classes=model.classes_,
-        votes=True,
+        predicts="ask_on_tie",
     )
 
 
@@ -128,14 +125,14 @@ def convert_target(model: Any, ask: Ask) -> Conversion:
         scale, shift = affine
         # The shift is a bias, no feature's: a scaling would hand it on.
         layer = (plain_linear if ask.form == "relu" else Linear)(np.diag(scale), shift)
-        return extended(part, layer, explains="predicted value", response=Response.PREDICTION, own=own)
+        return part.then(layer, explains="predicted value", answers=answers.prediction(), own=own)
     if output == "predict":
         if ask.form == "relu":
             raise no_relu_form("the target's transformer is not made of Linear and ReLU alone")
         inverted = Anchored(_OfTensors(inverse), "the target's transformer, inverted")
-        return extended(part, inverted, explains="predicted value", response=Response.PREDICTION, own=own)
+        return part.then(inverted, explains="predicted value", answers=answers.prediction(), own=own)
     words = "prediction in the space of the transformed target, of which the predicted value is an elementwise function"
-    return extended(part, explains=words, own=own, link=inverse)
+    return part.then(explains=words, own=own, link=inverse)
 
 
 class _Inverse:

@@ -84,7 +84,7 @@ def convert_nearest_centroid(model: Any, ask: Ask) -> Conversion:
         tuple(map(str, classes)),
         own,
         classes=classes,
-        votes=True,
+        predicts="ask_on_tie",
     )
 
 

@@ -11,14 +11,16 @@ from scipy.special import logsumexp
 from sklearn.metrics.pairwise import euclidean_distances
 
 from neon.converters.bayes.log_odds import log_odds
+from neon.converters.core import answers
+from neon.converters.core.answers import Layers
 from neon.converters.core.arrays import contrast, dense
 from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter, no_relu_form
 from neon.converters.neighbors.means import share_margin
 from neon.converters.neighbors.searches import as_fitted, nameless, untouched
 from neon.errors import UnsupportedModelError
-from neon.nn import Affine, ClassSums, DistanceLayers, Evidence, Linear, LogSumExp, NeighborMean, SquaredDistance
+from neon.nn import Affine, ClassSums, DistanceLayers, Linear, LogSumExp, NeighborMean, SquaredDistance
 from neon.nn.pooling.normalized import Normalized
 
 __all__ = ["convert_label_propagation"]
@@ -42,14 +44,15 @@ def convert_label_propagation(model: Any, ask: Ask) -> Conversion:
     if len(classes) < 2:
         raise ValueError(f"{type(model).__name__} of one class has no competitor: there is no evidence to explain")
     distance = DistanceLayers(points) if ask.form == "layers" else SquaredDistance(points)
-    response = None if output == "margin" else Response.PROBABILITY if knn else Response.LOG_ODDS
+    head: Layers = ()
+    given = answers.probability()
     if knn:
         layers: list[torch.nn.Module] = [NeighborMean([distance], _Nearest(nameless(model)), labels)]
         if not np.allclose(labels.sum(1), 1.0):  # rows that no label has reached
             layers.append(Normalized(uniform=False))
         words = "a class's share of the labels of the nearest points"
         if output == "margin":
-            layers += share_margin(len(classes))
+            head = tuple(share_margin(len(classes)))
             words = f"how much larger {words} is than its closest rival's"
         words = f"{words}; the neighbours are taken as given"
 
@@ -60,7 +63,9 @@ def convert_label_propagation(model: Any, ask: Ask) -> Conversion:
             return contrast(-shares) if output == "margin" else shares
     else:
         gamma, words = float(model.gamma), "log-odds of a class"
-        layers = [distance, *_log_sums(labels.T, gamma, ask.form), Affine(-1.0), Evidence(soft=True)]
+        layers = [distance, *_log_sums(labels.T, gamma, ask.form)]
+        given = answers.logits()
+        head = given["log_odds"]
 
         def own(X: np.ndarray) -> np.ndarray:
             h = -gamma * euclidean_distances(X, model.X_, squared=True)
@@ -72,9 +77,10 @@ def convert_label_propagation(model: Any, ask: Ask) -> Conversion:
         words,
         tuple(map(str, classes)),
         own,
-        response=response,
+        head=head,
+        answers=given,
         classes=classes,
-        votes=output == "margin",
+        predicts="ask_on_tie" if output == "margin" else "largest",
         thresholds=knn,  # distances tie, and rounding decides who is a neighbour
     )
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
+from neon.converters.core import answers
+from neon.converters.core.answers import Answers
 from neon.converters.core.arrays import contrast, dense
 from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter, no_relu_form
 from neon.converters.neighbors.metrics import metric_layers
 from neon.converters.neighbors.searches import asking, model_search
@@ -50,7 +52,7 @@ def convert_regressor(model: Any, ask: Ask) -> Conversion:
         [mean],
         f"predicted value, the mean of the neighbours'; {FROZEN}",
         lambda X: np.asarray(predict(X), dtype=np.float64).reshape(-1, n),
-        response=Response.PREDICTION,
+        given=answers.prediction(),
         names=("prediction",) if n == 1 else tuple(f"target {i}" for i in range(n)),
     )
 
@@ -81,7 +83,9 @@ def convert_radius_classifier(model: Any, ask: Ask) -> Conversion:
         return contrast(-np.column_stack([p, 1 - p.sum(1).round()]) if apart else -p)
 
     words = f"how much larger a class's share of the votes is than its closest rival's; {FROZEN}"
-    return conversion_of(model, [mean, *share_margin(len(classes))], words, rivalry, votes=True, classes=classes)
+    return conversion_of(
+        model, [mean, *share_margin(len(classes))], words, rivalry, predicts="ask_on_tie", classes=classes
+    )
 
 
 def shares_of_votes(model: Any, form: str) -> Conversion:
@@ -97,7 +101,7 @@ def shares_of_votes(model: Any, form: str) -> Conversion:
         [mean],
         f"share of the votes for a class; {FROZEN}",
         _probabilities(model),
-        response=None if several else Response.PROBABILITY,
+        given={} if several else answers.probability(),
         names=names,
         classes=None if several else model.classes_,
     )
@@ -196,10 +200,10 @@ def conversion_of(
     explains: str,
     own: Any,
     *,
-    response: Response | None = None,
+    given: Answers | None = None,
     names: tuple[str, ...] | None = None,
     classes: np.ndarray | None = None,
-    votes: bool = False,
+    predicts: Literal["largest", "ask_on_tie"] = "largest",
     link: Callable[[np.ndarray], np.ndarray] | None = None,
     composite: Any = "neon",
 ) -> Conversion:
@@ -208,10 +212,10 @@ def conversion_of(
         explains,
         tuple(map(str, classes)) if names is None and classes is not None else names or ("prediction",),
         own,
-        response=response,
+        answers=given or {},
         link=link,
         classes=classes,
-        votes=votes,
+        predicts=predicts,
         composite=composite,
         thresholds=True,  # distances tie, and rounding decides who is a neighbour
         missing=getattr(model, "effective_metric_", model.metric) == "nan_euclidean",

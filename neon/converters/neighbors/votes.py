@@ -68,7 +68,7 @@ def _margin(model: Any, form: str) -> Conversion:
         f"and {FROZEN}",
         lambda X: contrast(-voted(X)),
         classes=model.classes_,
-        votes=True,
+        predicts="ask_on_tie",
     )
 
 
@@ -116,7 +116,7 @@ def _log_odds(model: Any, form: str) -> Conversion:
         "the nearest points of the other classes stand against it), explained by how near either side comes",
         own,
         classes=model.classes_,
-        votes=True,
+        predicts="ask_on_tie",
     )
 
 

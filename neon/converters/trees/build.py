@@ -10,8 +10,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import torch
 
-from neon.converters.core.conversion import Conversion, Response
-from neon.nn import TwoClass, plain_linear
+from neon.converters.core.answers import Answers, mirrored
+from neon.converters.core.conversion import Conversion
 from neon.nn.trees import TreeEnsemble, Trees, relu_layers, tree_layers
 
 __all__ = ["Scores", "Tree", "columns_of", "convert_trees", "join"]
@@ -116,7 +116,8 @@ class Scores(NamedTuple):
     ----------
     explains : str
         In words.
-    response : Response, optional
+    answers : mapping
+        What they tell estimators around the model: see `neon.converters.core.answers`.
     names : sequence
         Of the outputs.
     classes : ndarray, optional
@@ -124,7 +125,7 @@ class Scores(NamedTuple):
     """
 
     explains: str
-    response: Response | None
+    answers: Answers
     names: Sequence[Any] | np.ndarray
     classes: np.ndarray | None = None
 
@@ -150,14 +151,13 @@ def convert_trees(
     n_names = len(scores.names)
     if scores_only and scores.classes is not None:
         options["labels"] = lambda X: scores.classes[columns_of(own(X), trees.n_outputs, n_names).argmax(1)]
-    if trees.n_outputs == 1 and n_names == 2:
-        layers.append(plain_linear(np.array([[-1.0], [1.0]])) if form == "relu" else TwoClass())
     return Conversion(
         torch.nn.Sequential(*layers),
         scores.explains,
         tuple(map(str, scores.names)),
         lambda X: columns_of(own(X), trees.n_outputs, n_names),
-        response=scores.response,
+        pair=mirrored(form) if trees.n_outputs == 1 and n_names == 2 else None,
+        answers=scores.answers,
         link=link,
         composite="shapley",
         reference_composite="interventional",

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from neon.converters.core import answers
 from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.conversion import Conversion
 from neon.converters.core.encoding import Encoding
 from neon.converters.core.registry import converter
 from neon.converters.trees.build import Scores, Tree, convert_trees, join
@@ -50,7 +51,8 @@ def convert_catboost(model: Any, ask: Ask) -> Conversion:
     scores = _outputs(model, len(bias))
     if scores.classes is not None:
         options["labels"] = lambda X: np.ravel(model.predict(X, prediction_type="Class"))
-        options["asks"] = len(bias) == 1 and model.get_probability_threshold() != 0.5
+        if len(bias) == 1 and model.get_probability_threshold() != 0.5:
+            options["predicts"] = "always_ask"
     return convert_trees(
         joined,
         scores,
@@ -233,26 +235,26 @@ def _outputs(model: Any, n_outputs: int) -> Scores:
     classes = np.asarray(model.classes_)
     if len(classes) and loss != "MultiLogloss" and len(classes) == max(n_outputs, 2):
         if n_outputs == 1 and loss in _LOG_ODDS:
-            return Scores("log-odds of a class", Response.LOG_ODDS, classes, classes)
+            return Scores("log-odds of a class", answers.log_odds(), classes, classes)
         if n_outputs == 1:
-            return Scores("raw score of a class", None, classes, classes)
+            return Scores("raw score of a class", {}, classes, classes)
         if loss == "MultiClassOneVsAll":  # probabilities that do not add up to 1
-            return Scores("log-odds of a class against the rest", Response.LOG_ODDS, classes, classes)
-        return Scores("raw score of a class, before the softmax", Response.LOGITS, classes, classes)
+            return Scores("log-odds of a class against the rest", answers.log_odds(), classes, classes)
+        return Scores("raw score of a class, before the softmax", answers.logits(), classes, classes)
     if loss in ("MultiLogloss", "MultiCrossEntropy"):
-        return Scores("log-odds of a label", None, [f"label {i}" for i in range(n_outputs)])
+        return Scores("log-odds of a label", {}, [f"label {i}" for i in range(n_outputs)])
     names = ["prediction"] if n_outputs == 1 else [f"target {i}" for i in range(n_outputs)]
     if not known:
-        return Scores("raw formula value of a sum of models", None, names)
+        return Scores("raw formula value of a sum of models", {}, names)
     if loss == "MultiQuantile":
         levels = str(model.get_all_params()["loss_function"]).split("alpha=")[1].split(";")[0].split(",")
-        return Scores("predicted quantile", None, [f"quantile {float(level):g}" for level in levels])
+        return Scores("predicted quantile", {}, [f"quantile {float(level):g}" for level in levels])
     if loss.startswith("RMSEWithUncertainty"):
-        return Scores("predicted value, and log of its standard deviation", None, ["prediction", "log deviation"])
+        return Scores("predicted value, and log of its standard deviation", {}, ["prediction", "log deviation"])
     if type(model).__name__ == "CatBoostRanker":
-        return Scores("ranking score", Response.PREDICTION, names)
+        return Scores("ranking score", answers.prediction(), names)
     if loss in _LOG:
-        return Scores("log of the prediction", Response.LOG_PREDICTION, names)
+        return Scores("log of the prediction", answers.exponential(), names)
     if loss in _LOG_ODDS:
-        return Scores("log-odds of the prediction", Response.LOGIT_PREDICTION, names)
-    return Scores("predicted value", Response.PREDICTION, names)
+        return Scores("log-odds of the prediction", answers.squashed(), names)
+    return Scores("predicted value", answers.prediction(), names)

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from neon.converters.core import answers
 from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter
 from neon.converters.trees.build import Scores, Tree, convert_trees, join
 
@@ -75,11 +76,11 @@ def _convert(members: Any, model: Any, ask: Ask) -> Conversion:
     several = model.n_outputs_ > 1
     if not classifies:
         names = [f"target {i}" for i in range(model.n_outputs_)] if several else ["prediction"]
-        scores = Scores("predicted value", Response.PREDICTION, names)
+        scores = Scores("predicted value", answers.prediction(), names)
         return convert_trees(trees, scores, model.predict, form=ask.form, missing=missing)
     if several:
         names = [f"target {i}: {label}" for i, labels in enumerate(model.classes_) for label in labels]
         own = lambda X: np.concatenate(model.predict_proba(X), axis=1)  # noqa: E731
-        return convert_trees(trees, Scores("probability of a class", None, names), own, form=ask.form, missing=missing)
-    scores = Scores("probability of a class", Response.PROBABILITY, model.classes_, model.classes_)
+        return convert_trees(trees, Scores("probability of a class", {}, names), own, form=ask.form, missing=missing)
+    scores = Scores("probability of a class", answers.probability(), model.classes_, model.classes_)
     return convert_trees(trees, scores, model.predict_proba, form=ask.form, missing=missing)

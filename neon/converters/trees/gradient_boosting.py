@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from neon.converters.core import answers
 from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter
 from neon.converters.trees.build import Scores, convert_trees, join
 from neon.converters.trees.decision_trees import read_tree
@@ -31,17 +32,17 @@ def convert_boosting(model: Any, ask: Ask) -> Conversion:
     )
     if not classifies:
         return convert_trees(
-            trees, Scores("predicted value", Response.PREDICTION, ["prediction"]), model.predict, form=ask.form
+            trees, Scores("predicted value", answers.prediction(), ["prediction"]), model.predict, form=ask.form
         )
     if n_scores > 1:
-        words, response = "raw score of a class, before the softmax", Response.LOGITS
+        words, given = "raw score of a class, before the softmax", answers.logits()
     elif model.loss == "log_loss":
-        words, response = "log-odds of a class", Response.LOG_ODDS
+        words, given = "log-odds of a class", answers.log_odds()
     else:
-        words, response = "raw score of a class, half its log-odds", Response.HALF_LOG_ODDS
-    scores = Scores(words, response, model.classes_, model.classes_)
-    votes = n_scores == 1  # at 0, the second class wins
-    return convert_trees(trees, scores, model.decision_function, form=ask.form, votes=votes)
+        words, given = "raw score of a class, half its log-odds", answers.half_log_odds()
+    scores = Scores(words, given, model.classes_, model.classes_)
+    predicts = "ask_on_tie" if n_scores == 1 else "largest"  # at 0, the second class wins
+    return convert_trees(trees, scores, model.decision_function, form=ask.form, predicts=predicts)
 
 
 def _start(model: Any) -> np.ndarray:

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from neon.converters.core import answers
 from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.conversion import Conversion
 from neon.converters.core.encoding import Encoding
 from neon.converters.core.registry import check_several, converter
 from neon.converters.trees.build import Scores, Tree, convert_trees, join
@@ -33,17 +34,17 @@ def convert_hist_boosting(model: Any, ask: Ask) -> Conversion:
     if not classifies:
         link = model._loss.link
         logarithmic = type(link).__name__ == "LogLink"
-        scores = Scores("predicted value", Response.PREDICTION, ["prediction"])
+        scores = Scores("predicted value", answers.prediction(), ["prediction"])
         if logarithmic:
-            scores = Scores("log of the predicted mean", Response.LOG_PREDICTION, ["prediction"])
+            scores = Scores("log of the predicted mean", answers.exponential(), ["prediction"])
         inverse = link.inverse if logarithmic else None
         return convert_trees(trees, scores, model.predict, link=inverse, **options)
-    words, response = "log-odds of a class", Response.LOG_ODDS
+    words, given = "log-odds of a class", answers.log_odds()
     if n_scores > 1:
-        words, response = "raw score of a class, before the softmax", Response.LOGITS
-    scores = Scores(words, response, model.classes_, model.classes_)
-    votes = n_scores == 1  # at 0, the second class wins
-    return convert_trees(trees, scores, model.decision_function, votes=votes, **options)
+        words, given = "raw score of a class, before the softmax", answers.logits()
+    scores = Scores(words, given, model.classes_, model.classes_)
+    predicts = "ask_on_tie" if n_scores == 1 else "largest"  # at 0, the second class wins
+    return convert_trees(trees, scores, model.decision_function, predicts=predicts, **options)
 
 
 def _read(tree: Any) -> Tree:

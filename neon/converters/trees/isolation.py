@@ -46,7 +46,7 @@ def convert_isolation(model: Any, ask: Ask) -> Conversion:
     )
     return convert_trees(
         trees,
-        Scores(words, None, ["outlierness"]),
+        Scores(words, {}, ["outlierness"]),
         lambda X: psi * np.log2(-model.score_samples(X)) + base,
         form=ask.form,
         missing=True,

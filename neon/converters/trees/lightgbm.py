@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from neon.converters.core import answers
 from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import check_several, converter
 from neon.converters.trees.build import Scores, Tree, convert_trees, join
 from neon.converters.trees.columns import Columns
@@ -146,26 +147,25 @@ def _outputs(objective: list[str], n_outputs: int, classes: np.ndarray | None) -
         if len(labels) < n_outputs:  # num_class= says more than the labels that it was fitted on
             unseen = [f"class {i}, never seen" for i in range(len(labels), n_outputs)]
             labels = np.array([*labels, *unseen], dtype=object)
-            return Scores("raw score of a class", None, labels, labels)
-        words, response = "raw score of a class", None
+            return Scores("raw score of a class", {}, labels, labels)
         if name == "multiclass":
-            words, response = "raw score of a class, before the softmax", Response.LOGITS
-        elif name == "multiclassova" and "sigmoid:1" in objective:  # probabilities that do not add up to 1
-            words, response = "log-odds of a class against the rest", Response.LOG_ODDS
-        return Scores(words, response, labels, labels)
+            return Scores("raw score of a class, before the softmax", answers.logits(), labels, labels)
+        if name == "multiclassova" and "sigmoid:1" in objective:  # probabilities that do not add up to 1
+            return Scores("log-odds of a class against the rest", answers.log_odds(), labels, labels)
+        return Scores("raw score of a class", {}, labels, labels)
     if name == "binary" or classes is not None:
         labels = np.arange(2) if classes is None else classes
         if "sigmoid:1" in objective:
-            return Scores("log-odds of a class", Response.LOG_ODDS, labels, labels)
-        return Scores("raw score of a class", None, labels, labels)
+            return Scores("log-odds of a class", answers.log_odds(), labels, labels)
+        return Scores("raw score of a class", {}, labels, labels)
     names = ["prediction"]
     if name in _LOG:
-        return Scores("log of the prediction", Response.LOG_PREDICTION, names)
+        return Scores("log of the prediction", answers.exponential(), names)
     if name == "cross_entropy":
-        return Scores("log-odds of the prediction", Response.LOGIT_PREDICTION, names)
+        return Scores("log-odds of the prediction", answers.squashed(), names)
     if name.startswith("cross_entropy"):
-        return Scores("raw score", None, names)
+        return Scores("raw score", {}, names)
     if "sqrt" in objective:
-        return Scores("signed square root of the predicted value", None, names)
+        return Scores("signed square root of the predicted value", {}, names)
     ranks = name in ("lambdarank", "rank_xendcg")
-    return Scores("ranking score" if ranks else "predicted value", Response.PREDICTION, names)
+    return Scores("ranking score" if ranks else "predicted value", answers.prediction(), names)

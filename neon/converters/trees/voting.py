@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from neon.converters.core import answers
 from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import bare, check_several
 from neon.converters.trees.build import Scores, Tree, convert_trees, join
 from neon.converters.trees.decision_trees import node_values, read_tree
@@ -26,10 +27,10 @@ def convert_bagging(model: Any, ask: Ask) -> Conversion:
     joined = join(trees, n_features=model.n_features_in_, base=np.zeros(n_values), precision="float32")
     missing = bool(model.__sklearn_tags__().input_tags.allow_nan)
     if classifies:
-        scores = Scores("probability of a class", Response.PROBABILITY, model.classes_, model.classes_)
+        scores = Scores("probability of a class", answers.probability(), model.classes_, model.classes_)
         return convert_trees(joined, scores, model.predict_proba, form=ask.form, missing=missing)
     names = ["prediction"] if n_values == 1 else [f"target {i}" for i in range(n_values)]
-    scores = Scores("predicted value", Response.PREDICTION, names)
+    scores = Scores("predicted value", answers.prediction(), names)
     return convert_trees(joined, scores, model.predict, form=ask.form, missing=missing)
 
 
@@ -51,7 +52,7 @@ def convert_adaboost(model: Any, ask: Ask) -> Conversion:
         trees.append(read_tree(member.tree_, votes[:, 1:] - votes[:, :1] if n_classes == 2 else votes))
     joined = join(trees, n_features=model.n_features_in_, base=np.zeros(trees[0].value.shape[1]), precision="float32")
     words = "decision function: weighted votes for a class"
-    scores = Scores(words, Response.WEIGHTED_VOTES, model.classes_, model.classes_)
+    scores = Scores(words, answers.weighted_votes(n_classes), model.classes_, model.classes_)
     return convert_trees(joined, scores, model.decision_function, form=ask.form)
 
 

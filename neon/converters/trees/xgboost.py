@@ -14,13 +14,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from neon.converters.core import answers
+from neon.converters.core.answers import mirrored
 from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion, Response
+from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter
 from neon.converters.trees.build import Scores, Tree, columns_of, convert_trees, join
 from neon.converters.trees.columns import Columns
 from neon.errors import UnsupportedModelError
-from neon.nn import Linear, TwoClass, plain_linear
+from neon.nn import Linear, plain_linear
 
 __all__ = ["convert_booster", "convert_model"]
 
@@ -168,20 +170,20 @@ def _outputs(objective: str, n_outputs: int, classes: np.ndarray | None) -> Scor
     """What the margin is."""
     if objective.startswith("multi:"):
         labels = np.arange(n_outputs) if classes is None else classes
-        return Scores("raw score of a class, before the softmax", Response.LOGITS, labels, labels)
+        return Scores("raw score of a class, before the softmax", answers.logits(), labels, labels)
     if objective.startswith("binary:") and n_outputs == 1:
         labels = np.arange(2) if classes is None or len(classes) == 1 else classes  # 0 alone: the other is never seen
         if objective == "binary:hinge":
-            return Scores("margin of a class", None, labels, labels)
-        return Scores("log-odds of a class", Response.LOG_ODDS, labels, labels)
+            return Scores("margin of a class", {}, labels, labels)
+        return Scores("log-odds of a class", answers.log_odds(), labels, labels)
     if objective.startswith("binary:"):
-        return Scores("log-odds of a label", None, [f"label {i}" for i in range(n_outputs)])
+        return Scores("log-odds of a label", {}, [f"label {i}" for i in range(n_outputs)])
     names = ["prediction"] if n_outputs == 1 else [f"target {i}" for i in range(n_outputs)]
     if objective in _LOGIT:
-        return Scores("log-odds of the predicted value", Response.LOGIT_PREDICTION, names)
+        return Scores("log-odds of the predicted value", answers.squashed(), names)
     if objective in _LOG:
-        return Scores("log of the prediction", Response.LOG_PREDICTION, names)
-    return Scores("ranking score" if objective.startswith("rank:") else "predicted value", Response.PREDICTION, names)
+        return Scores("log of the prediction", answers.exponential(), names)
+    return Scores("ranking score" if objective.startswith("rank:") else "predicted value", answers.prediction(), names)
 
 
 def _labels(learner: dict[str, Any]) -> dict[int, list[Any] | None]:
@@ -216,16 +218,14 @@ def _linear(
     if not len(held):  # before the first round
         held = np.zeros((options["n_features"] + 1, len(base)), dtype=np.float32)
     weight, bias = held[:-1].T.astype(np.float64), held[-1] + base
-    layers: list[torch.nn.Module] = [plain_linear(weight, bias) if form == "relu" else Linear(weight, bias)]
     n_names = len(scores.names)
-    if n_names == 2 and len(base) == 1:
-        layers.append(plain_linear(np.array([[-1.0], [1.0]])) if form == "relu" else TwoClass())
     return Conversion(
-        torch.nn.Sequential(*layers),
+        torch.nn.Sequential(plain_linear(weight, bias) if form == "relu" else Linear(weight, bias)),
         scores.explains,
         tuple(map(str, scores.names)),
         lambda X: columns_of(own(X), len(base), n_names),
-        response=scores.response,
+        pair=mirrored(form) if n_names == 2 and len(base) == 1 else None,
+        answers=scores.answers,
         takes_reference=True,
         classes=scores.classes,
         **options,

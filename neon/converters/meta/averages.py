@@ -1,0 +1,197 @@
+"""Means over the members of an ensemble: of predictions, probabilities, decision functions and votes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from scipy.special import expit
+
+from neon.converters.core import answers
+from neon.converters.core.answers import mirrored
+from neon.converters.core.ask import Ask
+from neon.converters.core.conversion import Conversion
+from neon.converters.core.members import NEVER, certain, decision, predicted, probability, vote
+from neon.converters.core.registry import no_relu_form
+from neon.converters.meta.side_by_side import beside, column_names, on_arrays
+from neon.nn import Linear, plain_linear
+from neon.nn.pooling.mean_log_odds import MeanLogOdds
+
+Given = TypeVar("Given")
+
+__all__ = ["Members", "counted_votes", "mean_decision", "mean_prediction", "mean_probability"]
+
+
+@dataclass(frozen=True, eq=False)
+class Members:
+    """The fitted members of an ensemble.
+
+    Attributes
+    ----------
+    model : estimator
+        The ensemble.
+    ask : Ask
+        What is asked of it.
+    held : sequence of (Ask, estimator)
+        What is asked of each member, and the member.
+    columns : sequence of ndarray or None, optional
+        For members that were fitted on arrays of the caller's columns: which of them (None: all). Default: they read
+        the caller's rows.
+    """
+
+    model: Any
+    ask: Ask
+    held: Sequence[tuple[Ask, Any]]
+    columns: Sequence[np.ndarray | None] | None = None
+
+    @staticmethod
+    def numbered(model: Any, ask: Ask, columns: Sequence[np.ndarray | None] | None = None) -> Members:
+        """Those of a model that has no names for them."""
+        held = [(ask.inside(f"estimators_[{i}]"), member) for i, member in enumerate(model.estimators_)]
+        return Members(model, ask, held, columns)
+
+    @staticmethod
+    def named(model: Any, ask: Ask) -> Members:
+        """Those of a model that is given names with them."""
+        names = [name for name, member in model.estimators if not (isinstance(member, str) and member == "drop")]
+        held = [(ask.inside(name), member) for name, member in zip(names, model.estimators_, strict=True)]
+        return Members(model, ask, held)
+
+    def kept(self, chosen: np.ndarray) -> Members:
+        """Those of them that a mask chooses."""
+        places = np.flatnonzero(chosen).tolist()
+        columns = None if self.columns is None else [self.columns[i] for i in places]
+        return dataclasses.replace(self, held=[self.held[i] for i in places], columns=columns)
+
+    def parts(self, give: Callable[..., Given], **options: Any) -> list[Given]:
+        """What each member gives, by a function of `neon.converters.core.members`."""
+        return [give(member, asked, **options) for asked, member in self.held]
+
+    def side_by_side(self, parts: Sequence[Conversion]) -> Conversion:
+        """What the members give, each from the columns that it reads."""
+        given = column_names(self.model)
+        if self.columns is not None:
+            parts = [on_arrays(part, given, columns) for part, columns in zip(parts, self.columns, strict=True)]
+        return beside(parts, form=self.ask.form, given=given)
+
+    def weighted(self, together: Conversion, weights: np.ndarray, n_outputs: int) -> Conversion:
+        """The weighted sum of the members' outputs."""
+        matrix = np.kron(weights, np.eye(n_outputs))
+        return together.then(plain_linear(matrix) if self.ask.form == "relu" else Linear(matrix))
+
+    def of_classes(self) -> dict[str, Any]:
+        """What every conversion of an ensemble of classifiers has."""
+        return {"output_names": tuple(map(str, self.model.classes_)), "classes": self.model.classes_}
+
+
+def mean_prediction(members: Members, weights: np.ndarray | None = None) -> Conversion:
+    """The weighted mean of the members' predictions."""
+    together = members.side_by_side(members.parts(predicted))
+    weights = np.ones(len(members.held)) if weights is None else np.asarray(weights, dtype=np.float64)
+    n = len(together.output_names) // len(members.held)
+    return dataclasses.replace(
+        members.weighted(together, weights / weights.sum(), n),
+        explains="predicted value",
+        output_names=together.output_names[:n],
+        own=lambda X: np.asarray(members.model.predict(X), dtype=np.float64).reshape(-1, n),
+        answers=answers.prediction(),
+    )
+
+
+def mean_decision(members: Members) -> Conversion:
+    """The mean of the members' decision functions; of two classes in favour of the second, and against the first."""
+    binary = len(members.model.classes_) == 2
+    weights = np.ones(len(members.held)) / len(members.held)
+
+    def own(X: Any) -> np.ndarray:
+        f = np.asarray(members.model.decision_function(X), dtype=np.float64)
+        return np.stack([-f, f], axis=1) if binary else f
+
+    together = members.side_by_side(members.parts(decision))
+    return dataclasses.replace(
+        members.weighted(together, weights, 1 if binary else len(members.model.classes_)),
+        explains="decision function in favour of a class, the members' mean",
+        own=own,
+        pair=mirrored(members.ask.form) if binary else None,
+        answers=answers.decision(),
+        predicts="always_ask",  # by the mean probability, or by votes
+        **members.of_classes(),
+    )
+
+
+def mean_probability(members: Members, weights: np.ndarray) -> Conversion:
+    """The log-odds of the mean probability, or where a member has none (a tree may be certain) the mean itself."""
+    output = members.ask.output
+    members, weights = members.kept(weights != 0), weights[weights != 0] / weights.sum()
+    found = None if output == "probability" else _mean_log_odds(members, weights)
+    if found is not None:
+        return found
+    if output == "log_odds":
+        raise certain(members.model)
+    parts = _on_classes(members, [part for part, _ in members.parts(probability, odds=False)], never=0.0)
+    return dataclasses.replace(
+        members.weighted(members.side_by_side(parts), weights, len(members.model.classes_)),
+        explains="probability of a class, the members' mean",
+        own=lambda X: np.asarray(members.model.predict_proba(X), dtype=np.float64),
+        answers=answers.probability(),
+        **members.of_classes(),
+    )
+
+
+def _mean_log_odds(members: Members, weights: np.ndarray) -> Conversion | None:
+    """The log-odds of the mean probability, where each member has log-odds."""
+    found = members.parts(probability)
+    if not (weights > 0).all() or not all(is_odds for _, is_odds in found):
+        return None
+    together = members.side_by_side(_on_classes(members, [part for part, _ in found], never=-NEVER))
+    words, layers = "log-odds of a class", []
+    if len(members.held) > 1:
+        if members.ask.form == "relu":
+            raise no_relu_form("the log-odds of a mean probability is not made of Linear and ReLU alone")
+        words, layers = f"{words}, of the members' mean probability", [MeanLogOdds(weights)]
+    return together.then(
+        *layers,
+        explains=words,
+        own=lambda X: np.asarray(members.model.predict_proba(X), dtype=np.float64),
+        answers=answers.log_odds(),
+        link=expit,
+        **members.of_classes(),
+    )
+
+
+def _on_classes(members: Members, parts: Sequence[Conversion], *, never: float) -> list[Conversion]:
+    """Members' classes, numbered by their places among all, in the columns of all."""
+    n, placed = len(members.model.classes_), []
+    for part, (_, member) in zip(parts, members.held, strict=True):
+        places = np.asarray(member.classes_)
+        if len(places) < n:
+            places = places.astype(np.int64)
+            bias = np.full(n, never)
+            bias[places] = 0.0
+            part = part.then(Linear(np.eye(n)[:, places], bias))
+        placed.append(part)
+    return placed
+
+
+def counted_votes(members: Members, weights: np.ndarray, share: np.ndarray | None = None) -> Conversion:
+    """The weight of the members that predict each class.
+
+    Parameters
+    ----------
+    share : ndarray (n_outputs, n_classes), optional
+        How much of a vote for a class each output gets. Default: the class all of it.
+    """
+    n, blocks = len(members.model.classes_), []
+    for weight, (_, member) in zip(weights, members.held, strict=True):
+        known = len(member.classes_)
+        places = np.arange(n) if known == n else np.asarray(member.classes_).astype(np.int64)
+        blocks.append(weight * np.eye(n)[:, places])
+    count = np.hstack(blocks)
+    return members.side_by_side(members.parts(vote)).then(
+        Linear(count if share is None else share @ count),
+        explains="votes for a class, by weight",
+        **members.of_classes(),
+    )
