@@ -80,11 +80,12 @@ class Layer(torch.nn.Module):
             cls.takes = inspect.Signature(list(inspect.signature(of).parameters.values())[cls.n_values :])
             hints = typing.get_type_hints(of)
             cls.buffer_names = frozenset(name for name in cls.takes.parameters if _is_tensor(hints.get(name)))
-        if "__init__" in vars(cls):
-            own = inspect.signature(cls.__init__).parameters.values()
-            cls.__signature__ = inspect.Signature(list(own)[1:])
-        elif of is not None:
-            cls.__signature__ = cls.takes
+        own = list(inspect.signature(cls.__init__).parameters.values())[1:]
+        named = [parameter for parameter in own if parameter.kind is parameter.POSITIONAL_OR_KEYWORD]
+        if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in own):  # the others are handed on
+            names = {parameter.name for parameter in named}
+            own = named + [parameter for name, parameter in cls.takes.parameters.items() if name not in names]
+        cls.__signature__ = inspect.Signature(own)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()

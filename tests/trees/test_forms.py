@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import neon
+from neon.nn import forms
 from neon.nn.trees import TreeEnsemble, Trees, relu_layers, tree_layers
 from tests.trees import textbook
 from tests.trees.test_engine import KINDS, close
@@ -58,6 +59,15 @@ def test_layers_give_the_relevance_of_the_fused_form(kind, composite):
     absorbed = sum(walks[1].ledger.absorbed.values())
     if composite != "interventional":
         close((walks[1].relevance[0].sum(1) + absorbed).numpy(), f.numpy())
+
+
+def test_an_ensemble_is_asked_for_its_forms():
+    trees = textbook.random_trees(43)
+    X = torch.as_tensor(finite_rows(trees, 20, 44))
+    asked = forms.relu([TreeEnsemble(trees)], trees.n_features)
+    assert torch.equal(asked(X), relu_layers(trees)(X))
+    asked = forms.spelled_out([TreeEnsemble(trees)], trees.n_features)
+    assert torch.equal(asked(X), tree_layers(trees)(X))
 
 
 def test_relu_form_takes_the_classic_rules():

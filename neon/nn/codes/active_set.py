@@ -6,21 +6,20 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Rule
-from neon.nn.layer import fixed
+from neon.nn.layer import Layer, operation
 
 __all__ = ["ActiveSet", "active_set"]
 
 Chooser = Callable[[np.ndarray], np.ndarray]
 
 
+@operation
 def active_set(x: Tensor, dictionary: Tensor, chooser: Chooser, ridge: float = 0.0, penalty: float = 0.0) -> Tensor:
     """``w_S = (D_S D_Sᵀ + ρ I)⁻¹ (D_S x - λ s)``, and 0 outside the set S of atoms in use, with signs s.
 
@@ -42,29 +41,18 @@ def active_set(x: Tensor, dictionary: Tensor, chooser: Chooser, ridge: float = 0
     Tensor
         (n_samples, n_atoms)
     """
-    if has_torch_function((x,)):
-        return handle_torch_function(active_set, (x,), x, dictionary, chooser, ridge, penalty)
     signs = x.new_zeros(len(x), len(dictionary))
     if len(x):
         signs = torch.as_tensor(np.sign(chooser(x.detach().cpu().double().numpy()))).to(x)
     return _solve(dictionary, ridge, x @ dictionary.T - penalty * signs, signs != 0)
 
 
-class ActiveSet(torch.nn.Module):
+class ActiveSet(Layer, of=active_set):
     """`active_set` of a fixed dictionary."""
 
     states: tuple[str, ...] = ("the components in use",)
     dictionary: Tensor
-
-    def __init__(
-        self, dictionary: ArrayLike | Tensor, chooser: Chooser, *, ridge: float = 0.0, penalty: float = 0.0
-    ) -> None:
-        super().__init__()
-        self.register_buffer("dictionary", fixed(dictionary))
-        self.chooser, self.ridge, self.penalty = chooser, ridge, penalty
-
-    def forward(self, x: Tensor) -> Tensor:
-        return active_set(x, self.dictionary, self.chooser, self.ridge, self.penalty)
+    penalty: float
 
     def extra_repr(self) -> str:
         return f"{self.dictionary.shape[1]} → {len(self.dictionary)}, penalty={self.penalty:.4g}"
@@ -107,8 +95,7 @@ class _ActiveSet(Treatment):
     ) -> tuple[Message | None, ...]:
         (message,) = messages
         assert message is not None
-        args, kwargs = call.arguments()
-        x, dictionary, ridge, penalty = _bind(*args, **kwargs)
+        x, dictionary, _, ridge, penalty = call.bound()
         w, w_ref, x_ref = call.value(call.output), call.reference(call.output), call.reference(call.inputs[0])
         signs = w.sign()
         c = message.slope_over(w if w_ref is None else w - w_ref, ledger)
@@ -122,12 +109,6 @@ class _ActiveSet(Treatment):
         if ledger.enabled:
             ledger.absorb("active_set", lost.sum(1) + (slope * x_ref).sum(1) - (c * w_ref).sum(1))
         return (Message.of_slope(slope, x, x_ref),)
-
-
-def _bind(
-    x: Tensor, dictionary: Tensor, chooser: Chooser, ridge: float = 0.0, penalty: float = 0.0
-) -> tuple[Tensor, Tensor, float, float]:
-    return x, dictionary, ridge, penalty
 
 
 treat(active_set, by=_ActiveSet())

@@ -9,16 +9,17 @@ import numpy as np
 import torch
 from scipy import sparse
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.recording.tape import Operation
 from neon.lrp.rules import Rule
+from neon.nn.layer import Layer, operation
 
 __all__ = ["Featurewise", "featurewise"]
 
 
+@operation
 def featurewise(x: Tensor, function: Callable[[np.ndarray], np.ndarray], source: Tensor) -> Tensor:
     """``function(x)``, of which column j depends on column ``source[j]`` of x alone, or on none where that is -1.
 
@@ -35,8 +36,6 @@ def featurewise(x: Tensor, function: Callable[[np.ndarray], np.ndarray], source:
     Tensor
         (n_samples, n_outputs)
     """
-    if has_torch_function((x,)):
-        return handle_torch_function(featurewise, (x,), x, function, source)
     if not len(x):
         return x.new_zeros(0, len(source))
     computed: Any = function(x.detach().cpu().double().numpy().copy())  # some functions write to what they read
@@ -44,18 +43,14 @@ def featurewise(x: Tensor, function: Callable[[np.ndarray], np.ndarray], source:
     return torch.as_tensor(dense).to(x)
 
 
-class Featurewise(torch.nn.Module):
+class Featurewise(Layer, of=featurewise):
     """`featurewise` with a fixed function."""
 
     source: Tensor
 
     def __init__(self, function: Callable[[np.ndarray], np.ndarray], source: np.ndarray, name: str) -> None:
-        super().__init__()
-        self.function, self.name = function, name
-        self.register_buffer("source", torch.as_tensor(source, dtype=torch.int64))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return featurewise(x, self.function, self.source)
+        super().__init__(function, torch.as_tensor(source, dtype=torch.int64))
+        self.name = name
 
     def extra_repr(self) -> str:
         return self.name

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import torch
-from numpy.typing import ArrayLike
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, treat
 from neon.lrp.operations.elementwise import Elementwise
 from neon.lrp.rules import Rule
-from neon.nn.layer import fixed
+from neon.nn.layer import Layer, operation
 
 __all__ = ["Step", "step"]
 
 
+@operation
 def step(x: Tensor, threshold: Tensor, strict: bool = False) -> Tensor:
     """``1[x ≤ t]`` as a number, elementwise; 0 for NaN.
 
@@ -32,23 +30,14 @@ def step(x: Tensor, threshold: Tensor, strict: bool = False) -> Tensor:
     Tensor
         (n_samples, n_units)
     """
-    if has_torch_function((x,)):
-        return handle_torch_function(step, (x,), x, threshold, strict)
     return (x < threshold if strict else x <= threshold).to(x.dtype)
 
 
-class Step(torch.nn.Module):
+class Step(Layer, of=step):
     """`step` at fixed thresholds."""
 
     threshold: Tensor
-
-    def __init__(self, threshold: ArrayLike | Tensor, *, strict: bool = False) -> None:
-        super().__init__()
-        self.register_buffer("threshold", fixed(threshold))
-        self.strict = strict
-
-    def forward(self, x: Tensor) -> Tensor:
-        return step(x, self.threshold, self.strict)
+    strict: bool
 
     def extra_repr(self) -> str:
         return f"x {'<' if self.strict else '≤'} t, {self.threshold.numel()} thresholds"

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Rule
-from neon.nn.layer import fixed
+from neon.nn.layer import Layer, operation
 
 __all__ = ["TopicShares", "topic_shares", "topic_weights"]
 
 SIZE = 2**18  # topic weights of the words of documents that are inferred side by side
 
 
+@operation
 def topic_weights(x: Tensor, topics: Tensor, prior: float, n_steps: int, tolerance: float) -> Tensor:
     """``e_k = exp(E[log θ_k])`` of the last step of variational inference (Hoffman et al. 2010).
 
@@ -44,14 +43,13 @@ def topic_weights(x: Tensor, topics: Tensor, prior: float, n_steps: int, toleran
     Tensor
         (n_samples, n_topics); NaN where a count is negative.
     """
-    if has_torch_function((x,)):
-        return handle_torch_function(topic_weights, (x,), x, topics, prior, n_steps, tolerance)
     found = x.new_zeros(len(x), len(topics))
     for rows, counts, words in _documents(x, SIZE // len(topics)):
         found[rows] = _infer(counts, topics.T[words], prior, n_steps, tolerance)
     return found.masked_fill((x < 0).any(1, keepdim=True), torch.nan)
 
 
+@operation
 def topic_shares(x: Tensor, weights: Tensor, topics: Tensor, prior: float) -> Tensor:
     """``γ_k / Σ_l γ_l`` with ``γ_k = α + Σ_w n_w φ_wk``, the claims φ following from weights : (n_samples, n_topics).
 
@@ -60,27 +58,21 @@ def topic_shares(x: Tensor, weights: Tensor, topics: Tensor, prior: float) -> Te
     Tensor
         (n_samples, n_topics)
     """
-    if has_torch_function((x, weights)):
-        return handle_torch_function(topic_shares, (x, weights), x, weights, topics, prior)
     claimed = x / (weights @ topics).add_(torch.finfo(x.dtype).eps)
     gamma = prior + weights * (claimed @ topics.T)
     return gamma / gamma.sum(1, keepdim=True)
 
 
-class TopicShares(torch.nn.Module):
+class TopicShares(Layer, of=topic_weights):
     """The shares of fixed topics in documents: `topic_weights` and `topic_shares`."""
 
     states: tuple[str, ...] = ("the topics' claims on each word", "the length of the document")
     topics: Tensor
-
-    def __init__(self, topics: ArrayLike | Tensor, *, prior: float, n_steps: int, tolerance: float) -> None:
-        super().__init__()
-        self.register_buffer("topics", fixed(topics))
-        self.prior, self.n_steps, self.tolerance = prior, n_steps, tolerance
+    prior: float
+    n_steps: int
 
     def forward(self, x: Tensor) -> Tensor:
-        weights = topic_weights(x, self.topics, self.prior, self.n_steps, self.tolerance)
-        return topic_shares(x, weights, self.topics, self.prior)
+        return topic_shares(x, super().forward(x), self.topics, self.prior)
 
     def extra_repr(self) -> str:
         return f"{self.topics.shape[1]} → {len(self.topics)}, at most {self.n_steps} steps"
@@ -174,8 +166,7 @@ class _TopicShares(Treatment):
     ) -> tuple[Message | None, ...]:
         (message,) = messages
         assert message is not None
-        args, kwargs = call.arguments()
-        x, e, topics, prior = _bind(*args, **kwargs)
+        x, e, topics, prior = call.bound()
         f, f_ref, x_ref = call.value(call.output), call.reference(call.output), call.reference(call.inputs[0])
         c = message.slope_over(f if f_ref is None else f - f_ref, ledger)
         mass = e @ topics
@@ -191,10 +182,6 @@ class _TopicShares(Treatment):
         if ledger.enabled:
             ledger.absorb("claims", kept + (slope * x_ref).sum(1) - (c * f_ref).sum(1))
         return (Message.of_slope(slope, x, x_ref), None)
-
-
-def _bind(x: Tensor, weights: Tensor, topics: Tensor, prior: float) -> tuple[Tensor, Tensor, Tensor, float]:
-    return x, weights, topics, prior
 
 
 treat(topic_weights, by=_TopicWeights())

@@ -6,16 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function
 
 from neon.lrp.message import ROUNDING, Ledger, Message, divide
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Hybrid, Rule
 from neon.nn.distances.manhattan import blocks
-from neon.nn.layer import fixed
+from neon.nn.layer import Layer, operation
 
 __all__ = [
     "AdditiveDistance", "Canberra", "Chebyshev", "Chi2", "Cosine", "Hamming", "Haversine", "Minkowski",
@@ -113,6 +111,7 @@ class Haversine:
         return terms * torch.where(total > 0, angle.square() / total, 4.0)
 
 
+@operation
 def additive_distance(x: Tensor, centers: Tensor, parts: Parts) -> Tensor:
     """``d_j = Σ_i parts(x, u_j)_i``; x : (n_samples, n_features), centers ``u`` : (n_centers, n_features).
 
@@ -121,26 +120,17 @@ def additive_distance(x: Tensor, centers: Tensor, parts: Parts) -> Tensor:
     Tensor
         (n_samples, n_centers)
     """
-    if has_torch_function((x, centers)):
-        return handle_torch_function(additive_distance, (x, centers), x, centers, parts)
     d = x.new_empty(len(x), len(centers))
     for rows, columns in blocks(len(x), *centers.shape):
         d[rows, columns] = parts(x[rows, None], centers[columns]).sum(2)
     return d
 
 
-class AdditiveDistance(torch.nn.Module):
+class AdditiveDistance(Layer, of=additive_distance):
     """`additive_distance` to fixed centers."""
 
     centers: Tensor
-
-    def __init__(self, centers: ArrayLike | Tensor, parts: Parts) -> None:
-        super().__init__()
-        self.register_buffer("centers", fixed(centers))
-        self.parts = parts
-
-    def forward(self, x: Tensor) -> Tensor:
-        return additive_distance(x, self.centers, self.parts)
+    parts: Parts
 
     def extra_repr(self) -> str:
         return f"{self.centers.shape[1]} → {self.centers.shape[0]}, {self.parts}"
@@ -170,8 +160,7 @@ class _AdditiveDistance(Treatment):
     ) -> tuple[Message | None, ...]:
         (message,) = messages
         assert message is not None
-        args, kwargs = call.arguments()
-        x, centers, parts = _bind(*args, **kwargs)
+        x, centers, parts = call.bound()
         if message.slope is not None:
             s = message.slope
         else:
@@ -194,12 +183,7 @@ class _AdditiveDistance(Treatment):
         return (Message.of_relevance(r),)
 
     def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
-        args, kwargs = call.arguments(values.__getitem__)
-        return (additive_distance(*_bind(*args, **kwargs)).mean(0, keepdim=True),)
-
-
-def _bind(x: Tensor, centers: Tensor, parts: Parts) -> tuple[Tensor, Tensor, Parts]:
-    return x, centers, parts
+        return (additive_distance(*call.bound(values.__getitem__)).mean(0, keepdim=True),)
 
 
 treat(additive_distance, by=_AdditiveDistance())

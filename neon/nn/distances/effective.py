@@ -6,12 +6,12 @@ import math
 
 import torch
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.operations.elementwise import Elementwise
 from neon.lrp.rules import Rule
+from neon.nn.layer import Layer, operation
 from neon.nn.neighbors.search import Neighborhood
 from neon.nn.terms.exponential import scales
 
@@ -20,13 +20,12 @@ __all__ = ["EffectiveDistance", "Within", "effective_distance", "within"]
 _KERNELS = ("gaussian", "exponential", "epanechnikov", "linear", "cosine")
 
 
+@operation
 def effective_distance(t: Tensor, kernel: str, root: float = 0.5) -> Tensor:
     """``-log K(r)``, r = ``t ** root`` a distance in units of the bandwidth; ≥ 0, 0 at the center, rising with t.
 
     Kernels of compact support give ∞ outside it, at ``r ≥ 1``. (For tophat see `Within`.)
     """
-    if has_torch_function((t,)):
-        return handle_torch_function(effective_distance, (t,), t, kernel, root)
     square = t if root == 0.5 else t ** (2 * root)
     if kernel == "gaussian":
         return square / 2
@@ -44,33 +43,32 @@ def effective_distance(t: Tensor, kernel: str, root: float = 0.5) -> Tensor:
     return -torch.log(k.clamp(min=0))
 
 
-class EffectiveDistance(torch.nn.Module):
+class EffectiveDistance(Layer, of=effective_distance):
     """`effective_distance` of one kernel and bandwidth; root : takes what it reads to distances."""
 
+    kernel: str
+    root: float
+
     def __init__(self, kernel: str, bandwidth: float, root: float = 0.5) -> None:
-        super().__init__()
-        self.kernel, self.bandwidth, self.root = kernel, bandwidth, root
+        super().__init__(kernel, root)
+        self.bandwidth = bandwidth
 
     def forward(self, d: Tensor) -> Tensor:
-        return effective_distance(d / self.bandwidth ** (1 / self.root), self.kernel, self.root)
+        return super().forward(d / self.bandwidth ** (1 / self.root))
 
     def extra_repr(self) -> str:
         return f"-log {self.kernel} kernel, bandwidth={self.bandwidth:.4g}"
 
 
+@operation
 def within(d: Tensor, index: Tensor, weights: Tensor) -> Tensor:
     """0 for neighbours and ∞ for all others, whose distances are d; index, weights : see `neighbors_of`."""
-    if has_torch_function((d, index, weights)):
-        return handle_torch_function(within, (d, index, weights), d, index, weights)
     rows, slots = (index >= 0).nonzero(as_tuple=True)
     return torch.full_like(d, torch.inf).index_put((rows, index[rows, slots].long()), d.new_zeros(()))
 
 
-class Within(Neighborhood):
+class Within(Neighborhood, of=within):
     """`within` of fixed points: the effective distance of a tophat kernel."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return within(*self.look(x))
 
 
 class _Within(Treatment):

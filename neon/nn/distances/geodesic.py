@@ -9,13 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function
 
 from neon.lrp.message import ROUNDING, Ledger, Message, divide, moved_from
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Rule
-from neon.nn.layer import fixed
+from neon.nn.layer import Layer, fixed, operation
 from neon.nn.neighbors.barycenter import Finder, mapped, parts, shared
 
 __all__ = ["Paths", "SquaredGeodesic", "squared_geodesic"]
@@ -66,6 +65,7 @@ class Paths(NamedTuple):
     shift: Tensor | None = None
 
 
+@operation
 def squared_geodesic(x: Tensor, paths: Paths, finder: Finder) -> Tensor:
     """``g_j² = min_k (‖x - p_k‖ + D_kj)²`` over the neighbours ``p_k`` of x: the shortest way to point j, squared.
 
@@ -82,12 +82,10 @@ def squared_geodesic(x: Tensor, paths: Paths, finder: Finder) -> Tensor:
     Tensor
         (n_samples, n_points); infinite where a row has no neighbours.
     """
-    if has_torch_function((x,)):
-        return handle_torch_function(squared_geodesic, (x,), x, paths, finder)
     return _ways(mapped(x, paths.factor, paths.shift), paths, finder).g.square_()
 
 
-class SquaredGeodesic(torch.nn.Module):
+class SquaredGeodesic(Layer):
     """`squared_geodesic` over a fixed graph."""
 
     states: tuple[str, ...] = ("the shortest ways",)
@@ -181,8 +179,7 @@ class _SquaredGeodesic(Treatment):
     ) -> tuple[Message | None, ...]:
         (message,) = messages
         assert message is not None
-        args, kwargs = call.arguments()
-        x, paths, finder = _bind(*args, **kwargs)
+        x, paths, finder = call.bound()
         squares, at_ref = call.value(call.output), call.reference(call.output)
         if message.slope is not None or at_ref is not None:
             s = message.slope_over(squares if at_ref is None else moved_from(squares, at_ref), ledger)
@@ -200,10 +197,6 @@ class _SquaredGeodesic(Treatment):
 
     def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
         return (super().at_reference(call, values)[0].mean(0, keepdim=True),)
-
-
-def _bind(x: Tensor, paths: Paths, finder: Finder) -> tuple[Tensor, Paths, Finder]:
-    return x, paths, finder
 
 
 def _along(x: Tensor, paths: Paths, finder: Finder, s: Tensor) -> Tensor:

@@ -12,7 +12,6 @@ from typing import ClassVar
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function
 
 from neon.lrp.linear_maps import LinearMap, Uniform
 from neon.lrp.message import ROUNDING, Ledger, Message, divide
@@ -20,7 +19,7 @@ from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.operations.linear import Linear
 from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Rule
-from neon.nn.layer import fixed
+from neon.nn.layer import Layer, operation
 
 __all__ = [
     "Abs",
@@ -35,62 +34,51 @@ __all__ = [
 ]
 
 
-class Difference(torch.nn.Module):
+def difference(x: Tensor, centers: Tensor, centered: bool = False) -> Tensor:
     """``x - u_j`` for every center j: (n, n_features) -> (n, n_centers, n_features).
 
     centered : compute it as ``(x - ū) - (u_j - ū)`` with the mean ``ū`` of the centers.
     """
+    if not centered:
+        return x[:, None] - centers
+    origin = centers.mean(0)
+    return (x - origin)[:, None] - (centers - origin)
+
+
+class Difference(Layer, of=difference):
+    """`difference` to fixed centers."""
 
     centers: Tensor
-
-    def __init__(self, centers: ArrayLike | Tensor, *, centered: bool = False) -> None:
-        super().__init__()
-        self.register_buffer("centers", fixed(centers))
-        self.centered = centered
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.centered:
-            return x[:, None] - self.centers
-        origin = self.centers.mean(0)
-        return (x - origin)[:, None] - (self.centers - origin)
 
     def extra_repr(self) -> str:
         return f"to {len(self.centers)} centers"
 
 
-class Square(torch.nn.Module):
+class Square(Layer):
     """``x²``, elementwise."""
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.square(x)
 
 
-class Abs(torch.nn.Module):
+class Abs(Layer):
     """``|x|``, elementwise."""
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.abs(x)
 
 
+@operation
 def total(parts: Tensor, offset: Tensor | None = None) -> Tensor:
     """``d_j = Σ_i parts_ji + e_j``: (n, n_centers, n_features) -> (n, n_centers); offset ``e`` : (n_centers,)."""
-    if has_torch_function((parts,)):
-        return handle_torch_function(total, (parts,), parts, offset)
     d = parts.sum(-1)
     return d if offset is None else d + offset
 
 
-class Sum(torch.nn.Module):
+class Sum(Layer, of=total):
     """`total` with a fixed offset: the parts of a distance added up."""
 
     offset: Tensor | None
-
-    def __init__(self, offset: ArrayLike | Tensor | None = None) -> None:
-        super().__init__()
-        self.register_buffer("offset", None if offset is None else fixed(offset))
-
-    def forward(self, parts: Tensor) -> Tensor:
-        return total(parts, self.offset)
 
     def extra_repr(self) -> str:
         return f"offset={self.offset is not None}"
@@ -134,27 +122,18 @@ def _sum_over_features(call: Call, parts: Tensor, offset: Tensor | None = None) 
     return Uniform(one, offset, lambda x: x.sum(-1), one, parts)
 
 
+@operation
 def squared_length(difference: Tensor, factor: Tensor, offset: Tensor | None = None) -> Tensor:
     """``‖V δ_j‖² + e_j``: (n, n_centers, n_features) -> (n, n_centers); factor ``V`` : (k, n_features)."""
-    if has_torch_function((difference,)):
-        return handle_torch_function(squared_length, (difference,), difference, factor, offset)
     d = (difference @ factor.T).square().sum(-1)
     return d if offset is None else d + offset
 
 
-class SquaredLength(torch.nn.Module):
+class SquaredLength(Layer, of=squared_length):
     """`squared_length` in a fixed metric."""
 
     factor: Tensor
     offset: Tensor | None
-
-    def __init__(self, factor: ArrayLike | Tensor, offset: ArrayLike | Tensor | None = None) -> None:
-        super().__init__()
-        self.register_buffer("factor", fixed(factor))
-        self.register_buffer("offset", None if offset is None else fixed(offset))
-
-    def forward(self, difference: Tensor) -> Tensor:
-        return squared_length(difference, self.factor, self.offset)
 
     def extra_repr(self) -> str:
         return f"in the metric of a {tuple(self.factor.shape)} map"
@@ -180,8 +159,7 @@ class _SquaredLength(Treatment):
     ) -> tuple[Message | None, ...]:
         (message,) = messages
         assert message is not None
-        args, kwargs = call.arguments()
-        delta, factor, offset = _bind(*args, **kwargs)
+        delta, factor, offset = call.bound()
         parts = delta * (delta @ factor.T @ factor)
         d, d_ref, s = call.value(call.output), call.reference(call.output), message.slope
         if s is None and d_ref is not None:
@@ -213,10 +191,6 @@ def _between_centers(s: Tensor, delta: Tensor, factor: Tensor) -> Tensor:
     # Σ_ab p_a q_b (δ_b Λδ_a - δ_a Λδ_b): what a positive center a owes to all negative ones b, and the other way round.
     other = (down_share[..., None] * delta).sum(1, keepdim=True), (down_share[..., None] * metric).sum(1, keepdim=True)
     return (torch.minimum(p, q) * up_share)[..., None] * (other[0] * metric - delta * other[1])
-
-
-def _bind(difference: Tensor, factor: Tensor, offset: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor | None]:
-    return difference, factor, offset
 
 
 def distance_layers(

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function
 
 from neon.lrp.message import ROUNDING, Ledger, Message, divide
 from neon.lrp.operations import Call, Treatment, treat
@@ -15,13 +14,14 @@ from neon.lrp.paths.terms import Background, JoinedTerms, Terms
 from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
 from neon.nn.distances.squared import squared_distance
-from neon.nn.layer import fixed
+from neon.nn.layer import Layer, fixed, operation
 from neon.nn.linear.layers import preimage
 from neon.nn.terms.quadratic import MetricTerms, SeparableTerms
 
 __all__ = ["GaussianEnergy", "gaussian_energy", "paired"]
 
 
+@operation
 def gaussian_energy(
     x: Tensor,
     means: Tensor,
@@ -48,8 +48,6 @@ def gaussian_energy(
     Tensor
         (n_samples, n_components)
     """
-    if has_torch_function((x,)):
-        return handle_torch_function(gaussian_energy, (x,), x, means, factors, shares, constants)
     if factors.ndim == 2:
         energy = _separable_energy(x, means, factors)
     else:
@@ -63,7 +61,7 @@ def gaussian_energy(
     return energy
 
 
-class GaussianEnergy(torch.nn.Module):
+class GaussianEnergy(Layer):
     """`gaussian_energy` of fixed components."""
 
     means: Tensor
@@ -145,9 +143,9 @@ class _GaussianEnergy(Treatment):
     retention = Retention(inputs=True, output=True)
 
     def terms(self, call: Call, rule: Rule | None, x: Tensor, background: Background) -> Terms | None:
-        args, kwargs = call.arguments(lambda _: x)
-        _, means, factors, _, _ = _bind(*args, **kwargs)
-        end = gaussian_energy(*args, **kwargs)
+        every = call.bound(lambda _: x)
+        _, means, factors, _, _ = every
+        end = gaussian_energy(*every)
         if factors.ndim == 2:
             return SeparableTerms(call.output, x, background, means, factors.square(), end)
         each = zip(means, factors, end.T, strict=True)
@@ -159,8 +157,7 @@ class _GaussianEnergy(Treatment):
     ) -> tuple[Message | None, ...]:
         (message,) = messages
         assert message is not None
-        args, kwargs = call.arguments()
-        x, means, factors, shares, constants = _bind(*args, **kwargs)
+        x, means, factors, shares, constants = call.bound()
         if message.slope is not None:
             s = _in_sight(message.slope, message.slope)
         else:
@@ -172,7 +169,7 @@ class _GaussianEnergy(Treatment):
             if ledger.enabled:
                 ledger.absorb("exact_hit", message.relevance * hit)
         if ledger.enabled:
-            for name, constant in constants.items():
+            for name, constant in (constants or {}).items():
                 ledger.absorb(name, s * constant)
         if factors.ndim == 2:
             relevance = _separable(x, s, means, factors, None if message.slope is not None else call.value(call.output))
@@ -248,16 +245,6 @@ def _near(energy: Tensor, z: Tensor, u: Tensor, squares: Tensor) -> tuple[Tensor
     scale = (z.square() @ squares.T).add_((u.square() * squares).sum(1))
     rows, columns = (energy <= torch.finfo(energy.dtype).eps ** (1 / 3) * scale).nonzero(as_tuple=True)
     return rows, columns
-
-
-def _bind(
-    x: Tensor,
-    means: Tensor,
-    factors: Tensor,
-    shares: Tensor | None = None,
-    constants: Mapping[str, Tensor] | None = None,
-) -> tuple[Tensor, Tensor, Tensor, Tensor | None, Mapping[str, Tensor]]:
-    return x, means, factors, shares, constants or {}
 
 
 treat(gaussian_energy, by=_GaussianEnergy())

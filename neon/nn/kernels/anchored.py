@@ -6,21 +6,20 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, treat
 from neon.lrp.operations.elementwise import Elementwise
 from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Rule
+from neon.nn.layer import operation
 
 __all__ = ["Anchored", "anchored"]
 
 
+@operation
 def anchored(x: Tensor, function: Callable[[Tensor], Tensor], anchor: float = 0.0) -> Tensor:
     """``function(x)``, elementwise and differentiable by torch."""
-    if has_torch_function((x,)):
-        return handle_torch_function(anchored, (x,), x, function, anchor)
     return function(x)
 
 
@@ -57,8 +56,7 @@ class _Anchored(Elementwise):
     ) -> tuple[Message | None, ...]:
         (message,) = messages
         assert message is not None
-        args, kwargs = call.arguments()
-        x, function, anchor = _bind(*args, **kwargs)
+        x, function, anchor = call.bound()
         y, x_ref, y_ref = call.value(call.output), call.reference(call.inputs[0]), call.reference(call.output)
         at = torch.full_like(x[:1], anchor)
         y_at = function(at)
@@ -73,12 +71,6 @@ class _Anchored(Elementwise):
         if ledger.enabled:
             ledger.absorb("offset", s * y_at - slope * anchor)
         return (Message.of_slope(slope, x),)
-
-
-def _bind(
-    x: Tensor, function: Callable[[Tensor], Tensor], anchor: float = 0.0
-) -> tuple[Tensor, Callable[[Tensor], Tensor], float]:
-    return x, function, anchor
 
 
 treat(anchored, by=_Anchored())

@@ -6,21 +6,20 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.operations.elementwise import Elementwise
 from neon.lrp.recording.tape import Operation
 from neon.lrp.rules import Rule
+from neon.nn.layer import operation
 
 __all__ = ["Curve", "balanced_product", "curve"]
 
 
+@operation
 def curve(x: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
     """``function(x)``, a function of each element alone that torch can differentiate."""
-    if has_torch_function((x,)):
-        return handle_torch_function(curve, (x,), x, function)
     return function(x)
 
 
@@ -38,10 +37,9 @@ class Curve(torch.nn.Module):
         return str(self.function)
 
 
+@operation
 def balanced_product(a: Tensor, b: Tensor) -> Tensor:
     """``a b`` of two values of the same shape, shared between both factors without division."""
-    if has_torch_function((a, b)):
-        return handle_torch_function(balanced_product, (a, b), a, b)
     return a * b
 
 
@@ -59,8 +57,7 @@ class _BalancedProduct(Treatment):
     ) -> tuple[Message | None, ...]:
         (message,) = messages
         assert message is not None
-        args, kwargs = call.arguments()
-        a, b = _bind(*args, **kwargs)
+        a, b = call.bound()
         references = [call.reference(slot) for slot in call.inputs]
         if len(references) == 1:  # a value times itself
             references = references * 2
@@ -73,12 +70,7 @@ class _BalancedProduct(Treatment):
         return parts if len(call.inputs) == 2 else (parts[0] + parts[1],)
 
     def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
-        args, kwargs = call.arguments(lambda slot: values[slot].mean(0, keepdim=True))
-        return (balanced_product(*_bind(*args, **kwargs)),)
-
-
-def _bind(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    return a, b
+        return (balanced_product(*call.bound(lambda slot: values[slot].mean(0, keepdim=True))),)
 
 
 treat(curve, by=Elementwise())

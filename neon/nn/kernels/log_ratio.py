@@ -11,19 +11,19 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import ArrayLike
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
-from neon.nn.layer import fixed
+from neon.nn.layer import Layer, fixed, operation
 from neon.nn.linear.layers import Linear
 from neon.nn.terms.exponential import exponentiates
 
 __all__ = ["LogRatio", "LogSumExp", "log_ratio", "log_ratio_layers", "log_sum_exp"]
 
 
+@operation
 def log_ratio(d: Tensor, coefficients: Tensor, bias: Tensor, gamma: float) -> Tensor:
     """``g = log A - log B`` of machines ``f = Σ_j α_j exp(-γ d_j) + b = A - B``; sign g = sign f.
 
@@ -44,13 +44,12 @@ def log_ratio(d: Tensor, coefficients: Tensor, bias: Tensor, gamma: float) -> Te
     Tensor
         (n_samples, n_outputs)
     """
-    if has_torch_function((d,)):
-        return handle_torch_function(log_ratio, (d,), d, coefficients, bias, gamma)
     h, terms = _with_virtual(d, coefficients, bias, gamma)
     kernel = h.exp()
     return _log_sums(h, kernel, terms) - _log_sums(h, kernel, -terms)
 
 
+@operation
 def log_sum_exp(h: Tensor, log_weights: Tensor, sizes: Sequence[int]) -> Tensor:
     """``o_g = log Σ_{k in g} a_k exp(h_k)`` over consecutive groups of columns; log_weights ``log a`` : (n_units,).
 
@@ -66,42 +65,28 @@ def log_sum_exp(h: Tensor, log_weights: Tensor, sizes: Sequence[int]) -> Tensor:
     Tensor
         (n_samples, n_groups)
     """
-    if has_torch_function((h,)):
-        return handle_torch_function(log_sum_exp, (h,), h, log_weights, sizes)
     return torch.stack([part.logsumexp(1) for part in (h + log_weights).split(list(sizes), 1)], 1)
 
 
-class LogRatio(torch.nn.Module):
+class LogRatio(Layer, of=log_ratio):
     """`log_ratio` of fixed machines."""
 
     coefficients: Tensor
     bias: Tensor
+    gamma: float
 
     def __init__(self, coefficients: ArrayLike | Tensor, bias: ArrayLike | Tensor, gamma: float) -> None:
-        super().__init__()
-        self.register_buffer("coefficients", torch.atleast_2d(fixed(coefficients)))
-        self.register_buffer("bias", torch.atleast_1d(fixed(bias)))
-        self.gamma = gamma
-
-    def forward(self, d: Tensor) -> Tensor:
-        return log_ratio(d, self.coefficients, self.bias, self.gamma)
+        super().__init__(torch.atleast_2d(fixed(coefficients)), torch.atleast_1d(fixed(bias)), gamma)
 
     def extra_repr(self) -> str:
         return f"{self.coefficients.shape[1]} → {self.coefficients.shape[0]}, gamma={self.gamma:.4g}"
 
 
-class LogSumExp(torch.nn.Module):
+class LogSumExp(Layer, of=log_sum_exp):
     """`log_sum_exp` with fixed weights and groups."""
 
     log_weights: Tensor
-
-    def __init__(self, log_weights: ArrayLike | Tensor, sizes: Sequence[int]) -> None:
-        super().__init__()
-        self.register_buffer("log_weights", fixed(log_weights))
-        self.sizes = tuple(sizes)
-
-    def forward(self, h: Tensor) -> Tensor:
-        return log_sum_exp(h, self.log_weights, self.sizes)
+    sizes: Sequence[int]
 
     def extra_repr(self) -> str:
         return f"{len(self.log_weights)} → {len(self.sizes)}"
@@ -140,8 +125,7 @@ class _LogRatio(Treatment):
     ) -> tuple[Message | None, ...]:
         (message,) = messages
         assert message is not None
-        args, kwargs = call.arguments()
-        d, coefficients, bias, gamma = _bind(*args, **kwargs)
+        d, coefficients, bias, gamma = call.bound()
         s = message.slope_over(call.value(call.output), ledger)
         h, terms = _with_virtual(d, coefficients, bias, gamma)
         slope = torch.zeros_like(h)
@@ -171,8 +155,8 @@ class _LogSumExp(Treatment):
     ) -> tuple[Message | None, ...]:
         (message,) = messages
         assert message is not None
-        args, kwargs = call.arguments()
-        h, log_weights, sizes = _bind_groups(*args, **kwargs)
+        h, log_weights, sizes = call.bound()
+        sizes = list(sizes)
         slopes = []
         parts = zip(h.split(sizes, 1), log_weights.split(sizes), strict=True)
         for s, (part, log_a) in zip(message.slope_over(call.value(call.output), ledger).T, parts, strict=True):
@@ -213,14 +197,6 @@ def _gate(h: Tensor, log_weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     log_p = torch.log_softmax(h + log_weights, 1)
     p = log_p.exp()
     return p, -(p * log_p).sum(1), p @ log_weights
-
-
-def _bind(d: Tensor, coefficients: Tensor, bias: Tensor, gamma: float) -> tuple[Tensor, Tensor, Tensor, float]:
-    return d, coefficients, bias, gamma
-
-
-def _bind_groups(h: Tensor, log_weights: Tensor, sizes: Sequence[int]) -> tuple[Tensor, Tensor, list[int]]:
-    return h, log_weights, list(sizes)
 
 
 treat(log_ratio, by=_LogRatio())

@@ -8,17 +8,17 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function
 
 from neon.lrp.message import ROUNDING, Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Rule
-from neon.nn.layer import fixed
+from neon.nn.layer import Layer, operation
 
 __all__ = ["CountSketch", "count_sketch"]
 
 
+@operation
 def count_sketch(x: Tensor, maps: Tensor, constants: Tensor) -> Tensor:
     """The circular convolution ``φ = (C_1 x + c_1) * ... * (C_d x + c_d)``, by Fourier transforms.
 
@@ -34,8 +34,6 @@ def count_sketch(x: Tensor, maps: Tensor, constants: Tensor) -> Tensor:
     Tensor
         (n_samples, n_components)
     """
-    if has_torch_function((x,)):
-        return handle_torch_function(count_sketch, (x,), x, maps, constants)
     if not len(x):  # which a Fourier transform refuses
         return x @ maps[0]
     product = None
@@ -45,7 +43,7 @@ def count_sketch(x: Tensor, maps: Tensor, constants: Tensor) -> Tensor:
     return torch.fft.irfft(product, n=maps.shape[2], dim=1)
 
 
-class CountSketch(torch.nn.Module):
+class CountSketch(Layer, of=count_sketch):
     """`count_sketch` with fixed hashes.
 
     Parameters
@@ -58,15 +56,10 @@ class CountSketch(torch.nn.Module):
     constants: Tensor
 
     def __init__(self, index: ArrayLike, sign: ArrayLike, n_components: int, gamma: float, coef0: float) -> None:
-        super().__init__()
         where, signs = np.asarray(index), np.asarray(sign, dtype=np.float64)
         one_hot = np.eye(n_components)[where] * signs[:, :, None]  # (degree, n_features [+ 1], n_components)
         n_features = where.shape[1] - (coef0 != 0)
-        self.register_buffer("maps", fixed(math.sqrt(gamma) * one_hot[:, :n_features]))
-        self.register_buffer("constants", fixed(math.sqrt(coef0) * one_hot[:, n_features:].sum(1)))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return count_sketch(x, self.maps, self.constants)
+        super().__init__(math.sqrt(gamma) * one_hot[:, :n_features], math.sqrt(coef0) * one_hot[:, n_features:].sum(1))
 
     def extra_repr(self) -> str:
         degree, n_features, n_components = self.maps.shape

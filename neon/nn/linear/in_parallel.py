@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from neon.nn.layer import Layer
+
 __all__ = ["Chain", "Columns", "InParallel"]
 
 
-class InParallel(torch.nn.Module):
+class InParallel(Layer):
     """Networks of the same columns; their outputs stand side by side."""
 
     def __init__(self, branches: Sequence[torch.nn.Module]) -> None:
@@ -21,7 +23,7 @@ class InParallel(torch.nn.Module):
         return torch.cat([branch(x) for branch in self.branches], dim=1)
 
 
-class Chain(torch.nn.Module):
+class Chain(Layer):
     """Networks that each read the columns and what the networks before them hand on.
 
     Parameters
@@ -51,7 +53,7 @@ class Chain(torch.nn.Module):
         return torch.cat([given[place] for place in self.places], dim=1)
 
 
-class Columns(torch.nn.Module):
+class Columns(Layer):
     """Some of the columns; index : (n_columns,)."""
 
     index: Tensor

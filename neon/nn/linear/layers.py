@@ -68,19 +68,19 @@ class Affine(Layer, of=affine):
         return "kept" if bool((self.scale == self.scale.flatten()[0]).all()) else "seen"
 
 
-class Linear(Layer):
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """``x Wᵀ + b``; weight : (n_outputs, n_inputs), bias : (n_outputs,)."""
+    return F.linear(x, weight, bias)
+
+
+class Linear(Layer, of=linear):
+    """`linear` with fixed weights."""
 
     weight: Tensor
     bias: Tensor | None
 
     def __init__(self, weight: ArrayLike | Tensor, bias: ArrayLike | Tensor | None = None) -> None:
-        super().__init__()
-        self.register_buffer("weight", torch.atleast_2d(fixed(weight)))
-        self.register_buffer("bias", None if bias is None else torch.atleast_1d(fixed(bias)))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.weight, self.bias)
+        super().__init__(torch.atleast_2d(fixed(weight)), None if bias is None else torch.atleast_1d(fixed(bias)))
 
     def extra_repr(self) -> str:
         return f"{self.weight.shape[1]} → {self.weight.shape[0]}, bias={self.bias is not None}"

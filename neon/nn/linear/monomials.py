@@ -6,16 +6,17 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Rule
+from neon.nn.layer import Layer, operation
 
 __all__ = ["Monomials", "monomials"]
 
 
+@operation
 def monomials(x: Tensor, factors: Tensor) -> Tensor:
     """``φ_j = Π_k x_{factors[j, k]}``.
 
@@ -30,8 +31,6 @@ def monomials(x: Tensor, factors: Tensor) -> Tensor:
     Tensor
         (n_samples, n_monomials)
     """
-    if has_torch_function((x,)):
-        return handle_torch_function(monomials, (x,), x, factors)
     padded = torch.cat([x.T, x.new_ones(1, len(x))])  # a feature a row: rows are gathered faster than columns
     first, *others = factors.T
     product = padded[first]
@@ -40,22 +39,18 @@ def monomials(x: Tensor, factors: Tensor) -> Tensor:
     return product.T
 
 
-class Monomials(torch.nn.Module):
+class Monomials(Layer, of=monomials):
     """`monomials` with fixed exponents, ndarray of int (n_monomials, n_features)."""
 
     factors: Tensor
 
     def __init__(self, exponents: ArrayLike) -> None:
-        super().__init__()
         powers = np.asarray(exponents, dtype=np.int64)
         n_monomials, n_features = powers.shape
         factors = np.full((n_monomials, max(1, int(powers.sum(1).max(initial=0)))), n_features)
         for row, power in zip(factors, powers, strict=True):
             row[: power.sum()] = np.repeat(np.arange(n_features), power)
-        self.register_buffer("factors", torch.as_tensor(factors))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return monomials(x, self.factors)
+        super().__init__(torch.as_tensor(factors))
 
     def extra_repr(self) -> str:
         return f"{len(self.factors)} monomials of degree ≤ {self.factors.shape[1]}"

@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import torch.nn.functional as F
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function
 
 from neon.lrp.message import Ledger, Message, divide
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Rule
+from neon.nn.layer import operation
 from neon.nn.linear.layers import Linear
 
 __all__ = ["Projection", "projection"]
 
 
+@operation
 def projection(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """``x Wᵀ + b``, as `torch.nn.functional.linear`."""
-    if has_torch_function((x,)):
-        return handle_torch_function(projection, (x,), x, weight, bias)
     return F.linear(x, weight, bias)
 
 
-class Projection(Linear):
+class Projection(Linear, of=projection):
     """A `Linear` whose outputs are compared with thresholds."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return projection(x, self.weight, self.bias)
 
 
 class _Projection(Treatment):

@@ -8,21 +8,20 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import ArrayLike
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Rule
-from neon.nn.layer import fixed
+from neon.nn.layer import Layer, operation
 
 __all__ = ["Barycenter", "Finder", "barycenter"]
 
 Finder = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
+@operation
 def barycenter(
     x: Tensor,
     points: Tensor,
@@ -54,8 +53,6 @@ def barycenter(
     Tensor
         (n_samples, n_outputs)
     """
-    if has_torch_function((x,)):
-        return handle_torch_function(barycenter, (x,), x, points, values, finder, ridge, factor, shift)
     x = mapped(x, factor, shift)
     found = x.new_empty(len(x), values.shape[1])
     for rows, near in _blocks(x, points, values, finder, ridge):
@@ -63,7 +60,7 @@ def barycenter(
     return found
 
 
-class Barycenter(torch.nn.Module):
+class Barycenter(Layer, of=barycenter):
     """`barycenter` of fixed points."""
 
     states: tuple[str, ...] = ("the neighbours", "the strength of the ridge")
@@ -71,26 +68,8 @@ class Barycenter(torch.nn.Module):
     values: Tensor
     factor: Tensor | None
     shift: Tensor | None
-
-    def __init__(
-        self,
-        points: ArrayLike | Tensor,
-        values: ArrayLike | Tensor,
-        finder: Finder,
-        *,
-        ridge: float,
-        factor: ArrayLike | Tensor | None = None,
-        shift: ArrayLike | Tensor | None = None,
-    ) -> None:
-        super().__init__()
-        self.register_buffer("points", fixed(points))
-        self.register_buffer("values", fixed(values))
-        self.register_buffer("factor", None if factor is None else fixed(factor))
-        self.register_buffer("shift", None if shift is None else fixed(shift))
-        self.finder, self.ridge = finder, ridge
-
-    def forward(self, x: Tensor) -> Tensor:
-        return barycenter(x, self.points, self.values, self.finder, self.ridge, self.factor, self.shift)
+    finder: Finder
+    ridge: float
 
     def after(self, weight: Tensor, bias: Tensor | None) -> Barycenter:
         """The barycenter of ``V x + b`` as a function of x."""
@@ -177,8 +156,7 @@ class _Barycenter(Treatment):
     ) -> tuple[Message | None, ...]:
         (message,) = messages
         assert message is not None
-        args, kwargs = call.arguments()
-        x, points, values, finder, ridge, factor, shift = _bind(*args, **kwargs)
+        x, points, values, finder, ridge, factor, shift = call.bound()
         y, y_ref = call.value(call.output), call.reference(call.output)
         s = message.slope_over(y if y_ref is None else y - y_ref, ledger)
         relevance, mean = torch.empty_like(x), torch.empty_like(y)
@@ -189,18 +167,6 @@ class _Barycenter(Treatment):
         if ledger.enabled:
             ledger.absorb("neighbors_mean", s * (mean if y_ref is None else mean - y_ref))
         return (Message.of_relevance(relevance),)
-
-
-def _bind(
-    x: Tensor,
-    points: Tensor,
-    values: Tensor,
-    finder: Finder,
-    ridge: float,
-    factor: Tensor | None = None,
-    shift: Tensor | None = None,
-) -> tuple[Tensor, Tensor, Tensor, Finder, float, Tensor | None, Tensor | None]:
-    return x, points, values, finder, ridge, factor, shift
 
 
 treat(barycenter, by=_Barycenter())

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function
 
 from neon.lrp.message import ROUNDING, Ledger, Message, divide
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Rule
-from neon.nn.neighbors.search import Neighborhood, Search
+from neon.nn.layer import operation
+from neon.nn.neighbors.search import Neighborhood
 
 __all__ = ["NeighborGraph", "neighbor_graph"]
 
 
+@operation
 def neighbor_graph(d: Tensor, index: Tensor, weights: Tensor, root: float | None) -> Tensor:
     """``d_j ** root`` of the points j that are neighbours, and 0 of the others; without a root, 1 and 0.
 
@@ -31,22 +32,15 @@ def neighbor_graph(d: Tensor, index: Tensor, weights: Tensor, root: float | None
     Tensor
         (n_samples, n_points)
     """
-    if has_torch_function((d, index, weights)):
-        return handle_torch_function(neighbor_graph, (d, index, weights), d, index, weights, root)
     rows, slots = (index >= 0).nonzero(as_tuple=True)
     near = (rows, index[rows, slots].long())
     return torch.zeros_like(d).index_put(near, d.new_ones(()) if root is None else d[near] ** root)
 
 
-class NeighborGraph(Neighborhood):
+class NeighborGraph(Neighborhood, of=neighbor_graph):
     """`neighbor_graph` of fixed points; distance, search : see `Neighborhood`."""
 
-    def __init__(self, distance: list[torch.nn.Module], search: Search, *, root: float | None) -> None:
-        super().__init__(distance, search)
-        self.root = root
-
-    def forward(self, x: Tensor) -> Tensor:
-        return neighbor_graph(*self.look(x), self.root)
+    root: float | None
 
     def extra_repr(self) -> str:
         return "1 for neighbors" if self.root is None else f"distance^{self.root} of neighbors"
@@ -71,8 +65,7 @@ class _NeighborGraph(Treatment):
     ) -> tuple[Message | None, ...]:
         (message,) = messages
         assert message is not None
-        args, kwargs = call.arguments()
-        d, root = _bind(*args, **kwargs)
+        d, _, _, root = call.bound()
         f, f_ref, d_ref = call.value(call.output), call.reference(call.output), call.reference(call.inputs[0])
         if f_ref is None or d_ref is None:
             c = message.slope_over(f, ledger)
@@ -110,10 +103,6 @@ def _by_nearness(pull: Tensor, d: Tensor, near: Tensor) -> tuple[Tensor, Tensor]
     gap = torch.where(apart, mean - d, 0.0)
     slopes = divide(pull, gap)
     return torch.where(near, -slopes, divide(slopes.sum(1, keepdim=True), n_others)), pull * (gap == 0)
-
-
-def _bind(d: Tensor, index: Tensor, weights: Tensor, root: float | None) -> tuple[Tensor, float | None]:
-    return d, root
 
 
 treat(neighbor_graph, by=_NeighborGraph())

@@ -5,20 +5,19 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function
 
 from neon.lrp.message import ROUNDING, Ledger, Message, divide
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
-from neon.nn.layer import fixed
-from neon.nn.neighbors.search import Neighborhood, Search
+from neon.nn.layer import operation
+from neon.nn.neighbors.search import Neighborhood
 
 __all__ = ["NeighborMean", "neighbor_mean"]
 
 
+@operation
 def neighbor_mean(d: Tensor, index: Tensor, weights: Tensor, values: Tensor, alone: Tensor | None = None) -> Tensor:
     """The weighted mean value of the neighbours.
 
@@ -37,8 +36,6 @@ def neighbor_mean(d: Tensor, index: Tensor, weights: Tensor, values: Tensor, alo
     Tensor
         (n_samples, n_outputs)
     """
-    if has_torch_function((d, index, weights)):
-        return handle_torch_function(neighbor_mean, (d, index, weights), d, index, weights, values, alone)
     near = _flat(index, weights)
     means = d.new_zeros(len(d), values.shape[1]).index_add_(0, near.rows, near.weights[:, None] * values[near.columns])
     return torch.where(near.counts[:, None] > 0, means, torch.nan if alone is None else alone)
@@ -61,26 +58,11 @@ def _flat(index: Tensor, weights: Tensor) -> _Flat:
     return _Flat(rows, index[rows, slots].long(), found / totals[rows], counts)
 
 
-class NeighborMean(Neighborhood):
+class NeighborMean(Neighborhood, of=neighbor_mean):
     """`neighbor_mean` of fixed values; distance, search : see `Neighborhood`."""
 
     values: Tensor
     alone: Tensor | None
-
-    def __init__(
-        self,
-        distance: list[torch.nn.Module],
-        search: Search,
-        values: ArrayLike | Tensor,
-        *,
-        alone: ArrayLike | Tensor | None = None,
-    ) -> None:
-        super().__init__(distance, search)
-        self.register_buffer("values", fixed(values))
-        self.register_buffer("alone", None if alone is None else fixed(alone))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return neighbor_mean(*self.look(x), self.values, self.alone)
 
     def extra_repr(self) -> str:
         return f"mean over neighbors among {len(self.values)} points"
@@ -102,8 +84,7 @@ class _NeighborMean(Treatment):
     ) -> tuple[Message | None, ...]:
         (message,) = messages
         assert message is not None
-        args, kwargs = call.arguments()
-        d, index, weights, values, alone = _bind(*args, **kwargs)
+        d, index, weights, values, alone = call.bound()
         near = _flat(index, weights)
         s, mean = message.slope_over(call.value(call.output), ledger), values.mean(0)
         s, lonely = torch.where(near.counts[:, None] > 0, s, 0.0), torch.where(near.counts[:, None] > 0, 0.0, s)
@@ -123,12 +104,6 @@ class _NeighborMean(Treatment):
         slope *= divide(torch.zeros_like(n_outside).index_add_(0, near.rows, slopes), n_outside)[:, None]
         slope[near.rows, near.columns] = -slopes
         return (Message.of_slope(slope, d), None, None)
-
-
-def _bind(
-    d: Tensor, index: Tensor, weights: Tensor, values: Tensor, alone: Tensor | None = None
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor | None]:
-    return d, index, weights, values, alone
 
 
 treat(neighbor_mean, by=_NeighborMean())

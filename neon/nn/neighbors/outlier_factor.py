@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function
 
 from neon.lrp.message import Ledger, Message, divide
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
-from neon.nn.layer import fixed
-from neon.nn.neighbors.search import Neighborhood, Search
+from neon.nn.layer import operation
+from neon.nn.neighbors.search import Neighborhood
 
 __all__ = ["LocalOutlierFactor", "local_outlier_factor"]
 
@@ -20,6 +18,7 @@ _STEEP = 1e-6  # a neighbour this near, beside the farthest point, has too steep
 _GUARD = 1e-10  # what scikit-learn adds to the mean reachability, so that duplicates have a density
 
 
+@operation
 def local_outlier_factor(
     d: Tensor, index: Tensor, lengths: Tensor, radii: Tensor, densities: Tensor, threshold: float
 ) -> Tensor:
@@ -42,35 +41,17 @@ def local_outlier_factor(
     Tensor
         (n_samples, 1)
     """
-    if has_torch_function((d, index, lengths)):
-        every = (d, index, lengths)
-        return handle_torch_function(local_outlier_factor, every, *every, radii, densities, threshold)
     near = index.long()
     reach = torch.maximum(lengths, radii[near]).mean(1, keepdim=True)
     return densities[near].mean(1, keepdim=True) * (reach + _GUARD) - threshold
 
 
-class LocalOutlierFactor(Neighborhood):
+class LocalOutlierFactor(Neighborhood, of=local_outlier_factor):
     """`local_outlier_factor` of fixed points; distance, search : see `Neighborhood`."""
 
     radii: Tensor
     densities: Tensor
-
-    def __init__(
-        self,
-        distance: list[torch.nn.Module],
-        search: Search,
-        radii: ArrayLike | Tensor,
-        densities: ArrayLike | Tensor,
-        threshold: float,
-    ) -> None:
-        super().__init__(distance, search)
-        self.register_buffer("radii", fixed(radii))
-        self.register_buffer("densities", fixed(densities))
-        self.threshold = threshold
-
-    def forward(self, x: Tensor) -> Tensor:
-        return local_outlier_factor(*self.look(x), self.radii, self.densities, self.threshold)
+    threshold: float
 
     def extra_repr(self) -> str:
         return f"neighbors among {len(self.radii)} points, threshold={self.threshold:.4g}"
@@ -89,8 +70,7 @@ class _LocalOutlierFactor(Treatment):
     ) -> tuple[Message | None, ...]:
         (message,) = messages
         assert message is not None
-        args, kwargs = call.arguments()
-        d, index, lengths, radii, densities, threshold = _bind(*args, **kwargs)
+        d, index, lengths, radii, densities, threshold = call.bound()
         s = message.slope_over(call.value(call.output), ledger)
         near, k = index.long(), index.shape[1]
         nearest, radius = d.gather(1, near), radii[near]
@@ -105,12 +85,6 @@ class _LocalOutlierFactor(Treatment):
         if bool((far & (nearest < _STEEP * d.amax(1, keepdim=True))).any()):
             return (Message.of_relevance(found.scatter_(1, near, parts)), None, None)
         return (Message.of_slope(found.scatter_(1, near, divide(parts, nearest)), d), None, None)
-
-
-def _bind(
-    d: Tensor, index: Tensor, lengths: Tensor, radii: Tensor, densities: Tensor, threshold: float
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, float]:
-    return d, index, lengths, radii, densities, threshold
 
 
 treat(local_outlier_factor, by=_LocalOutlierFactor())

@@ -5,17 +5,19 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.recording.tape import Operation
 from neon.lrp.rules import Rule
 from neon.nn.distances.squared import SquaredDistance
+from neon.nn.forms import spelled_out
+from neon.nn.layer import Layer, operation
 from neon.nn.linear.layers import Linear
 
 __all__ = ["Neighborhood", "Search", "neighbors_of"]
@@ -23,6 +25,7 @@ __all__ = ["Neighborhood", "Search", "neighbors_of"]
 Search = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
+@operation
 def neighbors_of(x: Tensor, search: Search) -> tuple[Tensor, Tensor]:
     """The neighbours of each row, by a search that is not explained.
 
@@ -41,16 +44,13 @@ def neighbors_of(x: Tensor, search: Search) -> tuple[Tensor, Tensor]:
     weights : Tensor (n_samples, most)
         A number for each: its weight, its distance.
     """
-    if has_torch_function((x,)):
-        found: tuple[Tensor, Tensor] = handle_torch_function(neighbors_of, (x,), x, search)
-        return found
     if not len(x):
         return x.new_zeros((0, 1)), x.new_zeros((0, 1))
     index, weights = search(x.detach().cpu().double().numpy())
     return torch.as_tensor(index).to(x), torch.as_tensor(weights).to(x)
 
 
-class Neighborhood(torch.nn.Module):
+class Neighborhood(Layer):
     """What is computed from the distances of rows to points, and from who their neighbours are.
 
     Parameters
@@ -61,16 +61,24 @@ class Neighborhood(torch.nn.Module):
         See `neighbors_of`.
     """
 
+    n_values = 3
     states: tuple[str, ...] = ("the neighbours",)
 
-    def __init__(self, distance: list[torch.nn.Module], search: Search) -> None:
-        super().__init__()
+    def __init__(self, distance: list[torch.nn.Module], search: Search, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self.distance = torch.nn.Sequential(*distance)
         self.search = search
 
     def look(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Distances (n_samples, n_points), and the neighbours' index and weights."""
         return self.distance(x), *neighbors_of(x, self.search)
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.operation(*self.look(x), *self.held())
+        return found
+
+    def spelled_out(self, n_inputs: int) -> list[torch.nn.Module]:
+        return [self._with_distance(spelled_out(self.distance, n_inputs))]
 
     def after(self, weight: Tensor, bias: Tensor | None) -> Neighborhood:
         """The same of ``W x + b``, as a layer that reads x."""
@@ -79,9 +87,13 @@ class Neighborhood(torch.nn.Module):
             layers: list[torch.nn.Module] = [first.after(weight, bias), *others]
         else:
             layers = [Linear(weight, bias), first, *others]
-        twin = copy.copy(self)
-        twin._modules = {**self._modules, "distance": torch.nn.Sequential(*layers)}
+        twin = self._with_distance(torch.nn.Sequential(*layers))
         twin.search = _After(self.search, Linear(weight, bias))
+        return twin
+
+    def _with_distance(self, distance: torch.nn.Sequential) -> Neighborhood:
+        twin = copy.copy(self)
+        twin._modules = {**self._modules, "distance": distance}
         return twin
 
 

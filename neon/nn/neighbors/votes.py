@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
+from neon.nn.layer import operation
 from neon.nn.neighbors.search import Neighborhood, Search
 
 __all__ = ["MajorityEvidence", "VoteOdds", "majority_evidence", "vote_odds"]
@@ -22,6 +22,7 @@ __all__ = ["MajorityEvidence", "VoteOdds", "majority_evidence", "vote_odds"]
 _STEPS = 2.0**40  # that the largest distance has, for telling apart what differs by more than rounding
 
 
+@operation
 def majority_evidence(d: Tensor, index: Tensor, weights: Tensor, labels: Tensor, n_classes: int) -> Tensor:
     """``e_c = d_rest^(k - r + 1) - d_c^(r)``: where enough votes against c are reached, less where it has enough.
 
@@ -45,9 +46,6 @@ def majority_evidence(d: Tensor, index: Tensor, weights: Tensor, labels: Tensor,
     Tensor
         (n_samples, n_classes)
     """
-    if has_torch_function((d, index, weights)):
-        every = (d, index, weights)
-        return handle_torch_function(majority_evidence, every, *every, labels, n_classes)
     k = index.shape[1]
     near = _nearest(d, index.long(), labels, n_classes, 2 * k - 1)
     needed = _needed(near.labels[:, :k], n_classes)
@@ -112,18 +110,16 @@ def _at_rank(d: Tensor, side: Tensor, rank: Tensor, kth: Tensor) -> Tensor:
     return torch.where(counts[:, -1] >= rank, farthest, torch.maximum(farthest, kth))
 
 
-class MajorityEvidence(Neighborhood):
+class MajorityEvidence(Neighborhood, of=majority_evidence):
     """`majority_evidence` of fixed labels; distance, search : see `Neighborhood`."""
 
     labels: Tensor
+    n_classes: int
 
-    def __init__(self, distance: list[torch.nn.Module], search: Search, labels: ArrayLike, n_classes: int) -> None:
-        super().__init__(distance, search)
-        self.register_buffer("labels", torch.as_tensor(np.asarray(labels, dtype=np.int64)))
-        self.n_classes = n_classes
-
-    def forward(self, x: Tensor) -> Tensor:
-        return majority_evidence(*self.look(x), self.labels, self.n_classes)
+    def __init__(
+        self, distance: list[torch.nn.Module], search: Search, labels: ArrayLike, *args: Any, **kwargs: Any
+    ) -> None:
+        super().__init__(distance, search, torch.as_tensor(np.asarray(labels, dtype=np.int64)), *args, **kwargs)
 
     def extra_repr(self) -> str:
         return f"votes of neighbors, {len(self.labels)} → {self.n_classes}"
@@ -143,9 +139,8 @@ class _MajorityEvidence(Treatment):
     ) -> tuple[Message | None, ...]:
         (message,) = messages
         assert message is not None
-        args, kwargs = call.arguments()
-        d, index, labels, n_classes = _bind(*args, **kwargs)
-        e, k = call.value(call.output), index.shape[1]
+        d, index, _, labels, n_classes = call.bound()
+        index, e, k = index.long(), call.value(call.output), index.shape[1]
         s = message.slope_over(e, ledger)
         near = _nearest(d, index, labels, n_classes, 2 * k - 1)
         needed = _needed(near.labels[:, :k], n_classes)
@@ -168,12 +163,7 @@ def _window(side: Tensor, rank: Tensor, like: Tensor) -> Tensor:
     return within / within.sum(1, keepdim=True)
 
 
-def _bind(
-    d: Tensor, index: Tensor, weights: Tensor, labels: Tensor, n_classes: int
-) -> tuple[Tensor, Tensor, Tensor, int]:
-    return d, index.long(), labels, n_classes
-
-
+@operation
 def vote_odds(
     d: Tensor, index: Tensor, lengths: Tensor, labels: Tensor, n_classes: int, root: float, floor: float
 ) -> Tensor:
@@ -201,9 +191,6 @@ def vote_odds(
     Tensor
         (n_samples, n_classes)
     """
-    if has_torch_function((d, index, lengths)):
-        every = (d, index, lengths)
-        return handle_torch_function(vote_odds, every, *every, labels, n_classes, root, floor)
     near, k = _nearest(d, index.long(), labels, n_classes, index.shape[1]), index.shape[1]
     hit = (lengths == 0) & (index >= 0)
     votes = torch.where(hit.any(1, keepdim=True), hit, True)
@@ -224,23 +211,8 @@ def _log_sum(log_votes: Tensor, side: Tensor) -> Tensor:
     return log_votes.masked_fill(~side, -torch.inf).logsumexp(1)
 
 
-class VoteOdds(MajorityEvidence):
+class VoteOdds(MajorityEvidence, of=vote_odds):
     """`vote_odds` of fixed labels; distance, search : see `Neighborhood`."""
-
-    def __init__(
-        self,
-        distance: list[torch.nn.Module],
-        search: Search,
-        labels: ArrayLike,
-        n_classes: int,
-        root: float,
-        floor: float,
-    ) -> None:
-        super().__init__(distance, search, labels, n_classes)
-        self.root, self.floor = root, floor
-
-    def forward(self, x: Tensor) -> Tensor:
-        return vote_odds(*self.look(x), self.labels, self.n_classes, self.root, self.floor)
 
 
 class _VoteOdds(Treatment):
@@ -258,9 +230,8 @@ class _VoteOdds(Treatment):
     ) -> tuple[Message | None, ...]:
         (message,) = messages
         assert message is not None
-        args, kwargs = call.arguments()
-        d, index, labels, n_classes, root, floor = _bind_odds(*args, **kwargs)
-        e, k = call.value(call.output), index.shape[1]
+        d, index, _, labels, n_classes, root, floor = call.bound()
+        index, e, k = index.long(), call.value(call.output), index.shape[1]
         s = message.slope_over(e, ledger)
         near = _nearest(d, index, labels, n_classes, k)
         relevance, lost = torch.zeros_like(d), s.new_zeros(len(s))
@@ -291,12 +262,6 @@ def _inverse_log_mean(a: Tensor, b: Tensor) -> Tensor:
     low, high = torch.minimum(a[..., None], b[:, None]), torch.maximum(a[..., None], b[:, None])
     gap = high - low
     return torch.where(gap > 0, torch.log1p(gap / low) / gap, 1 / low)
-
-
-def _bind_odds(
-    d: Tensor, index: Tensor, lengths: Tensor, labels: Tensor, n_classes: int, root: float, floor: float
-) -> tuple[Tensor, Tensor, Tensor, int, float, float]:
-    return d, index.long(), labels, n_classes, root, floor
 
 
 treat(majority_evidence, by=_MajorityEvidence())

@@ -5,18 +5,18 @@ from __future__ import annotations
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Rule
-from neon.nn.layer import fixed
+from neon.nn.layer import Layer, fixed, operation
 from neon.nn.terms.exponential import exponentiates
 
 __all__ = ["ClassSums", "class_sums"]
 
 
+@operation
 def class_sums(h: Tensor, weights: Tensor) -> Tensor:
     """``z_c = log Σ_j a_cj exp(h_j)``; h : (n_samples, n_units), weights ``a`` ≥ 0 : (n_classes, n_units).
 
@@ -25,8 +25,6 @@ def class_sums(h: Tensor, weights: Tensor) -> Tensor:
     Tensor
         (n_samples, n_classes)
     """
-    if has_torch_function((h,)):
-        return handle_torch_function(class_sums, (h,), h, weights)
     top = h.amax(1, keepdim=True)
     sums = (h - top).exp() @ weights.T
     z, limits = sums.log() + top, torch.finfo(h.dtype)
@@ -38,17 +36,13 @@ def class_sums(h: Tensor, weights: Tensor) -> Tensor:
     return z
 
 
-class ClassSums(torch.nn.Module):
+class ClassSums(Layer, of=class_sums):
     """`class_sums` with fixed weights."""
 
     weights: Tensor
 
     def __init__(self, weights: ArrayLike | Tensor) -> None:
-        super().__init__()
-        self.register_buffer("weights", torch.atleast_2d(fixed(weights)))
-
-    def forward(self, h: Tensor) -> Tensor:
-        return class_sums(h, self.weights)
+        super().__init__(torch.atleast_2d(fixed(weights)))
 
     def extra_repr(self) -> str:
         return f"{self.weights.shape[1]} → {self.weights.shape[0]}"
@@ -71,8 +65,7 @@ class _ClassSums(Treatment):
     ) -> tuple[Message | None, ...]:
         (message,) = messages
         assert message is not None
-        args, kwargs = call.arguments()
-        h, weights = _bind(*args, **kwargs)
+        h, weights = call.bound()
         z, z_ref, h_ref = call.value(call.output), call.reference(call.output), call.reference(call.inputs[0])
         s = message.slope_over(z if z_ref is None else z - z_ref, ledger)
         slope, entropy, log_weight = torch.zeros_like(h), s.new_zeros(len(s)), s.new_zeros(len(s))
@@ -91,10 +84,6 @@ class _ClassSums(Treatment):
             ledger.absorb("entropy", entropy)
             ledger.absorb("log_weight", log_weight)
         return (Message.of_slope(slope, h),)
-
-
-def _bind(h: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    return h, weights
 
 
 treat(class_sums, by=_ClassSums())

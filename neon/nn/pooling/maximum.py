@@ -26,11 +26,8 @@ def soft_maximum(h: Tensor, log_weights: Tensor, stiffness: float = 1.0) -> Tens
     return -softmin(-h, log_weights, stiffness)
 
 
-class SoftMaximum(SoftMin):
+class SoftMaximum(SoftMin, of=soft_maximum):
     """`soft_maximum` with fixed weights."""
-
-    def forward(self, h: Tensor) -> Tensor:
-        return soft_maximum(h, self.log_weights, self.stiffness)
 
 
 def pooled_maximum(h: Tensor, groups: int | Sequence[int], stiffness: float) -> Tensor:
@@ -41,11 +38,8 @@ def pooled_maximum(h: Tensor, groups: int | Sequence[int], stiffness: float) -> 
     return -pooled_minimum(-h, groups, stiffness)
 
 
-class PooledMaximum(PooledMinimum):
+class PooledMaximum(PooledMinimum, of=pooled_maximum):
     """`pooled_maximum` with a fixed stiffness."""
-
-    def forward(self, h: Tensor) -> Tensor:
-        return pooled_maximum(h, self.groups, self.stiffness)
 
     def extra_repr(self) -> str:
         return super().extra_repr().replace("min", "max", 1)

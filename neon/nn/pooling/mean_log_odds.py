@@ -7,17 +7,17 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import ArrayLike
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Rule
-from neon.nn.layer import fixed
+from neon.nn.layer import Layer, operation
 
 __all__ = ["MeanLogOdds", "mean_log_odds"]
 
 
+@operation
 def mean_log_odds(h: Tensor, log_weights: Tensor) -> Tensor:
     """``g_c = log P_c / (1 - P_c)`` of the mean ``P_c = Σ_m w_m σ(h_mc)`` over members m.
 
@@ -35,24 +35,18 @@ def mean_log_odds(h: Tensor, log_weights: Tensor) -> Tensor:
     Tensor
         (n_samples, n_classes)
     """
-    if has_torch_function((h,)):
-        return handle_torch_function(mean_log_odds, (h,), h, log_weights)
     h, log_w = h.unflatten(1, (len(log_weights), -1)), log_weights[:, None]
     return (log_w + F.logsigmoid(h)).logsumexp(1) - (log_w + F.logsigmoid(-h)).logsumexp(1)
 
 
-class MeanLogOdds(torch.nn.Module):
+class MeanLogOdds(Layer, of=mean_log_odds):
     """`mean_log_odds` with fixed weights, which are made to add up to 1."""
 
     log_weights: Tensor
 
     def __init__(self, weights: ArrayLike) -> None:
-        super().__init__()
         log_weights = np.log(np.asarray(weights, dtype=np.float64))
-        self.register_buffer("log_weights", fixed(log_weights - np.logaddexp.reduce(log_weights)))
-
-    def forward(self, h: Tensor) -> Tensor:
-        return mean_log_odds(h, self.log_weights)
+        super().__init__(log_weights - np.logaddexp.reduce(log_weights))
 
     def extra_repr(self) -> str:
         return f"{len(self.log_weights)} members"
@@ -75,8 +69,7 @@ class _MeanLogOdds(Treatment):
     ) -> tuple[Message | None, ...]:
         (message,) = messages
         assert message is not None
-        args, kwargs = call.arguments()
-        h, log_weights = _bind(*args, **kwargs)
+        h, log_weights = call.bound()
         g, h_ref, g_ref = call.value(call.output), call.reference(call.inputs[0]), call.reference(call.output)
         if h_ref is None or g_ref is None:
             h_ref, g_ref = h.new_zeros(1, h.shape[1]), g.new_zeros(1, g.shape[1])
@@ -92,8 +85,7 @@ class _MeanLogOdds(Treatment):
 
     def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
         """Of the mean: the secants need one point."""
-        args, kwargs = call.arguments(lambda slot: values[slot].mean(0, keepdim=True))
-        return (mean_log_odds(*args, **kwargs),)
+        return (mean_log_odds(*call.bound(lambda slot: values[slot].mean(0, keepdim=True))),)
 
 
 def _log_secant(a: Tensor, b: Tensor) -> Tensor:
@@ -102,10 +94,6 @@ def _log_secant(a: Tensor, b: Tensor) -> Tensor:
     d = high - low
     rest = torch.where(d == 0, 0.0, torch.log(-torch.expm1(-d) / d))
     return F.logsigmoid(high) + F.logsigmoid(-low) + rest
-
-
-def _bind(h: Tensor, log_weights: Tensor) -> tuple[Tensor, Tensor]:
-    return h, log_weights
 
 
 treat(mean_log_odds, by=_MeanLogOdds())

@@ -4,33 +4,25 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Rule
+from neon.nn.layer import Layer, operation
 
 __all__ = ["Normalized", "normalized"]
 
 
+@operation
 def normalized(p: Tensor, uniform: bool = True) -> Tensor:
     """``P_c = p_c / Σ_k p_k`` of scores p ≥ 0, (n_samples, n_classes); where all are 0 equal shares, or none."""
-    if has_torch_function((p,)):
-        return handle_torch_function(normalized, (p,), p, uniform)
     total = p.sum(1, keepdim=True)
     return torch.where(total == 0, 1 / p.shape[1] if uniform else 0.0, p / total)
 
 
-class Normalized(torch.nn.Module):
+class Normalized(Layer, of=normalized):
     """`normalized` as a layer."""
-
-    def __init__(self, *, uniform: bool = True) -> None:
-        super().__init__()
-        self.uniform = uniform
-
-    def forward(self, p: Tensor) -> Tensor:
-        return normalized(p, self.uniform)
 
 
 class _Normalized(Treatment):

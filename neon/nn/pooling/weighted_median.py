@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Rule
-from neon.nn.layer import fixed
+from neon.nn.layer import Layer, operation
 
 __all__ = ["WeightedMedian", "weighted_median"]
 
 
+@operation
 def weighted_median(h: Tensor, weights: Tensor) -> Tensor:
     """The smallest value at or below which members with half of the weight stand.
 
@@ -29,22 +28,13 @@ def weighted_median(h: Tensor, weights: Tensor) -> Tensor:
     Tensor
         (n_samples, 1)
     """
-    if has_torch_function((h,)):
-        return handle_torch_function(weighted_median, (h,), h, weights)
     return h.gather(1, _median(h, weights))
 
 
-class WeightedMedian(torch.nn.Module):
+class WeightedMedian(Layer, of=weighted_median):
     """`weighted_median` with fixed weights."""
 
     weights: Tensor
-
-    def __init__(self, weights: ArrayLike) -> None:
-        super().__init__()
-        self.register_buffer("weights", fixed(weights))
-
-    def forward(self, h: Tensor) -> Tensor:
-        return weighted_median(h, self.weights)
 
     def extra_repr(self) -> str:
         return f"{len(self.weights)} members"
@@ -66,8 +56,7 @@ class _WeightedMedian(Treatment):
     ) -> tuple[Message | None, ...]:
         (message,) = messages
         assert message is not None
-        args, kwargs = call.arguments()
-        h, weights = _bind(*args, **kwargs)
+        h, weights = call.bound()
         o, h_ref, o_ref = call.value(call.output), call.reference(call.inputs[0]), call.reference(call.output)
         index = _median(h, weights)
         if h_ref is None or o_ref is None:
@@ -85,10 +74,6 @@ def _median(h: Tensor, weights: Tensor) -> Tensor:
     below = weights[order].cumsum(1)
     reached = below >= 0.5 * below[:, -1:]
     return order.gather(1, reached.to(torch.uint8).argmax(1, keepdim=True))
-
-
-def _bind(h: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    return h, weights
 
 
 treat(weighted_median, by=_WeightedMedian())

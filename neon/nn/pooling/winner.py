@@ -4,46 +4,24 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function
 
 from neon.lrp.message import Ledger, Message, divide
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Rule
+from neon.nn.layer import Layer, operation
 
 __all__ = ["Winner", "winner"]
 
 
-def winner(h: Tensor, groups: int = 1) -> Tensor:
-    """1 for the largest of each group of columns (of equals, the first), 0 for the others.
-
-    Parameters
-    ----------
-    h : (n_samples, groups * n_classes)
-
-    Returns
-    -------
-    Tensor
-        Shaped like h.
-    """
-    if has_torch_function((h,)):
-        return handle_torch_function(winner, (h,), h, groups)
-    scores = h.unflatten(1, (groups, -1))
-    return torch.zeros_like(scores).scatter_(2, scores.argmax(2, keepdim=True), 1.0).flatten(1)
+@operation
+def winner(h: Tensor) -> Tensor:
+    """1 for the largest of each row (of equals, the first), 0 for the others: (n_samples, n_classes)."""
+    return torch.zeros_like(h).scatter_(1, h.argmax(1, keepdim=True), 1.0)
 
 
-class Winner(torch.nn.Module):
+class Winner(Layer, of=winner):
     """`winner` of fixed groups."""
-
-    def __init__(self, groups: int = 1) -> None:
-        super().__init__()
-        self.groups = groups
-
-    def forward(self, h: Tensor) -> Tensor:
-        return winner(h, self.groups)
-
-    def extra_repr(self) -> str:
-        return f"{self.groups} groups"
 
 
 class _Winner(Treatment):
@@ -65,43 +43,33 @@ class _Winner(Treatment):
     ) -> tuple[Message | None, ...]:
         (message,) = messages
         assert message is not None
-        args, kwargs = call.arguments()
-        h, groups = _bind(*args, **kwargs)
-        shape = (groups, -1)
+        (h,) = call.bound()
         v, h_ref, v_ref = call.value(call.output), call.reference(call.inputs[0]), call.reference(call.output)
-        scores = h.unflatten(1, shape)
-        first = scores.argmax(2, keepdim=True)
-        rival = scores.scatter(2, first, -torch.inf).argmax(2, keepdim=True)
+        first = h.argmax(1, keepdim=True)
+        rival = h.scatter(1, first, -torch.inf).argmax(1, keepdim=True)
         moved_votes = v if v_ref is None else v - v_ref
         t = message.slope_over(moved_votes, ledger)
         if ledger.enabled:
             ledger.absorb("margin", t * moved_votes)
-        t = t.unflatten(1, shape)
-        moved, scale = scores, 1.0
+        moved, scale = h, h.new_ones(())
         if h_ref is None or v_ref is None:
-            t = t.gather(2, first)
+            t = t.gather(1, first)
         else:
-            at_ref = h_ref.unflatten(1, shape)
-            before = at_ref.argmax(2, keepdim=True).expand_as(first)
+            before = h_ref.argmax(1, keepdim=True).expand_as(first)
             rival = torch.where(before == first, rival, before)
-            moved = scores - at_ref
-            wide = at_ref.expand_as(scores)
-            scale = (wide.gather(2, first) - wide.gather(2, rival)).abs()
-            t = t.gather(2, first) - t.gather(2, rival)
-        s = divide(t, scores.gather(2, first) - scores.gather(2, rival) + scale)
+            moved = h - h_ref
+            wide = h_ref.expand_as(h)
+            scale = (wide.gather(1, first) - wide.gather(1, rival)).abs()
+            t = t.gather(1, first) - t.gather(1, rival)
+        s = divide(t, h.gather(1, first) - h.gather(1, rival) + scale)
         if ledger.enabled:
-            ledger.absorb("margin", -s * (moved.gather(2, first) - moved.gather(2, rival)))
-        slope = torch.zeros_like(scores).scatter_add_(2, first, s).scatter_add_(2, rival, -s)
-        return (Message.of_slope(slope.flatten(1), moved.flatten(1)),)
+            ledger.absorb("margin", -s * (moved.gather(1, first) - moved.gather(1, rival)))
+        slope = torch.zeros_like(h).scatter_add_(1, first, s).scatter_add_(1, rival, -s)
+        return (Message.of_slope(slope, moved),)
 
     def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
         """Of the mean: the lead needs one point."""
-        args, kwargs = call.arguments(lambda slot: values[slot].mean(0, keepdim=True))
-        return (winner(*args, **kwargs),)
-
-
-def _bind(h: Tensor, groups: int = 1) -> tuple[Tensor, int]:
-    return h, groups
+        return (winner(*call.bound(lambda slot: values[slot].mean(0, keepdim=True))),)
 
 
 treat(winner, by=_Winner())

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.paths.terms import Background, StraightTerms, Terms
 from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Rule
+from neon.nn.layer import Layer, operation
 from neon.nn.trees.codes import Codes
 from neon.nn.trees.ensemble import Trees
 from neon.nn.trees.paths import Paths
@@ -25,7 +24,7 @@ __all__ = ["AndUnits", "SplitUnits", "and_units", "check_size", "literal_weights
 _WEIGHTS = 1 << 27
 
 
-class SplitUnits(torch.nn.Module):
+class SplitUnits(Layer):
     """One unit for each different split: 1 where a row goes left, a step of one feature."""
 
     left_sets: Tensor
@@ -59,10 +58,9 @@ class SplitUnits(torch.nn.Module):
         return f"{self.n_features} features → {len(self.feature)} steps"
 
 
+@operation
 def split_units(x: Tensor, units: SplitUnits) -> Tensor:
     """``1[x_f goes left]``, (n_samples, n_features) → (n_samples, n_units)."""
-    if has_torch_function((x,)):
-        return handle_torch_function(split_units, (x,), x, units)
     if not len(units.feature):
         return x.new_zeros(len(x), 0)
     codes = units.codes.to(x.device)(x)[units.feature].long()  # (n_units, n_samples)
@@ -99,7 +97,7 @@ class _SplitUnits(Treatment):
         return torch.as_tensor(units.codes.used)[units.feature]
 
 
-class AndUnits(torch.nn.Module):
+class AndUnits(Layer):
     """``relu(Σ literals - (d - 1))`` for each leaf; a literal is a split unit or 1 minus one."""
 
     weight: Tensor
@@ -206,10 +204,9 @@ def check_size(n_rows: int, n_columns: int) -> None:
         raise ValueError(f"spelled out, a layer would have {n_rows} x {n_columns} weights; use the fused form")
 
 
+@operation
 def and_units(s: Tensor, units: AndUnits) -> Tensor:
     """``relu(Σ literals - (d - 1))``, (n_samples, n_units) → (n_samples, n_leaves)."""
-    if has_torch_function((s,)):
-        return handle_torch_function(and_units, (s,), s, units)
     return torch.relu(s @ units.weight.to(s).t() + units.bias.to(s))
 
 
@@ -228,7 +225,7 @@ class _AndUnits(Treatment):
         (message,) = messages
         assert message is not None
         assert isinstance(rule, TreeRule)
-        units = _bind(*call.operation.args)
+        units = call.operation.args[1]
         s, active = call.value(call.inputs[0]), call.value(call.output)
         rows = None if call.references is None else call.references[call.inputs[0]]
         base = self._base(units, rule, rows, active)
@@ -263,11 +260,11 @@ class _AndUnits(Treatment):
     def relative_to(self, call: Call, values: dict[int, Tensor], rule: Rule | None) -> tuple[Tensor, ...]:
         """What relevance by this rule is relative to, (1, n_leaves)."""
         rows = values[call.inputs[0]]
-        units = _bind(*call.operation.args)
+        units = call.operation.args[1]
         return (self._base(units, rule, rows, and_units(rows, units)),)
 
     def terms(self, call: Call, rule: Rule | None, x: Tensor, background: Background) -> Terms | None:
-        return _AndTerms(call.output, x, background, _bind(*call.operation.args))
+        return _AndTerms(call.output, x, background, call.operation.args[1])
 
     @staticmethod
     def _base(units: AndUnits, rule: Rule | None, rows: Tensor | None, like: Tensor) -> Tensor:
@@ -275,10 +272,6 @@ class _AndUnits(Treatment):
         if rows is not None and (rule is None or isinstance(rule, Interventional)):
             return and_units(rows, units).mean(0, keepdim=True)
         return units.ratio.prod(1)[None].to(like)
-
-
-def _bind(s: Any, units: AndUnits) -> AndUnits:
-    return units
 
 
 class _AndTerms(StraightTerms):

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.paths.terms import Background, StraightTerms, Terms
 from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Rule
+from neon.nn.layer import Layer, operation
 from neon.nn.trees import engine
 from neon.nn.trees.ensemble import Trees
 from neon.nn.trees.forest import Forest
+from neon.nn.trees.forms import relu_layers, tree_layers
 from neon.nn.trees.rules import EngineName, Interventional, Shapley, TreeRule
 
 __all__ = ["TreeEnsemble", "tree_ensemble"]
 
 
+@operation
 def tree_ensemble(x: Tensor, forest: Forest) -> Tensor:
     """``f_k(x) = base_k + Σ_t value[leaf of t that x reaches]``.
 
@@ -34,26 +34,22 @@ def tree_ensemble(x: Tensor, forest: Forest) -> Tensor:
     Tensor
         (n_samples, n_outputs)
     """
-    if has_torch_function((x,)):
-        return handle_torch_function(tree_ensemble, (x,), x, forest)
     if x.ndim != 2 or x.shape[1] != forest.trees.n_features:
         raise ValueError(f"x must have shape (n_samples, {forest.trees.n_features}), got {tuple(x.shape)}")
     return engine.evaluate(forest, engine.encode(forest, x), x.dtype)
 
 
-class TreeEnsemble(torch.nn.Module):
+class TreeEnsemble(Layer, of=tree_ensemble):
     """`tree_ensemble` of given trees."""
 
+    forest: Forest
+
     def __init__(self, trees: Trees) -> None:
-        super().__init__()
-        self.forest = Forest(trees)
+        super().__init__(Forest(trees))
 
     @property
     def trees(self) -> Trees:
         return self.forest.trees
-
-    def forward(self, x: Tensor) -> Tensor:
-        return tree_ensemble(x, self.forest)
 
     def extra_repr(self) -> str:
         trees = self.trees
@@ -62,6 +58,12 @@ class TreeEnsemble(torch.nn.Module):
             f"{trees.n_trees} trees of depth ≤ {len(trees.levels()) - 1}, {leaves} leaves, "
             f"{trees.n_features} features, {trees.n_outputs} outputs"
         )
+
+    def spelled_out(self, n_inputs: int) -> list[torch.nn.Module]:
+        return list(tree_layers(self.trees))
+
+    def relu(self, n_inputs: int) -> list[torch.nn.Module]:
+        return list(relu_layers(self.trees))
 
 
 class _TreeEnsemble(Treatment):
@@ -115,7 +117,8 @@ class _TreeEnsemble(Treatment):
 
     @staticmethod
     def _forest(call: Call) -> Forest:
-        return _bind(*call.operation.args, **call.operation.kwargs)
+        forest: Forest = call.operation.args[1]
+        return forest
 
 
 class _TreeTerms(StraightTerms):
@@ -157,10 +160,6 @@ class _TreeTerms(StraightTerms):
         if len(used):
             found[:, used[:, None], used] = torch.stack(parts).sum(0).to(slopes)
         return found
-
-
-def _bind(x: Any, forest: Forest) -> Forest:
-    return forest
 
 
 treat(tree_ensemble, by=_TreeEnsemble())
