@@ -1,6 +1,8 @@
 """What holds for the whole suite: threads, drawing without a screen, reproducible property tests, registries."""
 
+import itertools
 import os
+import random
 from collections.abc import Iterator
 
 import hypothesis
@@ -18,9 +20,32 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.load_profile("neon")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest tests first: one that starts last would be waited for alone."""
-    items.sort(key=lambda item: "test_tutorials" not in item.nodeid)
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--shuffle", type=int, metavar="SEED", help="run modules, and the tests in each, in a random order"
+    )
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    seed = config.getoption("shuffle")
+    return [] if seed is None else [f"shuffled: --shuffle={seed}"]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The longest tests first: one that starts last would be waited for alone. Or as they are shuffled.
+
+    Modules stay together: what a module fits once is not fitted again for each of its tests.
+    """
+    seed = config.getoption("shuffle")
+    if seed is None:
+        items.sort(key=lambda item: "test_tutorials" not in item.nodeid)
+        return
+    order = random.Random(seed)
+    modules = [list(group) for _, group in itertools.groupby(items, lambda item: item.path)]
+    order.shuffle(modules)
+    for tests in modules:
+        order.shuffle(tests)
+    items[:] = itertools.chain.from_iterable(modules)
 
 
 @pytest.fixture(autouse=True)
