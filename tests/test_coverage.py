@@ -22,7 +22,7 @@ from neon.converters.core.ask import Ask
 from neon.converters.core.registry import declined, public_name
 from neon.converters.linear_model.linear import convert_regressor
 from neon.errors import UnsupportedModelError
-from tests.contract import Case
+from tests.contract import Case, refusals
 
 ESTIMATORS = coverage.estimators()
 DECLINED = [name for name in declined() if name in ESTIMATORS]  # the others are those of a later scikit-learn
@@ -94,6 +94,15 @@ def test_statuses_and_words_are_those_of_fitted_models() -> None:
         tolerance = 1e-6 if name.startswith("xgboost.") else 1e-9  # XGBoost adds up in float32
         assert max(measure.error for measure in measures) <= tolerance
     assert set(ESTIMATORS) - set(DECLINED) <= set(found)
+
+
+def test_what_is_refused_is_written_down() -> None:
+    """A new refusal, or another reason, is a failure."""
+    without = {name: RECORDS[name].explains for name in ESTIMATORS if RECORDS[name].status == "not explained"}
+    assert set(without) <= set(refusals.ESTIMATORS)  # which are those of the newest scikit-learn
+    assert set(refusals.ESTIMATORS) == set(declined())
+    for name, why in declined().items():
+        assert refusals.ESTIMATORS[name] in why
 
 
 @pytest.mark.parametrize("name", DECLINED)
