@@ -130,8 +130,8 @@ def prepared(family: Family, X: Any, n_fit: int) -> tuple[Any, Any, Any, int | N
     n_fit = family.fit_limit or n_fit
     fit_X, fit_y = X[:n_fit], None if family.y is None else family.y[:n_fit]
     model = family.estimator.fit(fit_X, fit_y)
-    reference = {"reference": fit_X} if family.labelled else {}
-    explainer = neon.Explainer(model, progress=False, **family.options, **reference)
+    data = {"data": fit_X} if family.labelled else {}
+    explainer = neon.Explainer(model, progress=False, **family.options, **data)
     network = explainer.network
     target = None if network.classes is not None or len(network.output_names) == 1 else 0
     return network._own, explainer, X[: family.limit], target

@@ -109,9 +109,9 @@ def parts(model: Any, rows: Any, options: Mapping[str, Any]) -> Iterator[tuple[A
                 yield from parts(part, _safe_indexing(rows, columns, axis=1), {})
 
 
-def compare(model: Any, rows: Any, output: str | None, reference: Any) -> Measure:
+def compare(model: Any, rows: Any, output: str | None, data: Any) -> Measure:
     """The network of a fitted model beside the model."""
-    network = neon.neuralize(model, output=output, reference=reference)
+    network = neon.neuralize(model, output=output, data=data)
     with torch.no_grad():
         values = network(network.encode(rows)).numpy()
     scale = max(1.0, float(np.abs(values[np.isfinite(values)]).max(initial=0.0)))

@@ -29,7 +29,7 @@ def explanations(only: list[str]) -> Iterator[tuple[str, neon.Explanation]]:
             continue
         model = clone(case.estimator).fit(case.X, case.y)
         rows = case.X.iloc[:N_ROWS] if hasattr(case.X, "iloc") else case.X[:N_ROWS]
-        options = {**case.options, **({"reference": case.X} if case.labelled else {})}
+        options = {**case.options, **({"data": case.X} if case.labelled else {})}
         for composite in composites_of(model, options):
             yield f"{name}|{composite}", neon.Explainer(model, **{**options, **composite})(rows, "all")
 

@@ -44,7 +44,7 @@ def explain_clusters(
     rows = numeric(X)
     labels = _checked(labels, X, rows.shape[0])
     clusters = Clusters(labels, rows.shape[1], gamma, None if names is None else np.array(names, dtype=object))
-    explainer = Explainer(clusters, reference=X, **options)
+    explainer = Explainer(clusters, data=X, **options)
     if X_new is None and target is None:
         classes = np.asarray(explainer.network.classes)
         noise = ~np.isin(labels, classes)

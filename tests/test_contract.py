@@ -52,7 +52,7 @@ def explainer_of(model: Any, name: str, **options: Any) -> neon.Explainer:
 
 
 def fitted_on(name: str) -> dict[str, Any]:
-    return {"reference": CASES[name].X} if CASES[name].labelled else {}
+    return {"data": CASES[name].X} if CASES[name].labelled else {}
 
 
 def outputs_of(network: neon.converters.Network, X: Any) -> np.ndarray:
@@ -283,7 +283,7 @@ def test_where_the_data_lie_does_not_matter(fitted: dict[str, Any], name: str) -
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         there = clone(case.estimator).fit(moved, case.y)
-        explained = neon.Explainer(there, **case.options, **({"reference": moved} if case.labelled else {}))
+        explained = neon.Explainer(there, **case.options, **({"data": moved} if case.labelled else {}))
         found = explained(moved[:12], "all")
     here = explainer_of(model, name)(X[:12], "all")
     size = np.abs(here.prediction).max()

@@ -97,13 +97,13 @@ _ = ax.legend(frameon=False)
 # ## A clustering without `predict`
 #
 # HDBSCAN, OPTICS, DBSCAN, agglomerative and spectral clustering give labels and no function. neon explains the same
-# evidence for their labels; `reference=` are the rows that they were fitted on. Noise is explained by the cluster that
+# evidence for their labels; `data=` are the rows that they were fitted on. Noise is explained by the cluster that
 # it is nearest to.
 
 # %%
 wine = load_wine(as_frame=True)
 density = make_pipeline(StandardScaler(), HDBSCAN(min_cluster_size=12, copy=True)).fit(wine.data)
-explainer = neon.Explainer(density, reference=wine.data)
+explainer = neon.Explainer(density, data=wine.data)
 print(explainer.network.explains)
 print(f"reproduces {explainer.network.agreement:.0%} of the labels")
 explainer(wine.data).plot.bar(by="target")

@@ -71,6 +71,9 @@ def _parser() -> argparse.ArgumentParser:
         )
         command.add_argument("--trust-pickle", action="store_true", help="load a pickle, which may run any code")
         command.add_argument(
+            "--fitted-on", metavar="FILE", help=f"the rows that a clustering without predict was fitted on: {tables}"
+        )
+        command.add_argument(
             "--drop", action="append", default=[], metavar="COLUMN", help="leave out a column that is no feature"
         )
         command.add_argument(

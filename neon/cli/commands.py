@@ -65,7 +65,7 @@ def explain(options: Namespace) -> int:
     """Explain a model's predictions and write what was asked for."""
     for path, suffixes in ((options.out, (".csv", ".parquet")), (options.plot, (".png", ".pdf", ".svg"))):
         if path is not None:
-            check_writable(path, suffixes, (options.model, options.data, options.reference))
+            check_writable(path, suffixes, (options.model, options.data, options.reference, options.fitted_on))
     if options.plot is not None and options.target == "all":
         raise ValueError("--plot draws one output for each row: give --target one output, or leave it out")
     if options.plot_kind is not None and options.plot is None:
@@ -73,9 +73,14 @@ def explain(options: Namespace) -> int:
     model = _model(options)
     read = functools.partial(read_table, drop=options.drop, missing=options.missing)
     data = read(options.data)
-    reference = None if options.reference is None else read(options.reference)
+    reference, fitted_on = (None if path is None else read(path) for path in (options.reference, options.fitted_on))
     explainer = Explainer(
-        model, output=options.output, composite=options.composite, reference=reference, device=options.device
+        model,
+        output=options.output,
+        composite=options.composite,
+        reference=reference,
+        data=fitted_on,
+        device=options.device,
     )
     explanation = explainer(data, _target(options.target, explainer.network))
     if options.out is not None:
@@ -92,8 +97,9 @@ def explain(options: Namespace) -> int:
 def show(options: Namespace) -> int:
     """Print the equivalent network."""
     model = _model(options)
-    network = neuralize(model, output=options.output)
-    data = None if options.data is None else read_table(options.data, drop=options.drop, missing=options.missing)
+    read = functools.partial(read_table, drop=options.drop, missing=options.missing)
+    data, fitted_on = (None if path is None else read(path) for path in (options.data, options.fitted_on))
+    network = neuralize(model, output=options.output, data=fitted_on)
     say(str(network))
     say(_plan(network, data))
     if data is None:

@@ -15,7 +15,6 @@ from torch import Tensor
 from neon._version import bound_to_version
 from neon.converters import Network, neuralize
 from neon.converters.core.intake import column_names, take
-from neon.converters.core.registry import takes_data
 from neon.explainer.checks import check_equivalence, check_outputs, check_quadrature, check_sources, check_sums
 from neon.explainer.chunks import Chunk, Collected
 from neon.explainer.labels import in_words, output_indices, resolved
@@ -57,8 +56,9 @@ class Explainer:
     reference : array-like (n_features,) or (n_rows, n_features), optional
         What "no evidence" looks like: a point or background rows. Default: ``network.reference``, which is what the
         steps of a pipeline take to the origin of the model's linear map or to its support vectors; where they have no
-        inverse, the origin of what they read. Models with no use for one refuse it. A clustering without ``predict``
-        (DBSCAN, ...): the rows that it was fitted on.
+        inverse, the origin of what they read. Models with no use for one refuse it.
+    data : array-like (n_rows, n_features), optional
+        The rows that a clustering without ``predict`` (DBSCAN, HDBSCAN, ...) was fitted on; other models take none.
     device : str, optional
         "cpu" (default for fitted models), "cuda", ... A torch module is explained where it is.
     dtype : torch.dtype, optional
@@ -80,6 +80,7 @@ class Explainer:
         output: Output = None,
         composite: Rules | None = None,
         reference: Any = None,
+        data: Any = None,
         device: str | torch.device | None = None,
         dtype: torch.dtype | None = None,
         batch_size: int | None = None,
@@ -88,9 +89,9 @@ class Explainer:
         if batch_size is not None and not (isinstance(batch_size, int | np.integer) and batch_size >= 1):
             raise ValueError(f"batch_size must be a whole number of rows, at least 1, got {batch_size!r}")
         is_torch = isinstance(model, torch.nn.Module)
-        data = None if is_torch or not takes_data(model) else reference
-        network = model if is_torch else neuralize(model, output=cast(str | None, output), reference=data)
-        reference = None if data is not None else reference
+        if is_torch and data is not None:
+            raise ValueError("data= are the rows that a clustering without predict was fitted on; leave data=None")
+        network = model if is_torch else neuralize(model, output=cast(str | None, output), data=data)
         self._fitted = isinstance(network, Network)
         self.device, self.dtype = placement(network, device, dtype, movable=not is_torch)
         self.network = network if is_torch else network.to(device=self.device, dtype=self.dtype)

@@ -11,6 +11,7 @@ from scipy import sparse
 from torch import Tensor
 
 from neon.converters import Network
+from neon.converters.core.registry import bare, takes_data
 from neon.explainer.placement import as_array
 from neon.lrp.composites import Composite
 from neon.lrp.paths.integral import Integral
@@ -38,10 +39,13 @@ def reference_rows(network: Network | torch.nn.Module, composite: Composite, giv
             return None
         if not isinstance(network, Network) and composite.takes_reference:
             return as_array(given) if isinstance(given, torch.Tensor) else np.asarray(given)
-        raise ValueError(
-            "this model's explanation is not relative to a reference point; leave reference=None"
-            + (f" ({network.explains})" if isinstance(network, Network) else ", or give composite='neon'")
-        )
+        if not isinstance(network, Network):
+            words = ", or give composite='neon'"
+        elif takes_data(network.model):
+            words = f"; the rows that {type(bare(network.model)).__name__} was fitted on are data= ({network.explains})"
+        else:
+            words = f" ({network.explains})"
+        raise ValueError(f"this model's explanation is not relative to a reference point; leave reference=None{words}")
     if not composite.takes_reference:
         if given is None:
             return None

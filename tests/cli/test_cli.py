@@ -20,7 +20,7 @@ import pytest
 import skops.io
 import torch
 import xgboost
-from sklearn.cluster import KMeans
+from sklearn.cluster import AgglomerativeClustering, KMeans
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
@@ -337,6 +337,17 @@ def test_dropped_column_and_reference(folder: Path, capsys: pytest.CaptureFixtur
     assert main(["explain", "pump.skops", sensors, *arguments]) == 0
     assert capsys.readouterr().out.startswith("explains: outlierness")
     assert len(pd.read_csv(Path("out.csv"))) == len(table)
+
+
+def test_a_clustering_without_predict(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    X, _ = _wine()
+    joblib.dump(make_pipeline(StandardScaler(), AgglomerativeClustering(3)).fit(X), "clusters.joblib")
+    wine = str(DATA / "wine.csv")
+    assert main(["explain", "clusters.joblib", wine, "--trust-pickle"]) == 2
+    assert "neon.Explainer(model, data=X)" in capsys.readouterr().err
+    assert main(["explain", "clusters.joblib", wine, "--trust-pickle", "--fitted-on", wine]) == 0
+    assert capsys.readouterr().out.startswith("explains: evidence for a cluster")
+    assert main(["show", "clusters.joblib", "--trust-pickle", "--fitted-on", wine]) == 0
 
 
 def test_rows_outside_the_support_are_said_in_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -117,7 +117,7 @@ def test_a_column_without_effect_has_no_relevance(model: Any) -> None:
     points, _ = make_blobs(200, 3, centers=4, random_state=1, cluster_std=0.7)
     points = np.hstack([points, np.full((200, 1), 3.0)])
     model = clone(model).fit(points)
-    explainer = neon.Explainer(model, **({"reference": points} if isinstance(model, cluster.DBSCAN) else {}))
+    explainer = neon.Explainer(model, **({"data": points} if isinstance(model, cluster.DBSCAN) else {}))
     here = explainer(points[:30])
     moved = points[:30].copy()
     moved[:, 3] = 3 + np.arange(30)
@@ -158,7 +158,7 @@ def test_kernel_evidence_and_its_agreement() -> None:
     model = cluster.HDBSCAN(min_cluster_size=8, copy=True).fit(WINE)
     labels = model.labels_
     assert (labels < 0).any()
-    network = neon.neuralize(model, reference=WINE)
+    network = neon.neuralize(model, data=WINE)
     gamma = float(str(network.explains).split("gamma=")[1].split(")")[0])
     explanation = neon.explain_clusters(labels, WINE, NEW, "all", gamma=0.3)
     assert error(explanation.prediction, np.stack([soft_evidence(x, WINE, labels, 0.3) for x in NEW])) < 1e-11
@@ -199,7 +199,7 @@ def test_kernel_evidence_never_needs_pairs() -> None:
 )
 def test_labels_are_reproduced(model: Any, share: float) -> None:
     """The two moons are no job for straight boundaries: the choice of gamma has to find them."""
-    network = neon.neuralize(model.fit(MOONS), reference=MOONS)
+    network = neon.neuralize(model.fit(MOONS), data=MOONS)
     assert network.agreement is not None
     assert network.agreement >= share
 
@@ -225,8 +225,8 @@ def test_dbscan_outlierness_is_positive_exactly_for_noise() -> None:
 def test_pipelines_hand_the_rows_on() -> None:
     raw = load_wine(as_frame=True).data
     model = make_pipeline(StandardScaler(), cluster.AgglomerativeClustering(3)).fit(raw)
-    explanation = neon.Explainer(model, reference=raw)(raw)
-    scaled = neon.Explainer(model[-1], reference=WINE)(WINE)
+    explanation = neon.Explainer(model, data=raw)(raw)
+    scaled = neon.Explainer(model[-1], data=WINE)(WINE)
     assert error(explanation.values, scaled.values) < 1e-9
     assert list(explanation.feature_names) == list(raw.columns)
 
@@ -264,14 +264,18 @@ def test_refusals_name_what_is_wrong() -> None:
     refuse(cluster.AffinityPropagation(affinity="precomputed"), similarity, "affinity='precomputed'.*'euclidean'")
     refuse(cluster.DBSCAN(eps=1e-9), WINE, "no core sample")
     refuse(cluster.DBSCAN(eps=3.0, metric="chebyshev"), WINE, "metric='chebyshev'.*'manhattan'.*explain_clusters")
-    refuse(cluster.AgglomerativeClustering(3), WINE, r"has no predict.*neon.Explainer\(model, reference=X\)")
-    refuse(cluster.AgglomerativeClustering(3), WINE, r"shape \(178, 13\), got \(10, 13\)", reference=WINE[:10])
+    refuse(cluster.AgglomerativeClustering(3), WINE, r"has no predict.*neon.Explainer\(model, data=X\)")
+    refuse(cluster.AgglomerativeClustering(3), WINE, r"shape \(178, 13\), got \(10, 13\)", data=WINE[:10])
     distances = np.sqrt(-similarity)
     precomputed = cluster.AgglomerativeClustering(3, metric="precomputed", linkage="average")
-    refuse(precomputed, distances, "no features to explain.*explain_clusters", reference=distances)
-    refuse(cluster.HDBSCAN(min_cluster_size=170, copy=True), WINE, "no competitor", reference=WINE)
-    with pytest.raises(ValueError, match="leave reference=None"):
-        neon.neuralize(cluster.KMeans(3).fit(WINE), reference=WINE)
+    refuse(precomputed, distances, "no features to explain.*explain_clusters", data=distances)
+    refuse(cluster.HDBSCAN(min_cluster_size=170, copy=True), WINE, "no competitor", data=WINE)
+    refuse(cluster.AgglomerativeClustering(3), WINE, r"Explainer\(model, data=X\)", reference=WINE)
+    refuse(cluster.DBSCAN(eps=2.4), WINE, r"the rows that DBSCAN was fitted on are data=", reference=WINE)
+    with pytest.warns(FutureWarning, match=r"reference= of neuralize\(\) is called data= now"):
+        neon.neuralize(cluster.DBSCAN(eps=2.4).fit(WINE), reference=WINE)
+    with pytest.raises(ValueError, match="leave data=None"):
+        neon.neuralize(cluster.KMeans(3).fit(WINE), data=WINE)
     with pytest.raises(ValueError, match="one per row"):
         neon.explain_clusters([0, 1], WINE)
     with pytest.raises(ValueError, match="mark noise by -1"):
@@ -279,8 +283,16 @@ def test_refusals_name_what_is_wrong() -> None:
     with pytest.raises(ValueError, match="gamma must be above 0"):
         neon.explain_clusters(np.arange(178) % 2, WINE, gamma=-1.0)
     with pytest.raises(ValueError, match="no exact ReLU form"):
-        neon.neuralize(cluster.OPTICS(min_samples=5).fit(MOONS), reference=MOONS, form="relu")
+        neon.neuralize(cluster.OPTICS(min_samples=5).fit(MOONS), data=MOONS, form="relu")
     assert pd.notna(outputs(cluster.KMeans(2, n_init=1, random_state=0).fit(IRIS), IRIS)).all()
+
+
+def test_rows_of_the_fit_and_reference_rows_are_two_things() -> None:
+    model = cluster.AgglomerativeClustering(3).fit(WINE)
+    few = neon.Explainer(model, data=WINE, reference=WINE[:5], composite="expected")(WINE[:4], "all")
+    start = outputs(model, WINE[:5], data=WINE).mean(0)
+    assert np.abs(few.base_values - start).max() <= 1e-12 * np.abs(start).max()
+    assert few.conservation_error() <= 1e-9 * np.abs(few.prediction).max()
 
 
 @pytest.mark.parametrize(
@@ -299,7 +311,7 @@ def test_refusals_name_what_is_wrong() -> None:
 def test_ties_of_clusters_do_not_hang_on_the_batch(model: Any) -> None:
     """Rows of 0 and 1 are as near to several clusters: evidence of 0 is shared as any other."""
     X = (np.random.default_rng(0).normal(size=(30, 3)) > 0) * 1.0
-    options = {"reference": X} if not hasattr(model.fit(X), "predict") else {}
+    options = {"data": X} if not hasattr(model.fit(X), "predict") else {}
     whole = neon.Explainer(model, **options)(X, "all")
     single = neon.Explainer(model, **options, batch_size=1, progress=False)(X, "all")
     np.testing.assert_allclose(single.values, whole.values, atol=1e-9)

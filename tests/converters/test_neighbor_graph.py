@@ -182,4 +182,4 @@ def test_what_reads_the_graph_as_distances_is_refused() -> None:
         with pytest.raises(UnsupportedModelError, match=r"metric='precomputed'.*at step"):
             neon.neuralize(make_pipeline(*steps).fit(IRIS, y))
     with pytest.raises(UnsupportedModelError):
-        neon.neuralize(make_pipeline(within, DBSCAN(metric="precomputed")).fit(IRIS), reference=IRIS)
+        neon.neuralize(make_pipeline(within, DBSCAN(metric="precomputed")).fit(IRIS), data=IRIS)

@@ -69,8 +69,7 @@ def convert_labels(model: Any, ask: Ask) -> Conversion:
         )
     if ask.data is None:
         raise ValueError(
-            f"{name} has no predict and holds no rows; give those that it was fitted on: "
-            "neon.Explainer(model, reference=X)"
+            f"{name} has no predict and holds no rows; give those that it was fitted on: neon.Explainer(model, data=X)"
         )
     points, groups, classes, sizes = members(model, ask.data)
     refuse_single(model, len(classes))
@@ -129,7 +128,7 @@ def members(model: Any, data: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, 
     rows = numeric(data)
     if rows.ndim != 2 or rows.shape != (len(labels), model.n_features_in_):
         raise ValueError(
-            f"reference must be the rows that the labels were given to, shape {(len(labels), model.n_features_in_)}, "
+            f"data must be the rows that the labels were given to, shape {(len(labels), model.n_features_in_)}, "
             f"got {rows.shape}"
         )
     kept = labels >= 0 if labels.dtype.kind in "iuf" else np.ones(len(labels), dtype=bool)

@@ -16,6 +16,7 @@ from scipy import sparse
 from sklearn.compose import ColumnTransformer
 from torch import Tensor
 
+from neon._deprecation import renamed_argument
 from neon._version import bound_to_version
 from neon.converters.core.arrays import dense
 from neon.converters.core.ask import Ask
@@ -231,7 +232,8 @@ def _with_states(conversion: Conversion) -> str:
     return f"{conversion.explains} ({words} held fixed)"
 
 
-def neuralize(model: Any, *, output: str | None = None, form: str = "fused", reference: Any = None) -> Network:
+@renamed_argument("reference", "data", removed_in="1.0")
+def neuralize(model: Any, *, output: str | None = None, form: str = "fused", data: Any = None) -> Network:
     """Rewrite a fitted model as an equivalent network.
 
     Parameters
@@ -243,12 +245,12 @@ def neuralize(model: Any, *, output: str | None = None, form: str = "fused", ref
     form : str
         "fused" (fast), "layers" (every layer spelled out) or "relu" (`torch.nn.Linear` and `torch.nn.ReLU` only, for
         piecewise-linear models).
-    reference : array-like (n_rows, n_features), optional
+    data : array-like (n_rows, n_features), optional
         The rows that a clustering without ``predict`` (DBSCAN, ...) was fitted on; no other model takes any here.
     """
-    if reference is not None and not takes_data(model):
+    if data is not None and not takes_data(model):
         raise ValueError(
-            f"{type(model).__name__} is converted from what it holds; leave reference=None (a reference point of the "
-            "explanation goes to neon.Explainer)"
+            f"{type(model).__name__} is converted from what it holds; leave data=None (rows that the explanation is "
+            "relative to are neon.Explainer's reference=)"
         )
-    return Network(model, output=output, form=form, data=reference)
+    return Network(model, output=output, form=form, data=data)
