@@ -2,4 +2,3 @@
 
 from neon.lrp.composites import *
 from neon.lrp.composites import __all__ as __all__
-from neon.lrp.composites import __getattr__ as __getattr__  # presets that upper floors registered

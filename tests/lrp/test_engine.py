@@ -11,6 +11,7 @@ from torch import Tensor, nn
 import neon
 from neon import composites, rules
 from neon.lrp import LRP
+from neon.lrp.composites import presets
 
 
 @pytest.fixture
@@ -165,10 +166,18 @@ def test_the_plain_call_warns_of_explosions_as_the_plan_does() -> None:
 
 def test_every_preset_has_a_function_of_its_name() -> None:
     for name in composites.names():
-        assert repr(getattr(composites, name)()) == repr(composites.by_name(name))
-        assert name in dir(composites)
-    with pytest.raises(AttributeError, match="presets: attn_lrp"):
-        composites.no_such_preset  # noqa: B018
+        assert getattr(composites, name)() == composites.by_name(name)
+        assert composites.by_name(name).name == name
+        assert name in composites.__all__
+
+
+def test_a_preset_of_ones_own_takes_no_name_that_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(presets, "_PRESETS", {**presets._PRESETS})
+    composites.register("own", composites.zero)
+    composites.register("own", composites.zero)
+    assert composites.by_name("own") == composites.zero()
+    with pytest.raises(ValueError, match="there is a preset 'neon' already"):
+        composites.register("neon", composites.zero)
 
 
 @pytest.mark.parametrize("index", [0, -1, [0, 0]])

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from neon import rules
 from neon.lrp.message import Ledger, Message
-from neon.lrp.rules import LinearCall, Rule
+from neon.lrp.rules import LinearCall, Rule, base
 from tests.lrp import test_deep_operations, test_oracles, test_rules
 from tests.lrp.linear_cases import CASES
 
@@ -234,7 +234,7 @@ def test_stabilizer_of_one_sign(name: str, monkeypatch: pytest.MonkeyPatch) -> N
     def one_sided(z: Tensor, epsilon: float) -> Tensor:
         return z + epsilon
 
-    monkeypatch.setattr(rules.base, "stabilize", one_sided)
+    monkeypatch.setattr(base, "stabilize", one_sided)
     assert seen_by_textbook(name) == (not name.startswith(("z_plus", "alpha")))
 
 
@@ -246,5 +246,5 @@ def test_sign_of_zero(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         return torch.where(z > 0, z + epsilon, z - epsilon)
 
     assert not fails(test_rules.test_zero_preactivation, name)
-    monkeypatch.setattr(rules.base, "stabilize", signed)
+    monkeypatch.setattr(base, "stabilize", signed)
     assert fails(test_rules.test_zero_preactivation, name) == name.startswith("epsilon")

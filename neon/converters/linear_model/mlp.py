@@ -14,10 +14,7 @@ from neon.converters.core.answers import Answers, mirrored
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import check_several, converter, no_relu_form
-from neon.lrp import composites
-from neon.lrp.rules import Pass
 from neon.nn import Linear, plain_linear
-from neon.nn.trees import Shapley
 
 __all__ = ["convert_mlp"]
 
@@ -96,13 +93,3 @@ _KINDS = {  # by the last activation, and whether the model is a regressor
     ("logistic", False): _Kind("log_odds", "log-odds of a class", answers.log_odds, expit),
     ("softmax", False): _Kind("log_odds", "log-odds of a class", answers.logits, expit),
 }
-
-
-def _perceptron(epsilon: float = 1e-6) -> composites.Composite:
-    """LRP-ε; scalings and centerings before the network pass relevance on, wherever the data lie; trees by Shapley."""
-    rules = [(composites.kind("tree"), Shapley()), (composites.kind("affine"), Pass())]
-    rules += composites.epsilon(epsilon).rules
-    return composites.Composite(rules, "perceptron")
-
-
-composites.register("perceptron", _perceptron)

@@ -13,7 +13,8 @@ from neon.lrp.message import Ledger, Message
 from neon.lrp.operations.linear import Linear
 from neon.lrp.operations.table import Call, Delegating, Treatment
 from neon.lrp.recording.tape import Operation, Retention
-from neon.lrp.rules import Halves, Rule, share
+from neon.lrp.rules import Halves, Rule
+from neon.lrp.rules.base import share
 
 __all__ = ["LinearOrProduct", "Product"]
 

@@ -14,12 +14,12 @@ import torch
 from scipy.special import comb
 from torch import Tensor
 
+from neon.lrp.rules.tree import Path, TreeRule
 from neon.nn.trees import descent, kernels, references
 from neon.nn.trees.blocks import in_threads, row_blocks
 from neon.nn.trees.codes import Codes
 from neon.nn.trees.forest import Forest
 from neon.nn.trees.quadrature import MOST_POINTS, gauss_legendre, n_points
-from neon.nn.trees.rules import Path, TreeRule
 from neon.nn.trees.tables import Tables
 
 __all__ = ["along_path", "encode", "evaluate", "interventional", "look_up", "pairs", "shapley"]

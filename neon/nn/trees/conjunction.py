@@ -13,11 +13,11 @@ from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.paths.terms import Background, StraightTerms, Terms
 from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Rule
+from neon.lrp.rules.tree import EqualShare, Interventional, Path, Shapley, TreeRule
 from neon.nn.layer import Layer, operation
 from neon.nn.trees.codes import Codes
 from neon.nn.trees.ensemble import Trees
 from neon.nn.trees.paths import Paths
-from neon.nn.trees.rules import EqualShare, Interventional, Path, Shapley, TreeRule
 
 __all__ = ["AndUnits", "SplitUnits", "and_units", "check_size", "literal_weights", "split_units"]
 
@@ -211,7 +211,7 @@ def and_units(s: Tensor, units: AndUnits) -> Tensor:
 
 
 class _AndUnits(Treatment):
-    """The rules of `neon.nn.trees.rules`, for each leaf with its slope in the place of its value v."""
+    """The rules of `neon.lrp.rules.tree`, for each leaf with its slope in the place of its value v."""
 
     kind = "tree"
     retention = Retention(inputs=True, output=True)

@@ -8,10 +8,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from neon.lrp.rules.tree import EqualShare, Interventional, Path, TreeRule
 from neon.nn.trees import vectorized
 from neon.nn.trees.blocks import has_numba
 from neon.nn.trees.forest import Forest
-from neon.nn.trees.rules import EqualShare, Interventional, Path, TreeRule
 from neon.nn.trees.tables import BITS, Tables, tabulate
 
 __all__ = ["Engine", "base_of", "encode", "evaluate", "pairs", "relevance"]

@@ -10,12 +10,12 @@ from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.paths.terms import Background, StraightTerms, Terms
 from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Rule
+from neon.lrp.rules.tree import EngineName, Interventional, Shapley, TreeRule
 from neon.nn.layer import Layer, operation
 from neon.nn.trees import engine
 from neon.nn.trees.ensemble import Trees
 from neon.nn.trees.forest import Forest
 from neon.nn.trees.forms import relu_layers, tree_layers
-from neon.nn.trees.rules import EngineName, Interventional, Shapley, TreeRule
 
 __all__ = ["TreeEnsemble", "tree_ensemble"]
 

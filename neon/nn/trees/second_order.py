@@ -8,11 +8,11 @@ from torch import Tensor
 from neon.lrp.lrp import Recording
 from neon.lrp.message import Ledger, Message
 from neon.lrp.propagate import Step, propagate
+from neon.lrp.rules.tree import Interventional, Shapley
 from neon.lrp.targets import one_hot
 from neon.nn.trees import engine
 from neon.nn.trees.forest import Forest
 from neon.nn.trees.function import tree_ensemble
-from neon.nn.trees.rules import Interventional, Shapley
 
 __all__ = ["second_order"]
 

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from neon.lrp.rules.tree import Path, TreeRule
 from neon.nn.trees import tables as embeddings
 from neon.nn.trees.forest import Forest
 from neon.nn.trees.quadrature import Covers, Literals, Pairs, chunks, gauss_legendre, n_points, quadrature
-from neon.nn.trees.rules import Path, TreeRule
 from neon.nn.trees.tables import Tables
 
 __all__ = ["along_path", "evaluate", "interventional", "look_up", "pairs", "shapley"]

@@ -1,4 +1,4 @@
-"""The rules of the AND unit: how the relevance of a leaf is shared among the literals on its path.
+"""The rules of the AND unit: how the relevance of a leaf is shared among the literals on its path; see `neon.nn.trees`.
 
 A leaf with value v is active where all its literals hold, one for each feature on its path. Notation: o_j ∈ {0, 1} says
 whether x satisfies literal j, z_j is its probability under the covers, D the number of literals, V_n the mean value of
@@ -8,11 +8,9 @@ the leaves below node n. All rules are relative to a base: ``Σ_i φ_i(x) = f(x)
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from neon.lrp import composites
-from neon.lrp.composites import Composite, anything, kind
-from neon.lrp.rules import KindRule, Pass, Reference
+from neon.lrp.rules.base import KindRule
 
 __all__ = ["EngineName", "EqualShare", "Interventional", "Path", "Shapley", "TreeRule"]
 
@@ -82,30 +80,3 @@ class EqualShare(TreeRule):
 
     Relative to the mean of f under the covers. The least faithful of the rules: it does not ask which literal matters.
     """
-
-
-def _preset(name: str, rule: type[TreeRule]) -> None:
-    def build(**options: Any) -> Composite:
-        return Composite([(kind("tree"), rule(**options)), (kind("affine"), Pass()), (anything(), Reference())], name)
-
-    build.__doc__ = rule.__doc__
-    composites.register(name, build)
-
-
-def _integrated(name: str, along: Any) -> None:
-    def build(**options: Any) -> Composite:
-        rule = Shapley if along == "means" else Interventional
-        rules = [(kind("tree"), rule(**options)), (kind("affine"), Pass()), (anything(), Reference())]
-        return Composite(rules, name, along)
-
-    composites.register(name, build)
-
-
-_integrated("shapley", "means")  # absent features at the means of their terms; trees relative to their covers
-_integrated("expected", "rows")  # from each reference row
-
-
-_preset("neon", Shapley)  # the default for neuralized models: trees may stand before other layers
-_preset("path", Path)
-_preset("interventional", Interventional)
-_preset("equal", EqualShare)
