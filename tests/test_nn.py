@@ -68,6 +68,16 @@ def test_take_most_on_the_boundary_between_two_clusters() -> None:
     torch.testing.assert_close(relevance, torch.tensor([[3.0, -3.0]], dtype=torch.float64))
 
 
+def test_evidence_adds_up_beside_an_alternative_so_far_that_its_rounding_is_no_small_number() -> None:
+    """As a Gaussian of a single point is from everything else."""
+    d = torch.tensor([[1.0, 3.3, 3.9, 1e15], [2.0, 1e14, 2.7, 2.5]], dtype=torch.float64)
+    for soft in (False, True):
+        recording = LRP(nn.Evidence(soft=soft), "neon").record(d)
+        walk = recording.propagate(0, account=True)
+        total = walk.relevance[0].sum(1) + sum(walk.ledger.absorbed.values())
+        torch.testing.assert_close(total, recording.output[:, 0], rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
 def test_relu_minimum(size: int) -> None:
     h = draw(20, 3 * size)

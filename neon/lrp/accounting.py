@@ -45,7 +45,8 @@ def _is_mixed_up(walk: Walk, start: Message, n_samples: int) -> bool:
     parts = [part.reshape(n_samples, -1).sum(1) for part in walk.relevance] + list(walk.ledger.absorbed.values())
     left = torch.stack(parts).sum(0) - start.relevance.reshape(n_samples, -1).sum(1)
     eps, size = torch.finfo(left.dtype).eps, torch.stack(parts).abs().sum(0)
-    rounding = eps**0.5 * size + ROUNDING * eps * size.max()  # what is left of a sample's zeros is as large as others'
+    terms = sum(part.abs().reshape(n_samples, -1).sum(1) for part in walk.relevance)  # which may cancel
+    rounding = eps**0.5 * size + ROUNDING * eps * (size + terms).max()  # left of a sample's zeros as of others'
     return bool((left.abs() > rounding).any()) and float(left.sum().abs()) <= float(rounding.sum())
 
 

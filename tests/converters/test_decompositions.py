@@ -11,7 +11,7 @@ import pytest
 from scipy.optimize import minimize
 from sklearn import cross_decomposition, decomposition, manifold
 from sklearn.cluster import FeatureAgglomeration, KMeans
-from sklearn.datasets import load_digits, load_linnerud, load_wine
+from sklearn.datasets import load_digits, load_linnerud, load_wine, make_low_rank_matrix
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -199,3 +199,25 @@ def test_whitening_of_columns_that_repeat_each_other_is_warned_of(make: Any, kin
     else:
         with pytest.warns(RuntimeWarning, match="is noise. Fit it with n_components=3"):
             neon.neuralize(model)
+
+
+@pytest.mark.parametrize("whiten", ["unit-variance", "arbitrary-variance"])
+@pytest.mark.parametrize("solver", ["svd", "eigh"])
+@pytest.mark.filterwarnings("ignore:(FastICA did not converge|There are some small singular values)")
+def test_sources_that_are_noise_are_warned_of(whiten: Any, solver: Any) -> None:
+    rows = np.random.default_rng(1).normal(size=(60, 3))
+    model = decomposition.FastICA(whiten=whiten, whiten_solver=solver, random_state=0, max_iter=20)
+    neon.neuralize(model.fit(np.column_stack([rows, rows[:, 0] ** 2])))
+    model.fit(np.column_stack([rows, rows[:, 0]]))
+    if (whiten, solver) == ("arbitrary-variance", "eigh"):  # which divides by sqrt(eps): nothing is blown up
+        neon.neuralize(model)
+    else:
+        with pytest.warns(RuntimeWarning, match="is noise. Fit it with n_components=3"):
+            neon.neuralize(model)
+
+
+def test_components_without_deviation_take_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their sums cancel: what is left is rounding, not relevance that belongs to another sample."""
+    X = make_low_rank_matrix(200, 50, effective_rank=5, tail_strength=0.0, random_state=0)
+    monkeypatch.setattr("neon.lrp.accounting._only_sample", lambda *_: pytest.fail("samples sent one at a time"))
+    neon.explain(decomposition.PCA().fit(X), X[:20], "all")

@@ -36,24 +36,28 @@ def convert_projection(model: Any, ask: Ask) -> Conversion:
     if getattr(model, "whiten", False):
         smallest = np.finfo(model.explained_variance_.dtype).eps  # as scikit-learn guards the division
         deviation = np.maximum(np.sqrt(model.explained_variance_), smallest)
-        _check_whitening(model, deviation)
+        _check_whitening(model, "whiten=True", deviation, deviation)
         weight = weight / deviation[:, None]
     return _linear(
         model, weight, getattr(model, "mean_", None), "projected features", model.inverse_transform, ask.form
     )
 
 
-def _check_whitening(model: Any, deviation: np.ndarray) -> None:
+def _check_whitening(model: Any, given: str, divisor: np.ndarray, deviation: np.ndarray) -> None:
     """Warn where whitening blows up the rounding of a projection, ε of the largest, to more than a 1e-6th."""
-    flat = np.flatnonzero(deviation * 1e-6 < np.finfo(deviation.dtype).eps * deviation.max(initial=0.0))
-    if len(flat):
+    largest = deviation.max(initial=0.0)
+    flat = int(np.sum(divisor * 1e-6 < np.finfo(divisor.dtype).eps * largest))
+    if flat:
         warnings.warn(
-            f"{type(model).__name__}(whiten=True) divides {len(flat)} of {len(deviation)} components, the first of "
-            f"them {flat[0]}, by a deviation that is nothing but rounding, since columns repeat each other: what the "
-            f"model makes of them is noise. Fit it with n_components={flat[0]}",
+            f"{type(model).__name__}({given}) divides {flat} of {len(divisor)} components by a deviation that is "
+            "nothing but rounding, since columns repeat each other: what the model makes of them is noise. Fit it with "
+            f"n_components={np.sum(deviation > _FLAT * largest)}",
             RuntimeWarning,
             stacklevel=2,
         )
+
+
+_FLAT = 1e-7  # of the largest deviation
 
 
 @converter("sklearn.decomposition.FastICA")
@@ -61,7 +65,11 @@ def convert_ica(model: Any, ask: Ask) -> Conversion:
     """FastICA: the sources ``V (x - μ)``, of whitened data or not."""
     if ask.choose("transform", "reconstruction_error") != "transform":
         return reconstruction_error(model, ask.form)
-    mean = model.mean_ if model.whiten else None
+    mean = None
+    if model.whiten:
+        mean, scales = model.mean_, np.linalg.norm(model.whitening_, axis=1)
+        divisor = 1 / np.linalg.norm(model.components_, axis=1)
+        _check_whitening(model, f"whiten={model.whiten!r}", divisor, 1 / scales[scales > 0])
     return _linear(model, np.asarray(model.components_), mean, "independent sources", model.inverse_transform, ask.form)
 
 

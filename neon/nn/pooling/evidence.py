@@ -126,9 +126,12 @@ class _Evidence(Treatment):
             pooled = (gate * h).sum(1, keepdim=True)
             if d_ref is None or e_ref is None:
                 # p_k e / h_k, at h_k = e (the nearest competitor) exactly p_k, also where both are 0.
-                take_most = e_c >= -rounding
-                gate.mul_((e_c / h).masked_fill_(((h - e_c).abs() <= rounding) | (gate == 0) | ~take_most, 1.0))
-                residual = torch.where(take_most, 0.0, e_c - pooled)
+                take_most, tied = e_c >= -rounding, (h - e_c).abs() <= rounding
+                left = torch.zeros_like(e_c)
+                if (rounding > 1e-12 * e_c.abs()).any():  # some alternative is so far that rounding is no small number
+                    left = torch.where(tied & (gate > 0), gate * (e_c - h), 0.0).sum(1, keepdim=True)
+                gate.mul_((e_c / h).masked_fill_(tied | (gate == 0) | ~take_most, 1.0))
+                residual = torch.where(take_most, left, e_c - pooled)
             else:
                 h_ref = d_ref - d_ref.expand_as(d).gather(1, column)
                 residual = (e_c - e_ref.expand_as(e).gather(1, column)) - (pooled - (gate * h_ref).sum(1, keepdim=True))
