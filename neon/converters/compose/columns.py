@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from collections import UserList
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
+from neon.converters.compose.linear_maps import merged
+from neon.converters.compose.names import RECORD, column_names, numbered
 from neon.converters.core.arrays import unchanged
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.encoding import Encoding, Transform, names_of
-from neon.converters.core.registry import convert, converter, may_hold_nothing, no_relu_form
+from neon.converters.core.registry import convert, converter
 from neon.errors import UnsupportedModelError
-from neon.nn import Affine, Linear, SideBySide, plain_linear
+from neon.nn import Affine
 
-__all__ = ["as_linear", "column_names", "convert_column_transformer", "convert_feature_union", "folded"]
+__all__ = ["convert_column_transformer", "convert_feature_union", "folded"]
 
 
 @converter("sklearn.compose.ColumnTransformer")
@@ -71,11 +71,9 @@ def convert_feature_union(model: Any, ask: Ask) -> Conversion:
     records = any(part is not None and part.encoding is not None and part.encoding.records for _, part in parts)
     given = RECORD if records else given
     everything = Encoding(unchanged, np.arange(len(given)), given, records=records)
-    branches = []
-    for name, part in parts:
-        branches.append(_weighted(_reading(everything, part), weights.get(name)))
-    merged = _side_by_side(model, branches, ask.form)
-    return merged if records else dataclasses.replace(merged, n_features=len(given))
+    branches = [_weighted(_reading(everything, part), weights.get(name)) for name, part in parts]
+    together = _side_by_side(model, branches, ask.form)
+    return together if records else dataclasses.replace(together, n_features=len(given))
 
 
 def _reading(picked: Encoding, part: Conversion | None) -> Conversion:
@@ -104,7 +102,7 @@ def _side_by_side(model: Any, branches: list[Conversion], form: str) -> Conversi
     if not layered:
         encoding = dataclasses.replace(encoding, function=Transform(model))
     return Conversion(
-        _merged([branch.layers for branch in branches], sizes, form) if layered else torch.nn.Sequential(),
+        merged([branch.layers for branch in branches], sizes, form) if layered else torch.nn.Sequential(),
         f"columns of {type(model).__name__}",
         names,
         Transform(model),
@@ -126,50 +124,6 @@ def _distinct(model: Any, branches: list[Conversion], encodings: list[Encoding])
         and not (columns and not len(_positions(columns[0], model)))
     ]
     return tuple(f"{branch}__{name}" for branch, e in zip(kept, encodings, strict=True) for name in e.names)
-
-
-MERGED = 10**7  # entries of a matrix, above which linear maps stand side by side
-
-
-def _merged(branches: Sequence[torch.nn.Sequential], sizes: Sequence[int], form: str) -> torch.nn.Sequential:
-    """Branches of scalings become one scaling, branches of linear maps one linear map; else they run side by side."""
-    kinds = {type(layer) for branch in branches for layer in branch}
-    if kinds == {Affine}:
-        maps = [_scaling(branch, size) for branch, size in zip(branches, sizes, strict=True)]
-        return torch.nn.Sequential(Affine(torch.cat([s for s, _ in maps]), torch.cat([t for _, t in maps])))
-    if kinds <= {Affine, Linear, torch.nn.Linear} and (form == "relu" or sum(sizes) ** 2 <= MERGED):
-        maps = [as_linear(branch, size) for branch, size in zip(branches, sizes, strict=True)]
-        weight, bias = torch.block_diag(*(weight for weight, _ in maps)), torch.cat([bias for _, bias in maps])
-        return torch.nn.Sequential(plain_linear(weight, bias) if form == "relu" else Linear(weight, bias))
-    if form == "relu":
-        raise no_relu_form("networks side by side are no row of Linear and ReLU")
-    return torch.nn.Sequential(SideBySide(branches, sizes))
-
-
-def _scaling(layers: Iterable[torch.nn.Module], size: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Scalings in a row as one: scale and shift."""
-    scale, shift = torch.ones(size, dtype=torch.float64), torch.zeros(size, dtype=torch.float64)
-    for layer in layers:
-        assert isinstance(layer, Affine)
-        scale, shift = scale * layer.scale, shift * layer.scale + (0.0 if layer.shift is None else layer.shift)
-    return scale, shift
-
-
-def as_linear(layers: torch.nn.Sequential, size: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Scalings and linear maps in a row as one linear map: weight and bias."""
-    scalings = list(itertools.takewhile(lambda layer: isinstance(layer, Affine), layers))
-    scale, bias = _scaling(scalings, size)
-    weight = None  # until there is a matrix: a square one of all columns, such as those of texts, may not fit memory
-    for layer in list(layers)[len(scalings) :]:
-        if isinstance(layer, Affine):
-            assert weight is not None
-            weight, bias = layer.scale.expand(len(bias))[:, None] * weight, layer.scale * bias
-            bias = bias if layer.shift is None else bias + layer.shift
-        else:
-            assert isinstance(layer, Linear | torch.nn.Linear)
-            weight, bias = layer.weight * scale if weight is None else layer.weight @ weight, layer.weight @ bias
-            bias = bias if layer.bias is None else bias + layer.bias
-    return torch.diag(scale) if weight is None else weight, bias
 
 
 def _inverse(branches: list[Conversion], sizes: list[int]) -> Any:
@@ -218,40 +172,6 @@ def _encoded(part: Conversion) -> Conversion:
     if part.encoding is not None:
         encoding = dataclasses.replace(part.encoding, function=part.own, names=part.output_names)
     return dataclasses.replace(part, body=torch.nn.Sequential(), encoding=encoding, inverse=None)
-
-
-RECORD = ("record",)  # the one thing that a row is, where it is a document
-
-
-def numbered(count: int) -> tuple[str, ...]:
-    """Names of columns without names."""
-    return tuple(f"feature {i}" for i in range(count))
-
-
-def column_names(model: Any) -> tuple[str, ...]:
-    """The names of the caller's columns; of documents, the one thing that a row is."""
-    names = getattr(model, "feature_names_in_", None)
-    if names is not None:
-        return tuple(map(str, names))
-    if hasattr(model, "n_features_in_"):
-        return numbered(model.n_features_in_)
-    return next((column_names(part) for part in _parts(model) if _may_know_columns(part)), RECORD)
-
-
-def _may_know_columns(part: Any) -> bool:
-    """Not what holds nothing after ``fit``, nor a union that runs nothing."""
-    branches = getattr(part, "transformer_list", [("", None)])
-    runs = any(not isinstance(branch, str) or branch != "drop" for _, branch in branches)
-    return runs and hasattr(part, "get_params") and not may_hold_nothing(part)
-
-
-def _parts(model: Any) -> Iterator[Any]:
-    """Estimators inside that read the same columns: pipelines that start with "passthrough" do not know how many."""
-    yield from (part for _, part in (*getattr(model, "steps", ()), *getattr(model, "transformer_list", ())))
-    yield from getattr(model, "estimators_", ())
-    yield from (fold.estimator for fold in getattr(model, "calibrated_classifiers_", ()))
-    inner = ("estimator_", "regressor_", "best_estimator_", "estimator")
-    yield from (getattr(model, name) for name in inner if hasattr(model, name))
 
 
 def _positions(columns: Any, model: Any) -> np.ndarray:

@@ -10,13 +10,14 @@ from typing import Any, TypeVar
 import numpy as np
 from scipy.special import expit
 
+from neon.converters.compose.names import column_names
 from neon.converters.core import answers
 from neon.converters.core.answers import mirrored
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.members import NEVER, certain, decision, predicted, probability, vote
 from neon.converters.core.registry import no_relu_form
-from neon.converters.meta.side_by_side import beside, column_names, on_arrays
+from neon.converters.meta.side_by_side import beside, on_arrays
 from neon.nn import Linear, plain_linear
 from neon.nn.pooling.mean_log_odds import MeanLogOdds
 

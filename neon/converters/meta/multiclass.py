@@ -12,6 +12,7 @@ import torch
 from scipy.special import expit
 from sklearn.base import is_regressor
 
+from neon.converters.compose.names import column_names
 from neon.converters.core import answers
 from neon.converters.core.answers import Answers, Layers, mirrored
 from neon.converters.core.arrays import contrast, rivals, versus
@@ -21,7 +22,7 @@ from neon.converters.core.encoding import Encoding
 from neon.converters.core.members import NEVER, binary_score, certain, predicted, probability
 from neon.converters.core.registry import check_several, converter, no_relu_form
 from neon.converters.meta.averages import Members
-from neon.converters.meta.side_by_side import beside, column_names, on_arrays
+from neon.converters.meta.side_by_side import beside, on_arrays
 from neon.errors import UnsupportedModelError
 from neon.nn import (
     Affine,

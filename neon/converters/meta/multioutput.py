@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from scipy.special import expit
 
+from neon.converters.compose.names import column_names
 from neon.converters.core import answers
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.members import binary_score, decision, predicted, probability, vote
 from neon.converters.core.registry import convert, converter, no_relu_form
-from neon.converters.meta.side_by_side import beside, column_names, common, shared_reference
+from neon.converters.meta.side_by_side import beside, common, shared_reference
 from neon.errors import UnsupportedModelError
 from neon.nn import Linear
 from neon.nn.linear.in_parallel import Chain

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from neon.converters.compose.columns import as_linear, column_names
+from neon.converters.compose.linear_maps import as_linear
 from neon.converters.core.arrays import unchanged
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.encoding import Encoding
@@ -20,7 +20,7 @@ from neon.lrp.composites import Composite
 from neon.nn import Affine, Linear, SideBySide, plain_linear
 from neon.nn.linear.in_parallel import Columns, InParallel
 
-__all__ = ["beside", "column_names", "common", "on_arrays", "shared_reference"]
+__all__ = ["beside", "common", "on_arrays", "shared_reference"]
 
 
 def beside(parts: Sequence[Conversion], *, form: str, given: Sequence[str]) -> Conversion:

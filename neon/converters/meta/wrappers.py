@@ -9,13 +9,14 @@ import numpy as np
 import torch
 from scipy.special import expit, logit
 
+from neon.converters.compose.names import column_names
 from neon.converters.core import answers
 from neon.converters.core.answers import mirrored
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.members import decision, predicted, probability
 from neon.converters.core.registry import convert, converter, no_relu_form
-from neon.converters.meta.side_by_side import column_names, on_arrays
+from neon.converters.meta.side_by_side import on_arrays
 from neon.nn import Linear, plain_linear
 from neon.nn.codes.featurewise import featurewise
 from neon.nn.kernels.anchored import Anchored

@@ -52,7 +52,7 @@ def convert_label_propagation(model: Any, ask: Ask) -> Conversion:
             layers.append(Normalized(uniform=False))
         words = "a class's share of the labels of the nearest points"
         if output == "margin":
-            head = tuple(share_margin(len(classes)))
+            head = share_margin(len(classes))
             words = f"how much larger {words} is than its closest rival's"
         words = f"{words}; the neighbours are taken as given"
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from neon.converters.core import answers
-from neon.converters.core.answers import Answers
+from neon.converters.core.answers import Answers, Layers
 from neon.converters.core.arrays import contrast, dense
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
@@ -84,7 +84,14 @@ def convert_radius_classifier(model: Any, ask: Ask) -> Conversion:
 
     words = f"how much larger a class's share of the votes is than its closest rival's; {FROZEN}"
     return conversion_of(
-        model, [mean, *share_margin(len(classes))], words, rivalry, predicts="ask_on_tie", classes=classes
+        model,
+        [mean],
+        words,
+        rivalry,
+        head=share_margin(len(classes)),
+        given={} if apart else answers.probability(),
+        predicts="ask_on_tie",
+        classes=classes,
     )
 
 
@@ -136,11 +143,11 @@ def _probabilities(model: Any) -> Callable[[np.ndarray], np.ndarray]:
     return own
 
 
-def share_margin(n_classes: int) -> list[torch.nn.Module]:
+def share_margin(n_classes: int) -> Layers:
     """``P_c - max_{k≠c} P_k``."""
     if n_classes < 2:
         raise ValueError("votes for one class have no competitor: there is no evidence to explain")
-    return [Affine(-1.0), PairwiseDifference(n_classes), PooledMinimum(n_classes, np.inf)]
+    return (Affine(-1.0), PairwiseDifference(n_classes), PooledMinimum(n_classes, np.inf))
 
 
 @converter("sklearn.neighbors.NeighborhoodComponentsAnalysis")
@@ -200,6 +207,7 @@ def conversion_of(
     explains: str,
     own: Any,
     *,
+    head: Layers = (),
     given: Answers | None = None,
     names: tuple[str, ...] | None = None,
     classes: np.ndarray | None = None,
@@ -212,6 +220,7 @@ def conversion_of(
         explains,
         tuple(map(str, classes)) if names is None and classes is not None else names or ("prediction",),
         own,
+        head=head,
         answers=given or {},
         link=link,
         classes=classes,

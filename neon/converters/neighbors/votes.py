@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from scipy.special import logsumexp
 
+from neon.converters.core import answers
 from neon.converters.core.arrays import contrast, dense
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
@@ -63,10 +64,12 @@ def _margin(model: Any, form: str) -> Conversion:
     shares, voted = np.eye(len(model.classes_))[_labels(model)], asking(model, "predict_proba")
     return conversion_of(
         model,
-        [neighbor_mean(model, form, shares), *share_margin(len(model.classes_))],
+        [neighbor_mean(model, form, shares)],
         "how much larger a class's share of the votes, weighted by a function, is than its closest rival's; weights "
         f"and {FROZEN}",
         lambda X: contrast(-voted(X)),
+        head=share_margin(len(model.classes_)),
+        given=answers.probability(),
         classes=model.classes_,
         predicts="ask_on_tie",
     )
