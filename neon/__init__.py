@@ -1,5 +1,7 @@
 """neon: explain fitted models by rewriting them as equivalent networks and propagating relevance through them."""
 
+from typing import Any
+
 from neon import baselines, composites, extend, nn, rules, targets
 from neon._version import __version__ as __version__
 from neon.clusters import explain_clusters
@@ -19,6 +21,7 @@ __all__ = [
     "UnsupportedOperationError",
     "baselines",
     "composites",
+    "evaluate",
     "explain",
     "explain_clusters",
     "extend",
@@ -28,3 +31,12 @@ __all__ = [
     "supported",
     "targets",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`neon.evaluate`, imported when it is first used."""
+    if name == "evaluate":
+        import importlib
+
+        return importlib.import_module("neon.evaluate")
+    raise AttributeError(f"module 'neon' has no attribute {name!r}")

@@ -222,10 +222,10 @@ def test_every_module_has_a_floor() -> None:
         floor("neon.attic.trunk")
 
 
-OPTIONAL = ["xgboost", "lightgbm", "catboost", "shap", "captum", "numba", "polars", "skops", "matplotlib"]
+OPTIONAL = ["xgboost", "lightgbm", "catboost", "shap", "captum", "numba", "polars", "skops", "matplotlib", "lime"]
 
 
-@pytest.mark.parametrize("statement", ["import neon", "import neon.cli"])
+@pytest.mark.parametrize("statement", ["import neon", "import neon.cli", "import neon.evaluate"])
 def test_import_is_light(statement: str) -> None:
     """Optional libraries, and matplotlib with its slow start, are imported where they are used."""
     code = f"import sys; {statement}; print(*sorted({{name.split('.')[0] for name in sys.modules}}))"
