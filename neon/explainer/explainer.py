@@ -17,10 +17,10 @@ from neon.converters import Network, neuralize
 from neon.converters.core.intake import column_names, take
 from neon.explainer.checks import check_equivalence, check_outputs, check_quadrature, check_sources, check_sums
 from neon.explainer.chunks import Chunk, Collected
+from neon.explainer.encoded_columns import decoded, decoded_pairs
 from neon.explainer.labels import in_words, output_indices, resolved
 from neon.explainer.placement import as_data, as_tensor, module_rows, placement
 from neon.explainer.progress import Progress
-from neon.explainer.provenance import decoded, decoded_pairs
 from neon.explainer.reference import integral_from, reference_rows
 from neon.explanation import Explanation
 from neon.explanation.fields import row_labels

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neon.explanation.columns import column_means
 from neon.explanation.features import group_positions, positions
-from neon.plots._columns import column_means
 
 if TYPE_CHECKING:
     from neon.explanation import Explanation

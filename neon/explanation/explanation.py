@@ -12,6 +12,7 @@ import numpy as np
 
 from neon.explanation import algebra, export
 from neon.explanation.fields import as_labels, check_fields, frozen
+from neon.explanation.html import table
 from neon.explanation.sparse_rows import SparseRows
 
 if TYPE_CHECKING:
@@ -289,8 +290,6 @@ class Explanation:
         return f"<Explanation of {self.explains}: {size}{residuals}>"
 
     def _repr_html_(self) -> str:
-        from neon.plots._table import table
-
         return table(self)
 
     @property

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neon.plots._columns import coded
+from neon.explanation.columns import coded
 
 if TYPE_CHECKING:
     import pandas

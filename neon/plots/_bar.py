@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from neon.explanation import Explanation
+from neon.explanation.text import BLUE, RED, elide_all, feature_order, number
 from neon.plots._canvas import (
     FAINT,
     SMALL,
@@ -23,7 +24,6 @@ from neon.plots._canvas import (
     targets_of,
     what,
 )
-from neon.plots._text import BLUE, RED, elide_all, feature_order, number
 from neon.plots._values import group_color
 
 

@@ -6,6 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from neon.explanation import Explanation
+from neon.explanation.columns import as_numbers
+from neon.explanation.text import feature_order
 from neon.plots._canvas import (
     FAINT,
     axes,
@@ -18,8 +20,6 @@ from neon.plots._canvas import (
     table_of,
     what,
 )
-from neon.plots._columns import as_numbers
-from neon.plots._text import feature_order
 from neon.plots._values import value_colors, value_scale
 
 SPREAD, STEP, BINS = 0.42, 0.13, 120  # lines to either side, lines between two dots, piles along the axis

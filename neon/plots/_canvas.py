@@ -13,7 +13,7 @@ from matplotlib.colors import LinearSegmentedColormap
 
 from neon.explanation import Explanation
 from neon.explanation.algebra import SEVERAL_OUTPUTS
-from neon.plots._text import BLUE, RED, elide, elide_all, named_value, number
+from neon.explanation.text import BLUE, RED, elide, elide_all, named_value, number
 
 SMALL = 9  # font size in points, for numbers beside bars
 WIDTH = 58  # letters in a line below the axes

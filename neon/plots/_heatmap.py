@@ -13,6 +13,7 @@ from matplotlib.colors import Normalize
 from matplotlib.ticker import MaxNLocator
 
 from neon.explanation import Explanation
+from neon.explanation.text import elide_all, feature_order
 from neon.plots._canvas import (
     RELEVANCE_COLORS,
     SMALL,
@@ -26,7 +27,6 @@ from neon.plots._canvas import (
     targets_of,
     what,
 )
-from neon.plots._text import elide_all, feature_order
 
 
 def heatmap(

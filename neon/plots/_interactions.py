@@ -9,8 +9,8 @@ from matplotlib.colors import LinearSegmentedColormap
 
 from neon.explanation import Explanation
 from neon.explanation.export import pairs_of
+from neon.explanation.text import elide_all, feature_order, number
 from neon.plots._canvas import SMALL, label_x, name_lines, table_of, what
-from neon.plots._text import elide_all, feature_order, number
 
 # From white on: a magnitude has no sign, and so neither red nor blue.
 MAGNITUDE_COLORS = LinearSegmentedColormap.from_list("neon_magnitude", ["#ffffff", "#882255"]).with_extremes(bad="0.85")

@@ -14,11 +14,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from neon.explanation import Explanation
+from neon.explanation.columns import as_numbers
+from neon.explanation.dates import date_at, days, in_words, is_date, is_duration
 from neon.explanation.features import positions
+from neon.explanation.text import BLUE, GREY, RED, elide, elide_all
 from neon.plots._canvas import FAINT, SMALL, label_top, table_of, what
-from neon.plots._columns import as_numbers
-from neon.plots._dates import date_at, days, in_words, is_date, is_duration
-from neon.plots._text import BLUE, GREY, RED, elide, elide_all
 from neon.plots._values import group_color, value_colors, value_scale
 
 SPREAD = 0.5  # of the distance between two categories, over which the dots of one are spread

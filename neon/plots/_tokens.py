@@ -15,9 +15,9 @@ from matplotlib.patches import Rectangle
 from matplotlib.textpath import text_to_path
 
 from neon.explanation import Explanation
+from neon.explanation.text import number
 from neon.plots._canvas import RELEVANCE_COLORS, SMALL, label_top, what
 from neon.plots._heatmap import _array, _norm
-from neon.plots._text import number
 
 WIDTH = 7.5  # inches of new axes
 SIZE = 11.0  # font size; it, and what follows, in points

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap
 
-from neon.plots._text import GREY
+from neon.explanation.text import GREY
 
 # Red and blue mean the sign of relevance everywhere: feature values take other colours, without pale yellow.
 VALUE_COLORS = ListedColormap(mpl.colormaps["viridis"](np.linspace(0.0, 0.93, 256)), "neon_value")

@@ -9,6 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from neon.explanation import Explanation
+from neon.explanation.columns import as_numbers
+from neon.explanation.text import BLUE, RED, elide, elide_all, feature_order, number
 from neon.plots._canvas import (
     FAINT,
     axes,
@@ -22,8 +24,6 @@ from neon.plots._canvas import (
     table_of,
     what,
 )
-from neon.plots._columns import as_numbers
-from neon.plots._text import BLUE, RED, elide, elide_all, feature_order, number
 
 RESIDUAL: dict[str, Any] = {"facecolor": "#e3e3e3", "edgecolor": "#7a7a7a", "hatch": "////", "linewidth": 0.8}
 

@@ -23,9 +23,9 @@ from sklearn.pipeline import make_pipeline
 
 import neon
 from neon import Explanation
+from neon.explanation.columns import coded
+from neon.explanation.text import BLUE, GREY, RED, elide, elide_all, named_value
 from neon.plots import _tokens
-from neon.plots._columns import coded
-from neon.plots._text import BLUE, GREY, RED, elide, elide_all, named_value
 
 PLOTS = ("bar", "beeswarm", "waterfall", "heatmap")
 

@@ -1,4 +1,4 @@
-"""What all displays share and needs no matplotlib: colours, short text, the order of features."""
+"""Names and numbers as text, the order of features and the colours of relevance: what tables and plots share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from neon.plots._dates import in_words, is_date, is_duration
+from neon.explanation.dates import in_words, is_date, is_duration
 
 # A red and a blue that differ in lightness too, and stay apart for all common kinds of colour blindness.
 RED = "#cc3340"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from neon.plots._dates import date_at, days, is_date, is_duration
+from neon.explanation.dates import date_at, days, is_date, is_duration
 
 
 def as_numbers(data: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neon.plots._text import BLUE, RED, elide, feature_order, number
+from neon.explanation.text import BLUE, RED, elide, feature_order, number
 
 if TYPE_CHECKING:
     from neon.explanation import Explanation
