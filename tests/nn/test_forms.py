@@ -8,6 +8,9 @@ import torch
 from neon import nn
 from neon.lrp import LRP
 from neon.nn import forms
+from neon.nn.linear.chain import Chain
+from neon.nn.linear.layers import Columns
+from neon.nn.linear.side_by_side import InParallel
 from neon.nn.pooling.groups import group_minimum
 from tests.nn.textbook import close, draw
 
@@ -21,6 +24,14 @@ NETWORKS = {
     "decisions": [nn.SquaredDistance(CENTERS[:2]), nn.Linear([[1.0, -1.0], [-2.0, 2.0]])],
     "manhattan": [nn.ManhattanDistance(CENTERS), nn.Evidence(1.0)],
     "lengths": [nn.ManhattanDistance(CENTERS), nn.PooledMinimum(5, 1.0)],
+    "maxima": [nn.Linear(draw(6, 4)), nn.PooledMaximum([2, 1, 3], 1.0)],
+    "rivals": [nn.Linear(draw(3, 4)), Columns([0, 1, 0, 2, 1, 2]), nn.Affine(draw(6)), nn.PooledMinimum(3, 1.0)],
+    "side by side": [
+        nn.SideBySide([torch.nn.Sequential(nn.PooledMinimum(1, 1.0), nn.TwoClass()), nn.Linear(draw(2, 1))], [3, 1])
+    ],
+    "in parallel": [
+        InParallel([torch.nn.Sequential(nn.ManhattanDistance(CENTERS), nn.PooledMinimum(1, 1.0)), torch.nn.ReLU()])
+    ],
     "odds": [nn.LinearEnergy(draw(2, 4), draw(2)), nn.Evidence(soft=True)],
     "binary": [
         torch.nn.Sequential(nn.Linear(draw(3, 4), draw(3)), torch.nn.ReLU()),
@@ -46,6 +57,22 @@ def test_spelled_out(layers: list[torch.nn.Module]) -> None:
     close(plain(x), network(x))
     start = draw(*network(x).shape, seed=3)
     close(LRP(plain, "neon")(x, start), LRP(network, "neon")(x, start))
+
+
+def test_log_ratio_spelled_out() -> None:
+    x, network = draw(20, 4, seed=9), [nn.SquaredDistance(CENTERS), nn.LogRatio(draw(2, 5), draw(2), 0.5)]
+    plain = forms.spelled_out(network, 4)
+    assert [type(layer).__name__ for layer in plain] == ["DistanceLayers", "Linear", "LogSumExp", "Linear"]
+    close(plain(x), torch.nn.Sequential(*network)(x))
+
+
+def test_networks_inside_layers_are_spelled_out() -> None:
+    distance, linear = torch.nn.Sequential(nn.SquaredDistance(CENTERS), nn.PooledMinimum(1, 1.0)), nn.Linear(draw(1, 5))
+    chain = Chain([distance, linear], [distance, linear], [1, 0])
+    x, plain = draw(20, 4, seed=9), forms.spelled_out([chain], 4)
+    assert not any(type(layer) is nn.SquaredDistance for layer in plain.modules())
+    assert plain[0].hands[0] is plain[0].scores[0]
+    close(plain(x), chain(x))
 
 
 def test_a_map_to_differences_of_distances_is_one_layer() -> None:

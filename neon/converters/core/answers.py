@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from neon.nn import Affine, Evidence, Kernel, Linear, TwoClass, plain_linear
 from neon.nn.codes.step import Step
 from neon.nn.kernels.anchored import Anchored
-from neon.nn.linear.in_parallel import InParallel
+from neon.nn.linear.side_by_side import InParallel
 from neon.nn.pooling.normalized import Normalized
 
 __all__ = [

@@ -13,7 +13,7 @@ from neon.converters.core.answers import Answers, Layers
 from neon.converters.core.encoding import Encoding
 from neon.lrp.composites import Composite
 from neon.nn import plain_linear
-from neon.nn.linear.in_parallel import Columns
+from neon.nn.linear.layers import Columns
 
 __all__ = ["Conversion"]
 

@@ -18,7 +18,8 @@ from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter, no_relu_form
 from neon.converters.kernels.algebra import has_distance, kernel_layers, parse
 from neon.nn import Affine, Linear, PooledMinimum, TwoClass
-from neon.nn.linear.in_parallel import Columns, InParallel
+from neon.nn.linear.layers import Columns
+from neon.nn.linear.side_by_side import InParallel
 
 __all__ = ["convert_classifier", "convert_regressor"]
 

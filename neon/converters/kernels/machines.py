@@ -41,7 +41,7 @@ from neon.nn import (
     plain_linear,
     relu_minimum,
 )
-from neon.nn.linear.in_parallel import Columns
+from neon.nn.linear.layers import Columns
 
 __all__ = ["convert_one_class", "convert_svc", "convert_svr"]
 

@@ -35,7 +35,7 @@ from neon.nn import (
     plain_linear,
     relu_minimum,
 )
-from neon.nn.linear.in_parallel import Columns
+from neon.nn.linear.layers import Columns
 
 __all__ = ["convert_one_vs_one", "convert_one_vs_rest", "convert_output_code"]
 

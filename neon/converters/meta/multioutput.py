@@ -18,7 +18,7 @@ from neon.converters.core.registry import convert, converter, no_relu_form
 from neon.converters.meta.side_by_side import beside, common, shared_reference
 from neon.errors import UnsupportedModelError
 from neon.nn import Linear
-from neon.nn.linear.in_parallel import Chain
+from neon.nn.linear.chain import Chain
 
 __all__ = ["convert_chain", "convert_multi_output_classifier", "convert_multi_output_regressor"]
 

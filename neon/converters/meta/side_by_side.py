@@ -18,7 +18,8 @@ from neon.converters.core.encoding import Encoding
 from neon.converters.core.registry import no_relu_form
 from neon.lrp.composites import Composite
 from neon.nn import Affine, Linear, SideBySide, plain_linear
-from neon.nn.linear.in_parallel import Columns, InParallel
+from neon.nn.linear.layers import Columns
+from neon.nn.linear.side_by_side import InParallel
 
 __all__ = ["beside", "common", "on_arrays", "shared_reference"]
 

@@ -129,6 +129,7 @@ def additive_distance(x: Tensor, centers: Tensor, parts: Parts) -> Tensor:
 class AdditiveDistance(Layer, of=additive_distance):
     """`additive_distance` to fixed centers."""
 
+    no_relu = "a distance is not piecewise linear"
     centers: Tensor
     parts: Parts
 

@@ -88,6 +88,7 @@ def squared_geodesic(x: Tensor, paths: Paths, finder: Finder) -> Tensor:
 class SquaredGeodesic(Layer):
     """`squared_geodesic` over a fixed graph."""
 
+    no_relu = "which training rows are neighbours is found by search"
     states: tuple[str, ...] = ("the shortest ways",)
     points: Tensor
     lengths: Tensor

@@ -64,6 +64,7 @@ def gaussian_energy(
 class GaussianEnergy(Layer):
     """`gaussian_energy` of fixed components."""
 
+    no_relu = "a distance to Gaussians is not piecewise linear"
     means: Tensor
     factors: Tensor
     shares: Tensor | None

@@ -71,6 +71,7 @@ def log_sum_exp(h: Tensor, log_weights: Tensor, sizes: Sequence[int]) -> Tensor:
 class LogRatio(Layer, of=log_ratio):
     """`log_ratio` of fixed machines."""
 
+    no_relu = "a log-sum-exp is not piecewise linear"
     coefficients: Tensor
     bias: Tensor
     gamma: float
@@ -81,10 +82,14 @@ class LogRatio(Layer, of=log_ratio):
     def extra_repr(self) -> str:
         return f"{self.coefficients.shape[1]} → {self.coefficients.shape[0]}, gamma={self.gamma:.4g}"
 
+    def spelled_out(self, n_inputs: int) -> list[torch.nn.Module]:
+        return log_ratio_layers(self.coefficients, self.bias, self.gamma)
+
 
 class LogSumExp(Layer, of=log_sum_exp):
     """`log_sum_exp` with fixed weights and groups."""
 
+    no_relu = "a log-sum-exp is not piecewise linear"
     log_weights: Tensor
     sizes: Sequence[int]
 

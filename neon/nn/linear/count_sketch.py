@@ -52,6 +52,7 @@ class CountSketch(Layer, of=count_sketch):
         The component that each feature goes to, and with what sign; one more for a constant, if ``coef0`` is not 0.
     """
 
+    no_relu = "products of features are not piecewise linear"
     maps: Tensor
     constants: Tensor
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from neon.nn.layer import Layer, fixed
 
-__all__ = ["Affine", "Kernel", "Linear", "TwoClass", "plain_linear", "preimage"]
+__all__ = ["Affine", "Columns", "Kernel", "Linear", "TwoClass", "plain_linear", "preimage"]
 
 _REDUNDANT = torch.finfo(torch.float64).eps ** 0.5
 
@@ -90,6 +90,25 @@ class Linear(Layer, of=linear):
 
     def of_common(self) -> Literal["seen", "kept", "dropped"]:
         return "dropped" if bool((self.weight.sum(1) == 0).all()) else "seen"
+
+
+class Columns(Layer):
+    """Some of the columns; index : (n_columns,)."""
+
+    index: Tensor
+
+    def __init__(self, index: Sequence[int]) -> None:
+        super().__init__()
+        self.register_buffer("index", torch.as_tensor(list(index), dtype=torch.int64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.index_select(1, self.index)
+
+    def extra_repr(self) -> str:
+        return f"{len(self.index)} columns"
+
+    def relu(self, n_inputs: int) -> list[torch.nn.Module]:
+        return [plain_linear(torch.eye(n_inputs)[self.index])]
 
 
 def plain_linear(weight: ArrayLike | Tensor, bias: ArrayLike | Tensor | None = None) -> torch.nn.Linear:

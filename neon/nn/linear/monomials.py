@@ -42,6 +42,7 @@ def monomials(x: Tensor, factors: Tensor) -> Tensor:
 class Monomials(Layer, of=monomials):
     """`monomials` with fixed exponents, ndarray of int (n_monomials, n_features)."""
 
+    no_relu = "products of features are not piecewise linear"
     factors: Tensor
 
     def __init__(self, exponents: ArrayLike) -> None:

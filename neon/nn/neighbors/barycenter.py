@@ -63,6 +63,7 @@ def barycenter(
 class Barycenter(Layer, of=barycenter):
     """`barycenter` of fixed points."""
 
+    no_relu = "which training rows are neighbours is found by search"
     states: tuple[str, ...] = ("the neighbours", "the strength of the ridge")
     points: Tensor
     values: Tensor

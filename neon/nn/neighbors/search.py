@@ -62,6 +62,7 @@ class Neighborhood(Layer):
     """
 
     n_values = 3
+    no_relu = "the order of neighbours is taken as given"
     states: tuple[str, ...] = ("the neighbours",)
 
     def __init__(self, distance: list[torch.nn.Module], search: Search, *args: Any, **kwargs: Any) -> None:

@@ -39,6 +39,7 @@ def class_sums(h: Tensor, weights: Tensor) -> Tensor:
 class ClassSums(Layer, of=class_sums):
     """`class_sums` with fixed weights."""
 
+    no_relu = "a log-sum-exp is not piecewise linear"
     weights: Tensor
 
     def __init__(self, weights: ArrayLike | Tensor) -> None:

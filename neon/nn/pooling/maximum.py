@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
+from neon.nn.linear.layers import plain_linear
 from neon.nn.pooling.minimum import PooledMinimum, pooled_minimum
 from neon.nn.pooling.softmin import SoftMin, softmin
 
@@ -43,3 +45,8 @@ class PooledMaximum(PooledMinimum, of=pooled_maximum):
 
     def extra_repr(self) -> str:
         return super().extra_repr().replace("min", "max", 1)
+
+    def relu(self, n_inputs: int) -> list[torch.nn.Module]:
+        n_groups = self.groups if isinstance(self.groups, int) else len(self.groups)
+        before, after = (plain_linear(-torch.eye(n)) for n in (n_inputs, n_groups))
+        return [before, *super().relu(n_inputs), after]

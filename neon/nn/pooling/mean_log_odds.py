@@ -42,6 +42,7 @@ def mean_log_odds(h: Tensor, log_weights: Tensor) -> Tensor:
 class MeanLogOdds(Layer, of=mean_log_odds):
     """`mean_log_odds` with fixed weights, which are made to add up to 1."""
 
+    no_relu = "the log-odds of a mean probability is not made of Linear and ReLU alone"
     log_weights: Tensor
 
     def __init__(self, weights: ArrayLike) -> None:

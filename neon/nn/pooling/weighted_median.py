@@ -34,6 +34,7 @@ def weighted_median(h: Tensor, weights: Tensor) -> Tensor:
 class WeightedMedian(Layer, of=weighted_median):
     """`weighted_median` with fixed weights."""
 
+    no_relu = "a weighted median is not made of Linear and ReLU alone"
     weights: Tensor
 
     def extra_repr(self) -> str:

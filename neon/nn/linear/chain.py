@@ -1,4 +1,4 @@
-"""Networks that read the same columns, and chains of networks that read what the ones before them gave."""
+"""Chains of networks: each reads what the ones before it gave."""
 
 from __future__ import annotations
 
@@ -7,20 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from neon.nn.forms import spelled_out
 from neon.nn.layer import Layer
 
-__all__ = ["Chain", "Columns", "InParallel"]
-
-
-class InParallel(Layer):
-    """Networks of the same columns; their outputs stand side by side."""
-
-    def __init__(self, branches: Sequence[torch.nn.Module]) -> None:
-        super().__init__()
-        self.branches = torch.nn.ModuleList(branches)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([branch(x) for branch in self.branches], dim=1)
+__all__ = ["Chain"]
 
 
 class Chain(Layer):
@@ -52,18 +42,10 @@ class Chain(Layer):
                 handed.append(given[-1] if hand is score else hand(read))
         return torch.cat([given[place] for place in self.places], dim=1)
 
-
-class Columns(Layer):
-    """Some of the columns; index : (n_columns,)."""
-
-    index: Tensor
-
-    def __init__(self, index: Sequence[int]) -> None:
-        super().__init__()
-        self.register_buffer("index", torch.as_tensor(list(index), dtype=torch.int64))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x.index_select(1, self.index)
-
-    def extra_repr(self) -> str:
-        return f"{len(self.index)} columns"
+    def spelled_out(self, n_inputs: int) -> list[torch.nn.Module]:
+        scores = [spelled_out([score], n_inputs + i) for i, score in enumerate(self.scores)]
+        hands = [
+            made if hand is score else spelled_out([hand], n_inputs + i)
+            for i, (hand, score, made) in enumerate(zip(self.hands, self.scores, scores, strict=True))
+        ]
+        return [Chain(scores, hands, self.places)]
