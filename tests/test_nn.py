@@ -38,7 +38,7 @@ def test_log_mean_rule() -> None:
     """``R_i = γ Σ_j α_j Lm_j (ρ_ij - δ_ij²)`` with the logarithmic mean of ``e^{u_j}`` and ``e^{v_j}``."""
     x, centers, background, alpha, gamma = draw(5, 3), draw(8, 3), draw(20, 3), draw(1, 8), 0.3
     model = torch.nn.Sequential(
-        nn.SquaredDistance(centers), nn.Affine(-gamma), nn.Kernel(torch.exp, "exp"), nn.Linear(alpha)
+        nn.SquaredDistance(centers), nn.Affine(-gamma), nn.Elementwise(torch.exp), nn.Linear(alpha)
     )
     recording = LRP(model, "neon").record(x, reference=background)
     delta = (x[:, None] - centers) ** 2

@@ -145,7 +145,7 @@ def convert_rbf_network(model, ask):
     layers = torch.nn.Sequential(
         nn.SquaredDistance(model.centers_),
         nn.Affine(-model.gamma),
-        nn.Kernel(torch.exp, "exp"),
+        nn.Elementwise(torch.exp),
         nn.Linear(model.linear_.coef_[None], [model.linear_.intercept_]),
     )
     return Conversion(

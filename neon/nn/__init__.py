@@ -20,12 +20,12 @@ from neon.nn.distances.layers import (
 from neon.nn.distances.manhattan import ManhattanDistance, manhattan_distance
 from neon.nn.distances.squared import DistanceLayers, SquaredDistance, squared_distance
 from neon.nn.gaussians.energy import GaussianEnergy, gaussian_energy
-from neon.nn.kernels.curve import Curve, balanced_product, curve
+from neon.nn.kernels.elementwise import Elementwise, elementwise
 from neon.nn.kernels.log_ratio import LogRatio, LogSumExp, log_ratio, log_ratio_layers, log_sum_exp
-from neon.nn.kernels.power import Power
+from neon.nn.kernels.product import balanced_product
 from neon.nn.linear.count_sketch import CountSketch, count_sketch
 from neon.nn.linear.energy import LinearEnergy, linear_energy
-from neon.nn.linear.layers import Affine, Kernel, Linear, TwoClass, plain_linear
+from neon.nn.linear.layers import Affine, Linear, TwoClass, plain_linear
 from neon.nn.linear.monomials import Monomials, monomials
 from neon.nn.linear.projection import Projection, projection
 from neon.nn.linear.side_by_side import SideBySide
@@ -48,14 +48,13 @@ __all__ = [
     "Barycenter",
     "ClassSums",
     "CountSketch",
-    "Curve",
     "Difference",
     "DistanceLayers",
     "EffectiveDistance",
+    "Elementwise",
     "Evidence",
     "Featurewise",
     "GaussianEnergy",
-    "Kernel",
     "Linear",
     "LinearEnergy",
     "LocalOutlierFactor",
@@ -70,7 +69,6 @@ __all__ = [
     "PairwiseDifference",
     "PooledMaximum",
     "PooledMinimum",
-    "Power",
     "Projection",
     "SideBySide",
     "SoftMaximum",
@@ -89,9 +87,9 @@ __all__ = [
     "barycenter",
     "class_sums",
     "count_sketch",
-    "curve",
     "distance_layers",
     "effective_distance",
+    "elementwise",
     "evidence",
     "featurewise",
     "gaussian_energy",

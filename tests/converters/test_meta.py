@@ -31,7 +31,7 @@ import neon
 from neon.converters.core import members
 from neon.converters.core.ask import Ask
 from neon.errors import UnsupportedModelError
-from neon.nn.kernels.anchored import anchored
+from neon.nn.kernels.elementwise import elementwise
 from neon.nn.pooling.mean_log_odds import mean_log_odds
 from neon.nn.pooling.normalized import normalized
 from neon.nn.pooling.weighted_median import weighted_median
@@ -134,7 +134,7 @@ def test_normalized_shares() -> None:
 
 def test_anchored_is_relative_to_the_anchor() -> None:
     x, weight = random.normal(size=(10, 3)), tensor([[1.0, -2.0, 0.5]])
-    found, ledger = relevance(lambda t: torch.nn.functional.linear(anchored(t, torch.sigmoid), weight), x, 0)
+    found, ledger = relevance(lambda t: torch.nn.functional.linear(elementwise(t, torch.sigmoid, 0.0), weight), x, 0)
     close(found, (expit(x) - 0.5) * weight.numpy())
     close(ledger["offset"], np.full(10, 0.5 * float(weight.sum())))
 

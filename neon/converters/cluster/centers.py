@@ -19,8 +19,8 @@ from neon.converters.core.registry import converter, no_relu_form
 from neon.errors import UnsupportedModelError
 from neon.nn import (
     DistanceLayers,
+    Elementwise,
     Evidence,
-    Kernel,
     ManhattanDistance,
     PairwiseDifference,
     PooledMinimum,
@@ -72,7 +72,7 @@ def distances(model: Any, centers: np.ndarray, form: str) -> Conversion:
     if form == "relu":
         raise no_relu_form("a distance is not piecewise linear")
     return Conversion(
-        torch.nn.Sequential(*distance_to(centers, form), Kernel(torch.sqrt, "sqrt")),
+        torch.nn.Sequential(*distance_to(centers, form), Elementwise(torch.sqrt)),
         "distances to the centers",
         tuple(f"distance to center {c}" for c in range(len(centers))),
         model.transform,

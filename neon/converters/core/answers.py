@@ -13,9 +13,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from neon.nn import Affine, Evidence, Kernel, Linear, TwoClass, plain_linear
+from neon.nn import Affine, Elementwise, Evidence, Linear, TwoClass, plain_linear
 from neon.nn.codes.step import Step
-from neon.nn.kernels.anchored import Anchored
 from neon.nn.linear.side_by_side import InParallel
 from neon.nn.pooling.normalized import Normalized
 
@@ -51,12 +50,12 @@ def prediction() -> Answers:
 
 def exponential() -> Answers:
     """``predict`` is ``exp(f)``."""
-    return {"predict": (Kernel(torch.exp, "exp"),)}
+    return {"predict": (Elementwise(torch.exp),)}
 
 
 def squashed() -> Answers:
     """``predict`` is ``σ(f)``."""
-    return {"predict": (Kernel(torch.sigmoid, "sigmoid"),)}
+    return {"predict": (Elementwise(torch.sigmoid),)}
 
 
 def decision() -> Answers:
@@ -103,7 +102,7 @@ def weighted_votes(n_classes: int) -> Answers:
 
 def clipped_each(n_classes: int) -> Answers:
     """``predict_proba`` is ``p_c / Σ_k p_k`` with ``p = (clip(f, -1, 1) + 1) / 2``; ``decision_function`` is f."""
-    clipped = Anchored(_clipped, "(clip(x, -1, 1) + 1) / 2")
+    clipped = Elementwise(_clipped, "(clip(x, -1, 1) + 1) / 2", anchor=0.0)
     return {"predict_proba": (clipped,) if n_classes == 2 else (clipped, Normalized()), "decision_function": ()}
 
 
@@ -114,12 +113,12 @@ def _clipped(t: torch.Tensor) -> torch.Tensor:
 
 def shares_of_sigmoids() -> Layers:
     """``σ(z_c) / Σ_k σ(z_k)`` as log-odds: a soft minimum of differences of ``-log σ``."""
-    return (Anchored(F.logsigmoid, "log σ(x)"), Affine(-1.0), Evidence(soft=True))
+    return (Elementwise(F.logsigmoid, "log σ(x)", anchor=0.0), Affine(-1.0), Evidence(soft=True))
 
 
 def sigmoid() -> torch.nn.Module:
     """From log-odds to a probability, relative to even odds."""
-    return Anchored(torch.sigmoid, "σ(x)")
+    return Elementwise(torch.sigmoid, "σ(x)", anchor=0.0)
 
 
 def rivals_beaten(n_classes: int) -> Layers:
@@ -147,7 +146,7 @@ def votes_and_scores(n_classes: int, kind: str = "decision_function") -> Layers:
         summed = (Linear(total, (n_classes - 1) / 2 - after),)
     elif kind == "log_odds":
         summed = (sigmoid(), Linear(total, -after))
-    scores = torch.nn.Sequential(*summed, Anchored(_shrunk, "t / (3 (|t| + 1))"))
+    scores = torch.nn.Sequential(*summed, Elementwise(_shrunk, "t / (3 (|t| + 1))", anchor=0.0))
     return (InParallel([votes, scores]), Linear(np.hstack([np.eye(n_classes)] * 2)))
 
 

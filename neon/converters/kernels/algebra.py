@@ -18,10 +18,8 @@ from torch import Tensor
 from neon.converters.core.registry import no_relu_form
 from neon.errors import UnsupportedModelError
 from neon.nn import Affine, DistanceLayers, Linear, ManhattanDistance, SquaredDistance, manhattan_layers, plain_linear
-from neon.nn import Kernel as Elementwise
-from neon.nn import Power as ElementwisePower
 from neon.nn.distances.additive import AdditiveDistance, Chi2, Cosine
-from neon.nn.kernels.curve import Curve, balanced_product
+from neon.nn.kernels.elementwise import Elementwise
 from neon.nn.kernels.functions import (
     Exponential,
     Function,
@@ -34,6 +32,7 @@ from neon.nn.kernels.functions import (
     Sigmoid,
     Sum,
 )
+from neon.nn.kernels.product import balanced_product
 
 __all__ = [
     "Atom",
@@ -173,16 +172,16 @@ def kernel_layers(expression: Expression, points: np.ndarray, form: str) -> list
     if isinstance(expression, Combined):
         branches = [torch.nn.Sequential(*kernel_layers(part, points, form)) for part in expression.parts]
         if expression.how == "power":
-            return [*branches[0], Curve(Power(expression.exponent))]
+            return [*branches[0], Elementwise(Power(expression.exponent))]
         return [KernelSum(branches) if expression.how == "sum" else KernelProduct(branches)]
     function, layers = expression.function, list[torch.nn.Module]()
     if expression.kind == "scalar":
         if not isinstance(function, Polynomial | Sigmoid):
-            return [Linear(points), Curve(function)]
+            return [Linear(points), Elementwise(function)]
         layers.append(Linear(function.scale * points, np.full(len(points), function.shift) if function.shift else None))
         if isinstance(function, Sigmoid):
-            return [*layers, Elementwise(torch.tanh, "tanh")]
-        return layers if function.degree == 1 else [*layers, ElementwisePower(function.degree)]
+            return [*layers, Elementwise(torch.tanh)]
+        return layers if function.degree == 1 else [*layers, Elementwise(Power(function.degree))]
     if expression.scale:
         layers.append(Affine(np.array(expression.scale)))
         points = points * expression.scale
@@ -193,9 +192,9 @@ def kernel_layers(expression: Expression, points: np.ndarray, form: str) -> list
     else:
         layers += manhattan_layers(points) if form == "layers" else [ManhattanDistance(points)]
     if isinstance(function, Exponential):
-        layers += [Affine(-function.rate), Elementwise(torch.exp, "exp")]
+        layers += [Affine(-function.rate), Elementwise(torch.exp)]
         return layers if function.factor == 1 else [*layers, Affine(function.factor)]
-    return [*layers, Curve(function)]
+    return [*layers, Elementwise(function)]
 
 
 class KernelSum(torch.nn.Module):

@@ -15,7 +15,7 @@ from neon.converters.core.encoding import Transform, names_of
 from neon.converters.core.registry import converter, no_relu_form
 from neon.converters.kernels.algebra import expansion, pairwise
 from neon.errors import UnsupportedModelError
-from neon.nn import Affine, CountSketch, Kernel, Linear, plain_linear
+from neon.nn import Affine, CountSketch, Elementwise, Linear, plain_linear
 
 __all__ = ["convert_count_sketch", "convert_fourier", "convert_nystroem", "convert_random_projection"]
 
@@ -29,9 +29,9 @@ def convert_fourier(model: Any, ask: Ask) -> Conversion:
     skewed = hasattr(model, "skewedness")
     layers: list[torch.nn.Module] = []
     if skewed:
-        layers = [Affine(1.0, float(model.skewedness)), Kernel(torch.log, "log")]
+        layers = [Affine(1.0, float(model.skewedness)), Elementwise(torch.log)]
     layers += [
-        Linear(model.random_weights_.T, model.random_offset_), Kernel(torch.cos, "cos"), Affine(math.sqrt(2.0 / n)),
+        Linear(model.random_weights_.T, model.random_offset_), Elementwise(torch.cos), Affine(math.sqrt(2.0 / n)),
     ]  # fmt: skip
     return _conversion(model, layers, "random Fourier features")
 

@@ -13,7 +13,7 @@ from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter, no_relu_form
 from neon.nn import plain_linear
-from neon.nn.kernels.curve import curve
+from neon.nn.kernels.elementwise import elementwise
 from neon.nn.layer import fixed
 
 __all__ = ["Interpolation", "convert_isotonic"]
@@ -55,7 +55,7 @@ class Interpolation(torch.nn.Module):
         self.clipped = clipped
 
     def forward(self, t: Tensor) -> Tensor:
-        return curve(t, self.interpolate)
+        return elementwise(t, self.interpolate)
 
     def interpolate(self, t: Tensor) -> Tensor:
         if len(self.x) == 1:

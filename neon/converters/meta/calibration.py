@@ -20,7 +20,7 @@ from neon.converters.linear_model.isotonic import Interpolation
 from neon.converters.meta.side_by_side import beside
 from neon.errors import UnsupportedModelError
 from neon.nn import Affine, Evidence, Linear, plain_linear
-from neon.nn.kernels.anchored import Anchored, anchored
+from neon.nn.kernels.elementwise import Elementwise, elementwise
 from neon.nn.linear.side_by_side import SideBySide
 from neon.nn.pooling.mean_log_odds import MeanLogOdds
 from neon.nn.pooling.normalized import Normalized
@@ -101,7 +101,7 @@ class _Isotonic(Interpolation):
     """A monotone curve of scores, seen from the middle of its thresholds."""
 
     def forward(self, t: Tensor) -> Tensor:
-        return anchored(t, self.interpolate, float(self.x[0] + self.x[-1]) / 2)
+        return elementwise(t, self.interpolate, float(self.x[0] + self.x[-1]) / 2)
 
 
 def _then(part: Conversion, scale: np.ndarray, shift: np.ndarray, form: str) -> Conversion:
@@ -126,11 +126,11 @@ def _temperature(fold: Any, ask: Ask, scores: bool) -> Conversion:
         part, odds = probability(fold.estimator, ask)
         logs = _LogOfOdds() if odds else _LogOfProbability()
         if n == 2:
-            part = part.second().then(Anchored(_Difference(logs, beta), "β (log p - log (1 - p))", logs.even))
+            part = part.second().then(Elementwise(_Difference(logs, beta), "β (log p - log (1 - p))", logs.even))
             if ask.form == "relu":
                 raise no_relu_form("a logarithm is not made of Linear and ReLU alone")
             return part
-        part = part.then(Anchored(logs, "log p", logs.even))
+        part = part.then(Elementwise(logs, "log p", logs.even))
     if ask.form == "relu":
         raise no_relu_form("a softmax is not made of Linear and ReLU alone")
     return part.then(Affine(-beta), Evidence(soft=True))

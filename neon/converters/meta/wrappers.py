@@ -19,7 +19,7 @@ from neon.converters.core.registry import convert, converter, no_relu_form
 from neon.converters.meta.side_by_side import on_arrays
 from neon.nn import Linear, plain_linear
 from neon.nn.codes.featurewise import featurewise
-from neon.nn.kernels.anchored import Anchored
+from neon.nn.kernels.elementwise import Elementwise
 
 __all__ = ["convert_frozen", "convert_search", "convert_self_training", "convert_target", "convert_threshold"]
 
@@ -130,7 +130,7 @@ def convert_target(model: Any, ask: Ask) -> Conversion:
     if output == "predict":
         if ask.form == "relu":
             raise no_relu_form("the target's transformer is not made of Linear and ReLU alone")
-        inverted = Anchored(_OfTensors(inverse), "the target's transformer, inverted")
+        inverted = Elementwise(_OfTensors(inverse), "the target's transformer, inverted", anchor=0.0)
         return part.then(inverted, explains="predicted value", answers=answers.prediction(), own=own)
     words = "prediction in the space of the transformed target, of which the predicted value is an elementwise function"
     return part.then(explains=words, own=own, link=inverse)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from neon.nn.layer import Layer, fixed
 
-__all__ = ["Affine", "Columns", "Kernel", "Linear", "TwoClass", "plain_linear", "preimage"]
+__all__ = ["Affine", "Columns", "Linear", "TwoClass", "plain_linear", "preimage"]
 
 _REDUNDANT = torch.finfo(torch.float64).eps ** 0.5
 
@@ -135,18 +135,3 @@ class TwoClass(Layer):
 
     def relu(self, n_inputs: int) -> list[torch.nn.Module]:
         return [plain_linear(self.signs[:, None])]
-
-
-class Kernel(torch.nn.Module):
-    """An elementwise function of a distance or scalar product, such as ``exp``; ``formula`` is what is printed."""
-
-    def __init__(self, function: Callable[[Tensor], Tensor], formula: str) -> None:
-        super().__init__()
-        self.function = function
-        self.formula = formula
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.function(x)
-
-    def extra_repr(self) -> str:
-        return self.formula

@@ -56,8 +56,10 @@ class TwoFactors(torch.nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.left = torch.nn.Sequential(nn.SquaredDistance(draw(4, 3)), nn.Affine(-0.5), nn.Kernel(torch.exp, "exp"))
-        self.right = torch.nn.Sequential(nn.ManhattanDistance(draw(4, 3, seed=1)), nn.Curve(kernels.Matern(1.5, 2.0)))
+        self.left = torch.nn.Sequential(nn.SquaredDistance(draw(4, 3)), nn.Affine(-0.5), nn.Elementwise(torch.exp))
+        self.right = torch.nn.Sequential(
+            nn.ManhattanDistance(draw(4, 3, seed=1)), nn.Elementwise(kernels.Matern(1.5, 2.0))
+        )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return nn.balanced_product(self.left(x), self.right(x))

@@ -1,40 +1,17 @@
-"""Elementwise functions with parameters, and products of two explained values: what kernels are combined with."""
+"""Products of two explained values: what kernels are combined with."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
-from neon.lrp.operations.elementwise import Elementwise
 from neon.lrp.recording.tape import Operation
 from neon.lrp.rules import Rule
 from neon.nn.layer import operation
 
-__all__ = ["Curve", "balanced_product", "curve"]
-
-
-@operation
-def curve(x: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
-    """``function(x)``, a function of each element alone that torch can differentiate."""
-    return function(x)
-
-
-class Curve(torch.nn.Module):
-    """`curve` of a fixed function."""
-
-    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
-        super().__init__()
-        self.function = function
-
-    def forward(self, x: Tensor) -> Tensor:
-        return curve(x, self.function)
-
-    def extra_repr(self) -> str:
-        return str(self.function)
+__all__ = ["balanced_product"]
 
 
 @operation
@@ -73,5 +50,4 @@ class _BalancedProduct(Treatment):
         return (balanced_product(*call.bound(lambda slot: values[slot].mean(0, keepdim=True))),)
 
 
-treat(curve, by=Elementwise())
 treat(balanced_product, by=_BalancedProduct())
