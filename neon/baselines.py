@@ -21,8 +21,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neon.lrp.lrp import Target, _acts_differently, start
 from neon.lrp.message import Ledger
+from neon.lrp.recording.calls import in_training
+from neon.lrp.start import Target, start
 
 __all__ = ["Gradient", "GradientXInput", "IntegratedGradients", "Occlusion", "SmoothGrad"]
 
@@ -64,7 +65,7 @@ class _Baseline(abc.ABC):
         inputs = x if isinstance(x, tuple) else (x,)
         if not all(isinstance(x_, Tensor) for x_ in inputs):
             raise TypeError(f"x must be a tensor or a tuple of tensors, got {[type(x_).__name__ for x_ in inputs]}")
-        if isinstance(self.model, torch.nn.Module) and self.model.training and _acts_differently(self.model):
+        if in_training(self.model):
             raise ValueError("the model is in training mode; call model.eval() before explaining it")
         with torch.inference_mode(False), torch.no_grad():
             attributions = self._attribute(tuple(x_.detach() for x_ in inputs), target)

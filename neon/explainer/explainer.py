@@ -26,8 +26,8 @@ from neon.explanation import Explanation
 from neon.explanation.fields import row_labels
 from neon.lrp import LRP
 from neon.lrp.composites import Rules
-from neon.lrp.lrp import Recording
 from neon.lrp.paths.integral import NODES, Integral
+from neon.lrp.recorded import Recording
 from neon.lrp.recording.calls import Output
 from neon.lrp.targets import Contrast, LogOdds, checked_index, rows_of
 from neon.nn.trees.second_order import second_order

@@ -15,13 +15,23 @@ from torch import Tensor
 from neon.lrp.message import ROUNDING, Ledger, Message, PackedError
 from neon.lrp.propagate import Walk
 
-__all__ = ["by_sample"]
+__all__ = ["walked"]
 
 Run = Callable[[Message, Ledger], Walk]
 
 
-def by_sample(run: Run, start: Message, n_samples: int) -> Walk:
-    """The walk that ``run(start, ledger)`` takes, with a ledger that adds up for each sample."""
+def walked(run: Run, start: Message, ledger: Ledger) -> Walk:
+    """The walk that ``run(start, ledger)`` takes; its ledger adds up for each sample, and holds what this one does."""
+    if not ledger.enabled:
+        return run(start, ledger)
+    assert ledger.n_samples is not None
+    walk = _by_sample(run, start, ledger.n_samples)
+    for name, amount in ledger.absorbed.items():
+        walk.ledger.absorb(name, amount)
+    return walk
+
+
+def _by_sample(run: Run, start: Message, n_samples: int) -> Walk:
     try:
         walk = run(start, Ledger(n_samples=n_samples))
     except PackedError:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-__all__ = ["EXPLOSION", "Plan", "PlanRow"]
+from neon.lrp.message import Message
+from neon.lrp.propagate import Step
+
+__all__ = ["EXPLOSION", "Plan", "PlanRow", "observed"]
 
 EXPLOSION = 100.0  # growth of relevance in one operation that deserves a warning
 
@@ -109,3 +113,29 @@ class Plan:
         return "\n".join([f"composite: {self.composite}", lines[0], "-" * len(lines[0]), *lines[1:], *end])
 
     __repr__ = __str__
+
+
+def observed(steps: Sequence[Step]) -> tuple[list[PlanRow], Callable[..., None]]:
+    """A row for each operation, and what fills them while relevance is propagated."""
+    rows = {
+        id(step): PlanRow(
+            step.call.operation.name,
+            step.call.operation.module,
+            tuple(step.call.tape.specs[step.call.output].shape),
+            "" if step.rule is None else str(step.rule),
+        )
+        for step in steps
+    }
+
+    def observe(step: Step, above: tuple[Message | None, ...], below: tuple[Message | None, ...]) -> None:
+        row = rows[id(step)]
+        row.relevance_out, row.magnitude_out = _total(above)
+        row.relevance_in, row.magnitude_in = _total(below)
+
+    return list(rows.values()), observe
+
+
+def _total(messages: tuple[Message | None, ...]) -> tuple[float, float]:
+    """The sum of relevance and of its absolute value."""
+    parts = [message.relevance for message in messages if message is not None]
+    return sum(float(part.sum()) for part in parts), sum(float(part.abs().sum()) for part in parts)

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from neon import LRP
 from neon.errors import UnsupportedOperationError
-from neon.lrp.lrp import Recording
 from neon.lrp.message import Ledger, Message
 from neon.lrp.propagate import Walk, propagate
+from neon.lrp.recorded import Recording
 from neon.lrp.recording.recorder import record
 from neon.lrp.recording.tape import Tape
 from tests.architectures import ZOO, Example, recommended, strongest

@@ -21,6 +21,7 @@ __all__ = [
     "Call",
     "Delegating",
     "Treatment",
+    "mean_of",
     "supported_functions",
     "treat",
     "treatment_for",
@@ -119,10 +120,15 @@ class Call:
 
     def reference(self, slot: int) -> Tensor | None:
         """The mean of a slot's values at the reference rows, (1, ...)."""
-        if self.references is None or slot not in self.references:
-            return None
-        rows = self.references[slot]
-        return rows if len(rows) == 1 else rows.mean(0, keepdim=True)
+        return mean_of(self.references, slot)
+
+
+def mean_of(references: dict[int, Tensor] | None, slot: int) -> Tensor | None:
+    """The mean of a slot's values at the reference rows, (1, ...), if there are any."""
+    if references is None or slot not in references:
+        return None
+    rows = references[slot]
+    return rows if len(rows) == 1 else rows.mean(0, keepdim=True)
 
 
 def widened(leaf: Any, precision: torch.dtype = torch.float32) -> Any:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from neon.errors import UnsupportedOperationError
 from neon.lrp.paths.terms import Background, SingleTerms, Terms
 from neon.lrp.propagate import Step
 from neon.lrp.recording.tape import carriers
@@ -57,6 +58,31 @@ class Front:
             args, kwargs = operation.arguments(values.__getitem__)
             values.update(zip(operation.outputs, carriers(operation.function(*args, **kwargs)), strict=True))
         return values[self.output]
+
+    def slopes(
+        self,
+        units: Sequence[Tensor],
+        weights: Tensor,
+        replace: Callable[[Step, Tensor], Tensor | None] | None = None,
+    ) -> tuple[tuple[Tensor, ...], Tensor]:
+        """Derivatives of ``Σ_k weights_k f_k`` by the units of each layer, and f; arguments as for `run`.
+
+        Raises
+        ------
+        UnsupportedOperationError
+            If the output has no derivative by any unit.
+        """
+        with torch.enable_grad():
+            leaves = [unit.detach().requires_grad_() for unit in units]
+            output = self.run(leaves, replace)
+            total = (output * weights).sum()
+            if not total.requires_grad:
+                raise UnsupportedOperationError(
+                    "this composite integrates slopes, and the output has none in the features: it counts, votes or "
+                    "looks up; composite='neon' explains this model without slopes"
+                )
+            found = torch.autograd.grad(total, leaves, allow_unused=True, materialize_grads=True)
+        return found, output.detach()
 
     def gather(self, shares: Sequence[Tensor], like: Tensor) -> Tensor:
         """Shares of the columns that the layers read, added up to those of the input's columns."""

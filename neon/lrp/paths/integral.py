@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neon.errors import UnsupportedOperationError
 from neon.lrp.message import Ledger
 from neon.lrp.paths.front import Front, front_of
 from neon.lrp.paths.terms import Background
@@ -59,6 +58,22 @@ class Integral:
     relative: bool = True
     fitting: bool | None = None
     backgrounds: list[dict[int, Background]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, composite: str, inputs: tuple[Tensor, ...], reference: Any, *, joint: bool) -> Integral:
+        """From reference rows, or rows with weights; without any from the origin (trees: from their covers)."""
+        if len(inputs) != 1 or inputs[0].ndim != 2 or not inputs[0].is_floating_point():
+            raise ValueError(
+                f"composite {composite!r} explains one input of rows and columns (n_samples, n_features), got "
+                f"{', '.join(str(tuple(x.shape)) for x in inputs)}; take one of the other composites"
+            )
+        rows, weights = reference if isinstance(reference, tuple) else (reference, None)
+        if rows is None:
+            rows = inputs[0].new_zeros(1, inputs[0].shape[1])
+        if weights is None:
+            weights = rows.new_ones(len(rows))
+        given = reference is not None
+        return cls(rows, weights / weights.sum(), joint, given=given, relative=given)
 
     def walk(self, steps: Sequence[Step], x: int, output: int, rows: Tensor, weights: Tensor, ledger: Ledger) -> Walk:
         """Relevance of ``Σ_k weights_k f_k``, weights (n_samples, n_outputs), and what it is relative to."""
@@ -180,10 +195,7 @@ def integrate(
 
 def _pairs(front: Front, rows: Tensor, weights: Tensor) -> Tensor:
     """Of columns that the layers read, added up to those of the input's; pairs of two columns of one are its own."""
-    with torch.enable_grad():
-        leaves = [terms.end.detach().requires_grad_() for terms in front.terms]
-        total = (front.run(leaves) * weights).sum()
-        slopes = torch.autograd.grad(total, leaves, allow_unused=True, materialize_grads=True)
+    slopes, _ = front.slopes([terms.end for terms in front.terms], weights)
     found = rows.new_zeros(*rows.shape, rows.shape[1])
     for terms, slope, source in zip(front.terms, slopes, front.sources, strict=True):
         owned = source >= 0
@@ -248,16 +260,13 @@ def _exact(front: Front, rows: Tensor, weights: Tensor) -> tuple[Tensor, Tensor,
         (out,) = step.call.operation.run(lambda _: x.detach())
         return _Chosen.apply(x, out, lambda slope: step.treatment.along(step.call, slope, start, x.detach()))
 
-    with torch.enable_grad():
-        leaves = [unit[1].detach().requires_grad_() for unit in both]
-        output = front.run(leaves, choose)
-        slopes = torch.autograd.grad((output * weights).sum(), leaves, allow_unused=True, materialize_grads=True)
+    slopes, output = front.slopes([unit[1] for unit in both], weights, choose)
     phi = front.gather([t.integrated(s) for t, s in zip(front.terms, slopes, strict=True)], rows)
     if _lines(front) or not starts:
         base = (at_start * weights).sum(1)
     else:  # of the held choices: f(x) less what the units moved
         moved = [(s * (unit[1] - unit[0])).sum(1) for s, unit in zip(slopes, both, strict=True)]
-        base = (output.detach() * weights).sum(1) - torch.stack(moved).sum(0)
+        base = (output * weights).sum(1) - torch.stack(moved).sum(0)
     return phi, base, torch.zeros_like(base)
 
 
@@ -279,15 +288,7 @@ def _quadrature(front: Front, rows: Tensor, weights: Tensor, n: int) -> tuple[Te
     units = [terms.units(nodes) for terms in front.terms]
     slopes = [torch.empty_like(unit) for unit in units]
     for q in range(n):
-        with torch.enable_grad():
-            leaves = [unit[q].detach().requires_grad_() for unit in units]
-            total = (front.run(leaves) * weights).sum()
-            if not total.requires_grad:
-                raise UnsupportedOperationError(
-                    "this composite integrates slopes, and the output has none in the features: it counts, votes or "
-                    "looks up; composite='neon' explains this model without slopes"
-                )
-            found = torch.autograd.grad(total, leaves, allow_unused=True, materialize_grads=True)
+        found, _ = front.slopes([unit[q] for unit in units], weights)
         for slope, part in zip(slopes, found, strict=True):
             torch.mul(part, portions[q], out=slope[q])
     phi = front.gather([t.shares(s, nodes) for t, s in zip(front.terms, slopes, strict=True)], rows)

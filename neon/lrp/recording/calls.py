@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["Given", "Output", "arranged", "check_inputs", "eager", "picked"]
+__all__ = ["Given", "Output", "arranged", "check_inputs", "eager", "in_training", "picked"]
 
 Given = Tensor | Sequence[Any] | Mapping[str, Any]
 Output = int | str | Sequence[int | str] | None
@@ -130,3 +130,11 @@ def check_inputs(inputs: tuple[Any, ...]) -> None:
             raise TypeError(f"LRP explains floating-point inputs and token ids, got {x.dtype}")
         if x.ndim < 1:
             raise ValueError("inputs need a sample axis")
+
+
+def in_training(model: Any) -> bool:
+    """Whether a model is in training mode, and computes something else in it."""
+    if not isinstance(model, torch.nn.Module) or not model.training:
+        return False
+    modes: Any = (torch.nn.modules.batchnorm._BatchNorm, torch.nn.modules.dropout._DropoutNd)
+    return any(isinstance(module, modes) and module.training for module in model.modules())

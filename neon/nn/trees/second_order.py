@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from neon.lrp.lrp import Recording
 from neon.lrp.message import Ledger, Message
 from neon.lrp.propagate import Step, propagate
+from neon.lrp.recorded import Recording
 from neon.lrp.rules.tree import Interventional, Shapley
 from neon.lrp.targets import one_hot
 from neon.nn.trees import engine

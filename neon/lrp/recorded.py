@@ -1,0 +1,138 @@
+"""A recorded forward pass, ready to explain any target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from neon.lrp.accounting import walked
+from neon.lrp.message import Ledger, Message
+from neon.lrp.operations.table import mean_of
+from neon.lrp.paths.integral import Integral
+from neon.lrp.places import Part, as_index, slot_of
+from neon.lrp.plan import Plan, observed
+from neon.lrp.propagate import Step, Walk, propagate
+from neon.lrp.recording.calls import eager
+from neon.lrp.recording.tape import Tape
+from neon.lrp.rewriting.heads import Head, head_of
+from neon.lrp.start import Target, begin
+from neon.lrp.targets import one_hot
+
+__all__ = ["Recording"]
+
+
+@dataclass(eq=False)
+class Recording:
+    """A recorded forward pass, ready to explain any target."""
+
+    tape: Tape
+    steps: list[Step]
+    references: dict[int, Tensor] | None
+    composite: str
+    integral: Integral | None = None
+
+    @property
+    def output(self) -> Tensor:
+        """What the model returned."""
+        return self.tape.values[self.tape.output]
+
+    @property
+    def explained(self) -> Tensor:
+        """The output as an index explains it: in front of a final sigmoid or softmax, if there is one."""
+        return self.output if self._head is None else self._head.logits(self.tape)
+
+    @property
+    def base(self) -> Tensor | None:
+        """The output at the reference, (1, ...), if there is one."""
+        return mean_of(self.references, self.tape.output)
+
+    @eager()
+    def propagate(
+        self,
+        target: Target = None,
+        *,
+        at: Sequence[str] = (),
+        keep: Mapping[str, Part] | None = None,
+        account: bool = False,
+        free: bool = False,
+        warn: bool = False,
+    ) -> Walk:
+        """Relevance of the inputs for one target.
+
+        Parameters
+        ----------
+        account : bool
+            Whether to write down what no input owns, by name.
+        free : bool
+            Drop recorded values on the way; the recording explains no further target then.
+        warn : bool
+            Warn of operations in which relevance grows by more than a factor of 100.
+        """
+        if self.integral is not None:
+            (x,) = self.tape.inputs
+            ledger = Ledger(enabled=account, n_samples=len(self.output))
+            weights = self._weights(self._begin(target, ledger)[1], ledger)
+            return self.integral.walk(self.steps, x, self.tape.output, self.tape.values[x], weights, ledger)
+        rows, observe = observed(self.steps)
+        first = Ledger(enabled=account, n_samples=len(self.tape.specs[self.tape.inputs[0]]))
+        output, start = self._begin(target, first)
+        # What is asked of the probabilities is known of their logits.
+        after = self._head.after if self._head is not None and output != self.tape.output else frozenset()
+        slots = {name: output if (slot := slot_of(self.tape, name)) in after else slot for name in at}
+
+        def run(start: Message, ledger: Ledger) -> Walk:
+            return propagate(
+                self.steps,
+                self.tape.inputs,
+                output,
+                start,
+                ledger=ledger,
+                free=free and not account,
+                at=slots,
+                keep={slot_of(self.tape, name): as_index(part) for name, part in (keep or {}).items()},
+                observe=observe if warn else None,
+            )
+
+        walk = walked(run, start, first)
+        if warn:
+            Plan(rows, self.composite).warn_of_explosions(stacklevel=5)
+        return walk
+
+    @eager()
+    def interactions(self, target: Target) -> Tensor:
+        """Half the Shapley interactions of the inputs for one target, (n_samples, n_features, n_features)."""
+        assert self.integral is not None
+        (x,) = self.tape.inputs
+        return self.integral.pairs(self.steps, x, self.tape.output, self.tape.values[x], one_hot(target, self.output))
+
+    @eager()
+    def plan(self, target: Target = None) -> Plan:
+        rows, observe = observed(self.steps)
+        if target is None and self.output[0].numel() != 1:
+            return Plan(rows, self.composite)
+        ledger = Ledger(n_samples=1)  # totals over the batch
+        output, message = self._begin(target, ledger)
+        walk = propagate(self.steps, self.tape.inputs, output, message, ledger=ledger, observe=observe)
+        residuals = {name: float(total) for name, total in walk.ledger.absorbed.items()}
+        plan = Plan(rows, self.composite, residuals)
+        plan.warn_of_explosions(stacklevel=4)
+        return plan
+
+    def _weights(self, start: Message, ledger: Ledger) -> Tensor:
+        """What an integral explains: how much of each output."""
+        assert self.integral is not None
+        if start.slope is None and self.integral.relative:
+            raise ValueError(
+                f"composite {self.composite!r} explains differences from a reference: give an output index as target"
+            )
+        return start.slope_over(self.output, ledger)
+
+    def _begin(self, target: Target, ledger: Ledger) -> tuple[int, Message]:
+        return begin(self.tape, target, ledger, base=self.base, head=self._head)
+
+    @property
+    def _head(self) -> Head | None:
+        # Relative to a reference probabilities are explained as they are: their difference has no share at z = 0.
+        return head_of(self.tape) if self.references is None and self.integral is None else None
