@@ -1,4 +1,4 @@
-"""What explaining one chunk of rows after the other found, put together."""
+"""Chunks of rows: how many at a time, what explaining one finds, and all of them put together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["Chunk", "Collected"]
+__all__ = ["FIRST_ROWS", "Chunk", "Collected", "rows_of_network", "rows_within"]
+
+FIRST_ROWS = 64  # of a torch module, whose size per row is not known before
+_MEMORY = 128 * 2**20  # bytes of recorded values a chunk may hold
+_CACHE = 4 * 2**20  # for fitted models: what stays in the processor's cache is not fetched twice ...
+_SOME_ROWS = 256  # ... but a chunk has this many rows, where memory allows: each costs about a millisecond by itself
+
+
+def rows_within(per_row: int) -> int:
+    """How many rows a chunk may have, of so many bytes each."""
+    return max(1, _MEMORY // per_row)
+
+
+def rows_of_network(per_row: int) -> int:
+    """How many rows of a fitted model a chunk has, of so many bytes each."""
+    return max(1, min(max(_CACHE // per_row, _SOME_ROWS), _MEMORY // per_row))
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,10 +16,27 @@ from neon.explainer.placement import as_array
 from neon.lrp.composites import Composite
 from neon.lrp.paths.integral import Integral
 
-__all__ = ["integral_from", "reference_rows"]
+__all__ = ["reference_of"]
 
 
-def reference_rows(network: Network | torch.nn.Module, composite: Composite, given: Any) -> np.ndarray | None:
+def reference_of(
+    network: Network | torch.nn.Module, composite: Composite, given: Any, place: Callable[[Any], Tensor]
+) -> Tensor | Integral | None:
+    """What relevance is relative to: reference rows, the path rule from them, or nothing.
+
+    Parameters
+    ----------
+    given : the caller's ``reference``
+    place : callable
+        Puts an array where the network computes.
+    """
+    if composite.along:
+        return _integral_from(network, composite, given, place)
+    rows = _reference_rows(network, composite, given)
+    return None if rows is None else place(rows)
+
+
+def _reference_rows(network: Network | torch.nn.Module, composite: Composite, given: Any) -> np.ndarray | None:
     """The rows that relevance is relative to, as the network reads them (n_rows, n_encoded); None if to none.
 
     Parameters
@@ -60,7 +77,7 @@ def reference_rows(network: Network | torch.nn.Module, composite: Composite, giv
     return np.zeros((1, network.intake.n_encoded))
 
 
-def integral_from(
+def _integral_from(
     network: Network | torch.nn.Module, composite: Composite, given: Any, place: Callable[[Any], Tensor]
 ) -> Integral:
     """The path rule of a composite that integrates, from the caller's rows or from what the model holds.

@@ -29,7 +29,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
 import neon
-import neon.explainer
+from neon.explainer import chunks
 from tests.trees import textbook
 
 
@@ -246,7 +246,7 @@ def test_memory_is_bounded(monkeypatch):
     original = neon.Explainer._pairs
     monkeypatch.setattr(neon.Explainer, "_pairs", pairs)
     explainer = neon.Explainer(model)
-    monkeypatch.setattr(neon.explainer, "_MEMORY", 8 * 6 * 6 * 3 * 16)
+    monkeypatch.setattr(chunks, "_MEMORY", 8 * 6 * 6 * 3 * 16)
     chunked = explainer(X, interactions=True).interactions
     assert sizes == [16, 16, 16, 16, 6]
     close(chunked, whole)

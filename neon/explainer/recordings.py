@@ -1,0 +1,100 @@
+"""What one recording of a few rows gives, by the target: outputs, weighted sums of them, what a callable makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from neon.explainer.chunks import Chunk
+from neon.lrp.recorded import Recording
+from neon.lrp.targets import Contrast, LogOdds, checked_index
+
+__all__ = ["of_callable", "of_outputs", "of_weighted_outputs"]
+
+
+def of_outputs(
+    recording: Recording, target: Any, predicted: Callable[[Tensor], Tensor], pairs: Callable[[Tensor], Tensor] | None
+) -> Chunk:
+    """Explain each row's own output, or all of them.
+
+    Parameters
+    ----------
+    target : None, "all", or output indices (n_rows,)
+        None: the predicted ones.
+    predicted : callable
+        Outputs (n_rows, n_outputs) -> the predicted one's index (n_rows,).
+    pairs : callable, optional
+        Output indices (n_rows,) -> interactions of features.
+
+    Raises
+    ------
+    ValueError
+        If the output has other axes than those of rows and outputs.
+    """
+    explained = recording.explained
+    single = explained.ndim == 1  # one number a row, without an axis of outputs
+    output = explained[:, None] if single else explained
+    if output.ndim != 2:
+        raise ValueError(f"the model's output has shape {tuple(output.shape)}; give a callable as target")
+    n, n_outputs = output.shape
+    every = isinstance(target, str)
+    if every:
+        columns = [torch.full((n,), c, device=output.device) for c in range(n_outputs)]
+    else:
+        columns = [predicted(output) if target is None else checked_index(target, n, n_outputs, output.device)]
+    interactions = [] if pairs is None else [pairs(column) for column in columns]
+    walks = [recording.propagate(None if single else column, account=True) for column in columns]
+    base = torch.zeros_like(output[:1]) if recording.base is None else recording.base.reshape(1, -1)
+    names = dict.fromkeys(name for walk in walks for name in walk.ledger.absorbed)
+    zero = torch.zeros(n, dtype=output.dtype, device=output.device)
+
+    def stack(tensors: list[Tensor]) -> Tensor:
+        return torch.stack(tensors, -1) if every else tensors[0]
+
+    def at(outputs: Tensor, column: Tensor) -> Tensor:
+        return outputs.expand_as(output).gather(1, column[:, None])[:, 0]
+
+    return Chunk(
+        values=stack([walk.relevance[0] for walk in walks]),
+        base=stack([at(base, c) if walk.base is None else walk.base for walk, c in zip(walks, columns, strict=True)]),
+        prediction=stack([at(output, column) for column in columns]),
+        residuals={name: stack([walk.ledger.absorbed.get(name, zero) for walk in walks]) for name in names},
+        target=None if every else columns[0],
+        n_outputs=n_outputs,
+        interactions=stack(interactions) if interactions else None,
+        logits=explained is not recording.output,
+    )
+
+
+def of_callable(recording: Recording, target: Callable[[Tensor], Tensor]) -> Chunk:
+    """Explain what a callable makes of the output."""
+    start = target(recording.output)
+    walk = recording.propagate(target, account=True)
+    total = start.reshape(len(start), -1).sum(1)
+    return Chunk(
+        values=walk.relevance[0],
+        base=torch.zeros_like(total),
+        prediction=total,
+        residuals=walk.ledger.absorbed,
+        target=torch.zeros(len(total), dtype=torch.int64),
+    )
+
+
+def of_weighted_outputs(recording: Recording, target: Contrast | LogOdds) -> Chunk:
+    """Explain a weighted sum of the outputs, as their explanations add up; the entropy of log-odds stands apart."""
+    output = recording.explained.double()
+    weights, walk = target.weights(output), recording.propagate(target, account=True)
+    residuals = dict(walk.ledger.absorbed)
+    prediction = (weights * output).flatten(1).sum(1)
+    base = torch.zeros_like(prediction) if recording.base is None else (weights * recording.base).flatten(1).sum(1)
+    base = base if walk.base is None else walk.base
+    if isinstance(target, Contrast):
+        zeros = torch.zeros(len(output), dtype=torch.int64)
+        return Chunk(walk.relevance[0], base, prediction, residuals, zeros)
+    entropy = target.entropy(output)
+    residuals["entropy"] = residuals.get("entropy", 0.0) - entropy
+    index = checked_index(target.index, len(output), output.shape[1], output.device)
+    return Chunk(walk.relevance[0], base, prediction - entropy, residuals, index, output.shape[1])

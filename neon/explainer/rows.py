@@ -1,0 +1,92 @@
+"""The rows to explain: as the caller gave them, and as the network reads them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from scipy import sparse
+from torch import Tensor
+
+from neon.converters import Encoding, Network
+from neon.converters.core.intake import Texts, column_names, take
+from neon.explainer.checks import check_equivalence, check_sources
+from neon.explainer.placement import as_data, module_rows
+from neon.explanation.fields import row_labels
+
+__all__ = ["Rows", "numbered"]
+
+_CHECKED = 64  # rows that the model itself is asked for
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """What explaining needs to know of the caller's rows.
+
+    Attributes
+    ----------
+    network : Network or torch.nn.Module
+    given
+        The caller's rows, as `Intake.given` gives them.
+    numbers
+        The same, as the network reads them.
+    columns : sequence of str, optional
+        The names that the caller's columns have.
+    index : array-like, optional
+        The caller's labels of the rows.
+    """
+
+    network: Network | torch.nn.Module
+    given: Any
+    numbers: Any
+    columns: Sequence[str] | None
+    index: Any
+
+    @classmethod
+    def read(cls, network: Network | torch.nn.Module, X: Any) -> Rows:
+        """The rows of X, of which the model itself computes what the network does."""
+        if not isinstance(network, Network):
+            numbers = X.detach() if isinstance(X, Tensor) else module_rows(network, X)
+            return cls(network, numbers, numbers, column_names(X), row_labels(X))
+        given, names = network.intake.given(X)
+        numbers = network.intake.read(given)
+        first, some = take(given, slice(0, _CHECKED)), take(numbers, slice(0, _CHECKED))
+        check_equivalence(network, first, some)
+        if network.intake.encoding is not None:
+            check_sources(network.intake.encoding, network.intake.rows(first), some)
+        return cls(network, given, numbers, names, row_labels(X))
+
+    def __len__(self) -> int:
+        return int(self.given.shape[0])
+
+    @property
+    def encoding(self) -> Encoding | None:
+        """What scikit-learn makes of the caller's columns before the network, if anything."""
+        return self.network.intake.encoding if isinstance(self.network, Network) else None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The caller's columns by name, or else as the model calls them, or by number."""
+        known = self.columns or getattr(self.network, "feature_names", None)
+        size = math.prod((self.numbers if self.encoding is None else self.given).shape[1:])
+        return tuple(known) if known else numbered("feature", size)
+
+    @property
+    def texts(self) -> Texts | None:
+        """The documents that the features are tokens of, if they are."""
+        return self.network.intake.texts(self.given) if isinstance(self.network, Network) else None
+
+    @property
+    def data(self) -> Any:
+        """The caller's own values, where there is an encoding; else what the network reads."""
+        if not isinstance(self.network, Network) or self.encoding is None:
+            return as_data(self.numbers)
+        return as_data(self.given if sparse.issparse(self.given) else self.network.intake.rows(self.given))
+
+
+def numbered(word: str, count: int) -> tuple[str, ...]:
+    """Names of things that have none."""
+    return tuple(f"{word} {i}" for i in range(count))
