@@ -2,7 +2,8 @@
 
 - an estimator whose network you can write down: `register`, with a function from the model to a `Conversion`;
 - a transformer of single columns, or a linear one, in one line: `register_encoder`, `register_linear`;
-- a torch function that relevance has to cross: `treat`, with a `Treatment`.
+- a torch function that relevance has to cross: `treat`, with a `Treatment`; one of your own is an `operation`, and its
+  module a `Layer`.
 
 ``tutorials/your_own_estimators.py`` is a worked example, ``CONTRIBUTING.md`` says how a family, a rule or an operation
 joins neon itself.
@@ -17,6 +18,7 @@ from neon.lrp.message import Ledger, Message
 from neon.lrp.operations.elementwise import Elementwise
 from neon.lrp.operations.table import Call, Treatment, treat
 from neon.lrp.recording.tape import Retention
+from neon.nn.layer import Layer, operation
 
 __all__ = [
     "Ask",
@@ -24,12 +26,14 @@ __all__ = [
     "Conversion",
     "Elementwise",
     "Encoding",
+    "Layer",
     "Ledger",
     "Message",
     "Retention",
     "Text",
     "Treatment",
     "convert",
+    "operation",
     "register",
     "register_encoder",
     "register_linear",
