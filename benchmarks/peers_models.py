@@ -15,8 +15,8 @@ The tests run as they are; every model that one of them fits is explained on row
 - passed: the model refuses its own rows, or they are too many;
 - late: the test's time was over while its model was judged.
 
-Of the models of one class in one test function, with whatever parameters, `--at-most` are judged. A test ends after
-`--seconds`. `--out` keeps a file for each module, whose last line says how many tests have run, and passes over modules
+Of the models of one class in one test function, with whatever parameters, `--at-most` are judged, and the rest of its
+cases are passed over after `--idle` in a row that had no model to judge. A test ends after `--seconds`. `--out` keeps a file for each module, whose last line says how many tests have run, and passes over modules
 that have theirs; `--table` makes a table of such files.
 """
 
@@ -74,10 +74,11 @@ class Judgement:
 class Recorder:
     """A pytest plugin that judges each model after its ``fit``."""
 
-    def __init__(self, at_most: int, seconds: float, out: Path | None) -> None:
-        self.at_most, self.seconds, self.out = at_most, seconds, out
+    def __init__(self, at_most: int, idle: int, seconds: float, out: Path | None) -> None:
+        self.at_most, self.idle, self.seconds, self.out = at_most, idle, seconds, out
         self.test, self.found, self.tests, self.ended = "", list[Judgement](), 0, 0
         self.count: collections.Counter[tuple[str, str]] = collections.Counter()
+        self.in_vain: collections.Counter[str] = collections.Counter()  # cases of a function, in a row
         self.busy, self.began = threading.local(), time.monotonic()
 
     def pytest_configure(self) -> None:
@@ -89,6 +90,13 @@ class Recorder:
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         self.test, self.tests = item.nodeid.rsplit("/", 1)[-1], self.tests + 1
         threadpool_limits(1)  # models are small: threads would wait for one another
+        if self.in_vain[self.function] >= self.idle:
+            pytest.skip("all its models are known")
+        self.in_vain[self.function] += 1
+
+    @property
+    def function(self) -> str:
+        return self.test.split("[")[0]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self) -> Generator[None, object, object]:
@@ -131,10 +139,11 @@ class Recorder:
         cls = type(model)
         if not cls.__module__.startswith("sklearn.") or ".tests." in cls.__module__:
             return
-        key = (self.test.split("[")[0], cls.__name__)
+        key = (self.function, cls.__name__)
         self.count[key] += 1
         if self.count[key] > self.at_most:
             return
+        self.in_vain[self.function] = 0
         kept = np.random.get_state(), torch.random.get_rng_state()  # noqa: NPY002 (tests seed it)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -333,10 +342,11 @@ def _each(modules: list[str], options: argparse.Namespace) -> None:
             continue
         file.unlink(missing_ok=True)
         command = [sys.executable, "-m", "benchmarks.peers_models", module, "--file", str(file)]
-        limits = ["--at-most", str(options.at_most), "--seconds", str(options.seconds)]
+        names = ("at_most", "idle", "seconds", "gigabytes")
+        limits = [f"--{name.replace('_', '-')}={getattr(options, name)}" for name in names]
         try:
             subprocess.run(
-                [*command, *limits, "--gigabytes", str(options.gigabytes)],
+                [*command, *limits],
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 timeout=60 * options.minutes,
@@ -375,8 +385,9 @@ def _plain(why: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("modules", nargs="*", help="test modules, as dotted names; with --table, files")
+    parser.add_argument("modules", nargs="*", help="test modules or packages, as dotted names; with --table, files")
     parser.add_argument("--at-most", type=int, default=8, help="models of one class in one test function")
+    parser.add_argument("--idle", type=int, default=1000, help="cases of one test function, in a row, without a model")
     parser.add_argument("--seconds", type=float, default=60, help="a test ends after these")
     parser.add_argument("--minutes", type=float, default=20, help="with --out: a module ends after these")
     parser.add_argument("--gigabytes", type=float, default=9, help="of addresses: what needs more crashes")
@@ -392,7 +403,7 @@ def main() -> None:
         _each(modules, options)
         return
     resource.setrlimit(resource.RLIMIT_AS, (int(options.gigabytes * 2**30),) * 2)
-    recorder = Recorder(options.at_most, options.seconds, options.file)
+    recorder = Recorder(options.at_most, options.idle, options.seconds, options.file)
     quiet = ["-q", "--no-header", "--tb=no", "-p", "no:cacheprovider", "-W", "ignore", "-c", "/dev/null"]
     pytest.main([*quiet, "--rootdir=/", "--disable-warnings", "-r", "N", "--pyargs", *modules], [recorder])
     for line in _report(recorder.found):
