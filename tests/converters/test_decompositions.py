@@ -221,3 +221,18 @@ def test_components_without_deviation_take_one_pass(monkeypatch: pytest.MonkeyPa
     X = make_low_rank_matrix(200, 50, effective_rank=5, tail_strength=0.0, random_state=0)
     monkeypatch.setattr("neon.lrp.accounting._only_sample", lambda *_: pytest.fail("samples sent one at a time"))
     neon.explain(decomposition.PCA().fit(X), X[:20], "all")
+
+
+@pytest.mark.filterwarnings("ignore:Objective did not converge")
+def test_codes_that_are_no_minimum_are_refused() -> None:
+    """Where the search ended early, atoms repeat each other, or are more than the features that they are made of."""
+    X, dictionary = WINE[:5], np.random.default_rng(0).normal(size=(6, WINE.shape[1]))
+    lasso = partial(decomposition.SparseCoder, transform_algorithm="lasso_cd", transform_alpha=0.01)
+    for model in (
+        lasso(dictionary, transform_max_iter=1),
+        lasso(np.vstack([dictionary, dictionary[:1]])),
+        lasso(np.random.default_rng(0).normal(size=(60, WINE.shape[1]))),
+    ):
+        with pytest.raises(ValueError, match="not the minimum that 'lasso_cd' looks for"):
+            neon.explain(model.fit(X), X, 0)
+    neon.explain(lasso(dictionary, transform_max_iter=10_000).fit(X), X, 0)

@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, PairwiseKernel, WhiteKernel
 from sklearn.kernel_ridge import KernelRidge
-from sklearn.svm import SVC, SVR, NuSVC
+from sklearn.svm import SVC, SVR, NuSVC, OneClassSVM
 
 import neon
 
@@ -84,3 +84,11 @@ def test_ties_of_machines(kernel: str) -> None:
         single = neon.explain(model, binary, batch_size=1, progress=False)
         np.testing.assert_array_equal(single.target, explanation.target)
         np.testing.assert_allclose(single.values, explanation.values, atol=1e-9)
+
+
+def test_terms_that_cancel_leave_rounding() -> None:
+    """Rows in pairs of opposite sign: the linear machine is 0 everywhere, which libsvm says to 1e-15."""
+    rows = np.array([[-2, -1], [-1, -1], [-1, -2], [1, 1], [1, 2], [2, 1]])
+    model = OneClassSVM(kernel="linear").fit(rows)
+    assert model.decision_function(rows).any()
+    np.testing.assert_allclose(neon.explain(model, rows).prediction, 0.0, atol=1e-14)

@@ -15,7 +15,7 @@ from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter, no_relu_form
 from neon.errors import UnsupportedModelError
 from neon.nn import Linear, plain_linear
-from neon.nn.codes.active_set import ActiveSet
+from neon.nn.codes.active_set import ActiveSet, active_set
 
 __all__ = ["convert_nmf", "convert_sparse_coding"]
 
@@ -50,7 +50,7 @@ def convert_sparse_coding(model: Any, ask: Ask) -> Conversion:
             "positive": model.positive_code,
         }
         penalty = 0.0 if algorithm == "omp" else float(alpha)
-        layers = [ActiveSet(dictionary, _Encode(dictionary, options), penalty=penalty)]
+        layers = [ActiveSet(dictionary, _Encode(dictionary, options, penalty), penalty=penalty)]
         if model.split_sign:
             layers += [Linear(np.vstack([np.eye(n), -np.eye(n)])), torch.nn.ReLU()]
     else:
@@ -118,6 +118,9 @@ def _threshold(dictionary: np.ndarray, alpha: float, model: Any, form: str) -> l
     return layers if model.split_sign and not model.positive_code else [*layers, linear(out)]
 
 
+_MISSED = 1e-5  # of a row's largest code
+
+
 @dataclass(frozen=True, eq=False)
 class _Encode:
     """scikit-learn's codes; of a row of zeros, which it warns of, zeros.
@@ -127,13 +130,39 @@ class _Encode:
 
     dictionary: np.ndarray
     options: dict[str, Any]
+    penalty: float
 
     def __call__(self, X: np.ndarray) -> np.ndarray:
         codes, rows = np.zeros((len(X), len(self.dictionary))), X.any(1)
         if rows.any():
             codes[rows] = sparse_encode(X[rows], self.dictionary, **self.options)
         size = np.abs(codes)
-        return np.where(size > 1e-9 * size.max(1, keepdims=True), codes, 0.0)
+        codes = np.where(size > 1e-9 * size.max(1, keepdims=True), codes, 0.0)
+        self.check(X, codes)
+        return codes
+
+    def check(self, X: np.ndarray, codes: np.ndarray) -> None:
+        """Codes are least squares on the atoms in use where scikit-learn has found the minimum, and it is the only one.
+
+        Raises
+        ------
+        ValueError
+            If they are not.
+        """
+        x, dictionary = torch.as_tensor(X), torch.as_tensor(self.dictionary)
+        try:
+            found = active_set(x, dictionary, lambda _: codes, penalty=self.penalty).numpy()
+        except torch.linalg.LinAlgError:
+            found = np.full_like(codes, np.nan)
+        missed = ~(np.abs(found - codes) <= _MISSED * np.abs(codes).max(1, keepdims=True)).all(1)
+        if missed.any():
+            first = int(np.flatnonzero(missed)[0])
+            raise ValueError(
+                f"the sparse codes of {np.count_nonzero(missed)} rows are not the minimum that "
+                f"{self.options['algorithm']!r} looks for, as least squares on the {np.count_nonzero(codes[first])} "
+                f"atoms that row {first} uses shows: the search ended early, or these atoms depend on one another. "
+                "A larger transform_max_iter, a larger transform_alpha, or a dictionary of fewer atoms help"
+            )
 
 
 @dataclass(frozen=True, eq=False)

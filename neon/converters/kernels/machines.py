@@ -204,7 +204,16 @@ def _finish(
         lambda X: np.asarray(own(X), dtype=np.float64).reshape(-1, len(names)),
         reference=dense(model.support_vectors_) if model.kernel == "rbf" and model.support_vectors_.shape[0] else None,
         takes_reference=True,
+        rounding=float(np.finfo(np.float64).eps * _terms(model)),
     )
+
+
+def _terms(model: Any) -> float:
+    """How large the terms of the expansion are, which may cancel."""
+    squares = np.square(dense(model.support_vectors_)).sum(1)
+    kernel = {"linear": squares, "poly": np.abs(float(model._gamma) * squares + model.coef0) ** model.degree}
+    largest = kernel.get(model.kernel, np.ones(1)).max(initial=0.0)
+    return float(np.abs(dense(model.dual_coef_)).sum() * largest)
 
 
 def _machines(model: Any) -> tuple[np.ndarray, np.ndarray]:
