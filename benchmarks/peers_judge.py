@@ -73,7 +73,7 @@ def judged(model: Any, X: Any) -> tuple[str, str]:
 
 
 def _differs(explainer: neon.Explainer, rows: Any) -> bool:
-    """Whether what neon found out to differ is its own doing: some transformers take sparse rows otherwise than dense."""
+    """Whether what neon finds to differ is its own doing; some transformers take sparse rows otherwise than dense."""
     if not sparse.issparse(rows):
         return True
     try:

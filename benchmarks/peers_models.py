@@ -27,11 +27,10 @@ import argparse
 import collections
 import functools
 import json
+import multiprocessing
 import re
 import resource
 import signal
-import subprocess
-import sys
 import threading
 import time
 import warnings
@@ -181,22 +180,25 @@ def _each(modules: list[str], options: argparse.Namespace) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     for module in modules:
         file = options.out / f"{module}.jsonl"
-        if file.exists() and file.read_text().splitlines()[-1:][0].startswith('{"kind": "done"'):
+        if file.exists() and '{"kind": "done"' in file.read_text():
             continue
         file.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "benchmarks.peers_models", module, "--file", str(file)]
-        names = ("at_most", "idle", "seconds", "gigabytes")
-        limits = [f"--{name.replace('_', '-')}={getattr(options, name)}" for name in names]
-        try:
-            subprocess.run(
-                [*command, *limits],
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                timeout=60 * options.minutes,
-            )
-        except subprocess.TimeoutExpired:
+        process = multiprocessing.get_context("fork").Process(target=_run, args=([module], options, file))
+        process.start()
+        process.join(60 * options.minutes)
+        if process.is_alive():
+            process.kill()
             print(f"{module}: ended after {options.minutes} minutes")
         print(file.read_text().splitlines()[-1] if file.exists() else f"{module}: nothing", flush=True)
+
+
+def _run(modules: list[str], options: argparse.Namespace, out: Path | None) -> list[Judgement]:
+    """What comes of the models of these modules, in this process."""
+    resource.setrlimit(resource.RLIMIT_AS, (int(options.gigabytes * 2**30),) * 2)
+    recorder = Recorder(options.at_most, options.idle, options.seconds, out)
+    quiet = ["-q", "--no-header", "--tb=no", "-p", "no:cacheprovider", "-W", "ignore", "-c", "/dev/null"]
+    pytest.main([*quiet, "--rootdir=/", "--disable-warnings", "-r", "N", "--pyargs", *modules], [recorder])
+    return recorder.found
 
 
 def _table(files: list[str]) -> str:
@@ -239,7 +241,6 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=20, help="with --out: a module ends after these")
     parser.add_argument("--gigabytes", type=float, default=9, help="of addresses: what needs more crashes")
     parser.add_argument("--out", type=Path, help="a folder: each module in a process of its own, a file for each")
-    parser.add_argument("--file", type=Path, help="add each judgement to this file, a line of JSON")
     parser.add_argument("--table", action="store_true", help="print what such files hold, as a table")
     options = parser.parse_args()
     if options.table:
@@ -249,11 +250,7 @@ def main() -> None:
     if options.out is not None:
         _each(modules, options)
         return
-    resource.setrlimit(resource.RLIMIT_AS, (int(options.gigabytes * 2**30),) * 2)
-    recorder = Recorder(options.at_most, options.idle, options.seconds, options.file)
-    quiet = ["-q", "--no-header", "--tb=no", "-p", "no:cacheprovider", "-W", "ignore", "-c", "/dev/null"]
-    pytest.main([*quiet, "--rootdir=/", "--disable-warnings", "-r", "N", "--pyargs", *modules], [recorder])
-    for line in _report(recorder.found):
+    for line in _report(_run(modules, options, None)):
         print(line)
 
 
