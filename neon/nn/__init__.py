@@ -21,7 +21,7 @@ from neon.nn.distances.manhattan import ManhattanDistance, manhattan_distance
 from neon.nn.distances.squared import DistanceLayers, SquaredDistance, squared_distance
 from neon.nn.gaussians.energy import GaussianEnergy, gaussian_energy
 from neon.nn.kernels.elementwise import Elementwise, elementwise
-from neon.nn.kernels.log_ratio import LogRatio, LogSumExp, log_ratio, log_ratio_layers, log_sum_exp
+from neon.nn.kernels.log_ratio import LogRatio, log_ratio
 from neon.nn.kernels.product import balanced_product
 from neon.nn.linear.count_sketch import CountSketch, count_sketch
 from neon.nn.linear.energy import LinearEnergy, linear_energy
@@ -35,8 +35,8 @@ from neon.nn.neighbors.mean import NeighborMean, neighbor_mean
 from neon.nn.neighbors.outlier_factor import LocalOutlierFactor, local_outlier_factor
 from neon.nn.neighbors.search import Neighborhood, neighbors_of
 from neon.nn.neighbors.votes import MajorityEvidence, VoteOdds, majority_evidence, vote_odds
-from neon.nn.pooling.class_sums import ClassSums, class_sums
 from neon.nn.pooling.evidence import Evidence, evidence
+from neon.nn.pooling.log_sum_exp import LogSumExp, log_sum_exp
 from neon.nn.pooling.maximum import PooledMaximum, SoftMaximum, pooled_maximum, soft_maximum
 from neon.nn.pooling.minimum import PairwiseDifference, PooledMinimum, pooled_minimum, relu_minimum
 from neon.nn.pooling.softmin import SoftMin, softmin
@@ -46,7 +46,6 @@ __all__ = [
     "AdditiveDistance",
     "Affine",
     "Barycenter",
-    "ClassSums",
     "CountSketch",
     "Difference",
     "DistanceLayers",
@@ -85,7 +84,6 @@ __all__ = [
     "additive_distance",
     "balanced_product",
     "barycenter",
-    "class_sums",
     "count_sketch",
     "distance_layers",
     "effective_distance",
@@ -96,7 +94,6 @@ __all__ = [
     "linear_energy",
     "local_outlier_factor",
     "log_ratio",
-    "log_ratio_layers",
     "log_sum_exp",
     "majority_evidence",
     "manhattan_distance",

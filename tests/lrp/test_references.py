@@ -92,8 +92,8 @@ def test_linear_energies(flipped: bool, means: Tensor | None) -> None:
     assert not any(bool(amount.abs().max() > 1e-12) for amount in walk.ledger.absorbed.values())
 
 
-def test_class_sums() -> None:
-    model, x, r = nn.ClassSums(torch.rand(2, 3, dtype=torch.float64)), randn(4, 3), randn(1, 3, seed=1)
+def test_log_sum_exp() -> None:
+    model, x, r = nn.LogSumExp(torch.rand(2, 3, dtype=torch.float64)), randn(4, 3), randn(1, 3, seed=1)
     recording = LRP(model, "neon").record(x, reference=r)
     walk = recording.propagate(0, account=True)
     found = walk.relevance[0].sum(1) + sum(walk.ledger.absorbed.values())

@@ -88,7 +88,7 @@ def convert_labels(model: Any, ask: Ask) -> Conversion:
     layers = [
         DistanceLayers(points) if ask.form == "layers" else SquaredDistance(points),
         Affine(-gamma),
-        LogSumExp(-np.log(np.repeat(sizes, sizes)), sizes.tolist()),
+        LogSumExp(np.eye(n).repeat(sizes, 1) / sizes[:, None]),
         Affine(-1 / gamma),
     ]
     competition = (

@@ -37,7 +37,6 @@ from neon.nn import (
     PooledMinimum,
     SoftMin,
     SquaredDistance,
-    log_ratio_layers,
     plain_linear,
     relu_minimum,
 )
@@ -105,7 +104,7 @@ def _log_ratio(model: Any, form: str) -> Conversion:
             'its log-ratio is infinite everywhere; use output="decision_function"'
         )
     machine = LogRatio(weight, bias, gamma)
-    machines = [machine] if form == "fused" else log_ratio_layers(machine.coefficients, machine.bias, gamma)
+    machines = [machine] if form == "fused" else machine.spelled_out(len(vectors))
 
     scores = _scores(model)
 

@@ -20,7 +20,7 @@ from neon.converters.core.registry import converter, no_relu_form
 from neon.converters.neighbors.means import share_margin
 from neon.converters.neighbors.searches import as_fitted, nameless, untouched
 from neon.errors import UnsupportedModelError
-from neon.nn import Affine, ClassSums, DistanceLayers, Linear, LogSumExp, NeighborMean, SquaredDistance
+from neon.nn import Affine, DistanceLayers, LogSumExp, NeighborMean, SquaredDistance
 from neon.nn.pooling.normalized import Normalized
 
 __all__ = ["convert_label_propagation"]
@@ -63,7 +63,7 @@ def convert_label_propagation(model: Any, ask: Ask) -> Conversion:
             return contrast(-shares) if output == "margin" else shares
     else:
         gamma, words = float(model.gamma), "log-odds of a class"
-        layers = [distance, *_log_sums(labels.T, gamma, ask.form)]
+        layers = [distance, Affine(-gamma), LogSumExp(labels.T)]
         given = answers.logits()
         head = given["log_odds"]
 
@@ -94,13 +94,3 @@ class _Nearest:
     def __call__(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         index = self.model._get_kernel(self.model.X_, as_fitted(X, self.model.X_))
         return index, np.ones(index.shape)
-
-
-def _log_sums(weights: np.ndarray, gamma: float, form: str) -> list[torch.nn.Module]:
-    """``log Σ_j a_cj exp(-γ d_j)`` for every class c; weights ``a`` : (n_classes, n_points)."""
-    if form != "layers":
-        return [Affine(-gamma), ClassSums(weights)]
-    members = [np.flatnonzero(row) for row in weights]
-    select = -gamma * np.eye(weights.shape[1])[np.concatenate(members)]
-    log_weights = np.concatenate([np.log(row[found]) for row, found in zip(weights, members, strict=True)])
-    return [Linear(select), LogSumExp(log_weights, [len(found) for found in members])]

@@ -103,11 +103,11 @@ class Halved(torch.nn.Module):
 
 
 @pytest.mark.parametrize("shift", [0.0, -900.0])
-def test_class_sums(shift: float) -> None:
+def test_log_sum_exp(shift: float) -> None:
     h, a, start = draw(6, 8) + shift, draw(3, 8, seed=1).clamp(min=0), draw(6, 3, seed=2)
     assert (a == 0).any()
     h[0, a[0] > 0] -= 800.0  # far below the other classes' terms
-    layer = nn.ClassSums(a)
+    layer = nn.LogSumExp(a)
     found = LRP(layer, "neon").record(h).propagate(start, account=True)
     z, expected = torch.zeros(6, 3, dtype=torch.float64), torch.zeros_like(h)
     entropy, weight = np.zeros(6), np.zeros(6)

@@ -13,11 +13,11 @@ from neon.lrp.rules import Rule
 from neon.nn.layer import Layer, fixed, operation
 from neon.nn.terms.exponential import exponentiates
 
-__all__ = ["ClassSums", "class_sums"]
+__all__ = ["LogSumExp", "gated", "log_sum_exp", "log_sums"]
 
 
 @operation
-def class_sums(h: Tensor, weights: Tensor) -> Tensor:
+def log_sum_exp(h: Tensor, weights: Tensor) -> Tensor:
     """``z_c = log Σ_j a_cj exp(h_j)``; h : (n_samples, n_units), weights ``a`` ≥ 0 : (n_classes, n_units).
 
     Returns
@@ -26,8 +26,13 @@ def class_sums(h: Tensor, weights: Tensor) -> Tensor:
         (n_samples, n_classes)
     """
     top = h.amax(1, keepdim=True)
-    sums = (h - top).exp() @ weights.T
-    z, limits = sums.log() + top, torch.finfo(h.dtype)
+    return log_sums(h - top, weights) + top
+
+
+def log_sums(h: Tensor, weights: Tensor) -> Tensor:
+    """`log_sum_exp` of exponents of which the largest in each row is 0."""
+    sums, limits = h.exp() @ weights.T, torch.finfo(h.dtype)
+    z = sums.log()
     # What terms lose below the smallest number is at most that much of all weights.
     inexact = sums < limits.tiny / limits.eps * weights.sum(1)
     for c in inexact.any(0).nonzero()[:, 0].tolist():
@@ -36,8 +41,8 @@ def class_sums(h: Tensor, weights: Tensor) -> Tensor:
     return z
 
 
-class ClassSums(Layer, of=class_sums):
-    """`class_sums` with fixed weights."""
+class LogSumExp(Layer, of=log_sum_exp):
+    """`log_sum_exp` with fixed weights."""
 
     no_relu = "a log-sum-exp is not piecewise linear"
     weights: Tensor
@@ -49,7 +54,7 @@ class ClassSums(Layer, of=class_sums):
         return f"{self.weights.shape[1]} → {self.weights.shape[0]}"
 
 
-class _ClassSums(Treatment):
+class _LogSumExp(Treatment):
     """Gated: ``R_j = Σ_c p_cj h_j`` with ``p_cj ∝ a_cj exp(h_j)``; ``z_c - Σ_j p_cj h_j = H(p_c) + Σ_j p_cj log a_cj``.
 
     The two are an ``entropy`` and a ``log_weight``. Relative to a reference, ``R_j = Σ_c p_cj (h_j - h_j^ref)``, and
@@ -69,14 +74,7 @@ class _ClassSums(Treatment):
         h, weights = call.bound()
         z, z_ref, h_ref = call.value(call.output), call.reference(call.output), call.reference(call.inputs[0])
         s = message.slope_over(z if z_ref is None else z - z_ref, ledger)
-        slope, entropy, log_weight = torch.zeros_like(h), s.new_zeros(len(s)), s.new_zeros(len(s))
-        for c, log_a in enumerate(weights.log()):
-            rows, units = s[:, c].nonzero()[:, 0], (weights[c] > 0).nonzero()[:, 0]
-            log_p = torch.log_softmax(h[rows[:, None], units] + log_a[units], 1)
-            p = log_p.exp()
-            slope[rows[:, None], units] += s[rows, c, None] * p
-            entropy[rows] -= s[rows, c] * (p * log_p).sum(1)
-            log_weight[rows] += s[rows, c] * (p @ log_a[units])
+        slope, entropy, log_weight = gated(h, weights, s)
         if z_ref is not None and h_ref is not None:
             if ledger.enabled:
                 ledger.absorb("entropy", (s * (z - z_ref)).sum(1) - (slope * (h - h_ref)).sum(1))
@@ -87,5 +85,21 @@ class _ClassSums(Treatment):
         return (Message.of_slope(slope, h),)
 
 
-treat(class_sums, by=_ClassSums())
-exponentiates(class_sums, lambda h, weights: -1.0)
+def gated(h: Tensor, weights: Tensor, s: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Slopes ``Σ_c s_c p_cj`` on the units, ``Σ_c s_c H(p_c)`` and ``Σ_c s_c Σ_j p_cj log a_cj``.
+
+    s : (n_samples, n_classes), the slopes; classes that a row does not look at cost nothing.
+    """
+    slope, entropy, log_weight = torch.zeros_like(h), s.new_zeros(len(s)), s.new_zeros(len(s))
+    for c, log_a in enumerate(weights.log()):
+        rows, units = s[:, c].nonzero()[:, 0], (weights[c] > 0).nonzero()[:, 0]
+        log_p = torch.log_softmax(h[rows[:, None], units] + log_a[units], 1)
+        p = log_p.exp()
+        slope[rows[:, None], units] += s[rows, c, None] * p
+        entropy[rows] -= s[rows, c] * (p * log_p).sum(1)
+        log_weight[rows] += s[rows, c] * (p @ log_a[units])
+    return slope, entropy, log_weight
+
+
+treat(log_sum_exp, by=_LogSumExp())
+exponentiates(log_sum_exp, lambda h, weights: -1.0)
