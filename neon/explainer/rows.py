@@ -13,7 +13,8 @@ from torch import Tensor
 
 from neon.converters import Encoding, Network
 from neon.converters.core.intake import Texts, column_names, take
-from neon.explainer.checks import check_equivalence, check_sources
+from neon.explainer.checks import check_sources
+from neon.explainer.equivalence import check_equivalence
 from neon.explainer.placement import as_data, module_rows
 from neon.explanation.fields import row_labels
 

@@ -90,8 +90,9 @@ def test_rows_on_a_step_are_named() -> None:
     answers, own = network.answers, network._own
     network.answers = lambda numbers: answers(numbers) + (np.asarray(numbers)[:, :1] > 0.1)
     network._own = lambda X: own(X) + (X[:, :1] >= 0.1)
-    with pytest.warns(RuntimeWarning, match="4 of the first 4 rows, the first of them 0, lie on a step"):
+    with pytest.warns(RuntimeWarning, match="4 of the first 4 rows, the first of them 0, lie on a step") as said:
         explainer(rows)
+    assert said[0].filename == __file__  # the caller's line
 
 
 class Asked(Ridge):

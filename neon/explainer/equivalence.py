@@ -1,0 +1,123 @@
+"""Whether the network computes what the model itself does, compared for the caller's first rows."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+
+from neon.converters import Network
+from neon.converters.core.network import difference
+from neon.errors import UnsupportedModelError
+from neon.explainer.checks import check_outputs
+from neon.explainer.placement import as_array
+
+__all__ = ["check_equivalence"]
+
+_DRAWS = 16
+
+
+def check_equivalence(network: Network, given: Any, numbers: Any) -> None:
+    """Check that the network computes what the model itself does from the caller's rows.
+
+    Where a row lies on a step of the model's function, such as a threshold or equal distances, rounding decides on
+    which side: the network's answers to the same row, moved by less than anybody measures, then straddle the model's.
+
+    Parameters
+    ----------
+    given : the caller's rows, as `Intake.given` gives them
+    numbers : the same, as the network reads them
+
+    Raises
+    ------
+    UnsupportedModelError
+        If they differ by more than rounding.
+    """
+    if not numbers.shape[0]:
+        return
+    found, own = _answers(network, given, numbers)
+    gaps, size = difference(found, own), _size(own)
+    allowed, moved = (1e-3, 1e-6) if _is_single(network) else (1e-6, 1e-9)
+    wrong = _beyond(gaps, max(allowed * size, 4 * network.rounding))
+    if len(wrong):  # sums that cancel are exact to the rounding of their terms, which other rows show
+        rows = as_array(numbers)
+        size = max([size, *(_size(network.answers(factor * rows)) for factor in (-1.0, 0.0))])
+        wrong = _beyond(gaps, max(allowed * size, 4 * network.rounding))
+    if not len(wrong):
+        return
+    tied = _straddle(network, numbers[wrong], own[wrong], moved)
+    if tied.all() and gaps[wrong].max() <= allowed * max(size, 1.0):
+        return  # no step at all
+    if tied.all():
+        warnings.warn(
+            f"{len(wrong)} of the first {len(gaps)} rows, the first of them {wrong[0]}, lie on a step of the "
+            f"model's function, where rounding decides: there the network differs by up to {gaps[wrong].max():.3g}",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+        return
+    wrong = wrong[~tied]
+    cause = "the network"
+    if network.inherits:
+        name = type(network.model).__name__
+        cause = f"the network is that of a class which {name}, or a part of it, inherits from, and"
+    raise UnsupportedModelError(
+        f"{cause} differs from the model by {gaps[wrong].max():.3g} for {len(wrong)} of the first {len(gaps)} rows, "
+        f"the first of them {wrong[0]}: {found[wrong[0]]}, where the model itself gives {own[wrong[0]]}. "
+        + _advice(network, given)
+    )
+
+
+def _answers(network: Network, given: Any, numbers: Any) -> tuple[np.ndarray, np.ndarray]:
+    """What the network and the model itself give, both in the shape of the network's."""
+    found = network.answers(numbers)
+    try:
+        own = network.own(given)
+    except ValueError:
+        check_outputs(network, numbers, found, finite=True)  # which has more to say of NaN
+        raise
+    return found, own.reshape(found.shape)
+
+
+def _beyond(gaps: np.ndarray, limit: float) -> np.ndarray:
+    """The rows with a gap over the limit, or NaN."""
+    return np.flatnonzero(~(gaps <= limit).reshape(len(gaps), -1).all(1))
+
+
+def _is_single(network: Network) -> bool:
+    return any(w.dtype == torch.float32 for w in itertools.chain(network.buffers(), network.parameters()))
+
+
+def _advice(network: Network, given: Any) -> str:
+    if network.inherits:
+        return "Register a converter for the class itself with neon.extend.register"
+    if sparse.issparse(given):
+        return (
+            "Some transformers take sparse rows otherwise than the same ones dense (RobustScaler does not centre "
+            "them); what the model makes of dense ones is explained for X.toarray()"
+        )
+    if _is_single(network):
+        return "Explain it in dtype=torch.float64"
+    return "An explanation would be of another function than the model's; please report it, with the model"
+
+
+def _size(values: np.ndarray) -> float:
+    """The largest finite magnitude."""
+    return float(np.abs(np.where(np.isfinite(values), values, 0.0)).max(initial=0.0))
+
+
+def _straddle(network: Network, numbers: Any, own: np.ndarray, moved: float) -> np.ndarray:
+    """Whether the network's answers, where the numbers of a row move by their rounding, lie on both sides of `own`."""
+    rows = as_array(numbers)
+    random = np.random.default_rng(0)
+    draws = [network.answers(rows * (1 + moved * random.uniform(-1, 1, rows.shape))) for _ in range(_DRAWS)]
+    draws += [network.answers(rows + moved * random.uniform(-1, 1, rows.shape)) for _ in range(_DRAWS)]  # zeros as well
+    low, high = np.min(draws, axis=0), np.max(draws, axis=0)
+    width = high - low
+    with np.errstate(invalid="ignore"):
+        inside: np.ndarray = ((low - width <= own) & (own <= high + width)).reshape(len(rows), -1).all(1)
+    return inside
