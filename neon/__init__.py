@@ -7,7 +7,7 @@ from neon._version import __version__ as __version__
 from neon.clusters import explain_clusters
 from neon.converters import Network, neuralize, supported
 from neon.errors import UnknownOutputError, UnsupportedModelError, UnsupportedOperationError
-from neon.explainer import Explainer, explain
+from neon.explainer import Explainer, explain, summarize
 from neon.explanation import Explanation
 from neon.lrp import LRP
 
@@ -28,6 +28,7 @@ __all__ = [
     "neuralize",
     "nn",
     "rules",
+    "summarize",
     "supported",
     "targets",
 ]

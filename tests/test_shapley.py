@@ -231,7 +231,11 @@ def test_lower_envelopes_are_the_limit_of_many_nodes() -> None:
 
 def test_what_relevance_is_is_said() -> None:
     svr = SVR().fit(X, VALUES)
-    for reference, words in ((None, "what the model holds"), (REFERENCE, "3 reference rows"), (X[0], "reference row")):
+    for reference, words in (
+        (None, "from the support vectors"),
+        (REFERENCE, "3 reference rows"),
+        (X[0], "reference row"),
+    ):
         assert words in neon.Explainer(svr, composite="shapley", reference=reference)(ROWS).explains
     said = neon.Explainer(SVC().fit(X, CLASSES), composite="shapley", reference=REFERENCE)(ROWS).explains
     assert "of the alternative that is closest at the row" in said

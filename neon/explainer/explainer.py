@@ -47,8 +47,10 @@ class Explainer:
         torch module that returns several tensors: which one, as `neon.LRP` takes it.
     composite : str, Rule, Composite or sequence of (selector, rule), optional
         The LRP rules. Default: the network's own.
-    reference : array-like (n_features,) or (n_rows, n_features), optional
-        What "no evidence" looks like: a point or background rows. Default: ``network.reference``, which is what the
+    reference : array-like (n_features,) or (n_rows, n_features), or such rows and weights (n_rows,), optional
+        What "no evidence" looks like: a point or background rows, such as `neon.summarize` chooses. The composites
+        "shapley" and "expected" draw absent features from them; by default, from what the model holds of the rows that
+        it was fitted on, as ``explanation.explains`` says. Default: ``network.reference``, which is what the
         steps of a pipeline take to the origin of the model's linear map or to its support vectors; where they have no
         inverse, the origin of what they read. Models with no use for one refuse it.
     data : array-like (n_rows, n_features), optional

@@ -18,6 +18,8 @@ from neon.lrp.paths.integral import Integral
 
 __all__ = ["reference_of"]
 
+_STARTS = 100  # rows that "expected" starts from by itself; as many as the caller gives
+
 
 def reference_of(
     network: Network | torch.nn.Module, composite: Composite, given: Any, place: Callable[[Any], Tensor]
@@ -94,22 +96,24 @@ def _integral_from(
             "neon.composites.names()"
         )
     rows, weights = given if _weighted(given) else (given, None)
+    start = ""
     if rows is not None:
         rows = _encoded(network, rows)
     elif network.background is not None:
-        rows, weights = network.background
+        spread = network.background.few(_STARTS) if composite.along == "rows" else network.background
+        rows, weights, start = spread.rows, spread.weights, spread.words
     elif network.reference is not None:
-        rows = network.reference
+        rows, start = network.reference, "the network's own reference"
     elif composite.along == "rows":
         raise ValueError(
             f"composite {composite.name!r} starts from reference rows, and this model holds none: give reference="
         )
     else:
-        rows = np.zeros((1, network.intake.n_encoded))
+        rows, start = np.zeros((1, network.intake.n_encoded)), "the origin"
     weights = np.ones(len(rows)) if weights is None else np.asarray(weights, dtype=np.float64)
     if weights.shape != (len(rows),) or not np.isfinite(weights).all() or (weights < 0).any() or not weights.sum() > 0:
         raise ValueError(f"weights of {len(rows)} reference rows must be as many numbers ≥ 0, and not all of them 0")
-    return Integral(place(rows), place(weights / weights.sum()), composite.along == "rows", given is not None)
+    return Integral(place(rows), place(weights / weights.sum()), composite.along == "rows", start)
 
 
 def _weighted(given: Any) -> bool:
@@ -124,8 +128,12 @@ def _encoded(network: Network, rows: Any) -> np.ndarray:
     """The caller's reference rows as the network reads them."""
     if hasattr(rows, "to_frame") and hasattr(rows, "index"):  # a Series: one row, with names
         rows = rows.to_frame().T
-    if isinstance(rows, tuple) and len(rows) == 2 and np.ndim(rows[0]) == 2 and np.ndim(rows[1]) == 1:
-        raise ValueError("reference must be rows alone, not a pair with weights; repeat rows that weigh more")
+    if _weighted(rows):
+        rows, weights = rows
+        if len(set(map(float, weights))) != 1:
+            raise ValueError(
+                "reference must be rows that weigh the same; repeat rows that weigh more, or take composite='shapley'"
+            )
     if not hasattr(rows, "columns") and not sparse.issparse(rows):
         rows = np.atleast_2d(np.asarray(rows))
     try:

@@ -11,6 +11,7 @@ from scipy import linalg
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter, no_relu_form
+from neon.converters.core.spread import gaussians
 from neon.nn import GaussianEnergy
 
 __all__ = ["convert_covariance", "convert_elliptic_envelope", "factor_of"]
@@ -35,6 +36,7 @@ def convert_covariance(model: Any, ask: Ask) -> Conversion:
         GaussianEnergy(model.location_[None], factor_of(model.get_precision())[None]),
         "squared Mahalanobis distance to the location",
         "mahalanobis",
+        model,
         model.mahalanobis,
         ask.form,
     )
@@ -50,15 +52,22 @@ def convert_elliptic_envelope(model: Any, ask: Ask) -> Conversion:
         GaussianEnergy(model.location_[None], factor[None], threshold=np.atleast_1d(model.offset_)),
         "outlierness: squared Mahalanobis distance less its threshold, above 0 for outliers",
         "outlierness",
+        model,
         lambda X: -model.decision_function(X),
         ask.form,
     )
 
 
-def _convert(energy: GaussianEnergy, explains: str, name: str, own: Any, form: str) -> Conversion:
+def _convert(energy: GaussianEnergy, explains: str, name: str, model: Any, own: Any, form: str) -> Conversion:
     if form == "relu":
         raise no_relu_form("a Mahalanobis distance is not piecewise linear")
-    return Conversion(torch.nn.Sequential(energy), explains, (name,), lambda X: np.asarray(own(X)).reshape(-1, 1))
+    return Conversion(
+        torch.nn.Sequential(energy),
+        explains,
+        (name,),
+        lambda X: np.asarray(own(X)).reshape(-1, 1),
+        background=gaussians(model.location_[None], model.covariance_[None], [1.0], "the Gaussian"),
+    )
 
 
 def factor_of(precision: np.ndarray) -> np.ndarray:

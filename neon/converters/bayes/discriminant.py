@@ -11,6 +11,7 @@ from neon.converters.bayes.log_odds import convert_log_odds, finite_log
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter
+from neon.converters.core.spread import counted, gaussians
 from neon.errors import UnsupportedModelError
 from neon.nn import GaussianEnergy, Linear, LinearEnergy, plain_linear
 
@@ -36,6 +37,7 @@ def convert_linear_discriminant(model: Any, ask: Ask) -> Conversion:
         model.classes_,
         form=ask.form,
         classes=model.classes_,
+        background=counted(model.means_, model.priors_, "the class means, by prior"),
     )
 
 
@@ -61,7 +63,8 @@ def _projection(model: Any, form: str) -> Conversion:
 def convert_quadratic_discriminant(model: Any, ask: Ask) -> Conversion:
     """Log-odds of a class: differences of Mahalanobis distances; log-priors and log-determinants stand apart."""
     ask.choose("log_odds")
-    parts = zip(model.rotations_, model.scalings_, strict=True)
+    parts = list(zip(model.rotations_, model.scalings_, strict=True))
+    covariances = [(rotation * scaling) @ rotation.T for rotation, scaling in parts]
     factors = np.stack([(rotation * scaling**-0.5).T for rotation, scaling in parts]) / np.float64(2) ** 0.5
     log_det = np.array([0.5 * np.log(scaling).sum() for scaling in model.scalings_])
     return convert_log_odds(
@@ -70,4 +73,5 @@ def convert_quadratic_discriminant(model: Any, ask: Ask) -> Conversion:
         model.classes_,
         form=ask.form,
         classes=model.classes_,
+        background=gaussians(model.means_, covariances, model.priors_, "the classes"),
     )

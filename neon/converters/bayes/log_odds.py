@@ -12,6 +12,7 @@ from neon.converters.core.answers import Layers
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.encoding import Encoding
 from neon.converters.core.registry import no_relu_form
+from neon.converters.core.spread import Spread
 from neon.nn import (
     Affine,
     Evidence,
@@ -35,6 +36,7 @@ def convert_log_odds(
     what: str = "class",
     classes: np.ndarray | None = None,
     encoding: Encoding | None = None,
+    background: Spread | None = None,
 ) -> Conversion:
     """``log P_c / (1 - P_c) = -log Σ_{k≠c} exp(-(E_k - E_c))``: a soft minimum of differences of energies.
 
@@ -65,6 +67,7 @@ def convert_log_odds(
         answers={"log_odds": odds, "decision_function": odds if n == 2 else (Affine(-1.0),)},
         classes=classes,
         encoding=encoding,
+        background=background,
     )
 
 

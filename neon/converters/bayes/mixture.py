@@ -12,6 +12,7 @@ from neon.converters.bayes.log_odds import convert_log_odds
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter, no_relu_form
+from neon.converters.core.spread import Spread, gaussians
 from neon.nn import GaussianEnergy, LinearEnergy, SoftMin
 
 __all__ = ["convert_mixture"]
@@ -38,6 +39,7 @@ def convert_mixture(model: Any, ask: Ask) -> Conversion:
             ("outlierness",),
             lambda X: model.score_samples(X).reshape(-1, 1),
             link=lambda o: total - o,
+            background=_spread(model),
         )
     return convert_log_odds(
         _energy(model, means, constant),
@@ -46,7 +48,17 @@ def convert_mixture(model: Any, ask: Ask) -> Conversion:
         form=ask.form,
         what="component",
         classes=np.arange(len(means)),
+        background=_spread(model),
     )
+
+
+def _spread(model: Any) -> Spread | None:
+    covariances, (n, d) = np.asarray(model.covariances_), model.means_.shape
+    if model.covariance_type == "tied":
+        covariances = np.broadcast_to(covariances, (n, d, d))
+    elif model.covariance_type == "spherical":
+        covariances = np.broadcast_to(covariances[:, None], (n, d))
+    return gaussians(model.means_, covariances, model.weights_, "the components")
 
 
 def _energy(model: Any, means: np.ndarray, constant: np.ndarray) -> GaussianEnergy | LinearEnergy:

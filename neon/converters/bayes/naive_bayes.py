@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.encoding import Encoding
 from neon.converters.core.registry import converter
+from neon.converters.core.spread import gaussians
 from neon.nn import GaussianEnergy, LinearEnergy
 
 __all__ = [
@@ -32,7 +33,8 @@ def convert_gaussian(model: Any, ask: Ask) -> Conversion:
     variance = model.var_
     log_prior = finite_log(model.class_prior_, model)
     energy = GaussianEnergy(model.theta_, np.sqrt(0.5 / variance), 0.5 * np.log(variance), log_prior=-log_prior)
-    return _convert(model, energy, ask)
+    whole = _convert(model, energy, ask)
+    return replace(whole, background=gaussians(model.theta_, variance, model.class_prior_, "the classes"))
 
 
 @converter("sklearn.naive_bayes.MultinomialNB")

@@ -12,6 +12,7 @@ from neon.converters.core.arrays import contrast
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter
+from neon.converters.core.spread import counted
 
 __all__ = ["convert_birch"]
 
@@ -41,4 +42,14 @@ def convert_birch(model: Any, ask: Ask) -> Conversion:
         tuple(f"cluster {c}" for c in classes),
         own,
         classes=classes,
+        background=counted(centers, _sizes(model), "the subcluster centers, by size"),
     )
+
+
+def _sizes(model: Any) -> list[int]:
+    """How many rows each subcluster has, in the order of ``subcluster_centers_``: leaf by leaf."""
+    leaf, sizes = model.dummy_leaf_.next_leaf_, []
+    while leaf is not None:
+        sizes += [subcluster.n_samples_ for subcluster in leaf.subclusters_]
+        leaf = leaf.next_leaf_
+    return sizes

@@ -12,6 +12,7 @@ from neon.converters.cluster.centers import distances, refuse_single
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter
+from neon.converters.core.spread import counted
 from neon.nn import DistanceLayers, Linear, SquaredDistance, plain_linear
 from neon.nn.pooling.groups import group_minimum
 from neon.nn.pooling.minimum import relu_group_minimum
@@ -41,13 +42,14 @@ def convert_bisecting(model: Any, ask: Ask) -> Conversion:
         d = euclidean_distances(X, centers, squared=True)
         return np.stack([np.min([d[:, b] - d[:, a] for a, b in path], axis=0) for path in paths], axis=1)
 
+    counts = np.bincount(model.labels_, minlength=len(leaves))
     layers: list[torch.nn.Module]
     if ask.form == "relu":
         middle = centers.mean(0)
         bias = ((centers - middle) * (centers + middle)).sum(1)
         layers = [plain_linear(versus @ (-2 * (centers - middle)), versus @ bias), *relu_group_minimum(sizes)]
     else:
-        expected = float(np.average(np.diag(own(leaves)), weights=np.bincount(model.labels_, minlength=len(leaves))))
+        expected = float(np.average(np.diag(own(leaves)), weights=counts))
         distance = DistanceLayers(centers) if ask.form == "layers" else SquaredDistance(centers)
         layers = [distance, Linear(versus), *group_minimum(sizes, 1 / expected if expected > 0 else 1.0)]
     return Conversion(
@@ -56,6 +58,7 @@ def convert_bisecting(model: Any, ask: Ask) -> Conversion:
         tuple(f"cluster {c}" for c in range(len(leaves))),
         own,
         classes=np.arange(len(leaves)),
+        background=counted(leaves, counts, "the cluster centers, by size"),
     )
 
 

@@ -16,6 +16,7 @@ from neon.converters.core.arrays import contrast, dense
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter, no_relu_form
+from neon.converters.core.spread import counted
 from neon.errors import UnsupportedModelError
 from neon.nn import (
     DistanceLayers,
@@ -64,6 +65,7 @@ def convert_centers(model: Any, ask: Ask) -> Conversion:
         tuple(f"cluster {c}" for c in range(len(centers))),
         lambda X: contrast(_squared_distances(model, X)),
         classes=np.arange(len(centers)),
+        background=counted(centers, sizes, "the cluster centers, by size"),
     )
 
 

@@ -15,6 +15,7 @@ from neon.converters.core.arrays import contrast
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter, no_relu_form
+from neon.converters.core.spread import some_rows
 from neon.errors import UnsupportedModelError
 from neon.nn import Linear, PooledMinimum
 
@@ -59,6 +60,7 @@ def convert_dbscan(model: Any, ask: Ask) -> Conversion:
         own,
         classes=classes,
         agreement=agreement,
+        background=some_rows(points, "the core samples"),
     )
 
 

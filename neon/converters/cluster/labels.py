@@ -22,6 +22,7 @@ from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.intake import check_finite, numeric
 from neon.converters.core.registry import converter, no_relu_form
+from neon.converters.core.spread import some_rows
 from neon.errors import UnsupportedModelError
 from neon.nn import Affine, DistanceLayers, Evidence, LogSumExp, PairwiseDifference, PooledMinimum, SquaredDistance
 
@@ -102,6 +103,7 @@ def convert_labels(model: Any, ask: Ask) -> Conversion:
         own,
         classes=classes,
         agreement=agreement,
+        background=some_rows(points, "the clusters' rows"),
     )
 
 

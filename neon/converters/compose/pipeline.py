@@ -17,6 +17,7 @@ from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.encoding import Encoding, Transform
 from neon.converters.core.registry import convert, converter, no_relu_form, steps_run
+from neon.converters.core.spread import Spread
 from neon.errors import UnsupportedModelError
 from neon.nn import Affine, Featurewise, Linear, Projection
 from neon.nn.trees import SplitUnits, TreeEnsemble
@@ -105,7 +106,7 @@ def chain(parts: list[Conversion], *, form: str = "fused") -> Conversion:
             (part.reference_composite for part in parts if part.thresholds), last.reference_composite
         ),
         reference=_reference(last, before, 0 if not transforms else len(transforms[-1].output_names)),
-        background=None,
+        background=_background(last.background, before),
         labels=None,
         inherits=any(part.inherits for part in parts),
         n_features=parts[0].n_features,
@@ -129,6 +130,12 @@ def _back(ways: list[_Way], rows: np.ndarray | None) -> np.ndarray | None:
     for way in reversed(ways):
         rows = None if way.inverse is None or rows is None else way.inverse(rows)
     return rows
+
+
+def _background(spread: Spread | None, before: list[_Way]) -> Spread | None:
+    """Rows that the first layer reads, where there is a way back to them."""
+    rows = None if spread is None else _back(before, spread.rows)
+    return None if spread is None or rows is None else dataclasses.replace(spread, rows=rows)
 
 
 def _reference(last: Conversion, before: list[_Way], width: int) -> np.ndarray | None:

@@ -11,6 +11,7 @@ import torch
 
 from neon.converters.core.answers import Answers, Layers
 from neon.converters.core.encoding import Encoding
+from neon.converters.core.spread import Spread
 from neon.lrp.composites import Composite
 from neon.nn import plain_linear
 from neon.nn.linear.layers import Columns
@@ -46,8 +47,8 @@ class Conversion:
         The default composite where the caller gives reference rows.
     reference : ndarray, optional
         Default reference rows, as the layers take them.
-    background : tuple of ndarray, optional
-        Rows, as the layers take them, and their weights: how the training rows were spread, as far as the model tells.
+    background : Spread, optional
+        How the rows of the fit were spread, as far as the model tells.
     takes_reference : bool
         Whether relevance is relative to a reference point.
     classes : ndarray, optional
@@ -93,7 +94,7 @@ class Conversion:
     composite: str | Composite = "neon"
     reference_composite: str | Composite = "neon"
     reference: np.ndarray | None = None
-    background: tuple[np.ndarray, np.ndarray] | None = None
+    background: Spread | None = None
     takes_reference: bool = False
     classes: np.ndarray | None = None
     predicts: Literal["largest", "ask_on_tie", "always_ask"] = "largest"

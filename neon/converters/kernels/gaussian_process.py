@@ -16,6 +16,7 @@ from neon.converters.core.arrays import margins, rivals
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter, no_relu_form
+from neon.converters.core.spread import some_rows
 from neon.converters.kernels.algebra import has_distance, kernel_layers, parse
 from neon.nn import Affine, Linear, PooledMinimum, TwoClass
 from neon.nn.linear.layers import Columns
@@ -43,6 +44,7 @@ def convert_regressor(model: Any, ask: Ask) -> Conversion:
         answers=answers.prediction(),
         reference=points if has_distance(expression) else None,
         takes_reference=True,
+        background=some_rows(points, "the training rows"),
         rounding=float(np.finfo(np.float64).eps * terms),
         n_features=points.shape[1],  # which scikit-learn does not keep where the kernel needs no vectors
     )
@@ -86,6 +88,7 @@ def convert_classifier(model: Any, ask: Ask) -> Conversion:
         own,
         reference=reference,
         takes_reference=True,
+        background=None if reference is None else some_rows(reference, "the training rows"),
         classes=classes,
         predicts="always_ask" if rest else "ask_on_tie" if len(classes) > 2 else "largest",
         n_features=int(np.shape(machines[0].X_train_)[1]),

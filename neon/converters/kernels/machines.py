@@ -25,6 +25,7 @@ from neon.converters.core.arrays import dense, margins, rivals, versus
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter, no_relu_form
+from neon.converters.core.spread import some_rows
 from neon.converters.kernels.algebra import expansion, pairwise
 from neon.errors import UnsupportedModelError
 from neon.lrp import composites
@@ -130,6 +131,7 @@ def _log_ratio(model: Any, form: str) -> Conversion:
         composite=composite,
         classes=classes,
         predicts="ask_on_tie" if len(classes) > 2 else "largest",
+        background=some_rows(vectors, "the support vectors"),
     )
 
 
@@ -171,6 +173,7 @@ def convert_one_class(model: Any, ask: Ask) -> Conversion:
                 ("outlierness",),
                 lambda X: model.decision_function(X).reshape(-1, 1),
                 link=lambda o: rho * np.expm1(-gamma * o),
+                background=some_rows(centers, "the support vectors"),
             )
     sign = -1.0 if output == "outlierness" else 1.0
     layers = _expansion(model, sign * dense(model.dual_coef_), sign * model.intercept_, ask.form)
@@ -204,6 +207,7 @@ def _finish(
         reference=dense(model.support_vectors_) if model.kernel == "rbf" and model.support_vectors_.shape[0] else None,
         takes_reference=True,
         rounding=float(np.finfo(np.float64).eps * _terms(model)),
+        background=some_rows(model.support_vectors_, "the support vectors"),
     )
 
 

@@ -11,6 +11,7 @@ from neon.converters.core.arrays import dense
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter, no_relu_form
+from neon.converters.core.spread import some_rows
 from neon.converters.kernels.algebra import has_distance, kernel_layers, pairwise
 from neon.errors import UnsupportedModelError
 from neon.nn import Linear, plain_linear
@@ -54,4 +55,5 @@ def convert_kernel_pca(model: Any, ask: Ask) -> Conversion:
         model.transform,
         reference=points if near else None,
         takes_reference=True,
+        background=None if model.kernel == "precomputed" else some_rows(points, "the training rows"),
     )

@@ -12,6 +12,7 @@ from neon.converters.core.arrays import dense
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter, no_relu_form
+from neon.converters.core.spread import some_rows
 from neon.converters.kernels.algebra import has_distance, kernel_layers, pairwise
 from neon.nn import Linear, plain_linear
 
@@ -46,4 +47,5 @@ def convert_kernel_ridge(model: Any, ask: Ask) -> Conversion:
         answers=answers.prediction(),
         reference=points if has_distance(expression) else None,
         takes_reference=True,
+        background=some_rows(points, "the training rows"),
     )

@@ -194,4 +194,4 @@ def on_arrays(part: Conversion, given: Sequence[str], columns: np.ndarray | None
         reference = np.full((len(part.reference), len(given)), np.nan)  # of columns that it does not read
         reference[:, chosen] = part.reference
     body = torch.nn.Sequential(Columns(chosen.tolist()), *part.body)
-    return dataclasses.replace(part, body=body, reference=reference)
+    return dataclasses.replace(part, body=body, reference=reference, background=None)

@@ -12,6 +12,7 @@ from neon.converters.core.arrays import contrast
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter, no_relu_form
+from neon.converters.core.spread import counted
 from neon.errors import UnsupportedModelError
 from neon.nn import (
     Affine,
@@ -85,6 +86,7 @@ def convert_nearest_centroid(model: Any, ask: Ask) -> Conversion:
         own,
         classes=classes,
         predicts="ask_on_tie",
+        background=counted(centroids, priors, "the class centroids, by prior"),
     )
 
 

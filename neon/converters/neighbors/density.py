@@ -16,6 +16,7 @@ from scipy.special import gammaln
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter, no_relu_form
+from neon.converters.core.spread import some_rows
 from neon.converters.neighbors.metrics import metric_layers
 from neon.converters.neighbors.searches import padded, untouched
 from neon.nn import EffectiveDistance, SoftMin
@@ -63,6 +64,7 @@ def convert_kde(model: Any, ask: Ask) -> Conversion:
         link=lambda o: -o - constant,
         thresholds=model.kernel == "tophat",  # who is near is a matter of rounding
         infinite=model.kernel not in ("gaussian", "exponential"),
+        background=some_rows(points, "the training points", weights),
     )
 
 

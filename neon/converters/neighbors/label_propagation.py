@@ -17,6 +17,7 @@ from neon.converters.core.arrays import contrast, dense
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter, no_relu_form
+from neon.converters.core.spread import some_rows
 from neon.converters.neighbors.means import share_margin
 from neon.converters.neighbors.searches import as_fitted, nameless, untouched
 from neon.errors import UnsupportedModelError
@@ -82,6 +83,7 @@ def convert_label_propagation(model: Any, ask: Ask) -> Conversion:
         classes=classes,
         predicts="ask_on_tie" if output == "margin" else "largest",
         thresholds=knn,  # distances tie, and rounding decides who is a neighbour
+        background=some_rows(points, "the training rows"),
     )
 
 

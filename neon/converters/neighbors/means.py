@@ -19,6 +19,7 @@ from neon.converters.core.arrays import contrast, dense
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter, no_relu_form
+from neon.converters.core.spread import some_rows
 from neon.converters.neighbors.metrics import metric_layers
 from neon.converters.neighbors.searches import asking, model_search
 from neon.nn import Affine, Linear, NeighborMean, PairwiseDifference, PooledMinimum, plain_linear
@@ -229,6 +230,7 @@ def conversion_of(
         thresholds=True,  # distances tie, and rounding decides who is a neighbour
         missing=getattr(model, "effective_metric_", model.metric) == "nan_euclidean",
         infinite="Radius" in type(model).__name__,
+        background=some_rows(model._fit_X, "the training rows"),
     )
 
 

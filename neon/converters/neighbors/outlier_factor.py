@@ -11,6 +11,7 @@ import torch
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter
+from neon.converters.core.spread import some_rows
 from neon.converters.neighbors.means import neighbor_distance, refuse_relu
 from neon.converters.neighbors.searches import KNearest, asking, model_search, nameless
 from neon.nn import LocalOutlierFactor
@@ -50,6 +51,7 @@ def convert_local_outlier_factor(model: Any, ask: Ask) -> Conversion:
         lambda X: -decide(X).reshape(-1, 1),
         thresholds=True,
         missing=model.effective_metric_ == "nan_euclidean",
+        background=some_rows(model._fit_X, "the training rows"),
     )
 
 

@@ -40,8 +40,8 @@ class Integral:
         Reference rows.
     weights : Tensor (n_rows,)
         Adding up to 1.
-    given : bool
-        Whether the caller gave them.
+    start : str
+        What they are, in words; empty where the caller gave them.
     relative : bool
         Whether the value that relevance is relative to stands apart; otherwise it is the residual ``expectation``.
     fitting : bool, optional
@@ -54,7 +54,7 @@ class Integral:
     rows: Tensor
     weights: Tensor
     joint: bool
-    given: bool = True
+    start: str = ""
     relative: bool = True
     fitting: bool | None = None
     backgrounds: list[dict[int, Background]] = field(default_factory=list)
@@ -73,7 +73,7 @@ class Integral:
         if weights is None:
             weights = rows.new_ones(len(rows))
         given = reference is not None
-        return cls(rows, weights / weights.sum(), joint, given=given, relative=given)
+        return cls(rows, weights / weights.sum(), joint, "" if given else "the origin", given)
 
     def walk(self, steps: Sequence[Step], x: int, output: int, rows: Tensor, weights: Tensor, ledger: Ledger) -> Walk:
         """Relevance of ``Σ_k weights_k f_k``, weights (n_samples, n_outputs), and what it is relative to."""
@@ -139,8 +139,8 @@ class Integral:
             what = "Aumann-Shapley values (exact)"
             if not _lines(front):
                 what = "Shapley values (exact) of the alternative that is closest at the row"
-        if not self.given:
-            return f"{what} from what the model holds of the training rows"
+        if self.start:
+            return f"{what} from {next((terms.holds for terms in front.terms if terms.holds), self.start)}"
         drawn = "drawn together" if joint and (self.joint or exact) else "each drawn by itself"
         n = len(self.rows)
         return (
@@ -156,7 +156,7 @@ class Integral:
         if not self.backgrounds:
             one = torch.ones_like(self.weights[:1])
             parts = [Background(row[None], one) for row in self.rows] if self.joint else []
-            self.backgrounds = [{x: part} for part in (Background(self.rows, self.weights, self.given), *parts)]
+            self.backgrounds = [{x: part} for part in (Background(self.rows, self.weights, not self.start), *parts)]
         return self.backgrounds
 
 

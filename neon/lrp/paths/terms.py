@@ -68,6 +68,8 @@ class Terms(abc.ABC):
         Whether ``u(t)`` is a straight line in t: then `shares` does not depend on t.
     alike : bool
         Whether the differences of two units are.
+    holds : str
+        What the layer holds of the training rows, in words, and takes in place of the network's background.
     joint : bool
         Whether `integrated` takes absent features as they are drawn together, row by row of the background.
     """
@@ -75,6 +77,7 @@ class Terms(abc.ABC):
     straight: ClassVar[bool] = False
     alike: ClassVar[bool] = False
     joint: ClassVar[bool] = False
+    holds: ClassVar[str] = ""
     slot: int
     end: Tensor
 

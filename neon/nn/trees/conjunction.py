@@ -278,6 +278,7 @@ class _AndTerms(StraightTerms):
     """AND units of literals; relative to the covers, or to the reference rows where the caller gave them."""
 
     joint = True
+    holds = "the training rows that its trees counted"
 
     def __init__(self, slot: int, x: Tensor, background: Background, units: AndUnits) -> None:
         self.units_, self.own = units, units.merge(units.literals(x))

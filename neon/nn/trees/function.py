@@ -128,6 +128,7 @@ class _TreeTerms(StraightTerms):
     """
 
     joint = True
+    holds = "the training rows that its trees counted"
 
     def __init__(self, slot: int, x: Tensor, background: Background, forest: Forest, engine_of: EngineName) -> None:
         self.forest, self.codes, self.n_features = forest, engine.encode(forest, x), x.shape[1]

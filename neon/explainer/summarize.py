@@ -1,0 +1,92 @@
+"""A few rows in place of many: reference rows that cost less."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.impute import SimpleImputer
+from sklearn.metrics import euclidean_distances
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from neon.converters.core.intake import column_names, numeric, take
+from neon.explainer.placement import as_array
+
+__all__ = ["summarize"]
+
+_SEEN = 5000  # rows that stand for all of them in the mean similarity
+_BLOCK = 1000
+
+
+def summarize(X: Any, k: int = 50) -> tuple[Any, np.ndarray]:
+    """Choose k rows whose distribution is close to that of all rows: for ``reference=``.
+
+    Kernel herding (Chen, Welling and Smola 2010): each next row is the one that brings the mean of their similarities
+    ``exp(-γ ‖x - x'‖²)`` to all rows nearest to the rows' own; columns standardized, 1/γ the median squared distance.
+    The rows are X's own, so that codes, whole numbers and texts stay what they are; nothing is drawn at random.
+
+    Parameters
+    ----------
+    X : array-like (n_rows, n_features), DataFrame or sparse matrix
+        Columns of a DataFrame that are no numbers count as equal or not; missing values as the column's median.
+    k : int
+        Fewer cost less: "expected" starts from each of them.
+
+    Returns
+    -------
+    rows
+        (k, n_features), as X has them, names included; all of X's where it has no more.
+    weights : ndarray (k,)
+        All 1/k.
+
+    Examples
+    --------
+    >>> neon.Explainer(model, composite="expected", reference=neon.summarize(X_train, 30))
+    """
+    if not isinstance(k, int | np.integer) or k < 1:
+        raise ValueError(f"k must be a whole number of rows, at least 1, got {k!r}")
+    if not (hasattr(X, "columns") or sparse.issparse(X)):
+        X = as_array(numeric(X))
+    elif sparse.issparse(X):
+        X = X.tocsr()
+    if X.shape[0] == 0:
+        raise ValueError("X has no rows to choose from")
+    chosen = np.arange(X.shape[0]) if k >= X.shape[0] else _herd(_standardized(X), int(k))
+    return take(X, chosen), np.full(len(chosen), 1 / len(chosen))
+
+
+def _standardized(X: Any) -> Any:
+    """Columns of variance 1, dense or sparse."""
+    if sparse.issparse(X):
+        return StandardScaler(with_mean=False).fit_transform(X.astype(np.float64))
+    numbers = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
+    if column_names(X) is None:
+        return numbers.fit_transform(X)
+    X = X if hasattr(X, "iloc") else X.to_pandas()
+    words = make_pipeline(OneHotEncoder(sparse_output=False), StandardScaler())
+    kinds = ["number", "bool"]
+    columns = make_column_selector(dtype_include=kinds), make_column_selector(dtype_exclude=kinds)
+    return make_column_transformer((numbers, columns[0]), (words, columns[1])).fit_transform(X)
+
+
+def _herd(Z: Any, k: int) -> np.ndarray:
+    n = Z.shape[0]
+    seen = Z[:: -(-n // _SEEN)]
+    some = euclidean_distances(seen[:: -(-seen.shape[0] // _BLOCK)], squared=True)
+    rate = 1 / max(float(np.median(some[some > 0])) if (some > 0).any() else 1.0, np.finfo(float).tiny)
+    mean = np.concatenate(
+        [
+            np.exp(-rate * euclidean_distances(Z[i : i + _BLOCK], seen, squared=True)).mean(1)
+            for i in range(0, n, _BLOCK)
+        ]
+    )
+    chosen, near = np.empty(k, dtype=np.int64), np.zeros(n)
+    free = np.ones(n, dtype=bool)
+    for step in range(k):
+        chosen[step] = np.where(free, mean - near / (step + 1), -np.inf).argmax()
+        free[chosen[step]] = False
+        near += np.exp(-rate * euclidean_distances(Z, Z[chosen[[step]]], squared=True)[:, 0])
+    return chosen
