@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -20,7 +21,8 @@ class Message:
     """Relevance ``R`` of a value ``x``, or the slope ``c`` with ``R = c (x - x_ref)``, multiplied out when asked for.
 
     A rule that multiplies by the input hands on the slope where it can: the next linear map then reads
-    ``R / z`` without dividing, which is exact where ``z = 0`` as well.
+    ``R / z`` without dividing, which is exact where ``z = 0`` as well. Which value that is, and where it is at the
+    reference, the engine knows (`about`); a treatment says so only where it counts from somewhere else.
 
     ``vanishes``: R is zero wherever the value is zero, so a rule below may read a rectified output for ``z``.
     """
@@ -30,21 +32,29 @@ class Message:
     value: Tensor | None = None
     reference: Tensor | None = None
     vanishes: bool = False
+    own: bool = False  # whether value and reference are those of the slot that the message is for
 
     @classmethod
     def of_relevance(cls, relevance: Tensor, *, vanishes: bool = False) -> Message:
         return cls(relevance, vanishes=vanishes)
 
     @classmethod
-    def of_slope(cls, slope: Tensor, value: Tensor, reference: Tensor | None = None) -> Message:
+    def of_slope(cls, slope: Tensor, value: Tensor | None = None, reference: Tensor | None = None) -> Message:
         return cls(slope=slope, value=value, reference=reference)
+
+    def about(self, value: Callable[[], Tensor], reference: Callable[[], Tensor | None]) -> Message:
+        """A slope with the value that it belongs to, where it has none yet."""
+        if self.slope is None or self.value is not None:
+            return self
+        return dataclasses.replace(self, value=value(), reference=reference(), own=True)
 
     @property
     def relevance(self) -> Tensor:
         if self._relevance is not None:
             return self._relevance
         assert self.slope is not None
-        assert self.value is not None
+        if self.value is None:
+            raise TypeError("a slope alone is no relevance: bind it to its value first, by about(value, reference)")
         return self.slope * self.value if self.reference is None else (self.value - self.reference).mul_(self.slope)
 
     def slope_over(self, displacement: Tensor, ledger: Ledger) -> Tensor:
@@ -75,10 +85,8 @@ class Message:
 
     def __add__(self, other: Message) -> Message:
         # Slopes about different points have no sum.
-        same_point = (self.reference is None) == (other.reference is None)
-        if self.slope is not None and other.slope is not None and same_point:
-            assert self.value is not None
-            return Message.of_slope(self.slope + other.slope, self.value, self.reference)
+        if self.slope is not None and other.slope is not None and self.own and other.own:
+            return dataclasses.replace(self, slope=self.slope + other.slope)
         return Message.of_relevance(self.relevance + other.relevance, vanishes=self.vanishes and other.vanishes)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -149,7 +150,7 @@ def propagate(
                 None if message is None else message.to(step.call.dtype(slot))
                 for slot, message in zip(step.call.operation.outputs, above, strict=True)
             )
-        below = step.treatment.propagate(step.call, above, step.rule, ledger)
+        below = _below(step, above, ledger)
         if observe is not None:
             observe(step, above, below)
         for slot, part in zip(step.call.inputs, below, strict=True):
@@ -175,6 +176,16 @@ def propagate(
         for name in wanted.get(slot, ()):
             found[name] = tensor
     return Walk(relevance, ledger, found)
+
+
+def _below(step: Step, above: tuple[Message | None, ...], ledger: Ledger) -> tuple[Message | None, ...]:
+    """What the treatment hands on, slopes with the values that they belong to."""
+    call = step.call
+    parts = zip(call.inputs, step.treatment.propagate(call, above, step.rule, ledger), strict=True)
+    return tuple(
+        None if part is None else part.about(partial(call.value, slot), partial(call.reference, slot))
+        for slot, part in parts
+    )
 
 
 def _like(relevance: Tensor, x: Tensor) -> Tensor:

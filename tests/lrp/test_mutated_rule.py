@@ -37,7 +37,9 @@ class Wrong(Rule):
 
     def propagate(self, call: LinearCall, message: Message, ledger: Ledger) -> Messages:
         call = self.read(call)
-        return self.give(call, message, self.right.propagate(call, message, ledger), self.right)
+        found = self.right.propagate(call, message, ledger)
+        bound = tuple(part.about(lambda x=x: x, lambda: None) for part, x in zip(found, call.inputs, strict=True))
+        return self.give(call, message, bound, self.right)
 
 
 def with_(rule: Rule, **values: float) -> Rule:

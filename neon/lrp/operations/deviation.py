@@ -45,9 +45,9 @@ class Deviation(Treatment):
         assert message is not None
         axes, correction, keepdim = self._of(call)
         x, x_ref, y_ref = call.value(call.inputs[0]), call.reference(call.inputs[0]), call.reference(call.output)
-        y = call.value(call.output)
-        slope = message.slope_over(y if y_ref is None else y - y_ref, ledger)
+        slope = call.slope(message, ledger)
         if self._root:
+            y = call.value(call.output)
             total = y if y_ref is None else y + y_ref
             slope = (slope / total).masked_fill_(total == 0, 0.0)
         if not keepdim:
@@ -55,7 +55,7 @@ class Deviation(Treatment):
                 slope = slope.unsqueeze(axis)
         deviations = _centered(x, axes) if x_ref is None else _centered(x, axes) + _centered(x_ref, axes)
         n = x.numel() // max(1, slope.numel()) - correction
-        return (Message.of_slope(deviations.mul_(slope).div_(n), x, x_ref),)
+        return (Message.of_slope(deviations.mul_(slope).div_(n)),)
 
     def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
         """Of the mean of the reference rows."""

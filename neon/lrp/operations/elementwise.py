@@ -79,7 +79,7 @@ class Elementwise(Treatment):
         y_ref = call.reference(call.output)
         assert y_ref is not None
         slope = self.secant(call, x, x_ref, call.value(call.output), y_ref)
-        return (Message.of_slope(message.slope * slope, x, x_ref),)
+        return (Message.of_slope(message.slope * slope),)
 
     def _from_origin(self, call: Call, message: Message, ledger: Ledger) -> Message:
         """``f(z) = f(0) + z (f(z) - f(0)) / z``, where f(0) is a number."""
@@ -102,7 +102,7 @@ class Elementwise(Treatment):
                 probe = (x.detach() / 2).requires_grad_()
                 (derivative,) = torch.autograd.grad(function(probe).sum(), probe)
             slope = torch.where(near, derivative, slope)
-        return Message.of_slope(s * (slope.abs() * x.sign() if is_factor else slope), x)
+        return Message.of_slope(s * (slope.abs() * x.sign() if is_factor else slope))
 
     def secant(self, call: Call, x: Tensor, x_ref: Tensor, y: Tensor, y_ref: Tensor) -> Tensor:
         """``(f(x) - f(r)) / (x - r)``, and ``f'(r)`` at ``x = r``."""

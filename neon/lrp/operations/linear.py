@@ -132,13 +132,12 @@ def _about_own_map(call: Call, linear: LinearMap, message: Message, ledger: Ledg
     r, z_ref = call.reference(call.inputs[0]), call.reference(call.output)
     if r is None or z_ref is None:
         return message
-    z = call.value(call.output)
-    s = message.slope_over(z - z_ref, ledger)
+    s = call.slope(message, ledger)
     if ledger.enabled:
         at_reference = linear.forward(r.expand_as(call.value(call.inputs[0])))
         at_reference = at_reference if linear.bias is None else at_reference + linear.bias
         ledger.absorb("statistics", s * (at_reference - z_ref))
-    return Message.of_slope(s, z, z_ref)
+    return Message.of_slope(s, call.value(call.output), z_ref)
 
 
 def _view(call: Call, linear: LinearMap, weighted: bool) -> LinearCall:
@@ -151,8 +150,6 @@ def _view(call: Call, linear: LinearMap, weighted: bool) -> LinearCall:
             return call.value(call.output).relu()
         return call.value(after if vanishes else call.output)
 
-    references = [call.reference(slot) for slot in call.inputs]
-    known = tuple(reference for reference in references if reference is not None)
     return LinearCall(
         linear,
         tuple(call.value(slot) for slot in call.inputs),
@@ -160,13 +157,11 @@ def _view(call: Call, linear: LinearMap, weighted: bool) -> LinearCall:
         nonnegative=all(slot in call.nonnegative for slot in call.inputs),
         rectified=rectified,
         weighted=weighted,
-        reference_inputs=known if len(known) == len(references) else None,
         reference_output=call.reference(call.output),
     )
 
 
 def _pass(call: Call, linear: Affine, message: Message) -> Message:
     if message.slope is not None and (call.references is not None or linear.bias is None):
-        x, x_ref = call.value(call.inputs[0]), call.reference(call.inputs[0])
-        return Message.of_slope(linear.vjp(message.slope)[0], x, x_ref)
+        return Message.of_slope(linear.vjp(message.slope)[0])
     return Message.of_relevance(message.relevance.sum_to_size(linear.shape), vanishes=message.vanishes)

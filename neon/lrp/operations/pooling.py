@@ -84,11 +84,9 @@ class LogSumExp(Treatment):
         (message,) = messages
         assert message is not None
         x, axes, keepdim = self._of(call)
-        y, y_ref, x_ref = call.value(call.output), call.reference(call.output), call.reference(call.inputs[0])
-        dy, dx = (y, x) if y_ref is None or x_ref is None else (y - y_ref, x - x_ref)
-        s = message.slope_over(dy, ledger)
-        dx = dx.masked_fill(x == -torch.inf, 0.0)  # a masked term has p = 0
-        whole, slope, difference = (v if keepdim else _unsqueeze(v, axes) for v in (y, s, dy))
+        dx = call.moved(call.inputs[0]).masked_fill(x == -torch.inf, 0.0)  # a masked term has p = 0
+        ends = call.value(call.output), call.slope(message, ledger), call.moved(call.output)
+        whole, slope, difference = (v if keepdim else _unsqueeze(v, axes) for v in ends)
         p = (x - whole).exp()
         if ledger.enabled:
             ledger.absorb("entropy", slope * (difference - (p * dx).sum(axes, keepdim=True)))

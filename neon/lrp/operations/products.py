@@ -64,18 +64,16 @@ def _relative(
     call: Call, message: Message, references: tuple[Tensor, Tensor], ledger: Ledger
 ) -> tuple[Message | None, ...]:
     """Slopes at the means of values and references; of several rows, the product of the mean is what is relative to."""
-    values, z = [call.value(slot) for slot in call.inputs], call.value(call.output)
+    values = [call.value(slot) for slot in call.inputs]
     middle = iter([(x + r) / 2 for x, r in zip(values, references, strict=True)])
-    z_ref = call.reference(call.output)
-    assert z_ref is not None
-    s = message.slope_over(z - z_ref, ledger)
+    s = call.slope(message, ledger)
     with torch.enable_grad():
         probes = [next(middle).requires_grad_() for _ in values]
         queue = iter(probes)
         args, kwargs = call.arguments(lambda _: next(queue))
         output = call.operation.function(*args, **kwargs)
     slopes = torch.autograd.grad(output, probes, s)
-    return tuple(map(Message.of_slope, slopes, values, references))
+    return tuple(map(Message.of_slope, slopes))
 
 
 def _bilinear(call: Call, s: Tensor, portions: tuple[float, float]) -> list[Tensor | None]:

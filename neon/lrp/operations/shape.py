@@ -67,15 +67,8 @@ class Movement(Treatment):
         slopes = not _inserts(call) and all(message.slope is not None for _, message in pairs)
         carried = [message.slope if slopes else message.relevance for _, message in pairs]
         moved = torch.autograd.grad([y for y, _ in pairs], probes, carried, allow_unused=True, materialize_grads=True)
-        if slopes and call.references is not None:
-            return tuple(
-                Message.of_slope(slope, call.value(slot), _reference(call, slot))
-                for slope, slot in zip(moved, call.inputs, strict=True)
-            )
         if slopes:
-            return tuple(
-                Message.of_slope(slope, call.value(slot)) for slope, slot in zip(moved, call.inputs, strict=True)
-            )
+            return tuple(map(Message.of_slope, moved))
         if ledger.enabled and _inserts(call):
             for indicator, message in zip(_explained(call), messages, strict=True):
                 if message is not None:
@@ -133,12 +126,6 @@ class Embedding(Treatment):
         assert message is not None
         n_axes = len(call.tape.specs[call.inputs[0]].shape)
         return (Message.of_relevance(message.relevance.flatten(n_axes).sum(-1)),)
-
-
-def _reference(call: Call, slot: int) -> Tensor:
-    reference = call.reference(slot)
-    assert reference is not None
-    return reference
 
 
 T = torch.Tensor

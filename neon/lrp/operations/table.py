@@ -118,6 +118,15 @@ class Call:
         """A constant to the digits that relevance is computed in."""
         return widened(leaf, self.tape.precision)
 
+    def moved(self, slot: int) -> Tensor:
+        """By how much a slot's value differs from its reference; from 0, where there is none. Not to be written to."""
+        reference = self.reference(slot)
+        return self.value(slot) if reference is None else self.value(slot) - reference
+
+    def slope(self, message: Message, ledger: Ledger) -> Tensor:
+        """The slope c of the relevance ``R = c (y - y_ref)`` that arrives at the output y."""
+        return message.slope_over(self.moved(self.output), ledger) if message.slope is None else message.slope
+
     def reference(self, slot: int) -> Tensor | None:
         """The mean of a slot's values at the reference rows, (1, ...)."""
         return mean_of(self.references, slot)

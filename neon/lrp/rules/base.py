@@ -35,8 +35,8 @@ class LinearCall:
         Whether the output goes through a ReLU and nowhere else.
     weighted : bool
         Whether the map has weights of its own: it is no average, sum or shift.
-    reference_inputs, reference_output
-        The values at the reference point, where the engine was given one.
+    reference_output : Tensor, optional
+        z at the reference point, where the engine was given one.
     """
 
     map: LinearMap
@@ -45,7 +45,6 @@ class LinearCall:
     nonnegative: bool = False
     rectified: bool = False
     weighted: bool = True
-    reference_inputs: tuple[Tensor, ...] | None = None
     reference_output: Tensor | None = None
 
 

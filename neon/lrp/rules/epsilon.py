@@ -52,7 +52,7 @@ class Zero(LinearRule):
 
     def steps(self, call: LinearCall, message: Message, ledger: Ledger) -> tuple[Message, ...]:
         # Slopes are about the engine's reference; LRP-0 is about the origin.
-        about_origin = call.reference_inputs is None
+        about_origin = call.reference_output is None
         if message.slope is not None and self.bias == "absorb" and about_origin:
             s = message.slope
         else:
@@ -64,4 +64,4 @@ class Zero(LinearRule):
             ledger.absorb("bias", s * b)
         if not about_origin:
             return times(call.inputs, call.map.vjp(s))
-        return tuple(map(Message.of_slope, call.map.vjp(s), call.inputs))
+        return tuple(map(Message.of_slope, call.map.vjp(s)))

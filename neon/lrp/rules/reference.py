@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from neon.lrp.message import Ledger, Message, divide, moved_from
+from neon.lrp.message import Ledger, Message, moved_from
 from neon.lrp.rules.base import LinearCall, LinearRule, add
 from neon.lrp.rules.epsilon import Zero
 
@@ -32,22 +32,23 @@ class Reference(LinearRule):
     takes_reference: ClassVar[bool] = True
 
     def steps(self, call: LinearCall, message: Message, ledger: Ledger) -> tuple[Message, ...]:
-        own = self.reference
-        if own is not None:
-            r = tuple(own.to(x).expand(1, *x.shape[1:]) for x in call.inputs)
-            z_ref = add(call.map.forward(*r), call.map.bias)
-        elif call.reference_inputs is not None:
-            assert call.reference_output is not None
-            r, z_ref = call.reference_inputs, call.reference_output
-        else:
+        if self.reference is not None:
+            return self._from_own_point(self.reference, call, message, ledger)
+        if call.reference_output is None:
             return Zero(bias=self.bias).propagate(call, message, ledger)
-        # Slopes between layers are about the engine's reference; a point of this layer's own knows none.
-        if message.slope is not None and own is None:
-            s = message.slope
-        else:
-            difference = moved_from(call.output(False), z_ref)
-            s = divide(message.relevance, difference)
-            if ledger.enabled:
-                ledger.absorb("stabilizer", message.relevance * (difference == 0))
-        found = tuple(map(Message.of_slope, call.map.vjp(s), call.inputs, r))
-        return found if own is None else tuple(Message.of_relevance(message.relevance) for message in found)
+        s = message.slope
+        if s is None:
+            s = _slope_from(call.reference_output, call, message, ledger)
+        return tuple(map(Message.of_slope, call.map.vjp(s)))
+
+    def _from_own_point(self, point: Tensor, call: LinearCall, message: Message, ledger: Ledger) -> tuple[Message, ...]:
+        """Slopes between layers are about the engine's reference; a point of this layer's own knows none."""
+        r = tuple(point.to(x).expand(1, *x.shape[1:]) for x in call.inputs)
+        s = _slope_from(add(call.map.forward(*r), call.map.bias), call, message, ledger)
+        parts = zip(call.map.vjp(s), call.inputs, r, strict=True)
+        return tuple(Message.of_relevance((x - x_ref).mul_(c)) for c, x, x_ref in parts)
+
+
+def _slope_from(z_ref: Tensor, call: LinearCall, message: Message, ledger: Ledger) -> Tensor:
+    """``s = R / (z - z_ref)``."""
+    return Message.of_relevance(message.relevance).slope_over(moved_from(call.output(False), z_ref), ledger)
