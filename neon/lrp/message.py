@@ -85,7 +85,8 @@ class Message:
 
     def __add__(self, other: Message) -> Message:
         # Slopes about different points have no sum.
-        if self.slope is not None and other.slope is not None and self.own and other.own:
+        same_point = (self.own and other.own) or (self.value is None and other.value is None)
+        if self.slope is not None and other.slope is not None and same_point:
             return dataclasses.replace(self, slope=self.slope + other.slope)
         return Message.of_relevance(self.relevance + other.relevance, vanishes=self.vanishes and other.vanishes)
 

@@ -95,20 +95,18 @@ class _ActiveSet(Treatment):
     ) -> tuple[Message | None, ...]:
         (message,) = messages
         assert message is not None
-        x, dictionary, _, ridge, penalty = call.bound()
+        _, dictionary, _, ridge, penalty = call.bound()
         w, w_ref, x_ref = call.value(call.output), call.reference(call.output), call.reference(call.inputs[0])
         signs = w.sign()
-        c = message.slope_over(w if w_ref is None else w - w_ref, ledger)
+        c = call.slope(message, ledger)
         inner = _solve(dictionary, ridge, c * (w != 0), w != 0)
         slope = inner @ dictionary
         lost = -penalty * inner * signs
-        if w_ref is None or x_ref is None:
-            if ledger.enabled and penalty:
-                ledger.absorb("penalty", lost)
-            return (Message.of_slope(slope, x),)
-        if ledger.enabled:
+        if ledger.enabled and w_ref is not None and x_ref is not None:
             ledger.absorb("active_set", lost.sum(1) + (slope * x_ref).sum(1) - (c * w_ref).sum(1))
-        return (Message.of_slope(slope, x, x_ref),)
+        elif ledger.enabled and penalty:
+            ledger.absorb("penalty", lost)
+        return (Message.of_slope(slope),)
 
 
 treat(active_set, by=_ActiveSet())

@@ -167,21 +167,19 @@ class _TopicShares(Treatment):
         (message,) = messages
         assert message is not None
         x, e, topics, prior = call.bound()
-        f, f_ref, x_ref = call.value(call.output), call.reference(call.output), call.reference(call.inputs[0])
-        c = message.slope_over(f if f_ref is None else f - f_ref, ledger)
+        f_ref, x_ref = call.reference(call.output), call.reference(call.inputs[0])
+        c = call.slope(message, ledger)
         mass = e @ topics
         whole = mass + torch.finfo(x.dtype).eps
         length = len(topics) * prior + torch.linalg.vecdot(x / whole, mass)
         c_length = c / length[:, None]
         slope = ((c_length * e) @ topics).div_(whole)
         kept = prior * c_length.sum(1)
-        if f_ref is None or x_ref is None:
-            if ledger.enabled:
-                ledger.absorb("prior", kept)
-            return (Message.of_slope(slope, x), None)
-        if ledger.enabled:
+        if ledger.enabled and f_ref is not None and x_ref is not None:
             ledger.absorb("claims", kept + (slope * x_ref).sum(1) - (c * f_ref).sum(1))
-        return (Message.of_slope(slope, x, x_ref), None)
+        elif ledger.enabled:
+            ledger.absorb("prior", kept)
+        return Message.of_slope(slope), None
 
 
 treat(topic_weights, by=_TopicWeights())

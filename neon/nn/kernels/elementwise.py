@@ -70,15 +70,15 @@ class _Elementwise(activations.Elementwise):
         y_at = function(at)
         slope = self.secant(call, x, at, y, y_at)
         if x_ref is not None and y_ref is not None:
-            slope = torch.where(x == x_ref, slope, (y - y_ref) / (x - x_ref)) * message.slope_over(y - y_ref, ledger)
-            return (Message.of_slope(slope, x, x_ref),)
+            slope = torch.where(x == x_ref, slope, (y - y_ref) / (x - x_ref)) * call.slope(message, ledger)
+            return (Message.of_slope(slope),)
         if message.slope is None:  # relevance that is not in proportion to the value passes unchanged
             return (Message.of_relevance(message.relevance),)
         s = message.slope
         slope = s * slope
         if ledger.enabled:
             ledger.absorb("offset", s * y_at - slope * anchor)
-        return (Message.of_slope(slope, x),)
+        return (Message.of_slope(slope),)
 
 
 treat(elementwise, by=_Elementwise())

@@ -88,12 +88,12 @@ class _LogRatio(Treatment):
         (message,) = messages
         assert message is not None
         d, coefficients, bias, gamma = call.bound()
-        s = message.slope_over(call.value(call.output), ledger)
+        s = call.slope(message, ledger)
         slope, entropy, log_weight = gated(_with_virtual(d, gamma), _sides(coefficients, bias), torch.cat([s, -s], 1))
         if ledger.enabled:
             ledger.absorb("entropy", entropy)
             ledger.absorb("log_weight", log_weight)
-        return (Message.of_slope(slope[:, :-1].mul_(-gamma), d),)
+        return (Message.of_slope(slope[:, :-1].mul_(-gamma)),)
 
 
 def _with_virtual(d: Tensor, gamma: float) -> Tensor:

@@ -39,11 +39,8 @@ class _BalancedProduct(Treatment):
         if len(references) == 1:  # a value times itself
             references = references * 2
         a_ref, b_ref = (torch.zeros_like(a[:1]) if r is None else r for r in references)
-        s = message.slope_over(a * b - a_ref * b_ref, ledger)
-        parts = (
-            Message.of_slope(s * (b + b_ref) / 2, a, a_ref),
-            Message.of_slope(s * (a + a_ref) / 2, b, b_ref),
-        )
+        s = call.slope(message, ledger)
+        parts = Message.of_slope(s * (b + b_ref) / 2), Message.of_slope(s * (a + a_ref) / 2)
         return parts if len(call.inputs) == 2 else (parts[0] + parts[1],)
 
     def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:

@@ -107,14 +107,13 @@ class _LinearEnergy(Treatment):
         (message,) = messages
         assert message is not None
         x, weight, bias, shares, means, residual = call.bound()
-        e, e_ref, x_ref = call.value(call.output), call.reference(call.output), call.reference(call.inputs[0])
-        s = message.slope_over(e if e_ref is None else e - e_ref, ledger)
-        if x_ref is not None:
-            return (Message.of_slope(-s @ weight, x, x_ref),)
+        s = call.slope(message, ledger)
+        if call.references is not None:
+            return (Message.of_slope(-s @ weight),)
         if means is None:
             ledger.absorb(residual, -s * bias)
             if shares is None:
-                return (Message.of_slope(-s @ weight, x),)
+                return (Message.of_slope(-s @ weight),)
             return (Message.of_relevance((-s @ weight).mul_(x).addmm_(s, shares, alpha=-1)),)
         origin = means.mean(0)
         u = means - origin

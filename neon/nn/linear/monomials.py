@@ -99,7 +99,7 @@ def _integrated(x: Tensor, reference: Tensor, factors: Tensor, slope: Tensor) ->
             point = (reference + node * (x - reference)).requires_grad_()
             (gradient,) = torch.autograd.grad(monomials(point, factors), point, slope)
         total += weight * gradient
-    return Message.of_slope(total, x, reference)
+    return Message.of_slope(total)
 
 
 treat(monomials, by=_Monomials())

@@ -159,7 +159,7 @@ class _Barycenter(Treatment):
         assert message is not None
         x, points, values, finder, ridge, factor, shift = call.bound()
         y, y_ref = call.value(call.output), call.reference(call.output)
-        s = message.slope_over(y if y_ref is None else y - y_ref, ledger)
+        s = call.slope(message, ledger)
         relevance, mean = torch.empty_like(x), torch.empty_like(y)
         for rows, near in _blocks(mapped(x, factor, shift), points, values, finder, ridge):
             pulls = near.values @ s[rows, :, None]

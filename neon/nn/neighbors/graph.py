@@ -67,19 +67,18 @@ class _NeighborGraph(Treatment):
         assert message is not None
         d, _, _, root = call.bound()
         f, f_ref, d_ref = call.value(call.output), call.reference(call.output), call.reference(call.inputs[0])
+        c = call.slope(message, ledger)
         if f_ref is None or d_ref is None:
-            c = message.slope_over(f, ledger)
             if root is not None:
                 return (Message.of_relevance(c * f), None, None)
             slope, left = _by_nearness(c * f, d, f > 0)
             if ledger.enabled:
                 ledger.absorb("no_competitor", left)
-            return (Message.of_slope(slope, d), None, None)
-        c = message.slope_over(f - f_ref, ledger)
+            return (Message.of_slope(slope), None, None)
         if root is None:
             slope, there = _by_nearness(c * f, d, f > 0)
             there = there + slope * d_ref
-            below = Message.of_slope(slope, d, d_ref)
+            below = Message.of_slope(slope)
         else:
             gated = c * ((f > 0) | (d == 0))
             there = gated * d_ref**root

@@ -86,7 +86,7 @@ class _NeighborMean(Treatment):
         assert message is not None
         d, index, weights, values, alone = call.bound()
         near = _flat(index, weights)
-        s, mean = message.slope_over(call.value(call.output), ledger), values.mean(0)
+        s, mean = call.slope(message, ledger), values.mean(0)
         s, lonely = torch.where(near.counts[:, None] > 0, s, 0.0), torch.where(near.counts[:, None] > 0, 0.0, s)
         pull = near.weights * (s[near.rows] * (values - mean)[near.columns]).sum(1)
         slope = torch.ones_like(d).index_put_((near.rows, near.columns), d.new_zeros(()))  # 1 for the points outside
@@ -103,7 +103,7 @@ class _NeighborMean(Treatment):
                 ledger.absorb("no_neighbor", lonely * alone)
         slope *= divide(torch.zeros_like(n_outside).index_add_(0, near.rows, slopes), n_outside)[:, None]
         slope[near.rows, near.columns] = -slopes
-        return (Message.of_slope(slope, d), None, None)
+        return (Message.of_slope(slope), None, None)
 
 
 treat(neighbor_mean, by=_NeighborMean())

@@ -71,7 +71,7 @@ class _LocalOutlierFactor(Treatment):
         (message,) = messages
         assert message is not None
         d, index, lengths, radii, densities, threshold = call.bound()
-        s = message.slope_over(call.value(call.output), ledger)
+        s = call.slope(message, ledger)
         near, k = index.long(), index.shape[1]
         nearest, radius = d.gather(1, near), radii[near]
         weight = s * densities[near].mean(1, keepdim=True)
@@ -84,7 +84,7 @@ class _LocalOutlierFactor(Treatment):
         parts, found = weight / k * lengths * far, torch.zeros_like(d)
         if bool((far & (nearest < _STEEP * d.amax(1, keepdim=True))).any()):
             return (Message.of_relevance(found.scatter_(1, near, parts)), None, None)
-        return (Message.of_slope(found.scatter_(1, near, divide(parts, nearest)), d), None, None)
+        return (Message.of_slope(found.scatter_(1, near, divide(parts, nearest))), None, None)
 
 
 treat(local_outlier_factor, by=_LocalOutlierFactor())

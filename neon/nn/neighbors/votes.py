@@ -141,7 +141,7 @@ class _MajorityEvidence(Treatment):
         assert message is not None
         d, index, _, labels, n_classes = call.bound()
         index, e, k = index.long(), call.value(call.output), index.shape[1]
-        s = message.slope_over(e, ledger)
+        s = call.slope(message, ledger)
         near = _nearest(d, index, labels, n_classes, 2 * k - 1)
         needed = _needed(near.labels[:, :k], n_classes)
         slope, lost = torch.zeros_like(d), s.new_zeros(len(s))
@@ -154,7 +154,7 @@ class _MajorityEvidence(Treatment):
             lost[rows] += s[rows, c] * (e[rows, c] - (weights * d[rows].gather(1, here.columns)).sum(1))
         if ledger.enabled:
             ledger.absorb("pooling", lost)
-        return (Message.of_slope(slope, d), None, None)
+        return (Message.of_slope(slope), None, None)
 
 
 def _window(side: Tensor, rank: Tensor, like: Tensor) -> Tensor:
@@ -232,7 +232,7 @@ class _VoteOdds(Treatment):
         assert message is not None
         d, index, _, labels, n_classes, root, floor = call.bound()
         index, e, k = index.long(), call.value(call.output), index.shape[1]
-        s = message.slope_over(e, ledger)
+        s = call.slope(message, ledger)
         near = _nearest(d, index, labels, n_classes, k)
         relevance, lost = torch.zeros_like(d), s.new_zeros(len(s))
         for c in range(n_classes):

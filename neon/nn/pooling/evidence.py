@@ -114,7 +114,7 @@ class _Evidence(Treatment):
         d, stiffness, soft = call.bound()
         e, e_ref = call.value(call.output), call.reference(call.output)
         d_ref = call.reference(call.inputs[0])
-        s = message.slope_over(e if e_ref is None else e - e_ref, ledger)
+        s = call.slope(message, ledger)
         slope, lost, rounding = torch.zeros_like(d), e.new_zeros(len(e)), rounding_of(d)
         # One alternative of each row at a time; explaining one alternative per row takes a single round.
         for _ in range(int((s != 0).sum(1).max()) if len(s) else 0):
@@ -140,7 +140,7 @@ class _Evidence(Treatment):
             lost.add_((residual * target)[:, 0])
         if ledger.enabled:
             ledger.absorb("entropy" if soft else "pooling", lost)
-        return (Message.of_slope(slope, d, d_ref),)
+        return (Message.of_slope(slope),)
 
 
 def _softmax_(z: Tensor) -> Tensor:

@@ -72,17 +72,15 @@ class _LogSumExp(Treatment):
         (message,) = messages
         assert message is not None
         h, weights = call.bound()
-        z, z_ref, h_ref = call.value(call.output), call.reference(call.output), call.reference(call.inputs[0])
-        s = message.slope_over(z if z_ref is None else z - z_ref, ledger)
+        s = call.slope(message, ledger)
         slope, entropy, log_weight = gated(h, weights, s)
-        if z_ref is not None and h_ref is not None:
-            if ledger.enabled:
-                ledger.absorb("entropy", (s * (z - z_ref)).sum(1) - (slope * (h - h_ref)).sum(1))
-            return (Message.of_slope(slope, h, h_ref),)
-        if ledger.enabled:
+        if ledger.enabled and call.references is not None:
+            left = (s * call.moved(call.output)).sum(1) - (slope * call.moved(call.inputs[0])).sum(1)
+            ledger.absorb("entropy", left)
+        elif ledger.enabled:
             ledger.absorb("entropy", entropy)
             ledger.absorb("log_weight", log_weight)
-        return (Message.of_slope(slope, h),)
+        return (Message.of_slope(slope),)
 
 
 def gated(h: Tensor, weights: Tensor, s: Tensor) -> tuple[Tensor, Tensor, Tensor]:

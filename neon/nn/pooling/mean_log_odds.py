@@ -74,7 +74,7 @@ class _MeanLogOdds(Treatment):
         g, h_ref, g_ref = call.value(call.output), call.reference(call.inputs[0]), call.reference(call.output)
         if h_ref is None or g_ref is None:
             h_ref, g_ref = h.new_zeros(1, h.shape[1]), g.new_zeros(1, g.shape[1])
-        s = message.slope_over(g - g_ref, ledger)
+        s = call.slope(message, ledger)
         # Classes that hold relevance, one after the other: explaining one class a row, these are few.
         rows, c = s.nonzero(as_tuple=True)
         members = (len(log_weights), -1)
@@ -82,7 +82,7 @@ class _MeanLogOdds(Treatment):
         log_k = _log_secant(*own) + log_weights - _log_secant(g[rows, c], g_ref[0, c])[:, None]
         slope = torch.zeros_like(h)
         slope.unflatten(1, members)[rows, :, c] = log_k.exp_().mul_(s[rows, c, None])
-        return (Message.of_slope(slope, h, h_ref),)
+        return (Message.of_slope(slope),)
 
     def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
         """Of the mean: the secants need one point."""

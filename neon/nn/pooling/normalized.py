@@ -42,20 +42,17 @@ class _Normalized(Treatment):
     ) -> tuple[Message | None, ...]:
         (message,) = messages
         assert message is not None
-        p, P = call.value(call.inputs[0]), call.value(call.output)
-        r, P_ref = call.reference(call.inputs[0]), call.reference(call.output)
+        p, r, s = call.value(call.inputs[0]), call.reference(call.inputs[0]), call.slope(message, ledger)
         S = p.sum(1, keepdim=True)
-        if r is None or P_ref is None:
-            s = message.slope_over(P, ledger)
-            slope, none, amount = s / S, S == 0, s * P
-            r = torch.zeros_like(p[:1])
+        if r is None:
+            slope, none = s / S, S == 0
         else:
-            s, S_ref = message.slope_over(P - P_ref, ledger), r.sum(1, keepdim=True)
+            S_ref = r.sum(1, keepdim=True)
             crossed = (s * (p + r)).sum(1, keepdim=True) / (2 * S * S_ref)
-            slope, none, amount = s * (1 / S + 1 / S_ref) / 2 - crossed, (S == 0) | (S_ref == 0), s * (P - P_ref)
+            slope, none = s * (1 / S + 1 / S_ref) / 2 - crossed, (S == 0) | (S_ref == 0)
         if ledger.enabled:
-            ledger.absorb("uniform", torch.where(none, amount, 0.0))
-        return (Message.of_slope(torch.where(none, 0.0, slope), p, r),)
+            ledger.absorb("uniform", torch.where(none, s * call.moved(call.output), 0.0))
+        return (Message.of_slope(torch.where(none, 0.0, slope)),)
 
     def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
         """Of the mean: the shares need one point."""

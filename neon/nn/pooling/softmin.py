@@ -63,7 +63,7 @@ class _SoftMin(Treatment):
         assert message is not None
         h, log_weights, stiffness = call.bound()
         o = call.value(call.output)
-        s = message.slope_over(o, ledger)
+        s = call.slope(message, ledger)
         log_p = torch.log_softmax(log_weights - stiffness * h, 1)
         q = log_p.exp()
         inside, apart = _inside(h, log_weights)

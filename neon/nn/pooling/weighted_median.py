@@ -58,15 +58,11 @@ class _WeightedMedian(Treatment):
         (message,) = messages
         assert message is not None
         h, weights = call.bound()
-        o, h_ref, o_ref = call.value(call.output), call.reference(call.inputs[0]), call.reference(call.output)
-        index = _median(h, weights)
-        if h_ref is None or o_ref is None:
-            s = message.slope_over(o, ledger)
-            return (Message.of_slope(torch.zeros_like(h).scatter_(1, index, s), h),)
-        s = message.slope_over(o - o_ref, ledger)
-        if ledger.enabled:
+        h_ref, o_ref = call.reference(call.inputs[0]), call.reference(call.output)
+        index, s = _median(h, weights), call.slope(message, ledger)
+        if ledger.enabled and h_ref is not None and o_ref is not None:
             ledger.absorb("pooling", s * (h_ref.expand_as(h).gather(1, index) - o_ref))
-        return (Message.of_slope(torch.zeros_like(h).scatter_(1, index, s), h, h_ref),)
+        return (Message.of_slope(torch.zeros_like(h).scatter_(1, index, s)),)
 
 
 def _median(h: Tensor, weights: Tensor) -> Tensor:

@@ -230,8 +230,7 @@ class _AndUnits(Treatment):
         rows = None if call.references is None else call.references[call.inputs[0]]
         base = self._base(units, rule, rows, active)
         known = call.reference(call.output)
-        difference = active if known is None else active - known
-        slope = message.slope_over(difference, ledger)
+        slope = call.slope(message, ledger)
         if ledger.enabled:
             ledger.absorb("expectation", slope * (base if known is None else base - known))
         held = units.literals(s)

@@ -93,8 +93,7 @@ class _TreeEnsemble(Treatment):
         rows = None if call.references is None else call.references[call.inputs[0]]
         base = engine.base_of(forest, rule, rows, f.dtype).to(f)
         known = call.reference(call.output)
-        difference = f if known is None else f - known
-        slope = message.slope_over(difference, ledger)
+        slope = call.slope(message, ledger)
         if ledger.enabled:
             # The part of f that the rule's own base holds, unless the engine's reference counts it already.
             ledger.absorb("expectation", slope * (base if known is None else base - known))
