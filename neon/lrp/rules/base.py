@@ -122,7 +122,7 @@ class LinearRule(Rule):
         bias = self.absorbing(linear)
         z = add(linear.forward(*inputs), bias)
         s = share(message.relevance, z, self.stabilizer(z), bias, ledger)
-        return self.redistribution(inputs, linear.vjp(s))
+        return times(inputs, linear.vjp(s), vanishes=inputs is call.inputs)
 
     def fast(self, call: LinearCall, message: Message, ledger: Ledger) -> tuple[Message, ...] | None:
         """The same in less time, where what is known of this call allows it; None elsewhere."""
@@ -144,10 +144,6 @@ class LinearRule(Rule):
         """The ε of ``st(z)``."""
         epsilon: float = getattr(self, "epsilon", 0.0)
         return epsilon
-
-    def redistribution(self, inputs: tuple[Tensor, ...], slopes: tuple[Tensor, ...]) -> tuple[Message, ...]:
-        """``R_i = x_i c_i``, in the memory of the slopes."""
-        return times(inputs, slopes)
 
     def recorded(self, call: LinearCall, message: Message) -> Tensor:
         """The output z of the forward pass; without the bias, where that is ignored."""
@@ -204,13 +200,13 @@ def accumulate(terms: Sequence[Tensor]) -> Tensor:
     return first
 
 
-def times(inputs: tuple[Tensor, ...], slopes: tuple[Tensor, ...]) -> tuple[Message, ...]:
-    """``R_i = x_i c_i``, which vanishes with x."""
+def times(inputs: tuple[Tensor, ...], slopes: tuple[Tensor, ...], *, vanishes: bool = True) -> tuple[Message, ...]:
+    """``R_i = x_i c_i``, in the memory of the slopes; vanishes : whether R is zero where the input is."""
     found = []
     for i, (x, c) in enumerate(zip(inputs, slopes, strict=True)):
         # In place, unless the transpose of a sum expands c or a later input needs it as well.
         shared = not c.is_contiguous() or any(c is other for other in slopes[i + 1 :])
-        found.append(Message.of_relevance(x * c if shared else c.mul_(x), vanishes=True))
+        found.append(Message.of_relevance(x * c if shared else c.mul_(x), vanishes=vanishes))
     return tuple(found)
 
 

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from neon.lrp.linear_maps import LinearMap
-from neon.lrp.message import Message
 from neon.lrp.rules.base import LinearCall, LinearRule
 
 __all__ = ["Flat", "WSquare"]
@@ -19,9 +18,6 @@ class _ByWeight(LinearRule):
 
     def inputs(self, call: LinearCall) -> tuple[Tensor, ...]:
         return tuple(x.new_ones(1, *x.shape[1:]) for x in call.inputs)
-
-    def redistribution(self, inputs: tuple[Tensor, ...], slopes: tuple[Tensor, ...]) -> tuple[Message, ...]:
-        return tuple(map(Message.of_relevance, slopes))
 
 
 @dataclass(frozen=True)
