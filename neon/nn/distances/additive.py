@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import abc
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,13 +14,15 @@ from neon.lrp.message import ROUNDING, Ledger, Message, divide
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Hybrid, Rule
-from neon.nn.distances.manhattan import blocks
+from neon.nn.distances.slopes import slopes
 from neon.nn.layer import Layer, operation
 
 __all__ = [
-    "AdditiveDistance", "Canberra", "Chebyshev", "Chi2", "Cosine", "Hamming", "Haversine", "Minkowski",
-    "NanEuclidean", "additive_distance",
+    "AdditiveDistance", "AdditiveTreatment", "Canberra", "Chebyshev", "Chi2", "Cosine", "Hamming", "Haversine",
+    "Minkowski", "NanEuclidean", "additive_distance", "blocks",
 ]  # fmt: skip
+
+_BLOCK = 2**16  # differences at a time: what stays in the processor's cache is not fetched twice
 
 Parts = Callable[[Tensor, Tensor], Tensor]  # rows (..., n_features), points (..., n_features) -> what each feature adds
 
@@ -137,7 +141,7 @@ class AdditiveDistance(Layer, of=additive_distance):
         return f"{self.centers.shape[1]} → {self.centers.shape[0]}, {self.parts}"
 
 
-class _AdditiveDistance(Treatment):
+class AdditiveTreatment(Treatment):
     """``R_i = Σ_j s_j parts_ij`` with slopes ``s_j = R_j / d_j``; on a center (0 / 0) the residual ``exact_hit``.
 
     Relative to reference rows b: ``R_i = Σ_j s_j (parts_ij - mean_b parts_ij(b))``.
@@ -156,35 +160,53 @@ class _AdditiveDistance(Treatment):
     def takes_reference(self, operation: Operation) -> bool:
         return True
 
+    @abc.abstractmethod
+    def weighted(self, s: Tensor, x: Tensor, *others: Any) -> Tensor:
+        """``Σ_j s_j parts_ij``, (n_samples, n_features); others : the operation's arguments behind x."""
+
+    @abc.abstractmethod
+    def mean(self, rows: Tensor, *others: Any) -> Tensor:
+        """The mean of ``parts_ij`` over rows, (n_centers, n_features)."""
+
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
     ) -> tuple[Message | None, ...]:
         (message,) = messages
         assert message is not None
-        x, centers, parts = call.bound()
-        if message.slope is not None:
-            s = message.slope
-        else:
-            d, d_ref = call.value(call.output), call.reference(call.output)
-            # What scalings before leave of a zero is rounding: a row this close, next to its mean distance, is a hit.
-            hit = d <= ROUNDING * torch.finfo(d.dtype).eps * d.mean(1, keepdim=True)
-            difference = d.masked_fill(hit, 0.0) if d_ref is None else d - d_ref
-            s = divide(message.relevance, difference)
-            if ledger.enabled:
-                name = "exact_hit" if d_ref is None else "stabilizer"
-                ledger.absorb(name, message.relevance * (difference == 0))
-        r = torch.zeros_like(x)
-        for rows, columns in blocks(len(x), *centers.shape):
-            r[rows] += (s[rows, None, columns] @ parts(x[rows, None], centers[columns]))[:, 0]
+        x, *others = call.bound()
+        s = slopes(call, message, ledger)
+        r = self.weighted(s, x, *others)
         if call.references is not None:
-            there, mean = call.references[call.inputs[0]], torch.zeros_like(centers)
-            for rows, columns in blocks(len(there), *centers.shape):
-                mean[columns] += parts(there[rows, None], centers[columns]).sum(0) / len(there)
-            r.addmm_(s, mean, alpha=-1)
+            r.addmm_(s, self.mean(call.references[call.inputs[0]], *others), alpha=-1)
         return (Message.of_relevance(r),)
 
     def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
-        return (additive_distance(*call.bound(values.__getitem__)).mean(0, keepdim=True),)
+        return (super().at_reference(call, values)[0].mean(0, keepdim=True),)
+
+
+class _AdditiveDistance(AdditiveTreatment):
+    def weighted(self, s: Tensor, x: Tensor, *others: Any) -> Tensor:
+        centers, parts = others
+        r = torch.zeros_like(x)
+        for rows, columns in blocks(len(x), *centers.shape):
+            r[rows] += (s[rows, None, columns] @ parts(x[rows, None], centers[columns]))[:, 0]
+        return r
+
+    def mean(self, rows: Tensor, *others: Any) -> Tensor:
+        centers, parts = others
+        mean = torch.zeros_like(centers)
+        for some, columns in blocks(len(rows), *centers.shape):
+            mean[columns] += parts(rows[some, None], centers[columns]).sum(0) / len(rows)
+        return mean
+
+
+def blocks(n_rows: int, n_centers: int, n_features: int) -> Iterator[tuple[slice, slice]]:
+    """Blocks of rows and centers with at most ``_BLOCK`` differences each (or one row's from one center)."""
+    columns = max(1, min(n_centers, _BLOCK // n_features))
+    rows = max(1, _BLOCK // (columns * n_features))
+    for row in range(0, n_rows, rows):
+        for column in range(0, n_centers, columns):
+            yield slice(row, row + rows), slice(column, column + columns)
 
 
 treat(additive_distance, by=_AdditiveDistance())

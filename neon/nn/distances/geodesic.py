@@ -10,14 +10,15 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from neon.lrp.message import ROUNDING, Ledger, Message, divide, moved_from
+from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Rule
+from neon.nn.distances.slopes import slopes
 from neon.nn.layer import Layer, fixed, operation
 from neon.nn.neighbors.barycenter import Finder, mapped, parts, shared
 
-__all__ = ["Paths", "SquaredGeodesic", "squared_geodesic"]
+__all__ = ["ShortestPaths", "SquaredGeodesic", "squared_geodesic"]
 
 
 class _LastMean:
@@ -37,7 +38,7 @@ class _LastMean:
         return last[1]
 
 
-class Paths(NamedTuple):
+class ShortestPaths(NamedTuple):
     """The shortest paths between points.
 
     Attributes
@@ -66,13 +67,13 @@ class Paths(NamedTuple):
 
 
 @operation
-def squared_geodesic(x: Tensor, paths: Paths, finder: Finder) -> Tensor:
+def squared_geodesic(x: Tensor, paths: ShortestPaths, finder: Finder) -> Tensor:
     """``g_j² = min_k (‖x - p_k‖ + D_kj)²`` over the neighbours ``p_k`` of x: the shortest way to point j, squared.
 
     Parameters
     ----------
     x : (n_samples, n_features)
-    paths : Paths
+    paths : ShortestPaths
         With the lengths D.
     finder : callable
         ndarray (n_samples, n_features) -> distances, indices (n_samples, n_neighbors) of the neighbours.
@@ -120,7 +121,9 @@ class SquaredGeodesic(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         buffers = self.points, self.lengths, self.edges, self.last
-        return squared_geodesic(x, Paths(*buffers, self.power, self.known, self.factor, self.shift), self.finder)
+        return squared_geodesic(
+            x, ShortestPaths(*buffers, self.power, self.known, self.factor, self.shift), self.finder
+        )
 
     def after(self, weight: Tensor, bias: Tensor | None) -> SquaredGeodesic:
         """The geodesic distances of ``V x + b`` as a function of x."""
@@ -141,7 +144,7 @@ class _Ways(NamedTuple):
     first: Tensor  # (n_samples, n_points), the place among the neighbours of the one that the way goes through
 
 
-def _ways(x: Tensor, paths: Paths, finder: Finder, *, first: bool = False) -> _Ways:
+def _ways(x: Tensor, paths: ShortestPaths, finder: Finder, *, first: bool = False) -> _Ways:
     distances, indices = finder(x.detach().cpu().double().numpy())
     d, neighbors = torch.as_tensor(distances).to(x), torch.as_tensor(indices).to(x.device)
     g = x.new_full((len(x), len(paths.points)), torch.inf)
@@ -181,15 +184,7 @@ class _SquaredGeodesic(Treatment):
         (message,) = messages
         assert message is not None
         x, paths, finder = call.bound()
-        squares, at_ref = call.value(call.output), call.reference(call.output)
-        if message.slope is not None or at_ref is not None:
-            s = message.slope_over(squares if at_ref is None else moved_from(squares, at_ref), ledger)
-        else:
-            # What scalings before leave of a zero is rounding: a row this close, next to its mean distance, is a hit.
-            hit = squares <= ROUNDING * torch.finfo(squares.dtype).eps * squares.mean(1, keepdim=True)
-            s = divide(message.relevance, squares.masked_fill(hit, 0.0))
-            if ledger.enabled:
-                ledger.absorb("exact_hit", message.relevance * hit)
+        s = slopes(call, message, ledger)
         relevance = _along(x, paths, finder, s)
         if call.references is not None:
             rows = call.references[call.inputs[0]]
@@ -200,7 +195,7 @@ class _SquaredGeodesic(Treatment):
         return (super().at_reference(call, values)[0].mean(0, keepdim=True),)
 
 
-def _along(x: Tensor, paths: Paths, finder: Finder, s: Tensor) -> Tensor:
+def _along(x: Tensor, paths: ShortestPaths, finder: Finder, s: Tensor) -> Tensor:
     """``Σ_j s_j g_j ℓ_ij``; s : (n_samples, n_points).
 
     The ways from one row make a tree: what goes along an edge is the sum of ``s_j g_j`` over the points behind it.
@@ -238,7 +233,7 @@ def _behind(last: Tensor, edges: Tensor, weights: Tensor) -> Tensor:
     return total[:, :-1]
 
 
-def _over_edges(last: Tensor, behind: Tensor, paths: Paths) -> Tensor:
+def _over_edges(last: Tensor, behind: Tensor, paths: ShortestPaths) -> Tensor:
     """The sum over the edges of what goes along each, times its length along each feature: (n_trees, n_features)."""
     edges, points = paths.edges, paths.points
     along = behind.new_zeros(len(last), len(edges) + 1)
@@ -250,13 +245,13 @@ def _over_edges(last: Tensor, behind: Tensor, paths: Paths) -> Tensor:
     return found
 
 
-def _first_steps(x: Tensor, d: Tensor, neighbors: Tensor, paths: Paths) -> Tensor:
+def _first_steps(x: Tensor, d: Tensor, neighbors: Tensor, paths: ShortestPaths) -> Tensor:
     """The steps to the neighbours, along each feature: (n_samples, n_neighbors, n_features)."""
     delta = x[:, None] - paths.points[neighbors]
     return _along_features(delta, d.masked_fill(d.isinf(), 0.0), paths)
 
 
-def _along_features(delta: Tensor, length: Tensor, paths: Paths) -> Tensor:
+def _along_features(delta: Tensor, length: Tensor, paths: ShortestPaths) -> Tensor:
     """``|δ_i|^p / Σ|δ|^p`` of each length; delta : (..., n_features), length : (...)."""
     slope = delta if paths.power == 2 else delta.sign() * delta.abs().pow_(paths.power - 1)
     shares = shared(slope, delta, paths.factor)
@@ -266,11 +261,11 @@ def _along_features(delta: Tensor, length: Tensor, paths: Paths) -> Tensor:
     return shares * (length / shares.sum(-1))[..., None]
 
 
-def _n_inputs(paths: Paths) -> int:
+def _n_inputs(paths: ShortestPaths) -> int:
     return (paths.points if paths.factor is None else paths.factor).shape[1]
 
 
-def _mean(rows: Tensor, paths: Paths, finder: Finder) -> Tensor:
+def _mean(rows: Tensor, paths: ShortestPaths, finder: Finder) -> Tensor:
     """``mean_b g_j(b) ℓ_ij(b)`` over the rows b, (n_points, n_features).
 
     The ways to one point make a tree as well, which they enter at each row's neighbour.

@@ -14,11 +14,12 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from neon.lrp.linear_maps import LinearMap, Uniform
-from neon.lrp.message import ROUNDING, Ledger, Message, divide
+from neon.lrp.message import Ledger, Message, divide
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.operations.linear import Linear
 from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Rule
+from neon.nn.distances.slopes import is_hit, slopes
 from neon.nn.layer import Layer, operation
 
 __all__ = [
@@ -112,11 +113,6 @@ class _Total(Linear):
         return below
 
 
-def is_hit(d: Tensor) -> Tensor:
-    """Where a sample is on a center: what scalings and projections before leave of a zero is rounding."""
-    return d <= ROUNDING * torch.finfo(d.dtype).eps * d.mean(1, keepdim=True)
-
-
 def _sum_over_features(call: Call, parts: Tensor, offset: Tensor | None = None) -> LinearMap:
     one = parts.new_ones(())
     return Uniform(one, offset, lambda x: x.sum(-1), one, parts)
@@ -161,16 +157,7 @@ class _SquaredLength(Treatment):
         assert message is not None
         delta, factor, offset = call.bound()
         parts = delta * (delta @ factor.T @ factor)
-        d, d_ref, s = call.value(call.output), call.reference(call.output), message.slope
-        if s is None and d_ref is not None:
-            s = divide(message.relevance, d - d_ref)
-            if ledger.enabled:
-                ledger.absorb("stabilizer", message.relevance * (d == d_ref))
-        elif s is None:
-            hit = is_hit(d)
-            s = divide(message.relevance, d.masked_fill(hit, 0.0))
-            if ledger.enabled:
-                ledger.absorb("exact_hit", message.relevance * hit)
+        s = slopes(call, message, ledger)
         if call.references is not None:
             rows = call.references[call.inputs[0]]
             parts -= (rows * (rows @ factor.T @ factor)).mean(0)

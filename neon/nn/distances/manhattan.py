@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from neon.lrp.message import ROUNDING, Ledger, Message, divide
-from neon.lrp.operations import Call, Treatment, treat
+from neon.lrp.operations import Call, treat
 from neon.lrp.paths.terms import Background, StraightTerms, Terms
-from neon.lrp.recording.tape import Operation, Retention
-from neon.lrp.rules import Hybrid, Rule
+from neon.lrp.rules import Rule
+from neon.nn.distances.additive import AdditiveTreatment, blocks
 from neon.nn.distances.layers import manhattan_layers
 from neon.nn.layer import Layer, operation
 from neon.nn.linear.layers import plain_linear
 from neon.nn.terms.exponential import exponential_terms
 
-__all__ = ["ManhattanDistance", "blocks", "manhattan_distance"]
-
-_BLOCK = 2**16  # differences at a time: what stays in the processor's cache is not fetched twice
+__all__ = ["ManhattanDistance", "manhattan_distance"]
 
 
 @operation
@@ -53,24 +50,8 @@ class ManhattanDistance(Layer, of=manhattan_distance):
         return [differences, torch.nn.ReLU(), plain_linear(total.repeat(1, 2))]
 
 
-class _ManhattanDistance(Treatment):
-    """``R_i = Σ_j s_j |x_i - u_ji|`` with slopes ``s_j = R_j / d_j``; on a center (0 / 0) the residual ``exact_hit``.
-
-    Relative to reference rows b: ``R_i = Σ_j s_j (|x_i - u_ji| - mean_b |b_i - u_ji|)``.
-    """
-
-    kind = "distance"
-    retention = Retention(inputs=True)
-
-    def check(self, call: Call, rule: Rule | None) -> None:
-        if isinstance(rule, Hybrid):
-            raise TypeError("Hybrid() fits squared distances only; give Manhattan distances another rule")
-
-    def nonnegative(self, call: Call) -> bool:
-        return True
-
-    def takes_reference(self, operation: Operation) -> bool:
-        return True
+class _ManhattanDistance(AdditiveTreatment):
+    """``R_i = Σ_j s_j |x_i - u_ji|``, by loops that need no memory for all differences."""
 
     def terms(self, call: Call, rule: Rule | None, x: Tensor, background: Background) -> Terms | None:
         _, centers = call.bound(lambda _: x)
@@ -79,31 +60,11 @@ class _ManhattanDistance(Treatment):
             call.output, x, background, centers, end
         )
 
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
-        x, centers = call.bound()
-        if message.slope is not None:
-            s = message.slope
-        else:
-            d, d_ref = call.value(call.output), call.reference(call.output)
-            # What scalings before leave of a zero is rounding: a row this close, next to its mean distance, is a hit.
-            hit = d <= ROUNDING * torch.finfo(d.dtype).eps * d.mean(1, keepdim=True)
-            difference = d.masked_fill(hit, 0.0) if d_ref is None else d - d_ref
-            s = divide(message.relevance, difference)
-            if ledger.enabled:
-                name = "exact_hit" if d_ref is None else "stabilizer"
-                ledger.absorb(name, message.relevance * (difference == 0))
-        r = _weighted(x, centers, s)
-        if call.references is not None:
-            rows = call.references[call.inputs[0]]
-            r.addmm_(s, _mean(rows, rows.new_full((len(rows),), 1 / len(rows)), centers), alpha=-1)
-        return (Message.of_relevance(r),)
+    def weighted(self, s: Tensor, x: Tensor, *others: Any) -> Tensor:
+        return _weighted(x, others[0], s)
 
-    def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
-        return (manhattan_distance(*call.bound(values.__getitem__)).mean(0, keepdim=True),)
+    def mean(self, rows: Tensor, *others: Any) -> Tensor:
+        return _mean(rows, rows.new_full((len(rows),), 1 / len(rows)), others[0])
 
 
 class _ManhattanTerms(StraightTerms):
@@ -129,15 +90,6 @@ def _weighted(x: Tensor, centers: Tensor, weights: Tensor) -> Tensor:
         parts = torch.sub(x[rows, None], centers[columns], out=space.resize_(0)).abs_()
         r[rows] += (weights[rows, None, columns] @ parts)[:, 0]
     return r
-
-
-def blocks(n_rows: int, n_centers: int, n_features: int) -> Iterator[tuple[slice, slice]]:
-    """Blocks of rows and centers with at most ``_BLOCK`` differences each (or one row's from one center)."""
-    columns = max(1, min(n_centers, _BLOCK // n_features))
-    rows = max(1, _BLOCK // (columns * n_features))
-    for row in range(0, n_rows, rows):
-        for column in range(0, n_centers, columns):
-            yield slice(row, row + rows), slice(column, column + columns)
 
 
 def _mean(rows: Tensor, weights: Tensor, centers: Tensor) -> Tensor:

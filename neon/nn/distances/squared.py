@@ -6,12 +6,13 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from neon.lrp.message import ROUNDING, Ledger, Message, divide, moved_from
+from neon.lrp.message import Ledger, Message, divide
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.paths.terms import Background, Terms
 from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Hybrid, Rule
 from neon.nn.distances.layers import distance_layers
+from neon.nn.distances.slopes import slopes
 from neon.nn.layer import Layer, operation
 from neon.nn.linear.layers import plain_linear, preimage
 from neon.nn.terms.exponential import exponential_terms
@@ -151,27 +152,16 @@ class _SquaredDistance(Treatment):
         (message,) = messages
         assert message is not None
         x, centers, factor, offset = call.bound()
-        d_ref = call.reference(call.output)
-        if message.slope is not None:
-            s = message.slope
-        else:
-            d = call.value(call.output)
-            moved = d if d_ref is None else moved_from(d, d_ref)
-            s = divide(message.relevance, moved)
-            if ledger.enabled and d_ref is not None:
-                ledger.absorb("stabilizer", message.relevance * (moved == 0))
         origin = centers.mean(0)
         z, u = x - origin, centers - origin
-        close = None
-        if message.slope is None and d_ref is None:
-            # What scalings and projections before leave of a zero is rounding: a row this close is a hit.
-            size = z.square().sum(1, keepdim=True) + u.square().sum(1).max()
-            size = size if factor is None else factor.square().sum(1).mean() * size
-            d = d * (d > ROUNDING * torch.finfo(d.dtype).eps * size)
-            s = s * (d > 0)
-            if ledger.enabled:
-                ledger.absorb("exact_hit", message.relevance * (d == 0))
-            s, close = _without_near(s, d, z, u, factor)
+
+        def size() -> Tensor:
+            found = z.square().sum(1, keepdim=True) + u.square().sum(1).max()
+            return found if factor is None else factor.square().sum(1).mean() * found
+
+        s, close = slopes(call, message, ledger, size), None
+        if message.slope is None and call.references is None:
+            s, close = _without_near(s, call.value(call.output), z, u, factor)
         metric_z, metric_u = _metric(z, factor), _metric(u, factor)
         total, s_u = s.sum(1, keepdim=True), s @ u
         s_metric_u = s_u if factor is None else s @ metric_u

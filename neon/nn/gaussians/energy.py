@@ -8,11 +8,12 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from neon.lrp.message import ROUNDING, Ledger, Message, divide
+from neon.lrp.message import ROUNDING, Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.paths.terms import Background, JoinedTerms, Terms
 from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
+from neon.nn.distances.slopes import slopes
 from neon.nn.distances.squared import squared_distance
 from neon.nn.layer import Layer, fixed, operation
 from neon.nn.linear.layers import preimage
@@ -162,13 +163,10 @@ class _GaussianEnergy(Treatment):
         if message.slope is not None:
             s = _in_sight(message.slope, message.slope)
         else:
-            energy = call.value(call.output)
-            # What lies outside a metric's range cancels from the energy only to rounding: a row this close is a hit.
-            size = factors.square().flatten(1).sum(1) * squared_distance(x, means)
-            hit = energy <= (ROUNDING * torch.finfo(x.dtype).eps) ** 2 * size
-            s = _in_sight(divide(message.relevance, energy.masked_fill(hit, 0.0)), message.relevance)
-            if ledger.enabled:
-                ledger.absorb("exact_hit", message.relevance * hit)
+            # What lies outside a metric's range cancels from the energy, the square of a length, only to rounding.
+            rounding = ROUNDING * torch.finfo(x.dtype).eps
+            lengths = factors.square().flatten(1).sum(1) * squared_distance(x, means)
+            s = _in_sight(slopes(call, message, ledger, lambda: rounding * lengths), message.relevance)
         if ledger.enabled:
             for name, constant in (constants or {}).items():
                 ledger.absorb(name, s * constant)

@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from neon import nn
 from neon.lrp import LRP, composites, rules
-from neon.nn.distances import manhattan
+from neon.nn.distances import additive
 from tests.nn.textbook import close, distances, draw, relevance
 
 PRECISIONS = [(torch.float64, 1e-9), (torch.float32, 1e-5)]
@@ -86,17 +86,17 @@ def test_memory(shape: tuple[int, int, int]) -> None:
     with Largest() as largest:
         recording.propagate(draw(n, k, seed=1))
     given = max(n * k, n * d, k * d, 50 * d, 50 * k)
-    assert largest.found <= max(manhattan._BLOCK, given)
-    assert n * k * d > 1.1 * max(manhattan._BLOCK, given)
+    assert largest.found <= max(additive._BLOCK, given)
+    assert n * k * d > 1.1 * max(additive._BLOCK, given)
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (40, 3, 5), (3, 5000, 40), (2, 3, 200_000), (0, 3, 4)])
 def test_blocks_cover_every_pair_once(shape: tuple[int, int, int]) -> None:
     n, k, d = shape
     count = torch.zeros(n, k)
-    for rows, columns in manhattan.blocks(n, k, d):
+    for rows, columns in additive.blocks(n, k, d):
         count[rows, columns] += 1
-        assert count[rows, columns].numel() * d <= max(manhattan._BLOCK, d)
+        assert count[rows, columns].numel() * d <= max(additive._BLOCK, d)
     assert (count == 1).all()
 
 
