@@ -1,4 +1,4 @@
-"""Clusters from anywhere: explain labels by the rows that bear them."""
+"""Clusters from anywhere: explain labels by the rows that have them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def explain_clusters(
         Numbers or strings; negative numbers are noise, and stand for no cluster. A pandas Series stands beside a
         DataFrame X by its index, whatever its order.
     X : array-like (n_rows, n_features) or DataFrame
-        The rows that bear them, as the clustering saw them: distances in columns of other scales are other distances.
+        The rows that have these labels, scaled as for the clustering: in other units distances are others.
     X_new : array-like (n_samples, n_features), optional
         Rows to explain. Default: X.
     target : optional

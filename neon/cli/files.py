@@ -66,8 +66,8 @@ def _load_skops(file: Path, trust: Sequence[str]) -> Any:
 def read_table(path: str, *, drop: Sequence[str] = (), missing: Sequence[str] = ()) -> pd.DataFrame | np.ndarray:
     """Read rows of a ``.csv``, ``.parquet`` or ``.npy`` file, without the columns named in ``drop``.
 
-    In a column of text of a ``.csv`` file the empty field alone is a missing value, and the words in ``missing``: NA is
-    Namibia there, and None an answer. In a column of numbers the words that pandas knows are.
+    In a column of text of a ``.csv`` file only an empty field and the words in ``missing`` are missing values: "NA" may
+    be the code of Namibia there. In a column of numbers all words are that pandas reads as missing.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def read_table(path: str, *, drop: Sequence[str] = (), missing: Sequence[str] = 
 
 
 def _read_csv(file: Path, missing: Sequence[str]) -> pd.DataFrame:
-    """A table with a name for every column, numbers to the last digit, and words that are words."""
+    """Read a table: a name for every column, numbers without rounding, words such as NA as words in columns of text."""
     _check_fields(file)
     read: dict[str, Any] = {"index_col": False}
     if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1):  # from then on it is always so
@@ -128,12 +128,12 @@ def _read_csv(file: Path, missing: Sequence[str]) -> pd.DataFrame:
 
 
 def _check_fields(file: Path) -> None:
-    """Refuse rows with other fields than the header has names: their values would stand under another column's name.
+    """Refuse rows with more or fewer fields than the header has names: values would get another column's name.
 
     Raises
     ------
     ValueError
-        Which names the line.
+        If there is such a row; the message says in which line.
     """
     limit = csv.field_size_limit(2**31 - 1)
     try:
@@ -156,7 +156,7 @@ def check_writable(path: str | Path, suffixes: Sequence[str], inputs: Sequence[s
     Raises
     ------
     ValueError
-        If the suffix is another, the place is none for a file, or the file is one of ``inputs``, by whatever name.
+        If the suffix is not one of these, no file can be written there, or the file is one of ``inputs``.
     """
     target = Path(path)
     if target.suffix not in suffixes:
@@ -196,8 +196,8 @@ def write_whole(path: str | Path, write: Callable[[Path], Any]) -> None:
 
 @contextlib.contextmanager
 def _leaving_in_order() -> Iterator[None]:
-    """Within, a request to end (SIGTERM, SIGHUP) unwinds as an exception does, so that what was begun is removed."""
-    if threading.current_thread() is not threading.main_thread():  # where alone Python takes signals
+    """A context in which SIGTERM and SIGHUP raise SystemExit, so that temporary files are removed."""
+    if threading.current_thread() is not threading.main_thread():  # Python handles signals in the main thread only
         yield
         return
 
@@ -221,5 +221,5 @@ def _existing(path: str) -> Path:
 
 
 def _words(error: Exception) -> str:
-    """What went wrong; errors that say nothing, by their kind."""
+    """An error's message, or its type where it has none."""
     return str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""What is printed: names that files bring along are shown, not obeyed, and a reader may leave."""
+"""Printing: control characters in names are escaped, and a closed pipe is no error."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ import sys
 
 __all__ = ["say", "visible"]
 
-# Control characters, and those that turn the direction of writing. A terminal obeys them: they move, erase, rename.
-_OBEYED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# Control characters, and those that change the direction of text. A terminal acts on them: they move the cursor, erase
+# text, change the title of the window.
+_CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def visible(text: str) -> str:
-    """The text with everything that a terminal would obey spelled out, except ends of lines."""
-    return _OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    """The text with control characters escaped, except ends of lines."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def say(text: str = "", *, end: str = "\n") -> None:
-    """Print to standard output; where its reader has left (``| head``), nothing more is printed, and work goes on."""
+    """Print to standard output; once the pipe is closed (``| head``), nothing more is printed, and work goes on."""
     try:
         print(visible(text), end=end, flush=True)
     except BrokenPipeError:

@@ -76,7 +76,7 @@ class Collected:
         self.finite &= bool(chunk.values.sum().isfinite())  # while the chunk is in the processor's cache
 
     def close(self) -> None:
-        """Nobody writes any more: an explanation then shares the arrays rather than copying them."""
+        """Make the arrays read-only: an explanation then shares them and does not copy."""
         for array in (*self.parts.values(), *self.residuals.values()):
             array.flags.writeable = False
 

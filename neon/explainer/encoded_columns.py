@@ -19,7 +19,7 @@ __all__ = ["decoded", "decoded_pairs"]
 def decoded(
     explanation: Explanation, encoding: Encoding, data: Any, names: Sequence[str], imputed: np.ndarray | None
 ) -> Explanation:
-    """An explanation of encoded columns as one of the caller's, which keeps it as ``encoded``.
+    """From an explanation of encoded columns to one of the caller's columns, which keeps the former as ``encoded``.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ __all__ = ["in_words", "output_indices", "resolved"]
 
 
 def resolved(target: Any, network: torch.nn.Module, n_rows: int) -> Any:
-    """A contrast or log-odds of a fitted model's labels as one of output indices, one a row; others as they are.
+    """Put output indices, one for each row, in place of the labels of a contrast or log-odds; keep other targets.
 
     Raises
     ------
