@@ -45,12 +45,11 @@ class Explained:
 
     def __call__(self, X: np.ndarray, index: np.ndarray) -> np.ndarray:
         """The value (n_rows,) of each row's output, ``index`` (n_rows,)."""
-        parts = [
-            self.outputs(X[start : start + _AT_ONCE])[np.arange(len(X[start : start + _AT_ONCE])), chosen]
-            for start in range(0, len(X), _AT_ONCE)
-            for chosen in [index[start : start + _AT_ONCE]]
-        ]
-        return np.concatenate(parts) if parts else np.zeros(0)
+        found = np.empty(len(X))
+        for start in range(0, len(X), _AT_ONCE):
+            some = slice(start, start + _AT_ONCE)
+            found[some] = np.take_along_axis(self.outputs(X[some]), index[some, None], 1)[:, 0]
+        return found
 
     def outputs(self, X: np.ndarray) -> np.ndarray:
         """All outputs, (n_rows, n_outputs)."""
@@ -83,7 +82,7 @@ class Explained:
             As `neon.Explainer` takes it. Default: the predicted one, of functions and torch modules the largest.
         """
         if target is not None:
-            return output_indices(self.network or torch.nn.Identity(), target, len(X))
+            return output_indices(torch.nn.Identity() if self.network is None else self.network, target, len(X))
         outputs = self.outputs(X)
         if isinstance(self.network, Network):
             given, _ = self.network.intake.given(X)

@@ -18,6 +18,7 @@ from neon.evaluate.properties import conservation, continuity, max_sensitivity, 
 from neon.evaluate.refills import Refill, refill_of
 from neon.evaluate.relevance import Method
 from neon.evaluate.scores import Key, Scores
+from neon.evaluate.shapley import exact_shapley, rank_agreement
 
 __all__ = ["report"]
 
@@ -30,7 +31,7 @@ _DEFAULT_METHODS = (
     "occlusion",
     "random",
 )
-_METRICS = ("flipping", "conservation", "positivity", "infidelity", "continuity", "max_sensitivity")
+_METRICS = ("flipping", "conservation", "positivity", "infidelity", "continuity", "max_sensitivity", "rank_agreement")
 
 
 def report(
@@ -65,8 +66,8 @@ def report(
     refills : sequence
         What takes the place of features that are taken away; see `flipping`. Infidelity takes the first.
     metrics : sequence of str
-        Of "flipping", "conservation", "positivity", "infidelity", "continuity", "max_sensitivity"; the last two
-        explain every row eleven times.
+        Of "flipping", "conservation", "positivity", "infidelity"; "continuity" and "max_sensitivity", which explain
+        every row eleven times; "rank_agreement" with exact Shapley values, of at most 10 features.
     groups : ndarray, optional
         Features that are taken away together; see `flipping`.
     seed : int
@@ -89,6 +90,7 @@ def report(
     if unknown:
         raise ValueError(f"unknown metric {unknown[0]!r}; choose from {list(_METRICS)}")
     filled = [refill_of(refill, background, seed) for refill in refills]
+    measures = _measures(metrics, f, rows, labels, background, filled, groups, seed)
     found = Scores({})
     with tqdm(total=len(chosen), unit="method", desc="neon.evaluate", disable=progress is False) as bar:
         for name, explain in chosen.items():
@@ -103,7 +105,7 @@ def report(
             else:
                 seconds = (time.perf_counter() - start) / len(rows) * 1000
                 found |= Scores({Key(name, "seconds"): np.full(len(rows), seconds)})
-                for measure in _measures(metrics, f, rows, labels, background, filled, groups, seed):
+                for measure in measures:
                     found |= measure(relevance, explain).named(name)
             bar.update()
     return found
@@ -131,6 +133,7 @@ def _measures(
 ) -> list[Callable[[Any, Method], Scores]]:
     """The functions of ``(relevance, explain)`` that were asked for."""
     moving: dict[str, Any] = {"background": background, "target": labels, "seed": seed}
+    exact = exact_shapley(f, X, labels, background) if "rank_agreement" in metrics else None
     measures: dict[str, list[Callable[[Any, Method], Scores]]] = {
         "flipping": [
             functools.partial(_flipped, f, X, refill=refill, target=labels, groups=groups, seed=seed)
@@ -140,6 +143,7 @@ def _measures(
         "positivity": [lambda r, _: positivity(X, r)],
         "infidelity": [lambda r, _: infidelity(f, X, r, refill=refills[0], target=labels, seed=seed)],
         "continuity": [lambda _, explain: continuity(f, X, explain, **moving)],
+        "rank_agreement": [lambda r, _: rank_agreement(f, X, r, exact=exact)],
         "max_sensitivity": [lambda _, explain: max_sensitivity(f, X, explain, **moving)],
     }
     return [measure for metric in metrics for measure in measures[metric]]

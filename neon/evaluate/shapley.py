@@ -51,9 +51,23 @@ def exact_shapley(model: Any, X: Any, target: Any = None, background: Any = None
 
 
 def rank_agreement(
-    model: Any, X: Any, relevance: Any, *, background: Any, target: Any = None, method: str = ""
+    model: Any,
+    X: Any,
+    relevance: Any,
+    *,
+    background: Any = None,
+    target: Any = None,
+    exact: np.ndarray | None = None,
+    method: str = "",
 ) -> Scores:
-    """Spearman's rank correlation, over the features of each row, of relevance with `exact_shapley` (≤ 10 features)."""
+    """Spearman's rank correlation, over the features of each row, of relevance with exact Shapley values.
+
+    Parameters
+    ----------
+    exact : ndarray, optional
+        Shapley values that are known. Default: those of `exact_shapley`, of at most 10 features.
+    model, X, relevance, background, target, method : see `flipping`
+    """
     rows = as_rows(X)
-    exact = exact_shapley(model, rows, target, background)
+    exact = exact_shapley(model, rows, target, background) if exact is None else exact
     return Scores({Key(method, "rank_agreement"): rank_correlation(values_of(relevance, rows), exact)})

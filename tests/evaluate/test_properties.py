@@ -132,6 +132,12 @@ def test_infidelity_of_what_is_taken_away() -> None:
     one = np.array([[2.0]])
     nothing = evaluate.infidelity(lambda z: 3 * z[:, 0], one, np.zeros((1, 1)), background=one * 0, refill="mean")
     assert nothing["infidelity"] == pytest.approx(36)
+    # Of two features the first is among those taken away with probability (1/2 + 1) / 2.
+    two = np.array([[2.0, 1.0]])
+    often = evaluate.infidelity(
+        lambda z: 3 * z[:, 0], two, two * 0, background=two * 0, refill="mean", n_samples=20_000
+    )
+    assert often["infidelity"] == pytest.approx(0.75 * 36, rel=0.03)
 
 
 def test_randomization() -> None:

@@ -93,11 +93,19 @@ def test_methods_of_ones_own_and_every_metric() -> None:
         ROWS[:5],
         methods={"mine": mine},
         background=BACKGROUND,
-        metrics=["flipping", "conservation", "positivity", "infidelity", "continuity", "max_sensitivity"],
+        metrics=[
+            "flipping",
+            "conservation",
+            "positivity",
+            "infidelity",
+            "continuity",
+            "max_sensitivity",
+            "rank_agreement",
+        ],
         progress=False,
     )
     assert scores.methods == ["mine"]
-    assert {"continuity", "max_sensitivity", "infidelity"} <= {key.metric for key in scores.values}
+    assert {"continuity", "max_sensitivity", "infidelity", "rank_agreement"} <= {key.metric for key in scores.values}
 
 
 def test_images_by_superpixels() -> None:
