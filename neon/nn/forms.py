@@ -77,10 +77,11 @@ def _flat(layers: Iterable[torch.nn.Module]) -> Iterator[torch.nn.Module]:
 def _with_widths(layers: Iterable[torch.nn.Module], n_features: int) -> Iterator[tuple[torch.nn.Module, int]]:
     """Each layer with the number of columns that it reads: the layers tell it of a batch without rows."""
     x = torch.zeros(0, n_features, dtype=torch.float64)
+    before: torch.nn.Module = torch.nn.Identity()
     for layer in layers:
-        yield layer, x.shape[1]
         with torch.no_grad():
-            x = layer(x)
+            x, before = before(x), layer
+        yield layer, x.shape[1]
 
 
 def _dropped(following: Sequence[torch.nn.Module]) -> bool:

@@ -35,7 +35,7 @@ def cases() -> dict[str, Case]:
     }
     without_predict = {
         "DBSCAN": Case(cluster.DBSCAN(eps=24.0, min_samples=3), digits, relu=True),
-        "DBSCAN-manhattan": Case(cluster.DBSCAN(eps=0.3, min_samples=4, metric="manhattan"), moons),
+        "DBSCAN-manhattan": Case(cluster.DBSCAN(eps=0.3, min_samples=4, metric="manhattan"), moons, relu=True),
         "DBSCAN-scaled": Case(make_pipeline(StandardScaler(), cluster.DBSCAN(eps=0.5)), moons, relu=True),
         "DBSCAN-outlierness": Case(cluster.DBSCAN(eps=1.9), wine, options={"output": "outlierness"}),
         "HDBSCAN": Case(cluster.HDBSCAN(min_cluster_size=8, copy=True), wine),

@@ -229,7 +229,7 @@ def split(two: Data, three: Data) -> dict[str, Case]:
         found[f"{name}-binary"] = Case(make(logistic()), *two, relu=True)
         found[f"{name}-svc"] = Case(make(scaled(SVC())), *three)
         found[f"{name}-bayes"] = Case(make(GaussianNB()), *three)
-        found[f"{name}-tree"] = Case(make(tree), *three)
+        found[f"{name}-tree"] = Case(make(tree), *three, relu=True)
     found["OneVsRestClassifier-ridge"] = Case(multiclass.OneVsRestClassifier(Ridge()), *two, relu=True)
     found["OneVsRestClassifier-log-odds"] = Case(
         multiclass.OneVsRestClassifier(logistic()), *three, options={"output": "log_odds"}
@@ -239,11 +239,11 @@ def split(two: Data, three: Data) -> dict[str, Case]:
     )
     found["OneVsRestClassifier-labels"] = Case(multiclass.OneVsRestClassifier(logistic()), X, several, relu=True)
     code: dict[str, Any] = {"code_size": 2, "random_state": 1}
-    found["OutputCodeClassifier"] = Case(multiclass.OutputCodeClassifier(logistic(), **code), *three)
+    found["OutputCodeClassifier"] = Case(multiclass.OutputCodeClassifier(logistic(), **code), *three, relu=True)
     found["OutputCodeClassifier-bayes"] = Case(multiclass.OutputCodeClassifier(GaussianNB(), **code), *three)
     found["MultiOutputRegressor"] = Case(multioutput.MultiOutputRegressor(Ridge()), X, targets, relu=True)
     found["MultiOutputClassifier"] = Case(multioutput.MultiOutputClassifier(logistic()), X, several, relu=True)
-    found["MultiOutputClassifier-kinds"] = Case(multioutput.MultiOutputClassifier(tree), X, kinds)
+    found["MultiOutputClassifier-kinds"] = Case(multioutput.MultiOutputClassifier(tree), X, kinds, relu=True)
     order: dict[str, Any] = {"order": [2, 0, 1]}
     found["RegressorChain"] = Case(multioutput.RegressorChain(scaled(SVR(C=100.0)), **order), X, targets)
     for method in ("predict", "predict_proba", "decision_function"):
@@ -281,7 +281,7 @@ def nested() -> dict[str, Case]:
         "nested-hard": Case(ensemble.VotingClassifier(members), X, y),
         "nested-soft": Case(ensemble.VotingClassifier(calibrated, voting="soft"), X, y),
         "nested-calibrated": Case(CalibratedClassifierCV(one_hot(LinearSVC()), cv=2), X, y),
-        "nested-classes": Case(multiclass.OneVsRestClassifier(one_hot(LinearSVC())), X, X["city"] + y),
+        "nested-classes": Case(multiclass.OneVsRestClassifier(one_hot(LinearSVC())), X, X["city"] + y, relu=True),
         "nested-bagging": Case(
             ensemble.BaggingClassifier(make_pipeline(by_place, LogisticRegression()), n_estimators=3, random_state=0),
             X, y,

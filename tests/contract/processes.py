@@ -62,7 +62,7 @@ def cases() -> dict[str, Case]:
     found: dict[str, Case] = {}
     for name, kernel in KERNELS.items():
         model = GaussianProcessRegressor(kernel, alpha=0.1, optimizer=None, normalize_y=name != "linear")
-        found[f"GaussianProcessRegressor-{name}"] = Case(scaled(model), *diabetes)
+        found[f"GaussianProcessRegressor-{name}"] = Case(scaled(model), *diabetes, relu=name == "linear")
     fitted = GaussianProcessRegressor(RBF(3.0) + WhiteKernel(), n_restarts_optimizer=0)
     found["GaussianProcessRegressor-fitted"] = Case(scaled(fitted), *diabetes)
     found["GaussianProcessRegressor-two"] = Case(
@@ -79,7 +79,7 @@ def cases() -> dict[str, Case]:
         model = GaussianProcessClassifier(2.0 * RBF(3.0), multi_class=how)
         found[f"GaussianProcessClassifier-{how}"] = Case(scaled(model), *wine)
     linear = GaussianProcessClassifier(DotProduct(1.0), optimizer=None)
-    found["GaussianProcessClassifier-linear"] = Case(scaled(linear), *cancer)
+    found["GaussianProcessClassifier-linear"] = Case(scaled(linear), *cancer, relu=True)
     for kernel in ("linear", "rbf", "poly", "polynomial", "sigmoid", "laplacian"):
         model = KernelRidge(alpha=20.0, kernel=kernel, degree=2, coef0=0.5)
         found[f"KernelRidge-{kernel}"] = Case(scaled(model), *diabetes, relu=kernel == "linear")

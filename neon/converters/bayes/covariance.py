@@ -10,7 +10,7 @@ from scipy import linalg
 
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter, no_relu_form
+from neon.converters.core.registry import converter
 from neon.converters.core.spread import gaussians
 from neon.nn import GaussianEnergy
 
@@ -38,7 +38,6 @@ def convert_covariance(model: Any, ask: Ask) -> Conversion:
         "mahalanobis",
         model,
         model.mahalanobis,
-        ask.form,
     )
 
 
@@ -54,13 +53,10 @@ def convert_elliptic_envelope(model: Any, ask: Ask) -> Conversion:
         "outlierness",
         model,
         lambda X: -model.decision_function(X),
-        ask.form,
     )
 
 
-def _convert(energy: GaussianEnergy, explains: str, name: str, model: Any, own: Any, form: str) -> Conversion:
-    if form == "relu":
-        raise no_relu_form("a Mahalanobis distance is not piecewise linear")
+def _convert(energy: GaussianEnergy, explains: str, name: str, model: Any, own: Any) -> Conversion:
     return Conversion(
         torch.nn.Sequential(energy),
         explains,

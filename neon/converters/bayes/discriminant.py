@@ -13,7 +13,7 @@ from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter
 from neon.converters.core.spread import counted, gaussians
 from neon.errors import UnsupportedModelError
-from neon.nn import GaussianEnergy, Linear, LinearEnergy, plain_linear
+from neon.nn import GaussianEnergy, Linear, LinearEnergy
 
 __all__ = ["convert_linear_discriminant", "convert_quadratic_discriminant"]
 
@@ -26,7 +26,7 @@ def convert_linear_discriminant(model: Any, ask: Ask) -> Conversion:
     only the log-prior is left.
     """
     if ask.choose("log_odds", "transform") == "transform":
-        return _projection(model, ask.form)
+        return _projection(model)
     finite_log(model.priors_, model)
     weight, bias = np.asarray(model.coef_), np.asarray(model.intercept_)
     if len(weight) == 1:
@@ -35,13 +35,12 @@ def convert_linear_discriminant(model: Any, ask: Ask) -> Conversion:
         LinearEnergy(weight, bias, means=model.means_),
         model.decision_function,
         model.classes_,
-        form=ask.form,
         classes=model.classes_,
         background=counted(model.means_, model.priors_, "the class means, by prior"),
     )
 
 
-def _projection(model: Any, form: str) -> Conversion:
+def _projection(model: Any) -> Conversion:
     if model.solver == "lsqr":
         raise UnsupportedModelError(
             'LinearDiscriminantAnalysis(solver="lsqr") does not transform; use "svd" or "eigen"'
@@ -51,7 +50,7 @@ def _projection(model: Any, form: str) -> Conversion:
     back = np.linalg.pinv(weight)
     center = np.asarray(model.priors_ @ model.means_)
     return Conversion(
-        torch.nn.Sequential(plain_linear(weight, bias) if form == "relu" else Linear(weight, bias)),
+        torch.nn.Sequential(Linear(weight, bias)),
         "discriminant features",
         tuple(f"discriminant {i}" for i in range(len(weight))),
         model.transform,
@@ -71,7 +70,6 @@ def convert_quadratic_discriminant(model: Any, ask: Ask) -> Conversion:
         GaussianEnergy(model.means_, factors, log_prior=-finite_log(model.priors_, model), log_det=log_det),
         model.decision_function,
         model.classes_,
-        form=ask.form,
         classes=model.classes_,
         background=gaussians(model.means_, covariances, model.priors_, "the classes"),
     )

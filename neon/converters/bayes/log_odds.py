@@ -11,17 +11,12 @@ import torch
 from neon.converters.core.answers import Layers
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.encoding import Encoding
-from neon.converters.core.registry import no_relu_form
 from neon.converters.core.spread import Spread
 from neon.nn import (
     Affine,
     Evidence,
     GaussianEnergy,
     LinearEnergy,
-    PairwiseDifference,
-    SideBySide,
-    SoftMin,
-    plain_linear,
 )
 
 __all__ = ["convert_log_odds", "log_odds"]
@@ -32,7 +27,6 @@ def convert_log_odds(
     joint: Callable[[Any], np.ndarray],
     names: Sequence[Any],
     *,
-    form: str,
     what: str = "class",
     classes: np.ndarray | None = None,
     encoding: Encoding | None = None,
@@ -52,14 +46,9 @@ def convert_log_odds(
     n = len(names)
     if n < 2:
         raise ValueError(f"one {what} alone has no odds to explain: there is no other {what}")
-    body: torch.nn.Module = energy
     odds: Layers = (Evidence(soft=True),)
-    if form == "relu":
-        body, odds = _difference(energy), ()
-    elif form == "layers":
-        odds = (PairwiseDifference(n), SideBySide([SoftMin(np.zeros(n - 1)) for _ in range(n)], [n - 1] * n))
     return Conversion(
-        torch.nn.Sequential(body),
+        torch.nn.Sequential(energy),
         f"log-odds of a {what}",
         tuple(map(str, names)),
         lambda X: log_odds(joint(X)),
@@ -94,11 +83,3 @@ def finite_log(probabilities: np.ndarray, model: Any) -> np.ndarray:
     if not (np.asarray(probabilities) > 0).all():
         raise ValueError(f"{type(model).__name__} with a prior probability of 0: its log-odds are infinite everywhere")
     return np.log(probabilities)
-
-
-def _difference(energy: GaussianEnergy | LinearEnergy) -> torch.nn.Linear:
-    """The log-odds of two alternatives with linear scores."""
-    if isinstance(energy, GaussianEnergy) or len(energy.bias) > 2:
-        raise no_relu_form("log-odds are piecewise linear for two alternatives with linear scores only")
-    bias = energy.bias if energy.shares is None else energy.bias + energy.shares.sum(1)
-    return plain_linear(energy.weight - energy.weight.flip(0), bias - bias.flip(0))

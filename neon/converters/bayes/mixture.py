@@ -11,7 +11,7 @@ from scipy.special import logsumexp
 from neon.converters.bayes.log_odds import convert_log_odds
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter, no_relu_form
+from neon.converters.core.registry import converter
 from neon.converters.core.spread import Spread, gaussians
 from neon.nn import GaussianEnergy, LinearEnergy, SoftMin
 
@@ -30,8 +30,6 @@ def convert_mixture(model: Any, ask: Ask) -> Conversion:
     means = np.asarray(model.means_, dtype=np.float64)
     constant = np.diagonal(_joint(model, means)).copy()  # at its mean, each component's distance is 0
     if output == "outlierness":
-        if ask.form == "relu":
-            raise no_relu_form("a distance to Gaussians is not piecewise linear")
         total = logsumexp(constant)
         return Conversion(
             torch.nn.Sequential(GaussianEnergy(means, _factors(model)), SoftMin(constant - total)),
@@ -45,7 +43,6 @@ def convert_mixture(model: Any, ask: Ask) -> Conversion:
         _energy(model, means, constant),
         lambda X: _joint(model, np.asarray(X)),
         [f"component {k}" for k in range(len(means))],
-        form=ask.form,
         what="component",
         classes=np.arange(len(means)),
         background=_spread(model),

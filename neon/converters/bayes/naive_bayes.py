@@ -88,7 +88,7 @@ def _convert(
             "log-odds; fit it with a larger alpha, such as 1"
         )
     return convert_log_odds(
-        energy, model.predict_joint_log_proba, model.classes_, form=ask.form, classes=model.classes_, encoding=encoding
+        energy, model.predict_joint_log_proba, model.classes_, classes=model.classes_, encoding=encoding
     )
 
 

@@ -25,7 +25,7 @@ def convert_birch(model: Any, ask: Ask) -> Conversion:
     """
     centers = np.asarray(model.subcluster_centers_, dtype=np.float64)
     if ask.choose("evidence", "transform") == "transform":
-        return distances(model, centers, ask.form)
+        return distances(model, centers)
     labels = np.asarray(model.subcluster_labels_)
     classes, groups, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     refuse_single(model, len(classes))
@@ -36,7 +36,7 @@ def convert_birch(model: Any, ask: Ask) -> Conversion:
         return contrast(np.stack([d[:, groups == c].min(1) for c in range(len(classes))], axis=1))
 
     return Conversion(
-        torch.nn.Sequential(*nearest_layers(centers[order], sizes.tolist(), ask.form)),
+        torch.nn.Sequential(*nearest_layers(centers[order], sizes.tolist())),
         "evidence for a cluster: how much closer its nearest subcluster is than the nearest one of the others, in "
         "squared distance",
         tuple(f"cluster {c}" for c in classes),

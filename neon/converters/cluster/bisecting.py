@@ -13,9 +13,8 @@ from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter
 from neon.converters.core.spread import counted
-from neon.nn import DistanceLayers, Linear, SquaredDistance, plain_linear
+from neon.nn import Linear, SquaredDistance
 from neon.nn.pooling.groups import group_minimum
-from neon.nn.pooling.minimum import relu_group_minimum
 
 __all__ = ["convert_bisecting"]
 
@@ -29,7 +28,7 @@ def convert_bisecting(model: Any, ask: Ask) -> Conversion:
     """
     leaves = np.asarray(model.cluster_centers_, dtype=np.float64)
     if ask.choose("evidence", "transform") == "transform":
-        return distances(model, leaves, ask.form)
+        return distances(model, leaves)
     refuse_single(model, len(leaves))
     centers, paths = _paths(model)
     steps = [step for path in paths for step in path]
@@ -43,17 +42,10 @@ def convert_bisecting(model: Any, ask: Ask) -> Conversion:
         return np.stack([np.min([d[:, b] - d[:, a] for a, b in path], axis=0) for path in paths], axis=1)
 
     counts = np.bincount(model.labels_, minlength=len(leaves))
-    layers: list[torch.nn.Module]
-    if ask.form == "relu":
-        middle = centers.mean(0)
-        bias = ((centers - middle) * (centers + middle)).sum(1)
-        layers = [plain_linear(versus @ (-2 * (centers - middle)), versus @ bias), *relu_group_minimum(sizes)]
-    else:
-        expected = float(np.average(np.diag(own(leaves)), weights=counts))
-        distance = DistanceLayers(centers) if ask.form == "layers" else SquaredDistance(centers)
-        layers = [distance, Linear(versus), *group_minimum(sizes, 1 / expected if expected > 0 else 1.0)]
+    expected = float(np.average(np.diag(own(leaves)), weights=counts))
+    pooled = group_minimum(sizes, 1 / expected if expected > 0 else 1.0)
     return Conversion(
-        torch.nn.Sequential(*layers),
+        torch.nn.Sequential(SquaredDistance(centers), Linear(versus), *pooled),
         "evidence for a cluster: by how much, in squared distance, the closest decision on the way down to it is won",
         tuple(f"cluster {c}" for c in range(len(leaves))),
         own,

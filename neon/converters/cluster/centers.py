@@ -15,23 +15,16 @@ from sklearn.metrics import euclidean_distances, pairwise_distances
 from neon.converters.core.arrays import contrast, dense
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter, no_relu_form
+from neon.converters.core.registry import converter
 from neon.converters.core.spread import counted
 from neon.errors import UnsupportedModelError
 from neon.nn import (
-    DistanceLayers,
     Elementwise,
     Evidence,
     ManhattanDistance,
-    PairwiseDifference,
-    PooledMinimum,
     SquaredDistance,
-    manhattan_layers,
-    plain_linear,
-    relu_minimum,
 )
 from neon.nn.pooling.groups import group_minimum
-from neon.nn.pooling.minimum import relu_group_minimum
 
 __all__ = ["convert_centers", "distance_to", "distances", "nearest_layers", "refuse_single"]
 
@@ -53,14 +46,14 @@ def convert_centers(model: Any, ask: Ask) -> Conversion:
         )
     centers = dense(model.cluster_centers_)  # sparse where the model was fitted on sparse rows
     if ask.choose(*(("evidence", "transform") if hasattr(model, "transform") else ("evidence",))) != "evidence":
-        return distances(model, centers, ask.form)
+        return distances(model, centers)
     if not len(centers):
         raise ValueError(f"this {type(model).__name__} did not converge: it has no cluster to explain")
     refuse_single(model, len(centers))
     labels = np.asarray(model.labels_)
     sizes = np.bincount(labels[labels >= 0], minlength=len(centers))
     return Conversion(
-        torch.nn.Sequential(*nearest_layers(centers, [1] * len(centers), ask.form, sizes)),
+        torch.nn.Sequential(*nearest_layers(centers, [1] * len(centers), sizes)),
         "evidence for a cluster: how much closer it is than the nearest other, in squared distance",
         tuple(f"cluster {c}" for c in range(len(centers))),
         lambda X: contrast(_squared_distances(model, X)),
@@ -69,12 +62,10 @@ def convert_centers(model: Any, ask: Ask) -> Conversion:
     )
 
 
-def distances(model: Any, centers: np.ndarray, form: str) -> Conversion:
+def distances(model: Any, centers: np.ndarray) -> Conversion:
     """What ``transform`` gives: the distance to every center."""
-    if form == "relu":
-        raise no_relu_form("a distance is not piecewise linear")
     return Conversion(
-        torch.nn.Sequential(*distance_to(centers, form), Elementwise(torch.sqrt)),
+        torch.nn.Sequential(distance_to(centers), Elementwise(torch.sqrt)),
         "distances to the centers",
         tuple(f"distance to center {c}" for c in range(len(centers))),
         model.transform,
@@ -84,7 +75,6 @@ def distances(model: Any, centers: np.ndarray, form: str) -> Conversion:
 def nearest_layers(
     points: np.ndarray,
     sizes: Sequence[int],
-    form: str,
     weights: np.ndarray | None = None,
     *,
     metric: str = "sqeuclidean",
@@ -103,15 +93,8 @@ def nearest_layers(
         "sqeuclidean", or "manhattan" for ``|x - u_j|₁`` instead.
     """
     n = len(sizes)
-    if form == "relu":
-        if metric == "manhattan":
-            raise no_relu_form("differences of Manhattan distances are not made of Linear and ReLU alone")
-        return _relu_layers(points, sizes)
     stiffness = 1 / _expected_evidence(points, np.repeat(np.arange(n), sizes), weights, metric)
-    layers = [*distance_to(points, form, metric), *group_minimum(sizes, stiffness, gated=True)]
-    if form == "fused":
-        return [*layers, Evidence(stiffness)]
-    return [*layers, PairwiseDifference(n), PooledMinimum(n, stiffness)]
+    return [distance_to(points, metric), *group_minimum(sizes, stiffness, gated=True), Evidence(stiffness)]
 
 
 def refuse_single(model: Any, n_clusters: int, instead: str = "") -> None:
@@ -123,11 +106,9 @@ def refuse_single(model: Any, n_clusters: int, instead: str = "") -> None:
         )
 
 
-def distance_to(points: np.ndarray, form: str, metric: str = "sqeuclidean") -> list[torch.nn.Module]:
-    """Layers from rows to their distances to points."""
-    if metric == "manhattan":
-        return manhattan_layers(points) if form == "layers" else [ManhattanDistance(points)]
-    return [DistanceLayers(points) if form == "layers" else SquaredDistance(points)]
+def distance_to(points: np.ndarray, metric: str = "sqeuclidean") -> torch.nn.Module:
+    """From rows to their distances to points."""
+    return ManhattanDistance(points) if metric == "manhattan" else SquaredDistance(points)
 
 
 def _squared_distances(model: Any, X: np.ndarray) -> np.ndarray:
@@ -146,13 +127,3 @@ def _expected_evidence(points: np.ndarray, groups: np.ndarray, weights: np.ndarr
     d[groups[some, None] == groups] = np.inf
     expected = float(np.average(d.min(1), weights=None if weights is None or not weights.any() else weights[some]))
     return expected if expected > 0 else 1.0
-
-
-def _relu_layers(points: np.ndarray, sizes: Sequence[int]) -> list[torch.nn.Module]:
-    """Minima of ``‖x - u_j‖² - ‖x - ū‖² = -2 (u_j - ū) x + ‖u_j‖² - ‖ū‖²`` over each cluster, then over the others."""
-    n, middle = len(sizes), points.mean(0)
-    weight, bias = -2 * (points - middle), ((points - middle) * (points + middle)).sum(1)
-    versus = PairwiseDifference(n).weight.numpy()
-    if max(sizes) == 1:
-        return [plain_linear(versus @ weight, versus @ bias), *relu_minimum(n, n - 1)]
-    return [plain_linear(weight, bias), *relu_group_minimum(sizes), plain_linear(versus), *relu_minimum(n, n - 1)]

@@ -14,7 +14,7 @@ from neon.converters.cluster.labels import chunked, members, reproduces
 from neon.converters.core.arrays import contrast
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter, no_relu_form
+from neon.converters.core.registry import converter
 from neon.converters.core.spread import some_rows
 from neon.errors import UnsupportedModelError
 from neon.nn import Linear, PooledMinimum
@@ -38,7 +38,7 @@ def convert_dbscan(model: Any, ask: Ask) -> Conversion:
     core = model.components_[order]
     points = np.asarray(core.toarray() if sparse.issparse(core) else core, dtype=np.float64)
     if output == "outlierness":
-        return _outlierness(model, points, metric, ask.form)
+        return _outlierness(model, points, metric)
     classes, sizes = np.unique(labels, return_counts=True)
     refuse_single(model, len(classes), 'output="outlierness" explains what is noise')
     starts = np.cumsum([0, *sizes[:-1]])
@@ -53,7 +53,7 @@ def convert_dbscan(model: Any, ask: Ask) -> Conversion:
         share = f", {reproduces(agreement, model, len(rows))}"
     unit = "Manhattan distance" if metric == "manhattan" else "squared distance"
     return Conversion(
-        torch.nn.Sequential(*nearest_layers(points, sizes.tolist(), ask.form, metric=metric)),
+        torch.nn.Sequential(*nearest_layers(points, sizes.tolist(), metric=metric)),
         "evidence for a cluster: how much closer its nearest core sample is than the nearest one of the others, in "
         f"{unit}{share}",
         tuple(f"cluster {label}" for label in classes),
@@ -64,14 +64,10 @@ def convert_dbscan(model: Any, ask: Ask) -> Conversion:
     )
 
 
-def _outlierness(model: Any, points: np.ndarray, metric: str, form: str) -> Conversion:
-    if form == "relu":
-        raise no_relu_form("the distance to the nearest core sample is not piecewise linear")
+def _outlierness(model: Any, points: np.ndarray, metric: str) -> Conversion:
     radius = float(model.eps) ** (1 if metric == "manhattan" else 2)
     return Conversion(
-        torch.nn.Sequential(
-            *distance_to(points, form, metric), PooledMinimum(1, 1 / radius), Linear([[1.0]], [-radius])
-        ),
+        torch.nn.Sequential(distance_to(points, metric), PooledMinimum(1, 1 / radius), Linear([[1.0]], [-radius])),
         "outlierness: distance to the nearest core sample beyond eps" + ("" if metric == "manhattan" else ", squared"),
         ("outlierness",),
         lambda X: pairwise_distances(X, points, metric=metric).min(1, keepdims=True) - radius,

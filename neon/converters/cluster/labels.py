@@ -21,10 +21,10 @@ from neon.converters.core.arrays import contrast
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.intake import check_finite, numeric
-from neon.converters.core.registry import converter, no_relu_form
+from neon.converters.core.registry import converter
 from neon.converters.core.spread import some_rows
 from neon.errors import UnsupportedModelError
-from neon.nn import Affine, DistanceLayers, Evidence, LogSumExp, PairwiseDifference, PooledMinimum, SquaredDistance
+from neon.nn import Affine, Evidence, LogSumExp, SquaredDistance
 
 __all__ = ["Clusters", "chunked", "convert_labels", "members", "reproduces"]
 
@@ -60,8 +60,6 @@ def convert_labels(model: Any, ask: Ask) -> Conversion:
     rows their own label while they are left out themselves; of equals the smallest.
     """
     ask.choose("evidence")
-    if ask.form == "relu":
-        raise no_relu_form("a log-sum-exp is not piecewise linear")
     name = type(model).__name__
     if "precomputed" in (getattr(model, "metric", None), getattr(model, "affinity", None)):
         raise UnsupportedModelError(
@@ -85,18 +83,15 @@ def convert_labels(model: Any, ask: Ask) -> Conversion:
     evidence = chunked(own, points, len(points))
     agreement = float(np.mean(evidence.argmax(1) == groups))
     expected = float(np.abs(evidence[np.arange(len(points)), groups]).mean())
-    stiffness, n = 1 / expected if expected > 0 else 1.0, len(classes)
+    stiffness = 1 / expected if expected > 0 else 1.0
     layers = [
-        DistanceLayers(points) if ask.form == "layers" else SquaredDistance(points),
+        SquaredDistance(points),
         Affine(-gamma),
-        LogSumExp(np.eye(n).repeat(sizes, 1) / sizes[:, None]),
+        LogSumExp(np.eye(len(classes)).repeat(sizes, 1) / sizes[:, None]),
         Affine(-1 / gamma),
     ]
-    competition = (
-        [PairwiseDifference(n), PooledMinimum(n, stiffness)] if ask.form == "layers" else [Evidence(stiffness)]
-    )
     return Conversion(
-        torch.nn.Sequential(*layers, *competition),
+        torch.nn.Sequential(*layers, Evidence(stiffness)),
         "evidence for a cluster: how much closer its rows are than those of the nearest other, in soft squared "
         f"distance (gamma={gamma:.3g}), {reproduces(agreement, model, len(points))}",
         tuple(f"cluster {label}" for label in classes),

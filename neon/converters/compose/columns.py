@@ -41,7 +41,7 @@ def convert_column_transformer(model: Any, ask: Ask) -> Conversion:
             else convert(transformer, ask.inside(name, step=True, n_features=len(chosen)))
         )
         branches.append(_weighted(_reading(picked, part), weights.get(name)))
-    return _side_by_side(model, branches, ask.form)
+    return _side_by_side(model, branches)
 
 
 @converter("sklearn.pipeline.FeatureUnion")
@@ -72,7 +72,7 @@ def convert_feature_union(model: Any, ask: Ask) -> Conversion:
     given = RECORD if records else given
     everything = Encoding(unchanged, np.arange(len(given)), given, records=records)
     branches = [_weighted(_reading(everything, part), weights.get(name)) for name, part in parts]
-    together = _side_by_side(model, branches, ask.form)
+    together = _side_by_side(model, branches)
     return together if records else dataclasses.replace(together, n_features=len(given))
 
 
@@ -93,7 +93,7 @@ def _weighted(branch: Conversion, weight: float | None) -> Conversion:
     return branch.then(scale, inverse=inverse)
 
 
-def _side_by_side(model: Any, branches: list[Conversion], form: str) -> Conversion:
+def _side_by_side(model: Any, branches: list[Conversion]) -> Conversion:
     encodings = [branch.encoding for branch in branches if branch.encoding is not None]
     names = names_of(model, None, sum(len(branch.output_names) for branch in branches))
     layered = any(len(branch.layers) for branch in branches)
@@ -102,7 +102,7 @@ def _side_by_side(model: Any, branches: list[Conversion], form: str) -> Conversi
     if not layered:
         encoding = dataclasses.replace(encoding, function=Transform(model))
     return Conversion(
-        merged([branch.layers for branch in branches], sizes, form) if layered else torch.nn.Sequential(),
+        merged([branch.layers for branch in branches], sizes) if layered else torch.nn.Sequential(),
         f"columns of {type(model).__name__}",
         names,
         Transform(model),

@@ -7,26 +7,23 @@ from collections.abc import Iterable, Sequence
 
 import torch
 
-from neon.errors import no_relu_form
-from neon.nn import Affine, Linear, SideBySide, plain_linear
+from neon.nn import Affine, Linear, SideBySide
 
 __all__ = ["as_linear", "merged"]
 
 MERGED = 10**7  # entries of a matrix, above which linear maps stand side by side
 
 
-def merged(branches: Sequence[torch.nn.Sequential], sizes: Sequence[int], form: str) -> torch.nn.Sequential:
+def merged(branches: Sequence[torch.nn.Sequential], sizes: Sequence[int]) -> torch.nn.Sequential:
     """Branches of scalings become one scaling, branches of linear maps one linear map; else they run side by side."""
     kinds = {type(layer) for branch in branches for layer in branch}
     if kinds == {Affine}:
         maps = [_scaling(branch, size) for branch, size in zip(branches, sizes, strict=True)]
         return torch.nn.Sequential(Affine(torch.cat([s for s, _ in maps]), torch.cat([t for _, t in maps])))
-    if kinds <= {Affine, Linear, torch.nn.Linear} and (form == "relu" or sum(sizes) ** 2 <= MERGED):
+    if kinds <= {Affine, Linear, torch.nn.Linear} and sum(sizes) ** 2 <= MERGED:
         maps = [as_linear(branch, size) for branch, size in zip(branches, sizes, strict=True)]
         weight, bias = torch.block_diag(*(weight for weight, _ in maps)), torch.cat([bias for _, bias in maps])
-        return torch.nn.Sequential(plain_linear(weight, bias) if form == "relu" else Linear(weight, bias))
-    if form == "relu":
-        raise no_relu_form("networks side by side are no row of Linear and ReLU")
+        return torch.nn.Sequential(Linear(weight, bias))
     return torch.nn.Sequential(SideBySide(branches, sizes))
 
 

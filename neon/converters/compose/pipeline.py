@@ -16,7 +16,7 @@ from neon.converters.compose.columns import folded
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.encoding import Encoding, Transform
-from neon.converters.core.registry import convert, converter, no_relu_form, steps_run
+from neon.converters.core.registry import convert, converter, steps_run
 from neon.converters.core.spread import Spread
 from neon.errors import UnsupportedModelError
 from neon.nn import Affine, Featurewise, Linear, Projection
@@ -61,7 +61,7 @@ def convert_pipeline(model: Pipeline, ask: Ask) -> Conversion:
                     f"{type(first).__name__} does not give as many columns as it reads, and holds nothing that tells "
                     "how many those are: set n_features_in_ in its fit"
                 )
-    whole = chain(parts, form=ask.form)
+    whole = chain(parts)
     if model.steps[0][1] is first or not hasattr(first, "n_features_in_"):
         return whole
     names = getattr(first, "feature_names_in_", None)  # which a pipeline that starts with "passthrough" does not know
@@ -70,7 +70,7 @@ def convert_pipeline(model: Pipeline, ask: Ask) -> Conversion:
     )
 
 
-def chain(parts: list[Conversion], *, form: str = "fused") -> Conversion:
+def chain(parts: list[Conversion]) -> Conversion:
     """One conversion after the other: transformers, and at last a model or another transformer.
 
     Encodings before the first layer compose into one; an encoding after the first layer becomes a layer itself.
@@ -87,8 +87,6 @@ def chain(parts: list[Conversion], *, form: str = "fused") -> Conversion:
     width = 0
     for part in folded(parts):
         if part.encoding is not None and body:
-            if form == "relu":
-                raise no_relu_form(f"{part.explains} after other layers")
             body.append(Featurewise(part.encoding, part.encoding.source, part.explains))
             ways.append(_Way(None, width))
         elif part.encoding is not None:

@@ -13,21 +13,24 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from neon.nn import Affine, Elementwise, Evidence, Linear, TwoClass, plain_linear
+from neon.nn import Affine, Elementwise, Linear
 from neon.nn.codes.step import Step
 from neon.nn.linear.side_by_side import InParallel
+from neon.nn.pooling.evidence import SoftmaxOdds
+from neon.nn.pooling.minimum import PooledMinimum
 from neon.nn.pooling.normalized import Normalized
+from neon.nn.pooling.rivals import Rivals
 
 __all__ = [
     "Answers",
     "clipped_each",
+    "closest_rival",
     "decision",
     "exponential",
     "half_log_odds",
     "log_odds",
     "log_odds_each",
     "logits",
-    "mirrored",
     "prediction",
     "probability",
     "probability_each",
@@ -91,12 +94,12 @@ def half_log_odds() -> Answers:
 
 def logits() -> Answers:
     """``predict_proba`` is the softmax of f, and ``decision_function`` is f."""
-    return {"logits": (), "log_odds": (Affine(-1.0), Evidence(soft=True)), "decision_function": ()}
+    return {"logits": (), "log_odds": (Affine(-1.0), SoftmaxOdds()), "decision_function": ()}
 
 
 def weighted_votes(n_classes: int) -> Answers:
     """``predict_proba`` is the softmax of ``f / (K - 1)``, of two classes ``σ(f)``; ``decision_function`` is f."""
-    odds = () if n_classes == 2 else (Affine(-1 / (n_classes - 1)), Evidence(soft=True))
+    odds = () if n_classes == 2 else (Affine(-1 / (n_classes - 1)), SoftmaxOdds())
     return {"log_odds": odds, "decision_function": ()}
 
 
@@ -113,7 +116,7 @@ def _clipped(t: torch.Tensor) -> torch.Tensor:
 
 def shares_of_sigmoids() -> Layers:
     """``σ(z_c) / Σ_k σ(z_k)`` as log-odds: a soft minimum of differences of ``-log σ``."""
-    return (Elementwise(F.logsigmoid, "log σ(x)", anchor=0.0), Affine(-1.0), Evidence(soft=True))
+    return (Elementwise(F.logsigmoid, "log σ(x)", anchor=0.0), Affine(-1.0), SoftmaxOdds())
 
 
 def sigmoid() -> torch.nn.Module:
@@ -160,6 +163,11 @@ def _shrunk(t: torch.Tensor) -> torch.Tensor:
     return t / (3 * (t.abs() + 1))
 
 
-def mirrored(form: str) -> torch.nn.Module:
-    """From the score f of the second of two classes to ``[-f, f]``."""
-    return plain_linear([[-1.0], [1.0]]) if form == "relu" else TwoClass()
+def closest_rival(n_classes: int, shift: float = 0.0) -> tuple[Layers, Layers]:
+    """From pairwise machines' scores to those of each class against its rivals; and from there to the smallest.
+
+    shift : a machine's score where its pair ties; it is above it where the second of a pair wins.
+    """
+    if n_classes == 2:
+        return (Linear([[-1.0], [1.0]], [shift, -shift] if shift else None),), ()
+    return (Rivals(n_classes, shift),), (PooledMinimum(n_classes, torch.inf),)

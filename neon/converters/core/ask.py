@@ -18,8 +18,6 @@ class Ask:
     ----------
     output : str, optional
         Which function of the model. Default: the first one that the converter has.
-    form : str
-        "fused", "layers" or "relu".
     path : str
         Where the model stands inside other models, for error messages.
     data : array-like, optional
@@ -33,7 +31,6 @@ class Ask:
     """
 
     output: str | None = None
-    form: str = "fused"
     path: str = ""
     data: Any = None
     step: bool = False
@@ -55,7 +52,7 @@ class Ask:
         return self.output
 
     def inside(self, name: str, output: str | None = None, **changes: Any) -> Ask:
-        """What is asked of an estimator inside the model: the same form; where it stands, for error messages.
+        """What is asked of an estimator inside the model; where it stands, for error messages.
 
         Parameters
         ----------
@@ -64,7 +61,7 @@ class Ask:
         **changes
             Other attributes.
         """
-        return Ask(output, self.form, within(self.path, name), **changes)
+        return Ask(output, within(self.path, name), **changes)
 
 
 def within(path: str, name: str) -> str:

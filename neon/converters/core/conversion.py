@@ -13,7 +13,6 @@ from neon.converters.core.answers import Answers, Layers
 from neon.converters.core.encoding import Encoding
 from neon.converters.core.spread import Spread
 from neon.lrp.composites import Composite
-from neon.nn import plain_linear
 from neon.nn.linear.layers import Columns
 
 __all__ = ["Conversion"]
@@ -131,5 +130,4 @@ class Conversion:
         """Of two classes, what is explained of the second alone, and more layers behind it."""
         if self.pair is not None:
             return self.then(body=torch.nn.Sequential(*self.body, *self.head, *layers))
-        relu = all(isinstance(layer, torch.nn.Linear | torch.nn.ReLU) for layer in self.layers)
-        return self.then(plain_linear([[0.0, 1.0]]) if relu else Columns([1]), *layers)
+        return self.then(Columns([1]), *layers)

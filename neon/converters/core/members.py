@@ -6,12 +6,11 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-import torch
 
 from neon.converters.core import answers
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import convert, no_relu_form
+from neon.converters.core.registry import convert
 from neon.errors import UnknownOutputError, UnsupportedModelError
 from neon.nn.pooling.winner import Winner
 
@@ -57,8 +56,6 @@ def probability(model: Any, ask: Ask, *, odds: bool = True) -> tuple[Conversion,
     part, found = _find(model, ("probability",), ("predict_proba", "log_odds"), ask)
     if found == "predict_proba":
         return part, False
-    if ask.form == "relu":
-        raise no_relu_form("a probability is not made of Linear and ReLU alone")
     return dataclasses.replace(part, head=(*part.head, answers.sigmoid())), False
 
 
@@ -75,8 +72,6 @@ def binary_score(model: Any, ask: Ask, *, odds: bool = True) -> tuple[Conversion
 
 def vote(model: Any, ask: Ask) -> Conversion:
     """A classifier's ``predict`` as one vote for the class: (n_samples, n_classes)."""
-    if ask.form == "relu":
-        raise no_relu_form("a vote is not made of Linear and ReLU alone")
     part = convert(model, dataclasses.replace(ask, output=None))
     n = 0 if part.classes is None else len(part.classes)
     if n != len(part.output_names):
@@ -114,8 +109,6 @@ def _find(model: Any, outputs: tuple[str, ...], wanted: tuple[str, ...], ask: As
 def _behind(part: Conversion, method: str, ask: Ask) -> Conversion:
     """From rows to what the method gives."""
     layers = part.answers[method]
-    if ask.form == "relu" and any(not isinstance(layer, torch.nn.Linear | torch.nn.ReLU) for layer in layers):
-        raise no_relu_form(f"{method} of {part.explains} is not made of Linear and ReLU alone")
     return dataclasses.replace(part, head=layers, answers={}, link=None)
 
 

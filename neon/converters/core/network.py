@@ -24,7 +24,7 @@ from neon.converters.core.conversion import Conversion
 from neon.converters.core.intake import Intake, take
 from neon.converters.core.registry import convert, steps_run, takes_data
 from neon.errors import UnsupportedModelError
-from neon.nn import Featurewise
+from neon.nn import Featurewise, forms
 from neon.nn.trees import SplitUnits, TreeEnsemble
 
 __all__ = ["Network", "difference", "neuralize"]
@@ -57,17 +57,16 @@ class Network(torch.nn.Module):
 
     def __init__(self, model: Any, *, output: str | None, form: str, data: Any = None) -> None:
         super().__init__()
-        conversion = convert(model, Ask(output, form, data=data))
+        if form not in ("fused", "layers", "relu"):
+            raise ValueError(f'form must be "fused", "layers" or "relu", got {form!r}')
+        conversion = convert(model, Ask(output, data=data))
         self.model, self.output, self.data = model, output, data
         if not conversion.output_names:
             raise UnsupportedModelError(f"{type(model).__name__} gives no column, so that there is nothing to explain")
-        self.layers = conversion.layers
         self.explains = _with_states(conversion)
         self.output_names = conversion.output_names
         self.classes = conversion.classes
         self.composite, self.reference_composite = conversion.composite, conversion.reference_composite
-        if self.reference_composite == "neon" and any(isinstance(m, TreeEnsemble | SplitUnits) for m in self.modules()):
-            self.reference_composite = "interventional"  # trees inside another estimator
         self.reference, self.background = conversion.reference, conversion.background
         self.takes_reference = conversion.takes_reference
         self.predicts, self.infinite = conversion.predicts, conversion.infinite
@@ -90,10 +89,13 @@ class Network(torch.nn.Module):
             self.n_features_in,
             self.feature_names,
             conversion.encoding,
-            missing=conversion.missing,
+            missing=conversion.missing and form != "relu",  # where NaN spreads over all columns
             single=conversion.single,
             aligns=isinstance(first, ColumnTransformer),
         )
+        self.layers = _in_form(conversion.layers, form, self.intake.n_encoded)
+        if self.reference_composite == "neon" and any(isinstance(m, TreeEnsemble | SplitUnits) for m in self.modules()):
+            self.reference_composite = "interventional"  # trees inside another estimator
         self.eval()
 
     def __reduce__(self) -> tuple:
@@ -103,7 +105,7 @@ class Network(torch.nn.Module):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        conversion = convert(self.model, Ask(self.output, self.form, data=self.data))
+        conversion = convert(self.model, Ask(self.output, data=self.data))
         self._own, self._link, self._labels = conversion.own, conversion.link, conversion.labels
 
     def forward(self, x: Tensor) -> Tensor:
@@ -218,6 +220,12 @@ def difference(found: np.ndarray, own: np.ndarray) -> np.ndarray:
     """``|found - own|``; both may be infinite, or NaN."""
     with np.errstate(invalid="ignore"):
         return np.where((found == own) | (np.isnan(found) & np.isnan(own)), 0.0, np.abs(found - own))
+
+
+def _in_form(layers: torch.nn.Sequential, form: str, n_columns: int) -> torch.nn.Sequential:
+    if form == "fused":
+        return layers
+    return forms.spelled_out(layers, n_columns) if form == "layers" else forms.relu(layers, n_columns)
 
 
 def _with_states(conversion: Conversion) -> str:

@@ -124,8 +124,6 @@ def convert(model: Any, ask: Ask | None = None) -> Conversion:
         If the model is not fitted.
     """
     ask = Ask() if ask is None else ask
-    if ask.form not in ("fused", "layers", "relu"):
-        raise ValueError(f'form must be "fused", "layers" or "relu", got {ask.form!r}')
     cls = _known_class(model)
     if cls is None:
         raise _no_converter(model, ask.path)

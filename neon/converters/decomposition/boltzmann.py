@@ -10,7 +10,7 @@ import torch
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.encoding import Transform, names_of
-from neon.converters.core.registry import converter, no_relu_form
+from neon.converters.core.registry import converter
 from neon.nn import Linear
 
 __all__ = ["convert_boltzmann"]
@@ -19,8 +19,6 @@ __all__ = ["convert_boltzmann"]
 @converter("sklearn.neural_network.BernoulliRBM")
 def convert_boltzmann(model: Any, ask: Ask) -> Conversion:
     """BernoulliRBM: ``P(h = 1 | x) = σ(W x + b)``."""
-    if ask.form == "relu":
-        raise no_relu_form("a sigmoid is not piecewise linear")
     weight, bias = np.asarray(model.components_, dtype=np.float64), np.asarray(model.intercept_hidden_)
     return Conversion(
         torch.nn.Sequential(Linear(weight, bias), torch.nn.Sigmoid()),

@@ -11,8 +11,8 @@ from sklearn.decomposition import FactorAnalysis, FastICA
 from neon.converters.bayes.covariance import factor_of
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter, no_relu_form
-from neon.nn import GaussianEnergy, Linear, plain_linear
+from neon.converters.core.registry import converter
+from neon.nn import GaussianEnergy, Linear
 
 __all__ = ["convert_factor_analysis", "outlierness", "reconstruction_error"]
 
@@ -22,11 +22,9 @@ def convert_factor_analysis(model: Any, ask: Ask) -> Conversion:
     """The expected factors, linear in x; ``output="reconstruction_error"`` or ``"outlierness"`` of a sample."""
     output = ask.choose("transform", "reconstruction_error", "outlierness")
     if output != "transform":
-        return (
-            reconstruction_error(model, ask.form) if output == "reconstruction_error" else outlierness(model, ask.form)
-        )
+        return reconstruction_error(model) if output == "reconstruction_error" else outlierness(model)
     (weight, _), mean = _maps(model), _mean(model)
-    layer = plain_linear(weight, -weight @ mean) if ask.form == "relu" else Linear(weight, -weight @ mean)
+    layer = Linear(weight, -weight @ mean)
     back = np.linalg.pinv(weight)
     names = tuple(f"factor {i}" for i in range(len(weight)))
     return Conversion(
@@ -34,14 +32,12 @@ def convert_factor_analysis(model: Any, ask: Ask) -> Conversion:
     )
 
 
-def reconstruction_error(model: Any, form: str = "fused") -> Conversion:
+def reconstruction_error(model: Any) -> Conversion:
     """``‖x - x̂‖² = ‖A (x - μ)‖²``: of PCA, IncrementalPCA, TruncatedSVD, FastICA and FactorAnalysis.
 
     Shared as a distance in the metric ``AᵀA`` is, ``δ_i (AᵀA δ)_i`` with ``δ = x - μ``; for an orthogonal projection
     that is ``δ_i (x - x̂)_i``. A feature that the other features' factors explain too well has negative relevance.
     """
-    if form == "relu":
-        raise no_relu_form("a reconstruction error is not piecewise linear")
     to_factors, back = _maps(model)
     residual = np.eye(back.shape[0]) - back @ to_factors
 
@@ -59,10 +55,8 @@ def reconstruction_error(model: Any, form: str = "fused") -> Conversion:
     )
 
 
-def outlierness(model: Any, form: str = "fused") -> Conversion:
+def outlierness(model: Any) -> Conversion:
     """``(x - μ)ᵀ Λ (x - μ) / 2``: the negative log density of PCA or FactorAnalysis up to a constant, ≥ 0."""
-    if form == "relu":
-        raise no_relu_form("a log density is not piecewise linear")
     if not hasattr(model, "score_samples"):
         raise ValueError(f'{type(model).__name__} has no density; use output="reconstruction_error"')
     mean, factor = _mean(model), factor_of(model.get_precision())

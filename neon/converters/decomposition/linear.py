@@ -14,9 +14,8 @@ from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter
 from neon.converters.decomposition.factor import outlierness, reconstruction_error
 from neon.errors import UnsupportedModelError
-from neon.nn import Affine, Linear, plain_linear
+from neon.nn import Affine, Linear
 from neon.nn.pooling.groups import group_minimum
-from neon.nn.pooling.minimum import relu_group_minimum
 
 __all__ = ["convert_agglomeration", "convert_ica", "convert_projection", "convert_sparse_pca"]
 
@@ -29,18 +28,14 @@ def convert_projection(model: Any, ask: Ask) -> Conversion:
     """PCA (whitened or not), IncrementalPCA and TruncatedSVD: ``V (x - μ)``; or what `decomposition.factor` gives."""
     output = ask.choose("transform", "reconstruction_error", "outlierness")
     if output != "transform":
-        return (
-            reconstruction_error(model, ask.form) if output == "reconstruction_error" else outlierness(model, ask.form)
-        )
+        return reconstruction_error(model) if output == "reconstruction_error" else outlierness(model)
     weight = np.asarray(model.components_, dtype=np.float64)
     if getattr(model, "whiten", False):
         smallest = np.finfo(model.explained_variance_.dtype).eps  # as scikit-learn guards the division
         deviation = np.maximum(np.sqrt(model.explained_variance_), smallest)
         _check_whitening(model, "whiten=True", deviation, deviation)
         weight = weight / deviation[:, None]
-    return _linear(
-        model, weight, getattr(model, "mean_", None), "projected features", model.inverse_transform, ask.form
-    )
+    return _linear(model, weight, getattr(model, "mean_", None), "projected features", model.inverse_transform)
 
 
 def _check_whitening(model: Any, given: str, divisor: np.ndarray, deviation: np.ndarray) -> None:
@@ -64,13 +59,13 @@ _FLAT = 1e-7  # of the largest deviation
 def convert_ica(model: Any, ask: Ask) -> Conversion:
     """FastICA: the sources ``V (x - μ)``, of whitened data or not."""
     if ask.choose("transform", "reconstruction_error") != "transform":
-        return reconstruction_error(model, ask.form)
+        return reconstruction_error(model)
     mean = None
     if model.whiten:
         mean, scales = model.mean_, np.linalg.norm(model.whitening_, axis=1)
         divisor = 1 / np.linalg.norm(model.components_, axis=1)
         _check_whitening(model, f"whiten={model.whiten!r}", divisor, 1 / scales[scales > 0])
-    return _linear(model, np.asarray(model.components_), mean, "independent sources", model.inverse_transform, ask.form)
+    return _linear(model, np.asarray(model.components_), mean, "independent sources", model.inverse_transform)
 
 
 @converter("sklearn.decomposition.SparsePCA", "sklearn.decomposition.MiniBatchSparsePCA")
@@ -80,15 +75,13 @@ def convert_sparse_pca(model: Any, ask: Ask) -> Conversion:
     components = np.asarray(model.components_, dtype=np.float64)
     weight = np.linalg.solve(components @ components.T + float(model.ridge_alpha) * np.eye(len(components)), components)
     back, mean = np.linalg.pinv(weight).T, model.mean_
-    return _linear(model, weight, mean, "projected features", lambda Z: Z @ back + mean, ask.form)
+    return _linear(model, weight, mean, "projected features", lambda Z: Z @ back + mean)
 
 
-def _linear(model: Any, weight: np.ndarray, mean: Any, explains: str, inverse: Any, form: str) -> Conversion:
+def _linear(model: Any, weight: np.ndarray, mean: Any, explains: str, inverse: Any) -> Conversion:
     # Around the mean, which the map takes to 0: what comes after is then explained the same wherever the data lie.
     layers: list[torch.nn.Module] = [] if mean is None else [Affine(1.0, -np.asarray(mean))]
     layers.append(Linear(weight))
-    if form == "relu":
-        layers = [plain_linear(weight, None if mean is None else -weight @ mean)]
     return Conversion(
         torch.nn.Sequential(*layers),
         explains,
@@ -107,17 +100,11 @@ def convert_agglomeration(model: Any, ask: Ask) -> Conversion:
     layers: list[torch.nn.Module]
     if pool is np.mean:
         weight = (np.arange(len(sizes))[:, None] == labels) / sizes[:, None]
-        layers = [plain_linear(weight) if ask.form == "relu" else Linear(weight)]
+        layers = [Linear(weight)]
     elif pool in (np.max, np.min):
-        sorted_by_cluster, sign = (
-            np.eye(len(labels))[np.argsort(labels, kind="stable")],
-            1.0 if pool is np.min else -1.0,
-        )
-        if ask.form == "relu":
-            layers = [plain_linear(sign * sorted_by_cluster), *relu_group_minimum(sizes.tolist())]
-            layers += [] if pool is np.min else [plain_linear(-np.eye(len(sizes)))]
-        else:
-            layers = [Linear(sign * sorted_by_cluster), *group_minimum(sizes.tolist(), math.inf), Affine(sign)]
+        by_cluster = np.eye(len(labels))[np.argsort(labels, kind="stable")]
+        sign = 1.0 if pool is np.min else -1.0
+        layers = [Linear(sign * by_cluster), *group_minimum(sizes.tolist(), math.inf), Affine(sign)]
     else:
         name = getattr(pool, "__name__", repr(pool))
         raise UnsupportedModelError(

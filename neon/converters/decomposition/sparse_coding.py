@@ -12,14 +12,12 @@ from sklearn.decomposition import non_negative_factorization, sparse_encode
 
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter, no_relu_form
+from neon.converters.core.registry import converter
 from neon.errors import UnsupportedModelError
-from neon.nn import Linear, plain_linear
+from neon.nn import Linear
 from neon.nn.codes.active_set import ActiveSet, active_set
 
 __all__ = ["convert_nmf", "convert_sparse_coding"]
-
-PIECES = "codes are linear on every set of atoms in use, and these are too many"
 
 
 _CODERS = ("DictionaryLearning", "MiniBatchDictionaryLearning", "SparseCoder")
@@ -38,10 +36,8 @@ def convert_sparse_coding(model: Any, ask: Ask) -> Conversion:
     alpha = getattr(model, "alpha", 1.0) if model.transform_alpha is None else model.transform_alpha
     layers: list[torch.nn.Module]
     if algorithm == "threshold":
-        layers = _threshold(dictionary, float(alpha), model, ask.form)
+        layers = _threshold(dictionary, float(alpha), model)
     elif algorithm in ("omp", "lasso_lars", "lasso_cd"):
-        if ask.form == "relu":
-            raise no_relu_form(PIECES)
         options = {
             "algorithm": algorithm,
             "n_nonzero_coefs": model.transform_n_nonzero_coefs,
@@ -80,8 +76,6 @@ def convert_nmf(model: Any, ask: Ask) -> Conversion:
             f"{type(model).__name__} with beta_loss={model.beta_loss!r}: its codes are not linear on the components in "
             "use; supported is 'frobenius'"
         )
-    if ask.form == "relu":
-        raise no_relu_form(PIECES)
     components = np.asarray(model.components_, dtype=np.float64)
     n, n_features = components.shape
     penalty = n_features * model.alpha_W * model.l1_ratio
@@ -103,8 +97,7 @@ def convert_nmf(model: Any, ask: Ask) -> Conversion:
     )
 
 
-def _threshold(dictionary: np.ndarray, alpha: float, model: Any, form: str) -> list[torch.nn.Module]:
-    linear = plain_linear if form == "relu" else Linear
+def _threshold(dictionary: np.ndarray, alpha: float, model: Any) -> list[torch.nn.Module]:
     n = len(dictionary)
     out = np.hstack([np.eye(n), -np.eye(n)])
     if model.split_sign:
@@ -112,10 +105,10 @@ def _threshold(dictionary: np.ndarray, alpha: float, model: Any, form: str) -> l
     if model.positive_code:
         out[:, n:] = 0.0
     layers: list[torch.nn.Module] = [
-        linear(np.vstack([dictionary, -dictionary]), np.full(2 * n, -alpha)),
+        Linear(np.vstack([dictionary, -dictionary]), np.full(2 * n, -alpha)),
         torch.nn.ReLU(),
     ]
-    return layers if model.split_sign and not model.positive_code else [*layers, linear(out)]
+    return layers if model.split_sign and not model.positive_code else [*layers, Linear(out)]
 
 
 _MISSED = 1e-5  # of a row's largest code

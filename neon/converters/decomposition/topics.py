@@ -23,8 +23,6 @@ def convert_topics(model: Any, ask: Ask) -> Conversion:
     What is explained are the words of the last step: ``γ_k = α + Σ_w n_w φ_wk`` is linear in the counts n.
     """
     ask.choose("transform")
-    if ask.form == "relu":
-        raise ValueError("topics share every word by iterated exponentials: there is no exact ReLU form")
     if not model.max_doc_update_iter:
         raise ValueError("with max_doc_update_iter=0 all topics have the same share: there is nothing to explain")
     shares = TopicShares(

@@ -15,10 +15,10 @@ import torch
 from sklearn.gaussian_process import kernels
 from torch import Tensor
 
-from neon.converters.core.registry import no_relu_form
 from neon.errors import UnsupportedModelError
-from neon.nn import Affine, DistanceLayers, Linear, ManhattanDistance, SquaredDistance, manhattan_layers, plain_linear
+from neon.nn import Affine, Linear, ManhattanDistance, SquaredDistance
 from neon.nn.distances.additive import AdditiveDistance, Chi2, Cosine
+from neon.nn.forms import spelled_out
 from neon.nn.kernels.elementwise import Elementwise
 from neon.nn.kernels.functions import (
     Exponential,
@@ -33,6 +33,7 @@ from neon.nn.kernels.functions import (
     Sum,
 )
 from neon.nn.kernels.product import balanced_product
+from neon.nn.layer import Layer
 
 __all__ = [
     "Atom",
@@ -144,7 +145,7 @@ def pairwise(metric: Any, gamma: float, *, degree: float = 3, coef0: float = 1) 
 
 
 def expansion(
-    expression: Expression, points: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, form: str
+    expression: Expression, points: np.ndarray, weight: np.ndarray, bias: np.ndarray | None
 ) -> list[torch.nn.Module]:
     """Layers from rows to ``W k(x) + b``, k the kernel values with the points: (n_samples, n_outputs).
 
@@ -153,24 +154,22 @@ def expansion(
     if not len(points):  # a machine without support vectors is its intercept
         expression, points = Constant(0.0), np.zeros((1, points.shape[1]))
         weight = np.zeros((len(np.atleast_1d(bias if bias is not None else 0.0)), 1))
-    layers, last = kernel_layers(expression, points, form), Linear(weight, bias)
+    layers, last = kernel_layers(expression, points), Linear(weight, bias)
     first = layers[0]
     if len(layers) == 1 and isinstance(first, Linear):
         shift = last.bias
         if first.bias is not None:
             shift = last.weight @ first.bias + (0.0 if shift is None else shift)
-        return [(plain_linear if form == "relu" else Linear)(last.weight @ first.weight, shift)]
-    if form == "relu":
-        raise no_relu_form("a kernel other than the linear one is not piecewise linear")
+        return [Linear(last.weight @ first.weight, shift)]
     return [*layers, last]
 
 
-def kernel_layers(expression: Expression, points: np.ndarray, form: str) -> list[torch.nn.Module]:
+def kernel_layers(expression: Expression, points: np.ndarray) -> list[torch.nn.Module]:
     """Layers from rows to kernel values with the points: (n_samples, n_features) -> (n_samples, n_points)."""
     if isinstance(expression, Constant):
         return [Linear(np.zeros((len(points), points.shape[1])), np.full(len(points), expression.value))]
     if isinstance(expression, Combined):
-        branches = [torch.nn.Sequential(*kernel_layers(part, points, form)) for part in expression.parts]
+        branches = [torch.nn.Sequential(*kernel_layers(part, points)) for part in expression.parts]
         if expression.how == "power":
             return [*branches[0], Elementwise(Power(expression.exponent))]
         return [KernelSum(branches) if expression.how == "sum" else KernelProduct(branches)]
@@ -186,23 +185,26 @@ def kernel_layers(expression: Expression, points: np.ndarray, form: str) -> list
         layers.append(Affine(np.array(expression.scale)))
         points = points * expression.scale
     if expression.kind == "squared":
-        layers.append(DistanceLayers(points) if form == "layers" else SquaredDistance(points))
+        layers.append(SquaredDistance(points))
     elif expression.kind in _ADDITIVE:
         layers.append(AdditiveDistance(points, _ADDITIVE[expression.kind]))
     else:
-        layers += manhattan_layers(points) if form == "layers" else [ManhattanDistance(points)]
+        layers += [ManhattanDistance(points)]
     if isinstance(function, Exponential):
         layers += [Affine(-function.rate), Elementwise(torch.exp)]
         return layers if function.factor == 1 else [*layers, Affine(function.factor)]
     return [*layers, Elementwise(function)]
 
 
-class KernelSum(torch.nn.Module):
+class KernelSum(Layer):
     """The sum of kernels that read the same rows."""
 
     def __init__(self, branches: list[torch.nn.Sequential]) -> None:
         super().__init__()
         self.branches = torch.nn.ModuleList(branches)
+
+    def spelled_out(self, n_inputs: int) -> list[torch.nn.Module]:
+        return [type(self)([spelled_out([branch], n_inputs) for branch in self.branches])]
 
     def forward(self, x: Tensor) -> Tensor:
         first, *others = self.branches

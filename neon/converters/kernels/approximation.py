@@ -12,10 +12,10 @@ from neon.converters.core.arrays import dense
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.encoding import Transform, names_of
-from neon.converters.core.registry import converter, no_relu_form
+from neon.converters.core.registry import converter
 from neon.converters.kernels.algebra import expansion, pairwise
 from neon.errors import UnsupportedModelError
-from neon.nn import Affine, CountSketch, Elementwise, Linear, plain_linear
+from neon.nn import Affine, CountSketch, Elementwise, Linear
 
 __all__ = ["convert_count_sketch", "convert_fourier", "convert_nystroem", "convert_random_projection"]
 
@@ -23,8 +23,6 @@ __all__ = ["convert_count_sketch", "convert_fourier", "convert_nystroem", "conve
 @converter("sklearn.kernel_approximation.RBFSampler", "sklearn.kernel_approximation.SkewedChi2Sampler")
 def convert_fourier(model: Any, ask: Ask) -> Conversion:
     """RBFSampler, SkewedChi2Sampler: ``√(2/n) cos(W x + b)``, for the latter of ``log(x + c)``."""
-    if ask.form == "relu":
-        raise no_relu_form("a cosine is not piecewise linear")
     n = int(model.n_components)
     skewed = hasattr(model, "skewedness")
     layers: list[torch.nn.Module] = []
@@ -48,14 +46,12 @@ def convert_nystroem(model: Any, ask: Ask) -> Conversion:
     given |= {name: value for name in ("gamma", "coef0", "degree") if (value := getattr(model, name)) is not None}
     gamma = given.pop("gamma")
     expression = pairwise(kernel, 1.0 / points.shape[1] if gamma is None else gamma, **given)
-    return _conversion(model, expansion(expression, points, model.normalization_, None, ask.form), "kernel features")
+    return _conversion(model, expansion(expression, points, model.normalization_, None), "kernel features")
 
 
 @converter("sklearn.kernel_approximation.PolynomialCountSketch")
 def convert_count_sketch(model: Any, ask: Ask) -> Conversion:
     """PolynomialCountSketch: a random polynomial map, explained by integrated gradients, which are exact on it."""
-    if ask.form == "relu":
-        raise no_relu_form("products of features are not piecewise linear")
     sketch = CountSketch(model.indexHash_, model.bitHash_, int(model.n_components), float(model.gamma), model.coef0)
     return _conversion(model, [sketch], "polynomial features")
 
@@ -65,7 +61,7 @@ def convert_random_projection(model: Any, ask: Ask) -> Conversion:
     """GaussianRandomProjection, SparseRandomProjection: ``W x``."""
     weight = dense(model.components_)
     back = np.linalg.pinv(weight)
-    layer = plain_linear(weight) if ask.form == "relu" else Linear(weight)
+    layer = Linear(weight)
     return _conversion(model, [layer], "projected features", inverse=lambda Z: Z @ back.T)
 
 

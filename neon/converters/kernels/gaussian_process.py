@@ -6,20 +6,20 @@ relative to the training points' distribution unless a reference is given (the l
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
 import torch
 
 from neon.converters.core import answers
-from neon.converters.core.arrays import margins, rivals
+from neon.converters.core.arrays import margins
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter, no_relu_form
+from neon.converters.core.registry import converter
 from neon.converters.core.spread import some_rows
 from neon.converters.kernels.algebra import has_distance, kernel_layers, parse
-from neon.nn import Affine, Linear, PooledMinimum, TwoClass
-from neon.nn.linear.layers import Columns
+from neon.nn import Linear, TwoClass
 from neon.nn.linear.side_by_side import InParallel
 
 __all__ = ["convert_classifier", "convert_regressor"]
@@ -33,11 +33,10 @@ def convert_regressor(model: Any, ask: Ask) -> Conversion:
     weight = np.asarray(model.alpha_, dtype=np.float64).reshape(len(model.X_train_), -1).T  # (n_targets, n_points)
     bias = np.broadcast_to(np.asarray(mean, dtype=np.float64), len(weight))
     expression, points = parse(model.kernel_), np.asarray(model.X_train_, dtype=np.float64)
-    _refuse_relu(ask.form)
     n = len(weight)
     terms = np.abs(scale[:, None] * weight).sum(1).max() * np.max(model.kernel_.diag(points))  # which may cancel
     return Conversion(
-        torch.nn.Sequential(*kernel_layers(expression, points, ask.form), Linear(scale[:, None] * weight, bias)),
+        torch.nn.Sequential(*kernel_layers(expression, points), Linear(scale[:, None] * weight, bias)),
         "predicted value: the mean of the Gaussian process",
         ("prediction",) if n == 1 else tuple(f"target {i}" for i in range(n)),
         lambda X: model.predict(X).reshape(-1, n),
@@ -58,7 +57,6 @@ def convert_classifier(model: Any, ask: Ask) -> Conversion:
     classifier. One against one: the smallest of a class over its rivals.
     """
     ask.choose("latent")
-    _refuse_relu(ask.form)
     classes, base = model.classes_, model.base_estimator_
     rest = model.multi_class == "one_vs_rest"  # whose prediction is by probabilities, averaged over the variance
     if len(classes) == 2:
@@ -68,9 +66,9 @@ def convert_classifier(model: Any, ask: Ask) -> Conversion:
         machines, pool = list(base.estimators_), []
         explains = "latent function of a class against the rest"
     else:
-        machines, pool = list(base.estimators_), _margins(len(classes))
+        machines, pool = list(base.estimators_), [*itertools.chain(*answers.closest_rival(len(classes)))]
         explains = "latent function of a class against its closest rival"
-    layers, reference = _latent_layers(machines, ask.form)
+    layers, reference = _latent_layers(machines)
 
     def own(X: np.ndarray) -> np.ndarray:
         # latent_mean_and_variance(X)[0], which scikit-learn 1.6 does not have
@@ -95,26 +93,16 @@ def convert_classifier(model: Any, ask: Ask) -> Conversion:
     )
 
 
-def _latent_layers(machines: list[Any], form: str) -> tuple[list[torch.nn.Module], np.ndarray | None]:
+def _latent_layers(machines: list[Any]) -> tuple[list[torch.nn.Module], np.ndarray | None]:
     """The latent functions of binary machines side by side, and the rows that they are relative to."""
     branches, points = [], []
     for machine in machines:
         expression, rows = parse(machine.kernel_), np.asarray(machine.X_train_, dtype=np.float64)
         weight = np.asarray(machine.y_train_ - machine.pi_, dtype=np.float64)
-        branches.append([*kernel_layers(expression, rows, form), Linear(weight[None])])
+        branches.append([*kernel_layers(expression, rows), Linear(weight[None])])
         if has_distance(expression):
             points.append(rows)
     reference = np.unique(np.concatenate(points), axis=0) if points else None
     if len(branches) == 1:
         return branches[0], points[0] if points else None
     return [InParallel([torch.nn.Sequential(*branch) for branch in branches])], reference
-
-
-def _margins(n_classes: int) -> list[torch.nn.Module]:
-    columns, signs = rivals(n_classes)
-    return [Columns(columns.tolist()), Affine(signs), PooledMinimum(n_classes, np.inf)]
-
-
-def _refuse_relu(form: str) -> None:
-    if form == "relu":
-        raise no_relu_form("a Gaussian process is not piecewise linear")

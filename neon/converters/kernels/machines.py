@@ -20,28 +20,23 @@ from scipy.spatial.distance import cdist, pdist
 from scipy.special import logsumexp
 
 from neon.converters.core import answers
-from neon.converters.core.answers import Layers, mirrored
-from neon.converters.core.arrays import dense, margins, rivals, versus
+from neon.converters.core.answers import Layers
+from neon.converters.core.arrays import dense, margins
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter, no_relu_form
+from neon.converters.core.registry import converter
 from neon.converters.core.spread import some_rows
 from neon.converters.kernels.algebra import expansion, pairwise
 from neon.errors import UnsupportedModelError
 from neon.lrp import composites
 from neon.lrp.rules import Hybrid
 from neon.nn import (
-    Affine,
-    DistanceLayers,
-    Linear,
     LogRatio,
-    PooledMinimum,
     SoftMin,
     SquaredDistance,
-    plain_linear,
-    relu_minimum,
+    TwoClass,
 )
-from neon.nn.linear.layers import Columns
+from neon.nn.distances.squared import HybridDistance
 
 __all__ = ["convert_one_class", "convert_svc", "convert_svr"]
 
@@ -50,7 +45,7 @@ __all__ = ["convert_one_class", "convert_svc", "convert_svr"]
 def convert_svr(model: Any, ask: Ask) -> Conversion:
     """``f = Σ_j α_j k(x, u_j) + b``: the predicted value."""
     ask.choose("predict")
-    layers = _expansion(model, dense(model.dual_coef_), model.intercept_, ask.form)
+    layers = _expansion(model, dense(model.dual_coef_), model.intercept_)
     whole = _finish(model, layers, "predicted value", ("prediction",), model.predict)
     return replace(whole, answers=answers.prediction())
 
@@ -63,18 +58,18 @@ def convert_svc(model: Any, ask: Ask) -> Conversion:
     is at the predicted class wherever one class wins all its pairs.
     """
     if ask.choose("decision_function", "log_ratio") == "log_ratio":
-        return _log_ratio(model, ask.form)
+        return _log_ratio(model)
     classes = model.classes_
     n, scores = len(classes), _scores(model)
-    layers = _expansion(model, *_machines(model), ask.form)
+    layers = _expansion(model, *_machines(model))
 
     def own(X: np.ndarray) -> np.ndarray:
         return margins(scores(X), n)
 
     if n == 2:
         whole = _finish(model, layers, "decision function in favour of a class", tuple(map(str, classes)), own)
-        return replace(whole, pair=mirrored(ask.form), answers=answers.decision(), classes=classes)
-    against, smallest = _competition(n, ask.form)
+        return replace(whole, pair=TwoClass(), answers=answers.decision(), classes=classes)
+    against, smallest = answers.closest_rival(n)
     words = "margin of a class over its closest rival"
     given: dict[str, Layers] = {"votes": answers.rivals_beaten(n)}
     if model.decision_function_shape == "ovr":  # or else decision_function gives the pairs
@@ -85,10 +80,8 @@ def convert_svc(model: Any, ask: Ask) -> Conversion:
     return replace(whole, head=smallest, answers=given, classes=classes, predicts="ask_on_tie")
 
 
-def _log_ratio(model: Any, form: str) -> Conversion:
+def _log_ratio(model: Any) -> Conversion:
     """``g = log A - log B`` of every machine ``f = A - B``, explained by the hybrid rule (Bley et al. 2025)."""
-    if form == "relu":
-        raise no_relu_form("a log-sum-exp is not piecewise linear")
     if model.kernel != "rbf":
         raise ValueError(
             'output="log_ratio" needs kernel="rbf": kernel values that are positive, to take logarithms, and functions '
@@ -104,9 +97,6 @@ def _log_ratio(model: Any, form: str) -> Conversion:
             f"the machine of classes {str(i)!r} and {str(j)!r} has no support vector (and no intercept) on one side: "
             'its log-ratio is infinite everywhere; use output="decision_function"'
         )
-    machine = LogRatio(weight, bias, gamma)
-    machines = [machine] if form == "fused" else machine.spelled_out(len(vectors))
-
     scores = _scores(model)
 
     def own(X: np.ndarray) -> np.ndarray:
@@ -121,9 +111,9 @@ def _log_ratio(model: Any, form: str) -> Conversion:
 
     composite = composites.by_name("neon").override(composites.kind("distance"), Hybrid(eta=_eta(vectors, gamma)))
     explains = "for and against a class" if len(classes) == 2 else "for a class and for its closest rival"
-    against, smallest = _competition(len(classes), form)
+    against, smallest = answers.closest_rival(len(classes))
     return Conversion(
-        torch.nn.Sequential(SquaredDistance(vectors), *machines, *against),
+        torch.nn.Sequential(HybridDistance(vectors), LogRatio(weight, bias, gamma), *against),
         f"log-ratio of the evidence {explains}",
         tuple(map(str, classes)),
         own,
@@ -158,17 +148,14 @@ def convert_one_class(model: Any, ask: Ask) -> Conversion:
     what makes up for them are the residuals ``entropy`` and ``log_weight``: relevance jumps at o = 0. For the other
     kernels, and as ``output="decision_function"`` for rbf: the negative, respectively the plain decision function.
     """
-    choices = ("outlierness", "decision_function")
-    output = ask.choose(*choices)
-    if model.kernel == "rbf" and output == "outlierness" and ask.form != "relu":
+    output = ask.choose("outlierness", "decision_function")
+    if model.kernel == "rbf" and output == "outlierness":
         gamma, rho = float(model._gamma), float(model.offset_[0])
         alpha = dense(model.dual_coef_)[0]
         if rho > 0:
             centers = dense(model.support_vectors_)
-            distance = DistanceLayers(centers) if ask.form == "layers" else SquaredDistance(centers)
-            layers: list[torch.nn.Module] = [distance, SoftMin(np.log(alpha / rho), gamma)]
             return Conversion(
-                torch.nn.Sequential(*layers),
+                torch.nn.Sequential(SquaredDistance(centers), SoftMin(np.log(alpha / rho), gamma)),
                 "outlierness: soft squared distance to the support vectors, above 0 for outliers",
                 ("outlierness",),
                 lambda X: model.decision_function(X).reshape(-1, 1),
@@ -176,12 +163,12 @@ def convert_one_class(model: Any, ask: Ask) -> Conversion:
                 background=some_rows(centers, "the support vectors"),
             )
     sign = -1.0 if output == "outlierness" else 1.0
-    layers = _expansion(model, sign * dense(model.dual_coef_), sign * model.intercept_, ask.form)
+    layers = _expansion(model, sign * dense(model.dual_coef_), sign * model.intercept_)
     words = "outlierness: the negative decision function" if sign < 0 else "decision function, below 0 for outliers"
     return _finish(model, layers, words, (output,), lambda X: sign * model.decision_function(X))
 
 
-def _expansion(model: Any, weight: np.ndarray, bias: np.ndarray, form: str) -> list[torch.nn.Module]:
+def _expansion(model: Any, weight: np.ndarray, bias: np.ndarray) -> list[torch.nn.Module]:
     """Layers to ``Σ_j α_j k(x, u_j) + b`` over the support vectors."""
     kernel = model.kernel
     if kernel not in ("linear", "rbf", "poly", "sigmoid"):
@@ -189,7 +176,7 @@ def _expansion(model: Any, weight: np.ndarray, bias: np.ndarray, form: str) -> l
             f"{type(model).__name__} with kernel={kernel!r}; supported are linear, rbf, poly and sigmoid"
         )
     expression = pairwise(kernel, float(model._gamma), degree=model.degree, coef0=float(model.coef0))
-    return expansion(expression, dense(model.support_vectors_), weight, bias, form)
+    return expansion(expression, dense(model.support_vectors_), weight, bias)
 
 
 def _finish(
@@ -244,13 +231,3 @@ def _scores(model: Any) -> Callable[[np.ndarray], np.ndarray]:
     view.decision_function_shape = "ovo"
     sign = 1.0 if len(model.classes_) == 2 else -1.0
     return lambda X: sign * view.decision_function(X).reshape(X.shape[0], -1)
-
-
-def _competition(n_classes: int, form: str) -> tuple[Layers, Layers]:
-    """From the machines' scores to those of each class against its rivals, and on to the smallest."""
-    if form == "relu":
-        return (plain_linear(versus(n_classes)),), tuple(relu_minimum(n_classes, n_classes - 1))
-    if n_classes == 2:
-        return (Linear(versus(2)),), ()
-    columns, signs = rivals(n_classes)  # as a matrix of n_classes ** 4 numbers, many classes do not fit into memory
-    return (Columns(columns.tolist()), Affine(signs)), (PooledMinimum(n_classes, math.inf),)

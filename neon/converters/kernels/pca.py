@@ -10,11 +10,11 @@ import torch
 from neon.converters.core.arrays import dense
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter, no_relu_form
+from neon.converters.core.registry import converter
 from neon.converters.core.spread import some_rows
 from neon.converters.kernels.algebra import has_distance, kernel_layers, pairwise
 from neon.errors import UnsupportedModelError
-from neon.nn import Linear, plain_linear
+from neon.nn import Linear
 
 __all__ = ["convert_kernel_pca"]
 
@@ -37,17 +37,15 @@ def convert_kernel_pca(model: Any, ask: Ask) -> Conversion:
     weight = (alphas - alphas.mean(0)).T
     points = dense(model.X_fit_)
     plain = model.kernel in ("linear", "precomputed")
-    if ask.form == "relu" and not plain:
-        raise no_relu_form(f"a {model.kernel} kernel is not piecewise linear")
     near = False
     layers: list[torch.nn.Module]
     if plain:
         direct = weight if model.kernel == "precomputed" else weight @ points
-        layers = [plain_linear(direct, bias) if ask.form == "relu" else Linear(direct, bias)]
+        layers = [Linear(direct, bias)]
     else:
         expression = pairwise(model.kernel, model.gamma_, degree=model.degree, coef0=model.coef0)
         near = has_distance(expression)
-        layers = [*kernel_layers(expression, points, ask.form), Linear(weight, bias)]
+        layers = [*kernel_layers(expression, points), Linear(weight, bias)]
     return Conversion(
         torch.nn.Sequential(*layers),
         "kernel principal components",

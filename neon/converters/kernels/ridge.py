@@ -11,10 +11,10 @@ from neon.converters.core import answers
 from neon.converters.core.arrays import dense
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter, no_relu_form
+from neon.converters.core.registry import converter
 from neon.converters.core.spread import some_rows
 from neon.converters.kernels.algebra import has_distance, kernel_layers, pairwise
-from neon.nn import Linear, plain_linear
+from neon.nn import Linear
 
 __all__ = ["convert_kernel_ridge"]
 
@@ -31,13 +31,7 @@ def convert_kernel_ridge(model: Any, ask: Ask) -> Conversion:
     gamma = 1 / points.shape[1] if model.gamma is None else model.gamma
     expression = pairwise(model.kernel, gamma, degree=model.degree, coef0=model.coef0)
     linear = model.kernel == "linear"
-    if ask.form == "relu" and not linear:
-        raise no_relu_form(f"a {model.kernel} kernel is not piecewise linear")
-    layers: list[torch.nn.Module]
-    if linear and ask.form != "layers":
-        layers = [plain_linear(weight @ points) if ask.form == "relu" else Linear(weight @ points)]
-    else:
-        layers = [*kernel_layers(expression, points, ask.form), Linear(weight)]
+    layers = [Linear(weight @ points)] if linear else [*kernel_layers(expression, points), Linear(weight)]
     n = len(weight)
     return Conversion(
         torch.nn.Sequential(*layers),

@@ -11,7 +11,7 @@ from neon.converters.core import answers
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter
-from neon.nn import Affine, Linear, plain_linear
+from neon.nn import Affine, Linear
 
 __all__ = ["convert_pls", "convert_pls_svd"]
 
@@ -22,11 +22,11 @@ __all__ = ["convert_pls", "convert_pls_svd"]
 def convert_pls(model: Any, ask: Ask) -> Conversion:
     """PLSRegression, PLSCanonical, CCA: the predicted targets; ``output="transform"`` explains the scores of x."""
     if ask.choose("predict", "transform") == "transform":
-        return _scores(model, model.x_rotations_, ask.form)
+        return _scores(model, model.x_rotations_)
     weight = np.asarray(model.coef_, dtype=np.float64)
     n = len(weight)
     return Conversion(
-        torch.nn.Sequential(*_around(model._x_mean, weight, model.intercept_, ask.form)),
+        torch.nn.Sequential(*_around(model._x_mean, weight, model.intercept_)),
         "predicted value",
         ("prediction",) if n == 1 else tuple(f"target {i}" for i in range(n)),
         lambda X: model.predict(X).reshape(-1, n),
@@ -40,15 +40,15 @@ def convert_pls(model: Any, ask: Ask) -> Conversion:
 def convert_pls_svd(model: Any, ask: Ask) -> Conversion:
     """PLSSVD: the scores of x."""
     ask.choose("transform")
-    return _scores(model, model.x_weights_, ask.form)
+    return _scores(model, model.x_weights_)
 
 
-def _scores(model: Any, rotations: np.ndarray, form: str) -> Conversion:
+def _scores(model: Any, rotations: np.ndarray) -> Conversion:
     """``Wᵀ (x - μ) / σ``."""
     weight = (rotations / model._x_std[:, None]).T
     mean, back = model._x_mean, np.linalg.pinv(weight).T
     return Conversion(
-        torch.nn.Sequential(*_around(mean, weight, np.zeros(len(weight)), form)),
+        torch.nn.Sequential(*_around(mean, weight, np.zeros(len(weight)))),
         "scores",
         tuple(f"component {i}" for i in range(len(weight))),
         model.transform,
@@ -56,8 +56,6 @@ def _scores(model: Any, rotations: np.ndarray, form: str) -> Conversion:
     )
 
 
-def _around(mean: np.ndarray, weight: np.ndarray, bias: np.ndarray, form: str) -> list[torch.nn.Module]:
+def _around(mean: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> list[torch.nn.Module]:
     """``W (x - μ) + b``: relevance is relative to the mean."""
-    if form == "relu":
-        return [plain_linear(weight, bias - weight @ mean)]
     return [Affine(1.0, -mean), Linear(weight, bias)]

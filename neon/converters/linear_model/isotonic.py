@@ -14,7 +14,7 @@ from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter, no_relu_form
 from neon.nn import plain_linear
 from neon.nn.kernels.elementwise import elementwise
-from neon.nn.layer import fixed
+from neon.nn.layer import Layer, fixed
 
 __all__ = ["Interpolation", "convert_isotonic"]
 
@@ -26,11 +26,8 @@ def convert_isotonic(model: Any, ask: Ask) -> Conversion:
     x = np.asarray(model.X_thresholds_, dtype=np.float64)
     y = np.asarray(model.y_thresholds_, dtype=np.float64)
     clipped = model.out_of_bounds == "clip"
-    if ask.form == "relu" and not clipped:
-        raise no_relu_form(f"out_of_bounds={model.out_of_bounds!r} gives no value outside")
-    layers = _relu_layers(x, y) if ask.form == "relu" else [Interpolation(x, y, clipped=clipped)]
     return Conversion(
-        torch.nn.Sequential(*layers),
+        torch.nn.Sequential(Interpolation(x, y, clipped=clipped)),
         "predicted value",
         ("prediction",),
         lambda X: np.asarray(model.predict(X), dtype=np.float64).reshape(-1, 1),
@@ -42,7 +39,7 @@ def convert_isotonic(model: Any, ask: Ask) -> Conversion:
     )
 
 
-class Interpolation(torch.nn.Module):
+class Interpolation(Layer):
     """Linear interpolation between points; outside the nearest value, or NaN where not clipped."""
 
     x: Tensor
@@ -72,8 +69,11 @@ class Interpolation(torch.nn.Module):
     def extra_repr(self) -> str:
         return f"{len(self.x)} thresholds"
 
-
-def _relu_layers(x: np.ndarray, y: np.ndarray) -> list[torch.nn.Module]:
-    """``y_0 + Σ_i (s_i - s_{i-1}) ReLU(t - x_i)``, slopes s of the pieces, 0 outside."""
-    slopes = np.concatenate([[0.0], np.diff(y) / np.diff(x), [0.0]])
-    return [plain_linear(np.ones((len(x), 1)), -x), torch.nn.ReLU(), plain_linear(np.diff(slopes)[None], y[:1])]
+    def relu(self, n_inputs: int) -> list[torch.nn.Module]:
+        """``y_0 + Σ_i (s_i - s_{i-1}) ReLU(t - x_i)``, slopes s of the pieces, 0 outside."""
+        if not self.clipped:
+            raise no_relu_form("a curve that is not clipped has no value outside of its points")
+        flat = self.x.new_zeros(1)
+        slopes = torch.cat([flat, self.y.diff() / self.x.diff(), flat])
+        below = plain_linear(torch.ones_like(self.x)[:, None], -self.x)
+        return [below, torch.nn.ReLU(), plain_linear(slopes.diff()[None], self.y[:1])]

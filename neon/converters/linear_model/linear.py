@@ -10,12 +10,12 @@ import torch
 from scipy.special import expit
 
 from neon.converters.core import answers
-from neon.converters.core.answers import Answers, mirrored
+from neon.converters.core.answers import Answers
 from neon.converters.core.arrays import dense
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import check_several, convert, converter, no_relu_form
-from neon.nn import Linear, plain_linear
+from neon.converters.core.registry import check_several, convert, converter
+from neon.nn import Linear, TwoClass
 
 __all__ = ["convert_classifier", "convert_glm", "convert_logistic", "convert_one_class", "convert_regressor"]
 
@@ -55,7 +55,7 @@ def convert_regressor(model: Any, ask: Ask) -> Conversion:
     ask.choose("predict")
     weight = np.atleast_2d(dense(model.coef_))
     names = ("prediction",) if len(weight) == 1 else tuple(f"target {i}" for i in range(len(weight)))
-    return _linear(weight, model.intercept_, "predicted value", answers.prediction(), names, model.predict, ask.form)
+    return _linear(weight, model.intercept_, "predicted value", answers.prediction(), names, model.predict)
 
 
 @converter("sklearn.linear_model.RANSACRegressor")
@@ -80,7 +80,6 @@ def convert_glm(model: Any, ask: Ask) -> Conversion:
         answers.exponential() if logarithmic else answers.prediction(),
         ("prediction",),
         lambda X: link.link(model.predict(X)),
-        ask.form,
     )
 
 
@@ -93,7 +92,7 @@ def convert_classifier(model: Any, ask: Ask) -> Conversion:
     ask.choose("decision_function")
     by_loss = {"log_loss": answers.log_odds_each, "modified_huber": answers.clipped_each}  # of an SGDClassifier
     given = by_loss.get(getattr(model, "loss", ""), lambda _: answers.decision())(len(model.classes_))
-    return _scores(model, "decision function in favour of a class", given, ask.form)
+    return _scores(model, "decision function in favour of a class", given)
 
 
 @converter("sklearn.linear_model.LogisticRegression", "sklearn.linear_model.LogisticRegressionCV")
@@ -105,14 +104,12 @@ def convert_logistic(model: Any, ask: Ask) -> Conversion:
     """
     output = ask.choose("log_odds", "decision_function")
     if len(model.classes_) == 2:
-        return _scores(model, "log-odds of a class", answers.log_odds(), ask.form)
+        return _scores(model, "log-odds of a class", answers.log_odds())
     if getattr(model, "multi_class", "auto") == "ovr" or model.solver == "liblinear":  # before scikit-learn 1.8
         words = "log-odds of a class against the rest, one machine a class"
-        return _scores(model, words, answers.log_odds_each(len(model.classes_)), ask.form)
+        return _scores(model, words, answers.log_odds_each(len(model.classes_)))
     if output == "decision_function":
-        return _scores(model, "score of a class", answers.logits(), ask.form)
-    if ask.form == "relu":
-        raise no_relu_form("log-odds of more than two classes are no piecewise linear function")
+        return _scores(model, "score of a class", answers.logits())
     odds = answers.logits()
     return Conversion(
         torch.nn.Sequential(Linear(model.coef_, model.intercept_)),
@@ -134,26 +131,26 @@ def convert_one_class(model: Any, ask: Ask) -> Conversion:
     ask.choose("outlierness")
     words = "outlierness: the negative decision function"
     own = lambda X: -model.decision_function(X)  # noqa: E731
-    return _linear(-np.atleast_2d(model.coef_), model.offset_, words, {}, ("outlierness",), own, ask.form)
+    return _linear(-np.atleast_2d(model.coef_), model.offset_, words, {}, ("outlierness",), own)
 
 
-def _scores(model: Any, explains: str, given: Answers, form: str) -> Conversion:
+def _scores(model: Any, explains: str, given: Answers) -> Conversion:
     weight = np.atleast_2d(dense(model.coef_))
     names = tuple(map(str, model.classes_))
     if getattr(getattr(model, "_label_binarizer", None), "y_type_", "").startswith("multilabel"):
         words = "decision function of a label"
-        return _linear(weight, model.intercept_, words, {}, names, model.decision_function, form)
+        return _linear(weight, model.intercept_, words, {}, names, model.decision_function)
     check_several(model)
     if len(weight) > 1:
         own_scores = model.decision_function
-        return _linear(weight, model.intercept_, explains, given, names, own_scores, form, model.classes_)
+        return _linear(weight, model.intercept_, explains, given, names, own_scores, model.classes_)
 
     def own(X: np.ndarray) -> np.ndarray:
         f = model.decision_function(X).reshape(-1)
         return np.stack([-f, f], axis=1)
 
-    conversion = _linear(weight, model.intercept_, explains, given, names, own, form, model.classes_)
-    return dataclasses.replace(conversion, pair=mirrored(form))
+    conversion = _linear(weight, model.intercept_, explains, given, names, own, model.classes_)
+    return dataclasses.replace(conversion, pair=TwoClass())
 
 
 def _linear(
@@ -163,12 +160,11 @@ def _linear(
     given: Answers,
     names: tuple[str, ...],
     own: Any,
-    form: str,
     classes: np.ndarray | None = None,
 ) -> Conversion:
     bias = np.broadcast_to(np.asarray(intercept, dtype=np.float64).reshape(-1), (len(weight),))
     return Conversion(
-        torch.nn.Sequential(plain_linear(weight, bias) if form == "relu" else Linear(weight, bias)),
+        torch.nn.Sequential(Linear(weight, bias)),
         explains,
         names,
         lambda X: np.asarray(own(X), dtype=np.float64).reshape(-1, len(names)),

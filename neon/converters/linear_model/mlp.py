@@ -10,11 +10,11 @@ import torch
 from scipy.special import expit
 
 from neon.converters.core import answers
-from neon.converters.core.answers import Answers, mirrored
+from neon.converters.core.answers import Answers
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import check_several, converter, no_relu_form
-from neon.nn import Linear, plain_linear
+from neon.converters.core.registry import check_several, converter
+from neon.nn import Linear, TwoClass
 
 __all__ = ["convert_mlp"]
 
@@ -38,17 +38,12 @@ def convert_mlp(model: Any, ask: Ask) -> Conversion:
     ask.choose(kind.output)
     if classes is not None:
         check_several(model)
-    if ask.form == "relu" and model.activation not in ("relu", "identity"):
-        raise no_relu_form(f"activation {model.activation!r} is not piecewise linear")
-    make = plain_linear if ask.form == "relu" else Linear
     layers: list[torch.nn.Module] = []
     for i, (weight, bias) in enumerate(zip(model.coefs_, model.intercepts_, strict=True)):
-        layers.append(make(weight.T, bias))
+        layers.append(Linear(weight.T, bias))
         if i < len(model.coefs_) - 1 and model.activation != "identity":
             layers.append(_ACTIVATIONS[model.activation]())
     softmax = model.out_activation_ == "softmax"
-    if softmax and ask.form == "relu":
-        raise no_relu_form("log-odds of more than two classes are no piecewise linear function")
     given = kind.answers()
     labels = classes is not None and model._label_binarizer.y_type_.startswith("multilabel")
     binary = model.out_activation_ == "logistic" and not labels
@@ -67,7 +62,7 @@ def convert_mlp(model: Any, ask: Ask) -> Conversion:
         names,
         own,
         head=given["log_odds"] if softmax else (),
-        pair=mirrored(ask.form) if binary else None,
+        pair=TwoClass() if binary else None,
         answers={} if labels else given,
         link=kind.link,
         composite="perceptron",

@@ -12,13 +12,11 @@ from scipy.special import expit
 
 from neon.converters.compose.names import column_names
 from neon.converters.core import answers
-from neon.converters.core.answers import mirrored
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.members import NEVER, certain, decision, predicted, probability, vote
-from neon.converters.core.registry import no_relu_form
 from neon.converters.meta.side_by_side import beside, on_arrays
-from neon.nn import Linear, plain_linear
+from neon.nn import Linear, TwoClass
 from neon.nn.pooling.mean_log_odds import MeanLogOdds
 
 Given = TypeVar("Given")
@@ -76,12 +74,11 @@ class Members:
         given = column_names(self.model)
         if self.columns is not None:
             parts = [on_arrays(part, given, columns) for part, columns in zip(parts, self.columns, strict=True)]
-        return beside(parts, form=self.ask.form, given=given)
+        return beside(parts, given=given)
 
     def weighted(self, together: Conversion, weights: np.ndarray, n_outputs: int) -> Conversion:
         """The weighted sum of the members' outputs."""
-        matrix = np.kron(weights, np.eye(n_outputs))
-        return together.then(plain_linear(matrix) if self.ask.form == "relu" else Linear(matrix))
+        return together.then(Linear(np.kron(weights, np.eye(n_outputs))))
 
     def of_classes(self) -> dict[str, Any]:
         """What every conversion of an ensemble of classifiers has."""
@@ -116,7 +113,7 @@ def mean_decision(members: Members) -> Conversion:
         members.weighted(together, weights, 1 if binary else len(members.model.classes_)),
         explains="decision function in favour of a class, the members' mean",
         own=own,
-        pair=mirrored(members.ask.form) if binary else None,
+        pair=TwoClass() if binary else None,
         answers=answers.decision(),
         predicts="always_ask",  # by the mean probability, or by votes
         **members.of_classes(),
@@ -150,8 +147,6 @@ def _mean_log_odds(members: Members, weights: np.ndarray) -> Conversion | None:
     together = members.side_by_side(_on_classes(members, [part for part, _ in found], never=-NEVER))
     words, layers = "log-odds of a class", []
     if len(members.held) > 1:
-        if members.ask.form == "relu":
-            raise no_relu_form("the log-odds of a mean probability is not made of Linear and ReLU alone")
         words, layers = f"{words}, of the members' mean probability", [MeanLogOdds(weights)]
     return together.then(
         *layers,

@@ -14,7 +14,7 @@ from neon.converters.core import answers
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.members import predicted
-from neon.converters.core.registry import check_several, converter, no_relu_form
+from neon.converters.core.registry import check_several, converter
 from neon.converters.meta.averages import Members, counted_votes
 from neon.converters.trees import voting as trees
 from neon.converters.trees.build import Scores, convert_trees, join
@@ -57,8 +57,6 @@ def convert_classifier(model: Any, ask: Ask) -> Conversion:
 def convert_regressor(model: Any, ask: Ask) -> Conversion:
     """The weighted median of the members' predictions: that of one of them, whose explanation it is."""
     ask.choose("predict")
-    if ask.form == "relu":
-        raise no_relu_form("a weighted median is not made of Linear and ReLU alone")
     together = _tree_each(model, ask) if all(hasattr(member, "tree_") for member in model.estimators_) else None
     if together is None:
         members = _on_arrays(model, ask)
@@ -86,4 +84,4 @@ def _tree_each(model: Any, ask: Ask) -> Conversion:
         output=np.arange(len(model.estimators_)),
         precision="float32",
     )
-    return convert_trees(joined, Scores("", {}, range(len(model.estimators_))), model.predict, form=ask.form)
+    return convert_trees(joined, Scores("", {}, range(len(model.estimators_))), model.predict)

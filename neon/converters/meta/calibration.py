@@ -11,7 +11,7 @@ from torch import Tensor
 
 from neon.converters.compose.names import column_names
 from neon.converters.core import answers
-from neon.converters.core.answers import mirrored, shares_of_sigmoids
+from neon.converters.core.answers import shares_of_sigmoids
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.members import decision, probability
@@ -19,9 +19,10 @@ from neon.converters.core.registry import check_several, converter, no_relu_form
 from neon.converters.linear_model.isotonic import Interpolation
 from neon.converters.meta.side_by_side import beside
 from neon.errors import UnsupportedModelError
-from neon.nn import Affine, Evidence, Linear, plain_linear
+from neon.nn import Affine, Linear, TwoClass
 from neon.nn.kernels.elementwise import Elementwise, elementwise
 from neon.nn.linear.side_by_side import SideBySide
+from neon.nn.pooling.evidence import SoftmaxOdds
 from neon.nn.pooling.mean_log_odds import MeanLogOdds
 from neon.nn.pooling.normalized import Normalized
 
@@ -41,16 +42,14 @@ def convert_calibrated(model: Any, ask: Ask) -> Conversion:
     isotonic = folds[0].method == "isotonic"
     ask.choose(*(("probability",) if isotonic else ("log_odds",)))
     parts = [_calibrated(fold, ask.inside(f"calibrated_classifiers_[{i}].estimator")) for i, fold in enumerate(folds)]
-    together = beside(parts, form=ask.form, given=column_names(model))
+    together = beside(parts, given=column_names(model))
     mean: list[torch.nn.Module] = []
     if isotonic and len(folds) > 1:
         width = 1 if len(classes) == 2 else len(classes)
         mean.append(Linear(np.kron(np.ones(len(folds)) / len(folds), np.eye(width))))
     elif len(folds) > 1:
-        if ask.form == "relu":
-            raise no_relu_form("the log-odds of a mean probability is not made of Linear and ReLU alone")
         mean.append(MeanLogOdds(np.ones(len(folds))))
-    both = Linear([[-1.0], [1.0]], [1.0, 0.0]) if isotonic else mirrored(ask.form)
+    both = Linear([[-1.0], [1.0]], [1.0, 0.0]) if isotonic else TwoClass()
     words = "probability of a class, calibrated" if isotonic else "log-odds of a class, calibrated"
     return together.then(
         *mean,
@@ -83,14 +82,10 @@ def _calibrated(fold: Any, ask: Ask) -> Conversion:
     if fold.method == "sigmoid":
         slope = -np.array([calibrator.a_ for calibrator in fold.calibrators])
         shift = -np.array([calibrator.b_ for calibrator in fold.calibrators])
-        part = _then(part, slope, shift, ask.form)
+        part = _then(part, slope, shift)
         if n == 2:
             return part
-        if ask.form == "relu":
-            raise no_relu_form("a sum of sigmoids is not made of Linear and ReLU alone")
         return part.then(*shares_of_sigmoids())
-    if ask.form == "relu":
-        raise no_relu_form("the steps of isotonic calibration are too steep for differences of ReLU")
     steps = [_Isotonic(c.X_thresholds_, c.y_thresholds_, clipped=True) for c in fold.calibrators]
     if n == 2:
         return part.then(*steps)
@@ -103,16 +98,18 @@ class _Isotonic(Interpolation):
     def forward(self, t: Tensor) -> Tensor:
         return elementwise(t, self.interpolate, float(self.x[0] + self.x[-1]) / 2)
 
+    def relu(self, n_inputs: int) -> list[torch.nn.Module]:
+        raise no_relu_form("the steps of isotonic calibration are too steep for differences of ReLU")
 
-def _then(part: Conversion, scale: np.ndarray, shift: np.ndarray, form: str) -> Conversion:
+
+def _then(part: Conversion, scale: np.ndarray, shift: np.ndarray) -> Conversion:
     """``x * scale + shift`` as a linear map, whose slopes need no division; merged with a linear map before it."""
-    make = plain_linear if form == "relu" else Linear
     *before, last = part.layers
     if isinstance(last, Linear | torch.nn.Linear):
         bias = shift if last.bias is None else last.bias.detach().numpy() * scale + shift
         weight = last.weight.detach().numpy() * scale[:, None]
-        return part.then(body=torch.nn.Sequential(*before, make(weight, bias)))
-    return part.then(make(np.diag(scale), shift))
+        return part.then(body=torch.nn.Sequential(*before, Linear(weight, bias)))
+    return part.then(Linear(np.diag(scale), shift))
 
 
 def _temperature(fold: Any, ask: Ask, scores: bool) -> Conversion:
@@ -121,19 +118,14 @@ def _temperature(fold: Any, ask: Ask, scores: bool) -> Conversion:
     if scores:
         part = decision(fold.estimator, ask)
         if n == 2:
-            return _then(part, np.array([2 * beta]), np.zeros(1), ask.form)
+            return _then(part, np.array([2 * beta]), np.zeros(1))
     else:
         part, odds = probability(fold.estimator, ask)
         logs = _LogOfOdds() if odds else _LogOfProbability()
         if n == 2:
-            part = part.second().then(Elementwise(_Difference(logs, beta), "β (log p - log (1 - p))", logs.even))
-            if ask.form == "relu":
-                raise no_relu_form("a logarithm is not made of Linear and ReLU alone")
-            return part
+            return part.second().then(Elementwise(_Difference(logs, beta), "β (log p - log (1 - p))", logs.even))
         part = part.then(Elementwise(logs, "log p", logs.even))
-    if ask.form == "relu":
-        raise no_relu_form("a softmax is not made of Linear and ReLU alone")
-    return part.then(Affine(-beta), Evidence(soft=True))
+    return part.then(Affine(-beta), SoftmaxOdds())
 
 
 _FLOOR = 1e-12  # scikit-learn adds it to probabilities before it takes their logarithm

@@ -15,7 +15,7 @@ from neon.converters.core.conversion import Conversion
 from neon.converters.core.encoding import Encoding
 from neon.converters.core.registry import converter
 from neon.errors import UnsupportedModelError
-from neon.nn import Linear, plain_linear
+from neon.nn import Linear
 
 __all__ = ["convert_dummy_classifier", "convert_dummy_regressor"]
 
@@ -40,12 +40,12 @@ def convert_dummy_classifier(model: Any, ask: Ask) -> Conversion:
     if several:
         names = [f"target {i}: {name}" for i, classes in enumerate(model.classes_) for name in classes]
         return dataclasses.replace(
-            _constant(held, own, ask.form),
+            _constant(held, own),
             explains="for each target: probability of a class",
             output_names=tuple(names),
         )
     return dataclasses.replace(
-        _constant(held, own, ask.form),
+        _constant(held, own),
         explains="probability of a class",
         output_names=tuple(map(str, model.classes_)),
         answers=answers.probability(),
@@ -60,7 +60,7 @@ def convert_dummy_regressor(model: Any, ask: Ask) -> Conversion:
     _check_table(model)
     held = np.asarray(model.constant_, dtype=np.float64).reshape(-1)
     own = lambda X: np.asarray(model.predict(X), dtype=np.float64).reshape(-1, len(held))  # noqa: E731
-    return dataclasses.replace(_constant(held, own, ask.form), answers=answers.prediction())
+    return dataclasses.replace(_constant(held, own), answers=answers.prediction())
 
 
 def _check_table(model: Any) -> None:
@@ -72,9 +72,9 @@ def _check_table(model: Any) -> None:
         )
 
 
-def _constant(held: np.ndarray, own: Callable[[Any], np.ndarray], form: str) -> Conversion:
+def _constant(held: np.ndarray, own: Callable[[Any], np.ndarray]) -> Conversion:
     """These values whatever the row."""
-    layer = (plain_linear if form == "relu" else Linear)(np.zeros((len(held), 1)), held)
+    layer = Linear(np.zeros((len(held), 1)), held)
     return Conversion(
         torch.nn.Sequential(layer),
         "predicted value",

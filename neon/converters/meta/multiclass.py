@@ -14,28 +14,22 @@ from sklearn.base import is_regressor
 
 from neon.converters.compose.names import column_names
 from neon.converters.core import answers
-from neon.converters.core.answers import Answers, Layers, mirrored
-from neon.converters.core.arrays import contrast, rivals, versus
+from neon.converters.core.answers import Answers
+from neon.converters.core.arrays import contrast
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.encoding import Encoding
 from neon.converters.core.members import NEVER, binary_score, certain, predicted, probability
-from neon.converters.core.registry import check_several, converter, no_relu_form
+from neon.converters.core.registry import check_several, converter
 from neon.converters.meta.averages import Members
 from neon.converters.meta.side_by_side import beside, on_arrays
 from neon.errors import UnsupportedModelError
 from neon.nn import (
-    Affine,
-    DistanceLayers,
     Evidence,
     Linear,
-    PairwiseDifference,
-    PooledMinimum,
     SquaredDistance,
-    plain_linear,
-    relu_minimum,
+    TwoClass,
 )
-from neon.nn.linear.layers import Columns
 
 __all__ = ["convert_one_vs_one", "convert_one_vs_rest", "convert_output_code"]
 
@@ -54,13 +48,13 @@ def convert_one_vs_rest(model: Any, ask: Ask) -> Conversion:
     if output != "decision_function":
         return _of_probabilities(model, output, binary, ask)
     parts, kind = _scores(model, ask)
-    together = beside(parts, form=ask.form, given=column_names(model))
+    together = beside(parts, given=column_names(model))
     shift = 0.5 if kind == "predict" else 0.0  # of two classes, a regressor predicts the second from there on
-    pair = mirrored(ask.form)
+    pair: torch.nn.Module = TwoClass()
     if kind == "predict_proba":
         pair = Linear([[-1.0], [1.0]], [1.0, 0.0])
     elif kind == "predict":
-        pair = (plain_linear if ask.form == "relu" else Linear)([[-1.0], [1.0]], [shift, -shift])
+        pair = Linear([[-1.0], [1.0]], [shift, -shift])
 
     def own(X: Any) -> np.ndarray:
         f = np.stack([_binary(member, X) for member in model.estimators_], axis=1)
@@ -96,8 +90,6 @@ def _of_probabilities(model: Any, output: str, binary: bool, ask: Ask) -> Conver
         raise UnsupportedModelError(
             f"OneVsRestClassifier: output={output!r} takes classes that exclude each other, with a machine for each"
         )
-    if ask.form == "relu" and not binary:
-        raise no_relu_form("the log-odds of normalized probabilities is not made of Linear and ReLU alone")
     odds = output == "log_odds"
     members = Members.numbered(model, ask)
     found = members.parts(probability, odds=odds)
@@ -106,7 +98,7 @@ def _of_probabilities(model: Any, output: str, binary: bool, ask: Ask) -> Conver
     together = members.side_by_side([part.second() for part, _ in found])
     name = "log_odds" if odds else "predict_proba"
     given = _each(name, len(model.classes_))
-    both = mirrored(ask.form) if odds else Linear([[-1.0], [1.0]], [1.0, 0.0])
+    both = TwoClass() if odds else Linear([[-1.0], [1.0]], [1.0, 0.0])
     return dataclasses.replace(
         together,
         explains="log-odds of a class" if odds else "probability of a class",
@@ -141,9 +133,9 @@ def convert_one_vs_one(model: Any, ask: Ask) -> Conversion:
             f"OneVsOneClassifier of {type(model.estimators_[0]).__name__}: it counts what its machines predict, which "
             "is not the sign of their scores (thresholds of their own, mean scores of bags); use OneVsRestClassifier"
         )
-    together = beside([on_arrays(part, given) for part in parts], form=ask.form, given=given)
+    together = beside([on_arrays(part, given) for part in parts], given=given)
     shift = 0.5 if kind == "predict_proba" else 0.0
-    against, smallest = _rivals(n, shift, ask.form)
+    against, smallest = answers.closest_rival(n, shift)
     tied = answers.votes_and_scores(n, kind)
 
     def own(X: Any) -> np.ndarray:
@@ -174,29 +166,14 @@ def convert_one_vs_one(model: Any, ask: Ask) -> Conversion:
     )
 
 
-def _rivals(n: int, shift: float, form: str) -> tuple[Layers, Layers]:
-    """From the machines' scores, ``shift`` where a pair ties, to each class's against its rivals; and to the smallest.
-
-    Machines are above it where the second of a pair wins.
-    """
-    columns, signs = rivals(n)
-    if form == "relu":
-        return (plain_linear(versus(n), -shift * signs),), tuple(relu_minimum(n, n - 1))
-    if n == 2:
-        return (Linear(versus(n), -shift * signs),), ()
-    return (Columns(columns.tolist()), Affine(signs, -shift * signs)), (PooledMinimum(n, math.inf),)
-
-
 @converter("sklearn.multiclass.OutputCodeClassifier")
 def convert_output_code(model: Any, ask: Ask) -> Conversion:
     """How much closer the machines' scores are to the code of a class than to any other, in squared distance."""
     ask.choose("evidence")
     check_several(model)
     given, codes = column_names(model), np.asarray(model.code_book_, dtype=np.float64)
-    if ask.form == "relu":
-        raise no_relu_form("a squared distance to codes is not made of Linear and ReLU alone")
     parts, _ = _scores(model, ask, odds=False)
-    together = beside(parts, form=ask.form, given=given)
+    together = beside(parts, given=given)
     n = len(codes)
     apart = ((codes[:, None] - codes) ** 2).sum(2)
     nearest = apart[~np.eye(n, dtype=bool)].reshape(n, -1).min(1).mean()  # the evidence at a class's own code
@@ -207,11 +184,9 @@ def convert_output_code(model: Any, ask: Ask) -> Conversion:
         d = ((f[:, None] - codes) ** 2).sum(2)
         return contrast(d)
 
-    layers: list[torch.nn.Module] = [SquaredDistance(codes), Evidence(stiffness)]
-    if ask.form == "layers":
-        layers = [DistanceLayers(codes), PairwiseDifference(n), PooledMinimum(n, stiffness)]
     return together.then(
-        *layers,
+        SquaredDistance(codes),
+        Evidence(stiffness),
         explains="evidence for a class: how much closer the scores are to its code than to any other, squared distance",
         output_names=tuple(map(str, model.classes_)),
         own=own,
@@ -240,7 +215,7 @@ def _scores(model: Any, ask: Ask, *, odds: bool = True) -> tuple[list[Conversion
         if i not in found:  # there was one class to learn
             value = float(np.ravel(member.y_)[0])
             value = math.copysign(NEVER, value - 0.5) if kind == "log_odds" else value
-            layer = (plain_linear if ask.form == "relu" else Linear)(np.zeros((1, n_columns)), [value])
+            layer = Linear(np.zeros((1, n_columns)), [value])
             nothing = None if numeric else Encoding(_nothing, np.array([-1]), ("nothing",))
             parts.append(
                 Conversion(torch.nn.Sequential(layer), "", ("",), np.asarray, takes_reference=True, encoding=nothing)

@@ -14,7 +14,7 @@ from neon.converters.core import answers
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.members import binary_score, decision, predicted, probability, vote
-from neon.converters.core.registry import convert, converter, no_relu_form
+from neon.converters.core.registry import convert, converter
 from neon.converters.meta.side_by_side import beside, common, shared_reference
 from neon.errors import UnsupportedModelError
 from neon.nn import Linear
@@ -28,7 +28,7 @@ def convert_multi_output_regressor(model: Any, ask: Ask) -> Conversion:
     """The predicted value of each target."""
     ask.choose("predict")
     parts = [predicted(member, ask.inside(f"estimators_[{i}]")) for i, member in enumerate(model.estimators_)]
-    together = beside(parts, form=ask.form, given=column_names(model))
+    together = beside(parts, given=column_names(model))
     names = tuple(f"target {i}" for i in range(len(parts)))
     own = lambda X: np.asarray(model.predict(X), dtype=np.float64)  # noqa: E731
     return dataclasses.replace(
@@ -40,7 +40,7 @@ def convert_multi_output_regressor(model: Any, ask: Ask) -> Conversion:
 def convert_multi_output_classifier(model: Any, ask: Ask) -> Conversion:
     """What each target's classifier is explained by, for each of its classes."""
     parts = [convert(member, ask.inside(f"estimators_[{i}]", ask.output)) for i, member in enumerate(model.estimators_)]
-    together = beside(parts, form=ask.form, given=column_names(model))
+    together = beside(parts, given=column_names(model))
     words = list(dict.fromkeys(part.explains for part in parts))
     return dataclasses.replace(
         together,
@@ -74,8 +74,6 @@ def convert_chain(model: Any, ask: Ask) -> Conversion:
     """
     regresses = not hasattr(model, "classes_")
     ask.choose(*(("predict",) if regresses else ("score",)))
-    if ask.form == "relu":
-        raise no_relu_form("a chain is not made of Linear and ReLU alone")
     members, n = model.estimators_, int(model.n_features_in_)
     method = getattr(model, "chain_method_", "predict")
     scores, hands = [], []

@@ -15,16 +15,15 @@ from neon.converters.compose.linear_maps import as_linear
 from neon.converters.core.arrays import unchanged
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.encoding import Encoding
-from neon.converters.core.registry import no_relu_form
 from neon.lrp.composites import Composite
-from neon.nn import Affine, Linear, SideBySide, plain_linear
+from neon.nn import Affine, Linear, SideBySide
 from neon.nn.linear.layers import Columns
 from neon.nn.linear.side_by_side import InParallel
 
 __all__ = ["beside", "common", "on_arrays", "shared_reference"]
 
 
-def beside(parts: Sequence[Conversion], *, form: str, given: Sequence[str]) -> Conversion:
+def beside(parts: Sequence[Conversion], *, given: Sequence[str]) -> Conversion:
     """Members that read the caller's columns side by side: their outputs one after the other.
 
     Without encodings they read the same columns. With them, each reads the columns of its own, which stand side by
@@ -38,14 +37,12 @@ def beside(parts: Sequence[Conversion], *, form: str, given: Sequence[str]) -> C
     branches = [part.layers for part in parts]
     if all(part.encoding is None for part in parts):
         folds = all(part.takes_reference for part in parts)
-        encoding, layers = None, _parallel(branches, form, len(given), folds)
+        encoding, layers = None, _parallel(branches, len(given), folds)
         reference = shared_reference([part.reference for part in parts])
     else:
         encodings = [part.encoding or _numbers(given) for part in parts]
         sizes = [len(e.source) for e in encodings]
         encoding = _joined(encodings)
-        if form == "relu":
-            raise no_relu_form("networks that each read columns of their own are not made of Linear and ReLU alone")
         layers = torch.nn.Sequential(SideBySide(branches, sizes))
         reference = _joined_reference([part.reference for part in parts], sizes)
     traits = common(parts)
@@ -72,7 +69,7 @@ def common(parts: Sequence[Conversion]) -> dict[str, Any]:
     }
 
 
-def _parallel(branches: Sequence[torch.nn.Sequential], form: str, n_columns: int, folds: bool) -> torch.nn.Sequential:
+def _parallel(branches: Sequence[torch.nn.Sequential], n_columns: int, folds: bool) -> torch.nn.Sequential:
     """Networks of the same columns; the linear maps that they start with as a single one.
 
     That leaves relevance as it is where it is relative to a reference, and else where there is one map alone.
@@ -81,14 +78,11 @@ def _parallel(branches: Sequence[torch.nn.Sequential], form: str, n_columns: int
         return branches[0]
     cuts = [_linear_start(branch) for branch in branches]
     alone = all(cut == len(branch) == 1 for cut, branch in zip(cuts, branches, strict=True))
-    if form == "relu" and any(cut < len(branch) for cut, branch in zip(cuts, branches, strict=True)):
-        raise no_relu_form("a row of networks that are not all linear is not made of Linear and ReLU alone")
-    fold = alone or form == "relu" or (folds and form == "fused")
-    if not all(cuts) or not fold:
+    if not all(cuts) or not (alone or folds):
         return torch.nn.Sequential(InParallel(branches))
     maps = [_folded(list(branch)[:cut], n_columns) for branch, cut in zip(branches, cuts, strict=True)]
     weight, bias = torch.cat([weight for weight, _ in maps]), torch.cat([bias for _, bias in maps])
-    first = plain_linear(weight, bias) if form == "relu" else Linear(weight, bias)
+    first = Linear(weight, bias)
     rests = [torch.nn.Sequential(*list(branch)[cut:]) for branch, cut in zip(branches, cuts, strict=True)]
     if not any(map(len, rests)):
         return torch.nn.Sequential(first)

@@ -41,9 +41,9 @@ def convert_stacking(model: Any, ask: Ask) -> Conversion:
         parts.append(features)
     n_outputs = [len(part.output_names) for part in parts]
     columns = tuple(f"column {i}" for i in range(sum(n_outputs)))
-    front = dataclasses.replace(beside(parts, form=ask.form, given=given), output_names=columns)
+    front = dataclasses.replace(beside(parts, given=given), output_names=columns)
     head = convert(model.final_estimator_, ask.inside("final_estimator_", ask.output))
-    whole = chain([dataclasses.replace(front, own=_Columns(model)), head], form=ask.form)
+    whole = chain([dataclasses.replace(front, own=_Columns(model)), head])
     return dataclasses.replace(
         whole,
         composite=front.composite if head.composite in ("neon", "perceptron") else head.composite,

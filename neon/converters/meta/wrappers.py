@@ -11,13 +11,12 @@ from scipy.special import expit, logit
 
 from neon.converters.compose.names import column_names
 from neon.converters.core import answers
-from neon.converters.core.answers import mirrored
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.members import decision, predicted, probability
-from neon.converters.core.registry import convert, converter, no_relu_form
+from neon.converters.core.registry import convert, converter
 from neon.converters.meta.side_by_side import on_arrays
-from neon.nn import Linear, plain_linear
+from neon.nn import Linear, TwoClass
 from neon.nn.codes.featurewise import featurewise
 from neon.nn.kernels.elementwise import Elementwise
 
@@ -86,8 +85,8 @@ def convert_threshold(model: Any, ask: Ask) -> Conversion:
 
     words = "log-odds" if odds else "probability" if method == "predict_proba" else "decision function"
     return part.then(
-        (plain_linear if ask.form == "relu" else Linear)([[1.0]], [-shift]),
-        pair=mirrored(ask.form),
+        Linear([[1.0]], [-shift]),
+        pair=TwoClass(),
         explains=f"margin of a class: its {words} over the threshold, above 0 for the predicted class",
         output_names=tuple(map(str, model.classes_)),
         own=own,
@@ -125,11 +124,9 @@ def convert_target(model: Any, ask: Ask) -> Conversion:
     if affine is not None:
         scale, shift = affine
         # The shift is a bias, no feature's: a scaling would hand it on.
-        layer = (plain_linear if ask.form == "relu" else Linear)(np.diag(scale), shift)
+        layer = Linear(np.diag(scale), shift)
         return part.then(layer, explains="predicted value", answers=answers.prediction(), own=own)
     if output == "predict":
-        if ask.form == "relu":
-            raise no_relu_form("the target's transformer is not made of Linear and ReLU alone")
         inverted = Elementwise(_OfTensors(inverse), "the target's transformer, inverted", anchor=0.0)
         return part.then(inverted, explains="predicted value", answers=answers.prediction(), own=own)
     words = "prediction in the space of the transformed target, of which the predicted value is an elementwise function"

@@ -11,21 +11,15 @@ from sklearn.metrics import pairwise_distances
 from neon.converters.core.arrays import contrast
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter, no_relu_form
+from neon.converters.core.registry import converter
 from neon.converters.core.spread import counted
 from neon.errors import UnsupportedModelError
 from neon.nn import (
     Affine,
-    DistanceLayers,
     Evidence,
     ManhattanDistance,
-    PairwiseDifference,
-    PooledMinimum,
     Square,
     SquaredDistance,
-    manhattan_layers,
-    plain_linear,
-    relu_minimum,
 )
 
 __all__ = ["convert_nearest_centroid"]
@@ -62,24 +56,12 @@ def convert_nearest_centroid(model: Any, ask: Ask) -> Conversion:
             d = pairwise_distances(X, model.centroids_, metric=model.metric) ** (1 if manhattan else 2)
         return contrast(d)
 
-    layers: list[torch.nn.Module]
-    if ask.form == "relu":
-        layers = _relu_layers(centers, scale, shift, manhattan, weighted)
-    else:
-        layers = [Affine(scale)] if weighted else []
-        if manhattan:
-            layers += manhattan_layers(centers) if ask.form == "layers" else [ManhattanDistance(centers)]
-            layers += [Square()] if weighted else []
-        else:
-            layers += [DistanceLayers(centers) if ask.form == "layers" else SquaredDistance(centers)]
-        layers += [Affine(1.0, shift)] if weighted else []
-        if ask.form == "layers":
-            layers += [PairwiseDifference(n), PooledMinimum(n, stiffness)]
-        else:
-            layers += [Evidence(stiffness)]
+    layers: list[torch.nn.Module] = [ManhattanDistance(centers) if manhattan else SquaredDistance(centers)]
+    if weighted:
+        layers = [Affine(scale), *layers, *([Square()] if manhattan else []), Affine(1.0, shift)]
     kind = ("squared Manhattan" if weighted else "Manhattan") if manhattan else "squared"
     return Conversion(
-        torch.nn.Sequential(*layers),
+        torch.nn.Sequential(*layers, Evidence(stiffness)),
         f"evidence for a class: how much closer its centroid is than the nearest other, in {kind} distance"
         + (", its log-prior counted in" if weighted else ""),
         tuple(map(str, classes)),
@@ -88,23 +70,3 @@ def convert_nearest_centroid(model: Any, ask: Ask) -> Conversion:
         predicts="ask_on_tie",
         background=counted(centroids, priors, "the class centroids, by prior"),
     )
-
-
-def _relu_layers(
-    centers: np.ndarray, scale: np.ndarray, shift: np.ndarray, manhattan: bool, weighted: bool
-) -> list[torch.nn.Module]:
-    """Differences of distances for every pair of classes, then minima; ``|a| = ReLU(a) + ReLU(-a)``."""
-    n, n_features = centers.shape
-    pairs = [(c, k) for c in range(n) for k in range(n) if k != c]
-    if not manhattan:
-        squares = (centers**2).sum(1) + shift
-        weight = np.stack([2 * (centers[c] - centers[k]) * scale for c, k in pairs])
-        bias = np.array([squares[k] - squares[c] for c, k in pairs])
-        return [plain_linear(weight, bias), *relu_minimum(n, n - 1)]
-    if weighted:
-        raise no_relu_form("squared Manhattan distances are not piecewise linear")
-    eye = np.tile(np.eye(n_features), (n, 1))
-    differences = plain_linear(np.concatenate([eye, -eye]), np.concatenate([-centers.ravel(), centers.ravel()]))
-    total = np.tile(np.kron(np.eye(n), np.ones(n_features)), (1, 2))  # (n, 2 n n_features)
-    versus = np.stack([total[k] - total[c] for c, k in pairs])
-    return [differences, torch.nn.ReLU(), plain_linear(versus), *relu_minimum(n, n - 1)]

@@ -15,7 +15,7 @@ from scipy.special import gammaln
 
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter, no_relu_form
+from neon.converters.core.registry import converter
 from neon.converters.core.spread import some_rows
 from neon.converters.neighbors.metrics import metric_layers
 from neon.converters.neighbors.searches import padded, untouched
@@ -33,10 +33,8 @@ def convert_kde(model: Any, ask: Ask) -> Conversion:
     of compact support give ``o = ∞`` (log p = -∞) where no training point is near: such rows cannot be explained.
     """
     ask.choose("outlierness")
-    if ask.form == "relu":
-        raise no_relu_form("a log-sum-exp is not piecewise linear")
     points = np.asarray(model.tree_.data)
-    distance, root = metric_layers(type(model).__name__, model.metric, model.metric_params, points, ask.form)
+    distance, root = metric_layers(type(model).__name__, model.metric, model.metric_params, points)
     asked, bandwidth, dimension = untouched(model), float(model.bandwidth_), points.shape[1]
     weights = model.tree_.sample_weight
     weights = np.ones(len(points)) if weights is None else np.asarray(weights)

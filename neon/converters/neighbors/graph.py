@@ -12,7 +12,7 @@ from neon.converters.core.arrays import dense
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter
-from neon.converters.neighbors.means import neighbor_distance, refuse_relu
+from neon.converters.neighbors.means import neighbor_distance
 from neon.converters.neighbors.searches import KNearest, asking, model_search
 from neon.nn import Linear, NeighborGraph
 
@@ -32,8 +32,7 @@ _NAMES = ("KNeighborsTransformer", "RadiusNeighborsTransformer")
 def convert_neighbor_graph(model: Any, ask: Ask) -> Conversion:
     """KNeighborsTransformer, RadiusNeighborsTransformer: a column for each row that the model was fitted on."""
     ask.choose("transform")
-    refuse_relu(ask.form)
-    distance, root = neighbor_distance(model, ask.form)
+    distance, root = neighbor_distance(model)
     search = model_search(model)
     if isinstance(search, KNearest) and model.mode == "distance":
         search = KNearest(search.model, search.n_neighbors + 1)
@@ -52,8 +51,7 @@ def convert_neighbor_graph(model: Any, ask: Ask) -> Conversion:
 def convert_nearest_neighbors(model: Any, ask: Ask) -> Conversion:
     """NearestNeighbors: the mean distance to the k nearest training rows, how far out a row lies."""
     ask.choose("distance")
-    refuse_relu(ask.form)
-    distance, root = neighbor_distance(model, ask.form)
+    distance, root = neighbor_distance(model)
     k, n, search = int(model.n_neighbors), int(model.n_samples_fit_), asking(model, "kneighbors")
     return Conversion(
         torch.nn.Sequential(NeighborGraph(distance, model_search(model), root=root), Linear(np.full((1, n), 1 / k))),

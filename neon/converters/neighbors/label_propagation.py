@@ -16,12 +16,12 @@ from neon.converters.core.answers import Layers
 from neon.converters.core.arrays import contrast, dense
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter, no_relu_form
+from neon.converters.core.registry import converter
 from neon.converters.core.spread import some_rows
 from neon.converters.neighbors.means import share_margin
 from neon.converters.neighbors.searches import as_fitted, nameless, untouched
 from neon.errors import UnsupportedModelError
-from neon.nn import Affine, DistanceLayers, LogSumExp, NeighborMean, SquaredDistance
+from neon.nn import Affine, LogSumExp, NeighborMean, SquaredDistance
 from neon.nn.pooling.normalized import Normalized
 
 __all__ = ["convert_label_propagation"]
@@ -36,15 +36,13 @@ def convert_label_propagation(model: Any, ask: Ask) -> Conversion:
     """
     knn = model.kernel == "knn"
     output = ask.choose(*(("margin", "probability") if knn else ("log_odds",)))
-    if ask.form == "relu":
-        raise no_relu_form(f"a {model.kernel} kernel is not piecewise linear")
     if model.kernel not in ("rbf", "knn"):
         raise UnsupportedModelError(f"{type(model).__name__} with a callable kernel; supported are 'rbf' and 'knn'")
     points, classes = dense(model.X_), model.classes_
     labels = np.asarray(model.label_distributions_, dtype=np.float64)
     if len(classes) < 2:
         raise ValueError(f"{type(model).__name__} of one class has no competitor: there is no evidence to explain")
-    distance = DistanceLayers(points) if ask.form == "layers" else SquaredDistance(points)
+    distance = SquaredDistance(points)
     head: Layers = ()
     given = answers.probability()
     if knn:

@@ -14,7 +14,7 @@ from sklearn.neighbors import kneighbors_graph, radius_neighbors_graph
 from neon.converters.core.arrays import dense
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter, decline, no_relu_form
+from neon.converters.core.registry import converter, decline
 from neon.converters.neighbors.searches import untouched
 from neon.errors import UnsupportedModelError
 from neon.nn import Barycenter, Linear, SquaredGeodesic
@@ -32,7 +32,6 @@ def convert_isomap(model: Any, ask: Ask) -> Conversion:
     coordinate to a residual.
     """
     ask.choose("transform")
-    _refuse_relu(ask.form)
     power = _power(model)
     points, pca = dense(model.nbrs_._fit_X), model.kernel_pca_
     used = pca.eigenvalues_ != 0
@@ -104,7 +103,6 @@ def convert_locally_linear(model: Any, ask: Ask) -> Conversion:
     the row as a reference point can be, so that nothing but the neighbours is taken as given.
     """
     ask.choose("transform")
-    _refuse_relu(ask.form)
     points, embedding = dense(model.nbrs_._fit_X), np.asarray(model.embedding_)
     finder = _Finder(_nameless(model.nbrs_), model.n_neighbors)
     return Conversion(
@@ -116,11 +114,6 @@ def convert_locally_linear(model: Any, ask: Ask) -> Conversion:
         thresholds=True,  # who is near is a matter of rounding where rows tie: scalings before run in scikit-learn
         inverse=_Nearest(embedding, points),
     )
-
-
-def _refuse_relu(form: str) -> None:
-    if form == "relu":
-        raise no_relu_form("which training rows are neighbours is found by search")
 
 
 def _nameless(search: Any) -> Any:

@@ -18,11 +18,11 @@ from neon.converters.core.answers import Answers, Layers
 from neon.converters.core.arrays import contrast, dense
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter, no_relu_form
+from neon.converters.core.registry import converter
 from neon.converters.core.spread import some_rows
 from neon.converters.neighbors.metrics import metric_layers
 from neon.converters.neighbors.searches import asking, model_search
-from neon.nn import Affine, Linear, NeighborMean, PairwiseDifference, PooledMinimum, plain_linear
+from neon.nn import Affine, Linear, NeighborMean, PairwiseDifference, PooledMinimum
 
 __all__ = [
     "FROZEN",
@@ -32,7 +32,6 @@ __all__ = [
     "convert_regressor",
     "neighbor_distance",
     "neighbor_mean",
-    "refuse_relu",
     "share_margin",
     "shares_of_votes",
 ]
@@ -44,9 +43,8 @@ FROZEN = "the neighbours are taken as given, each one's pull away from the train
 def convert_regressor(model: Any, ask: Ask) -> Conversion:
     """KNeighborsRegressor, RadiusNeighborsRegressor: the predicted value, exact (`neighbor_mean`)."""
     ask.choose("predict")
-    refuse_relu(ask.form)
     values = np.asarray(model._y, dtype=np.float64).reshape(len(model._y), -1)
-    mean = neighbor_mean(model, ask.form, values)
+    mean = neighbor_mean(model, values)
     predict, n = asking(model, "predict"), values.shape[1]
     return conversion_of(
         model,
@@ -65,18 +63,15 @@ def convert_radius_classifier(model: Any, ask: Ask) -> Conversion:
     Rows without neighbours are given ``outlier_label``, where the model has one: as a class of its own, if it is none.
     """
     output = ask.choose(*(("probability",) if model.outputs_2d_ else ("margin", "probability")))
-    refuse_relu(ask.form)
     if output == "probability":
-        return shares_of_votes(model, ask.form)
+        return shares_of_votes(model)
     classes, (outlier, *_) = model.classes_, model.outlier_label_ or [None]
     shares, alone = _shares(model)
     apart = alone is not None and outlier not in classes
     if apart and alone is not None:
         classes = np.append(classes, outlier)
         shares, alone = np.pad(shares, ((0, 0), (0, 1))), np.append(alone, 1.0)
-    mean = NeighborMean(
-        neighbor_distance(model, ask.form)[0], model_search(model, Weighing(model.weights)), shares, alone=alone
-    )
+    mean = NeighborMean(neighbor_distance(model)[0], model_search(model, Weighing(model.weights)), shares, alone=alone)
     own = _probabilities(model)
 
     def rivalry(X: np.ndarray) -> np.ndarray:
@@ -96,12 +91,10 @@ def convert_radius_classifier(model: Any, ask: Ask) -> Conversion:
     )
 
 
-def shares_of_votes(model: Any, form: str) -> Conversion:
+def shares_of_votes(model: Any) -> Conversion:
     """The share of the neighbours' votes for a class, of each target."""
     shares, alone = _shares(model)
-    mean = NeighborMean(
-        neighbor_distance(model, form)[0], model_search(model, Weighing(model.weights)), shares, alone=alone
-    )
+    mean = NeighborMean(neighbor_distance(model)[0], model_search(model, Weighing(model.weights)), shares, alone=alone)
     several = bool(model.outputs_2d_)
     names = tuple(f"target {i}: {c}" for i, of in enumerate(model.classes_) for c in of) if several else None
     return conversion_of(
@@ -115,9 +108,9 @@ def shares_of_votes(model: Any, form: str) -> Conversion:
     )
 
 
-def neighbor_mean(model: Any, form: str, values: np.ndarray, alone: np.ndarray | None = None) -> NeighborMean:
+def neighbor_mean(model: Any, values: np.ndarray, alone: np.ndarray | None = None) -> NeighborMean:
     """The mean of the training rows' values by the model's own search and weights."""
-    distance, _ = neighbor_distance(model, form)
+    distance, _ = neighbor_distance(model)
     return NeighborMean(distance, model_search(model, Weighing(model.weights)), values, alone=alone)
 
 
@@ -158,7 +151,7 @@ def convert_components(model: Any, ask: Ask) -> Conversion:
     weight = np.asarray(model.components_, dtype=np.float64)
     inverse = np.linalg.pinv(weight)
     return Conversion(
-        torch.nn.Sequential(plain_linear(weight) if ask.form == "relu" else Linear(weight)),
+        torch.nn.Sequential(Linear(weight)),
         "projected features",
         tuple(f"component {i}" for i in range(len(weight))),
         model.transform,
@@ -166,7 +159,7 @@ def convert_components(model: Any, ask: Ask) -> Conversion:
     )
 
 
-def neighbor_distance(model: Any, form: str) -> tuple[list[torch.nn.Module], float]:
+def neighbor_distance(model: Any) -> tuple[list[torch.nn.Module], float]:
     """Layers from rows to values that add up over the features, and the root that takes these to the distances.
 
     Raises
@@ -176,7 +169,7 @@ def neighbor_distance(model: Any, form: str) -> tuple[list[torch.nn.Module], flo
     """
     metric = getattr(model, "effective_metric_", model.metric)
     params = getattr(model, "effective_metric_params_", model.metric_params)
-    return metric_layers(type(model).__name__, metric, params, dense(model._fit_X), form)
+    return metric_layers(type(model).__name__, metric, params, dense(model._fit_X))
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,8 +225,3 @@ def conversion_of(
         infinite="Radius" in type(model).__name__,
         background=some_rows(model._fit_X, "the training rows"),
     )
-
-
-def refuse_relu(form: str) -> None:
-    if form == "relu":
-        raise no_relu_form("the order of neighbours is taken as given")

@@ -10,7 +10,7 @@ import torch
 
 from neon.converters.bayes.covariance import factor_of
 from neon.errors import UnsupportedModelError
-from neon.nn import DistanceLayers, ManhattanDistance, SquaredDistance, manhattan_layers
+from neon.nn import ManhattanDistance, SquaredDistance
 from neon.nn.distances.additive import (
     AdditiveDistance,
     Canberra,
@@ -22,7 +22,7 @@ from neon.nn.distances.additive import (
     NanEuclidean,
 )
 
-__all__ = ["is_squared", "metric_layers"]
+__all__ = ["metric_layers"]
 
 _ADDITIVE: dict[str, tuple[Callable[[Any, Any], Any], float]] = {
     "canberra": (Canberra(), 1.0),
@@ -37,7 +37,7 @@ _SUPPORTED = sorted({*_ADDITIVE, "euclidean", "manhattan", "mahalanobis", "minko
 
 
 def metric_layers(
-    name: str, metric: Any, params: Mapping[str, Any] | None, points: np.ndarray, form: str
+    name: str, metric: Any, params: Mapping[str, Any] | None, points: np.ndarray
 ) -> tuple[list[torch.nn.Module], float]:
     """Layers from rows to values that add up over the features, and the root that takes these to the distances.
 
@@ -70,33 +70,24 @@ def metric_layers(
         elif p == 1 and weights is None:
             metric = "manhattan"
         elif p == 2:
-            return _squared(points, form, None if weights is None else np.diag(np.sqrt(np.asarray(weights, float))))
+            factor = None if weights is None else np.diag(np.sqrt(np.asarray(weights, float)))
+            return [SquaredDistance(points, factor)], 0.5
         elif np.isfinite(p):
             scales = () if weights is None else tuple(map(float, weights))
             return [AdditiveDistance(points, Minkowski(p, scales))], 1 / p
     if metric in ("euclidean", "sqeuclidean"):
-        layers, root = _squared(points, form)
-        return layers, 1.0 if metric == "sqeuclidean" else root
+        return [SquaredDistance(points)], 1.0 if metric == "sqeuclidean" else 0.5
     if metric == "manhattan":
-        return manhattan_layers(points) if form == "layers" else [ManhattanDistance(points)], 1.0
+        return [ManhattanDistance(points)], 1.0
     if metric == "seuclidean" and "V" in params:
-        return _squared(points, form, np.diag(1 / np.sqrt(np.asarray(params["V"], dtype=np.float64))))
+        return [SquaredDistance(points, np.diag(1 / np.sqrt(np.asarray(params["V"], dtype=np.float64))))], 0.5
     if metric == "mahalanobis" and params:
         inverse = np.linalg.inv(params["V"]) if "VI" not in params else np.asarray(params["VI"], dtype=np.float64)
-        return _squared(points, form, factor_of(inverse))
+        return [SquaredDistance(points, factor_of(inverse))], 0.5
     if metric in _ADDITIVE and (metric != "hamming" or not params):
         parts, root = _ADDITIVE[metric]
         return [AdditiveDistance(points, parts)], root
     raise UnsupportedModelError(f"{name} with metric={metric!r}{_why(metric)}; supported are {', '.join(_SUPPORTED)}")
-
-
-def is_squared(layers: list[torch.nn.Module]) -> bool:
-    """Whether they give squared Euclidean distances."""
-    return isinstance(layers[0], SquaredDistance)
-
-
-def _squared(points: np.ndarray, form: str, factor: np.ndarray | None = None) -> tuple[list[torch.nn.Module], float]:
-    return [(DistanceLayers if form == "layers" else SquaredDistance)(points, factor)], 0.5
 
 
 def _of_object(metric: Any) -> tuple[str, dict[str, Any]]:

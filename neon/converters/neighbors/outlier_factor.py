@@ -12,7 +12,7 @@ from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter
 from neon.converters.core.spread import some_rows
-from neon.converters.neighbors.means import neighbor_distance, refuse_relu
+from neon.converters.neighbors.means import neighbor_distance
 from neon.converters.neighbors.searches import KNearest, asking, model_search, nameless
 from neon.nn import LocalOutlierFactor
 from neon.nn.neighbors.search import Search
@@ -31,8 +31,7 @@ def convert_local_outlier_factor(model: Any, ask: Ask) -> Conversion:
     row is then none of its own neighbours.
     """
     ask.choose("outlierness")
-    refuse_relu(ask.form)
-    distances, _ = neighbor_distance(model, ask.form)
+    distances, _ = neighbor_distance(model)
     k, offset = int(model.n_neighbors_), float(model.offset_)
     search: Search
     decide: Callable[[np.ndarray], np.ndarray]

@@ -21,15 +21,14 @@ from neon.converters.neighbors.means import (
     conversion_of,
     neighbor_distance,
     neighbor_mean,
-    refuse_relu,
     share_margin,
     shares_of_votes,
 )
-from neon.converters.neighbors.metrics import is_squared
 from neon.converters.neighbors.searches import asking, model_search
 from neon.lrp import composites
 from neon.lrp.rules import Hybrid
 from neon.nn import MajorityEvidence, VoteOdds
+from neon.nn.distances.squared import HybridDistance, SquaredDistance
 
 __all__ = ["convert_classifier"]
 
@@ -47,24 +46,22 @@ def convert_classifier(model: Any, ask: Ask) -> Conversion:
     """
     if model.outputs_2d_:
         ask.choose("probability")
-        refuse_relu(ask.form)
-        return shares_of_votes(model, ask.form)
+        return shares_of_votes(model)
     if callable(model.weights):
         by, kind = _margin, "margin"
     else:
         by, kind = (_log_odds, "log_odds") if model.weights == "distance" else (_majority, "evidence")
     output = ask.choose(kind, "probability")
-    refuse_relu(ask.form)
     if len(model.classes_) < 2:
         raise ValueError(f"{type(model).__name__} of one class has no competitor: there is no evidence to explain")
-    return shares_of_votes(model, ask.form) if output == "probability" else by(model, ask.form)
+    return shares_of_votes(model) if output == "probability" else by(model)
 
 
-def _margin(model: Any, form: str) -> Conversion:
+def _margin(model: Any) -> Conversion:
     shares, voted = np.eye(len(model.classes_))[_labels(model)], asking(model, "predict_proba")
     return conversion_of(
         model,
-        [neighbor_mean(model, form, shares)],
+        [neighbor_mean(model, shares)],
         "how much larger a class's share of the votes, weighted by a function, is than its closest rival's; weights "
         f"and {FROZEN}",
         lambda X: contrast(-voted(X)),
@@ -75,12 +72,13 @@ def _margin(model: Any, form: str) -> Conversion:
     )
 
 
-def _majority(model: Any, form: str) -> Conversion:
-    distances, root = neighbor_distance(model, form)
+def _majority(model: Any) -> Conversion:
+    distances, root = neighbor_distance(model)
     composite: Any = "neon"
-    if is_squared(distances):  # the hybrid rule reads a distance as one layer
+    (first, *_) = distances
+    if isinstance(first, SquaredDistance):
         composite = composites.by_name("neon").override(composites.kind("distance"), Hybrid(eta=_ETA))
-        distances = neighbor_distance(model, "fused")[0]
+        distances = [HybridDistance(*first.held())]
     predict, classes = asking(model, "predict"), model.classes_
     return conversion_of(
         model,
@@ -95,8 +93,8 @@ def _majority(model: Any, form: str) -> Conversion:
     )
 
 
-def _log_odds(model: Any, form: str) -> Conversion:
-    distances, root = neighbor_distance(model, form)
+def _log_odds(model: Any) -> Conversion:
+    distances, root = neighbor_distance(model)
     labels, n_classes, k = _labels(model), len(model.classes_), int(model.n_neighbors)
     floor = _floor(dense(model._fit_X), root)
     voted, search, n = asking(model, "predict_proba"), asking(model, "kneighbors"), int(model.n_samples_fit_)

@@ -18,7 +18,7 @@ from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.encoding import Encoding, Transform, names_of
 from neon.converters.core.registry import Converter, register
-from neon.nn import Linear, plain_linear
+from neon.nn import Linear
 
 __all__ = ["FUNCTIONS", "convert_encoder", "convert_linear", "one_to_one", "register_encoder", "register_linear"]
 
@@ -130,7 +130,7 @@ def convert_linear(model: Any, ask: Ask) -> Conversion:
     if np.abs(dense(transform(probe)) - expected).max(initial=0.0) > 1e-9 * (1.0 + np.abs(expected).max(initial=0.0)):
         raise ValueError(f"{model!r} was declared linear, but its values are not those of a linear map")
     names = names_of(model, getattr(model, "feature_names_in_", None), len(bias))
-    layer = plain_linear(weight, bias) if ask.form == "relu" else Linear(weight, bias)
+    layer = Linear(weight, bias)
     return Conversion(torch.nn.Sequential(layer), "linear features", names, transform)
 
 

@@ -10,7 +10,7 @@ import torch
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.encoding import Transform, names_of
-from neon.converters.core.registry import converter, no_relu_form
+from neon.converters.core.registry import converter
 from neon.errors import UnsupportedModelError
 from neon.nn import Monomials
 
@@ -23,8 +23,6 @@ LARGEST = 5 * 10**8  # exponents, 4 GB
 @converter("sklearn.preprocessing.PolynomialFeatures")
 def convert_polynomial(model: Any, ask: Ask) -> Conversion:
     """PolynomialFeatures: ``Π_i x_i^{e_i}``, of whose relevance feature i gets the share ``e_i / Σ e``."""
-    if ask.form == "relu":
-        raise no_relu_form("products of features are not piecewise linear")
     n_products, n_columns = int(model.n_output_features_), int(model.n_features_in_)
     if n_products * n_columns > LARGEST:
         raise UnsupportedModelError(

@@ -14,7 +14,7 @@ from neon.converters.core.encoding import Transform, names_of
 from neon.converters.core.registry import converter
 from neon.converters.preprocessing.encoders import FUNCTIONS, convert_encoder, one_to_one
 from neon.errors import UnsupportedModelError
-from neon.nn import Affine, Linear, plain_linear
+from neon.nn import Affine, Linear
 
 __all__ = ["convert_function", "convert_kernel_centerer", "convert_scaler"]
 
@@ -38,7 +38,7 @@ def convert_scaler(model: Any, ask: Ask) -> Conversion:
         center = getattr(model, "center_", None) if hasattr(model, "with_centering") else getattr(model, "mean_", None)
         centered = getattr(model, "with_mean", getattr(model, "with_centering", False))
         shift = -center * scale if centered and center is not None else np.zeros(n)
-    layer = plain_linear(np.diag(scale), shift) if ask.form == "relu" else Affine(scale, shift)
+    layer = Affine(scale, shift)
     return Conversion(
         torch.nn.Sequential(layer),
         "scaled features",
@@ -54,7 +54,7 @@ def convert_kernel_centerer(model: Any, ask: Ask) -> Conversion:
     """KernelCenterer: ``k - mean of the row - mean of the columns + mean of all``, linear in the row."""
     n = len(model.K_fit_rows_)
     weight, bias = np.eye(n) - 1 / n, model.K_fit_all_ - model.K_fit_rows_
-    layer = plain_linear(weight, bias) if ask.form == "relu" else Linear(weight, bias)
+    layer = Linear(weight, bias)
     names = names_of(model, getattr(model, "feature_names_in_", None), n)
     return Conversion(torch.nn.Sequential(layer), "centered kernel values", names, Transform(model))
 

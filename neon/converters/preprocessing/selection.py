@@ -25,7 +25,7 @@ def convert_elimination(model: Any, ask: Ask) -> Conversion:
     if ask.output == "transform":
         return selection
     inner = convert(model.estimator_, ask.inside("estimator_", ask.output))
-    return chain([selection, inner], form=ask.form)
+    return chain([selection, inner])
 
 
 register_encoder(

@@ -10,9 +10,10 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import torch
 
-from neon.converters.core.answers import Answers, mirrored
+from neon.converters.core.answers import Answers
 from neon.converters.core.conversion import Conversion
-from neon.nn.trees import TreeEnsemble, Trees, relu_layers, tree_layers
+from neon.nn import TwoClass
+from neon.nn.trees import TreeEnsemble, Trees
 
 __all__ = ["Scores", "Tree", "columns_of", "convert_trees", "join"]
 
@@ -135,7 +136,6 @@ def convert_trees(
     scores: Scores,
     own: Callable[[np.ndarray], np.ndarray],
     *,
-    form: str,
     link: Callable[[np.ndarray], np.ndarray] | None = None,
     missing: bool = False,
     scores_only: bool = False,
@@ -145,18 +145,15 @@ def convert_trees(
 
     scores_only : whether the model gives no labels; of tied scores it then means the first, as interfaces over it do.
     """
-    layers: list[torch.nn.Module] = [TreeEnsemble(trees)]
-    if form != "fused":
-        layers = list(relu_layers(trees) if form == "relu" else tree_layers(trees))
     n_names = len(scores.names)
     if scores_only and scores.classes is not None:
         options["labels"] = lambda X: scores.classes[columns_of(own(X), trees.n_outputs, n_names).argmax(1)]
     return Conversion(
-        torch.nn.Sequential(*layers),
+        torch.nn.Sequential(TreeEnsemble(trees)),
         scores.explains,
         tuple(map(str, scores.names)),
         lambda X: columns_of(own(X), trees.n_outputs, n_names),
-        pair=mirrored(form) if trees.n_outputs == 1 and n_names == 2 else None,
+        pair=TwoClass() if trees.n_outputs == 1 and n_names == 2 else None,
         answers=scores.answers,
         link=link,
         composite="shapley",
@@ -165,7 +162,7 @@ def convert_trees(
         classes=scores.classes,
         thresholds=True,
         rounding=_rounding(trees),
-        missing=missing and form != "relu",  # where NaN would spread, instead of going one way
+        missing=missing,
         **options,
     )
 

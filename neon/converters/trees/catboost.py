@@ -57,7 +57,6 @@ def convert_catboost(model: Any, ask: Ask) -> Conversion:
         joined,
         scores,
         lambda X: _raw(model, X),
-        form=ask.form,
         missing=True,
         n_features=len(names),
         feature_names=() if numbered else names,

@@ -77,10 +77,10 @@ def _convert(members: Any, model: Any, ask: Ask) -> Conversion:
     if not classifies:
         names = [f"target {i}" for i in range(model.n_outputs_)] if several else ["prediction"]
         scores = Scores("predicted value", answers.prediction(), names)
-        return convert_trees(trees, scores, model.predict, form=ask.form, missing=missing)
+        return convert_trees(trees, scores, model.predict, missing=missing)
     if several:
         names = [f"target {i}: {label}" for i, labels in enumerate(model.classes_) for label in labels]
         own = lambda X: np.concatenate(model.predict_proba(X), axis=1)  # noqa: E731
-        return convert_trees(trees, Scores("probability of a class", {}, names), own, form=ask.form, missing=missing)
+        return convert_trees(trees, Scores("probability of a class", {}, names), own, missing=missing)
     scores = Scores("probability of a class", answers.probability(), model.classes_, model.classes_)
-    return convert_trees(trees, scores, model.predict_proba, form=ask.form, missing=missing)
+    return convert_trees(trees, scores, model.predict_proba, missing=missing)

@@ -28,7 +28,7 @@ def convert_embedding(model: Any, ask: Ask) -> Conversion:
         trees.append(read_tree(member.tree_, value))
     joined = join(trees, n_features=int(model.n_features_in_), base=np.zeros(n), precision="float32")
     scores = Scores("whether a leaf is reached", {}, names_of(model, None, n))
-    return convert_trees(joined, scores, _Indicators(model), form=ask.form)
+    return convert_trees(joined, scores, _Indicators(model))
 
 
 class _Indicators:

@@ -31,9 +31,7 @@ def convert_boosting(model: Any, ask: Ask) -> Conversion:
         precision="float32",
     )
     if not classifies:
-        return convert_trees(
-            trees, Scores("predicted value", answers.prediction(), ["prediction"]), model.predict, form=ask.form
-        )
+        return convert_trees(trees, Scores("predicted value", answers.prediction(), ["prediction"]), model.predict)
     if n_scores > 1:
         words, given = "raw score of a class, before the softmax", answers.logits()
     elif model.loss == "log_loss":
@@ -42,7 +40,7 @@ def convert_boosting(model: Any, ask: Ask) -> Conversion:
         words, given = "raw score of a class, half its log-odds", answers.half_log_odds()
     scores = Scores(words, given, model.classes_, model.classes_)
     predicts = "ask_on_tie" if n_scores == 1 else "largest"  # at 0, the second class wins
-    return convert_trees(trees, scores, model.decision_function, form=ask.form, predicts=predicts)
+    return convert_trees(trees, scores, model.decision_function, predicts=predicts)
 
 
 def _start(model: Any) -> np.ndarray:

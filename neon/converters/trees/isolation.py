@@ -48,7 +48,6 @@ def convert_isolation(model: Any, ask: Ask) -> Conversion:
         trees,
         Scores(words, {}, ["outlierness"]),
         lambda X: psi * np.log2(-model.score_samples(X)) + base,
-        form=ask.form,
         missing=True,
     )
 

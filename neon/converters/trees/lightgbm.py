@@ -29,7 +29,7 @@ _LOG = ("poisson", "gamma", "tweedie")
 def convert_booster(model: Any, ask: Ask) -> Conversion:
     """The raw score: log-odds, log of the prediction, ranking score or predicted value, by the objective."""
     ask.choose("raw_score")
-    return _convert(model, None, ask.form, numbers_of_objects=False)
+    return _convert(model, None, numbers_of_objects=False)
 
 
 _MODELS = ("LGBMClassifier", "LGBMRegressor", "LGBMRanker")
@@ -42,10 +42,10 @@ def convert_model(model: Any, ask: Ask) -> Conversion:
     classes = getattr(model, "classes_", None)
     if classes is not None:
         check_several(model)
-    return _convert(model.booster_, classes, ask.form, numbers_of_objects=True)
+    return _convert(model.booster_, classes, numbers_of_objects=True)
 
 
-def _convert(booster: Any, classes: np.ndarray | None, form: str, *, numbers_of_objects: bool) -> Conversion:
+def _convert(booster: Any, classes: np.ndarray | None, *, numbers_of_objects: bool) -> Conversion:
     """numbers_of_objects : whether arrays of objects are read in float64, as by scikit-learn, or in float32."""
     header, *blocks = booster.model_to_string().split("end of trees")[0].split("\nTree=")
     about = _fields(header)
@@ -77,7 +77,6 @@ def _convert(booster: Any, classes: np.ndarray | None, form: str, *, numbers_of_
         trees,
         _outputs(about.get("objective", "custom").split(" "), n_outputs, classes),
         own,
-        form=form,
         missing=True,
         single="iub" if numbers_of_objects else "iubO",
         scores_only=classes is None,

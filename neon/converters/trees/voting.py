@@ -28,10 +28,10 @@ def convert_bagging(model: Any, ask: Ask) -> Conversion:
     missing = bool(model.__sklearn_tags__().input_tags.allow_nan)
     if classifies:
         scores = Scores("probability of a class", answers.probability(), model.classes_, model.classes_)
-        return convert_trees(joined, scores, model.predict_proba, form=ask.form, missing=missing)
+        return convert_trees(joined, scores, model.predict_proba, missing=missing)
     names = ["prediction"] if n_values == 1 else [f"target {i}" for i in range(n_values)]
     scores = Scores("predicted value", answers.prediction(), names)
-    return convert_trees(joined, scores, model.predict, form=ask.form, missing=missing)
+    return convert_trees(joined, scores, model.predict, missing=missing)
 
 
 def convert_adaboost(model: Any, ask: Ask) -> Conversion:
@@ -53,7 +53,7 @@ def convert_adaboost(model: Any, ask: Ask) -> Conversion:
     joined = join(trees, n_features=model.n_features_in_, base=np.zeros(trees[0].value.shape[1]), precision="float32")
     words = "decision function: weighted votes for a class"
     scores = Scores(words, answers.weighted_votes(n_classes), model.classes_, model.classes_)
-    return convert_trees(joined, scores, model.decision_function, form=ask.form)
+    return convert_trees(joined, scores, model.decision_function)
 
 
 def _members(model: Any, columns: np.ndarray, scale: float, n_classes: int | None) -> Iterator[Tree]:

@@ -15,14 +15,13 @@ import numpy as np
 import torch
 
 from neon.converters.core import answers
-from neon.converters.core.answers import mirrored
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter
 from neon.converters.trees.build import Scores, Tree, columns_of, convert_trees, join
 from neon.converters.trees.columns import Columns
 from neon.errors import UnsupportedModelError
-from neon.nn import Linear, plain_linear
+from neon.nn import Linear, TwoClass
 
 __all__ = ["convert_booster", "convert_model"]
 
@@ -36,7 +35,7 @@ _LOG = ("count:poisson", "reg:gamma", "reg:tweedie", "survival:cox", "survival:a
 def convert_booster(model: Any, ask: Ask) -> Conversion:
     """The margin of all rounds: log-odds, log of the prediction, ranking score or predicted value, by the objective."""
     ask.choose("margin")
-    return _convert(model, (0, 0), np.nan, None, ask.form)
+    return _convert(model, (0, 0), np.nan, None)
 
 
 _MODELS = ("XGBClassifier", "XGBRegressor", "XGBRanker", "XGBRFClassifier", "XGBRFRegressor")
@@ -48,12 +47,10 @@ def convert_model(model: Any, ask: Ask) -> Conversion:
     ask.choose("margin")
     rounds = (0, model.best_iteration + 1) if model.get_booster().attr("best_iteration") is not None else (0, 0)
     missing = np.nan if model.missing is None else float(model.missing)
-    return _convert(model.get_booster(), rounds, missing, getattr(model, "classes_", None), ask.form)
+    return _convert(model.get_booster(), rounds, missing, getattr(model, "classes_", None))
 
 
-def _convert(
-    booster: Any, rounds: tuple[int, int], missing: float, classes: np.ndarray | None, form: str
-) -> Conversion:
+def _convert(booster: Any, rounds: tuple[int, int], missing: float, classes: np.ndarray | None) -> Conversion:
     learner = json.loads(booster.save_raw("json"))["learner"]
     objective = learner["objective"]["name"]
     n_features = booster.num_features()
@@ -72,10 +69,10 @@ def _convert(
         "encoding": columns.encoding(given or [f"feature {i}" for i in range(n_features)]),
     }
     if linear:
-        return _linear(learner, base[:1].repeat(len(base)), scores, own, form, options)
+        return _linear(learner, base[:1].repeat(len(base)), scores, own, options)
     trees, output = _read(learner["gradient_booster"], rounds)
     joined = join(trees, n_features=n_features, base=base, output=output, strict=True, precision="float32")
-    return convert_trees(joined, scores, own, form=form, scores_only=classes is None, **options)
+    return convert_trees(joined, scores, own, scores_only=classes is None, **options)
 
 
 class _Margin:
@@ -210,7 +207,6 @@ def _linear(
     base: np.ndarray,
     scores: Scores,
     own: _Margin,
-    form: str,
     options: dict[str, Any],
 ) -> Conversion:
     """``x W + b`` of gblinear, to which a missing value adds nothing; all classes start from the first intercept."""
@@ -220,11 +216,11 @@ def _linear(
     weight, bias = held[:-1].T.astype(np.float64), held[-1] + base
     n_names = len(scores.names)
     return Conversion(
-        torch.nn.Sequential(plain_linear(weight, bias) if form == "relu" else Linear(weight, bias)),
+        torch.nn.Sequential(Linear(weight, bias)),
         scores.explains,
         tuple(map(str, scores.names)),
         lambda X: columns_of(own(X), len(base), n_names),
-        pair=mirrored(form) if n_names == 2 and len(base) == 1 else None,
+        pair=TwoClass() if n_names == 2 and len(base) == 1 else None,
         answers=scores.answers,
         takes_reference=True,
         classes=scores.classes,

@@ -50,6 +50,7 @@ def active_set(x: Tensor, dictionary: Tensor, chooser: Chooser, ridge: float = 0
 class ActiveSet(Layer, of=active_set):
     """`active_set` of a fixed dictionary."""
 
+    no_relu = "codes are linear on every set of atoms in use, and these are too many"
     states: tuple[str, ...] = ("the components in use",)
     dictionary: Tensor
     penalty: float

@@ -46,6 +46,7 @@ def featurewise(x: Tensor, function: Callable[[np.ndarray], np.ndarray], source:
 class Featurewise(Layer, of=featurewise):
     """`featurewise` with a fixed function."""
 
+    no_relu = "an encoding after other layers is no row of Linear and ReLU"
     source: Tensor
 
     def __init__(self, function: Callable[[np.ndarray], np.ndarray], source: np.ndarray, name: str) -> None:

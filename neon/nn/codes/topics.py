@@ -66,6 +66,7 @@ def topic_shares(x: Tensor, weights: Tensor, topics: Tensor, prior: float) -> Te
 class TopicShares(Layer, of=topic_weights):
     """The shares of fixed topics in documents: `topic_weights` and `topic_shares`."""
 
+    no_relu = "topics share every word by iterated exponentials"
     states: tuple[str, ...] = ("the topics' claims on each word", "the length of the document")
     topics: Tensor
     prior: float

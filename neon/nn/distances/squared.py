@@ -18,7 +18,7 @@ from neon.nn.linear.layers import plain_linear, preimage
 from neon.nn.terms.exponential import exponential_terms
 from neon.nn.terms.quadratic import MetricTerms, SeparableTerms
 
-__all__ = ["DistanceLayers", "SquaredDistance", "squared_distance"]
+__all__ = ["DistanceLayers", "HybridDistance", "SquaredDistance", "squared_distance"]
 
 
 @operation
@@ -83,7 +83,7 @@ class SquaredDistance(Layer, of=squared_distance):
         offset = self.offset
         if not bool(reached.all()):
             offset = unreached if offset is None else offset + unreached
-        return SquaredDistance(preimages, weight, offset)
+        return type(self)(preimages, weight, offset)
 
     def extra_repr(self) -> str:
         metric = "" if self.factor is None else f", in the metric of a {tuple(self.factor.shape)} map"
@@ -100,6 +100,13 @@ class SquaredDistance(Layer, of=squared_distance):
         return plain_linear(-2 * metric, bias if self.offset is None else bias + self.offset)
 
 
+class HybridDistance(SquaredDistance):
+    """A `SquaredDistance` that the hybrid rule explains, which reads it as one layer: it is spelled out already."""
+
+    def spelled_out(self, n_inputs: int) -> list[torch.nn.Module]:
+        return [self]
+
+
 class DistanceLayers(SquaredDistance):
     """A `SquaredDistance` that runs as `distance_layers`."""
 
@@ -114,10 +121,6 @@ class DistanceLayers(SquaredDistance):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x)
-
-    def after(self, weight: Tensor, bias: Tensor | None) -> DistanceLayers:
-        fused = super().after(weight, bias)
-        return DistanceLayers(fused.centers, fused.factor, fused.offset)
 
 
 class _SquaredDistance(Treatment):

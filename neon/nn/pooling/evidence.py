@@ -19,7 +19,7 @@ from neon.nn.pooling.minimum import PairwiseDifference, PooledMinimum, relu_mini
 from neon.nn.pooling.softmin import SoftMin
 from neon.nn.terms.envelope import lowest
 
-__all__ = ["Evidence", "evidence"]
+__all__ = ["Evidence", "SoftmaxOdds", "evidence"]
 
 
 @operation
@@ -79,6 +79,20 @@ class Evidence(Layer, of=evidence):
 
     def of_common(self) -> Literal["seen", "kept", "dropped"]:
         return "dropped"
+
+
+class SoftmaxOdds(Evidence):
+    """`evidence` of negative scores of a model: the log-odds of their softmax.
+
+    One layer in the spelled out form as well. Scores may be relative to reference rows, or explained by a rule for
+    linear maps with a stabilizer, and then pairs of them are not to be shared one by one.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(soft=True)
+
+    def spelled_out(self, n_inputs: int) -> list[torch.nn.Module]:
+        return [self]
 
 
 class _Evidence(Treatment):
