@@ -124,58 +124,76 @@ def propagate(
     observe : callable, optional
         Called with each step and the messages above and below it.
     """
-    inputs = tuple(inputs)
-    inbox: dict[int, Message] = {output: message}
-    found: dict[str, Tensor] = {}
-    wanted: dict[int, list[str]] = {}
-    for name, slot in (at or {}).items():
-        wanted.setdefault(slot, []).append(name)
+    inputs, asked = tuple(inputs), at or {}
+    inbox = _Inbox({output: message}, frozenset(asked.values()), keep or {}, ledger)
     done: list[int] = []
     for step in reversed(steps):
-        above = tuple(inbox.pop(slot, None) for slot in step.call.operation.outputs)
-        for slot, arrived in zip(step.call.operation.outputs, above, strict=True):
-            for name in wanted.get(slot, ()):
-                if arrived is not None:
-                    found[name] = arrived.relevance
+        call, outputs = step.call, step.call.operation.outputs
+        above = tuple(map(inbox.take, outputs))
         if all(arrived is None for arrived in above):
             continue
-        if keep:
-            above = tuple(
-                _only(message, keep[slot], ledger) if message is not None and slot in keep else message
-                for slot, message in zip(step.call.operation.outputs, above, strict=True)
-            )
         if step.treatment.moves or step.kind in ("dense", "convolution", "product"):
             # Transposed, a function takes its own precision alone; elsewhere the higher one is kept.
             above = tuple(
-                None if message is None else message.to(step.call.dtype(slot))
-                for slot, message in zip(step.call.operation.outputs, above, strict=True)
+                None if message is None else message.to(call.dtype(slot))
+                for slot, message in zip(outputs, above, strict=True)
             )
         below = _below(step, above, ledger)
         if observe is not None:
             observe(step, above, below)
-        for slot, part in zip(step.call.inputs, below, strict=True):
+        for slot, part in zip(call.inputs, below, strict=True):
             if part is not None:
-                part = part.to(torch.promote_types(part.dtype, step.call.dtype(slot)))
-                inbox[slot] = inbox[slot] + part if slot in inbox else part
+                inbox.put(slot, part.to(torch.promote_types(part.dtype, call.dtype(slot))))
         if free:
             # One step late: a linear map may read its output behind the ReLU that comes after it.
             for slot in done:
-                step.call.tape.values.pop(slot, None)
-            done = [slot for slot in step.call.operation.outputs if slot != output]
-    for slot in inputs:
-        if keep and slot in keep and slot in inbox:
-            inbox[slot] = _only(inbox[slot], keep[slot], ledger)
+                call.tape.values.pop(slot, None)
+            done = [slot for slot in outputs if slot != output]
     values = steps[-1].call.tape.values if steps else {}
-    relevance = tuple(
-        (_like(inbox[slot].relevance, values[slot]) if steps else inbox[slot].relevance)
-        if slot in inbox
-        else torch.zeros_like(values[slot])
-        for slot in inputs
-    )
-    for slot, tensor in zip(inputs, relevance, strict=True):
-        for name in wanted.get(slot, ()):
-            found[name] = tensor
-    return Walk(relevance, ledger, found)
+    relevance = tuple(_of_input(inbox.take(slot), values.get(slot)) for slot in inputs)
+    inbox.seen.update(zip(inputs, relevance, strict=True))
+    return Walk(relevance, ledger, {name: inbox.seen[slot] for name, slot in asked.items() if slot in inbox.seen})
+
+
+@dataclass(eq=False)
+class _Inbox:
+    """Messages on their way, by the slot that each is for.
+
+    Attributes
+    ----------
+    asked : frozenset of int
+        Slots whose relevance is looked at when it has arrived.
+    keep : dict of int to index
+        Slots of whose relevance only what the index picks goes on.
+    seen : dict of int to Tensor
+        The relevance that was looked at.
+    """
+
+    messages: dict[int, Message]
+    asked: frozenset[int]
+    keep: dict[int, tuple[Any, ...]]
+    ledger: Ledger
+    seen: dict[int, Tensor] = field(default_factory=dict)
+
+    def put(self, slot: int, message: Message) -> None:
+        self.messages[slot] = self.messages[slot] + message if slot in self.messages else message
+
+    def take(self, slot: int) -> Message | None:
+        message = self.messages.pop(slot, None)
+        if message is None:
+            return None
+        if slot in self.asked:
+            self.seen[slot] = message.relevance
+        return _only(message, self.keep[slot], self.ledger) if slot in self.keep else message
+
+
+def _of_input(message: Message | None, x: Tensor | None) -> Tensor:
+    """In the input's own dtype, where that is a floating one; 0 where no relevance has arrived."""
+    if message is None:
+        assert x is not None
+        return torch.zeros_like(x)
+    relevance = message.relevance
+    return relevance if x is None or not x.is_floating_point() else relevance.to(x.dtype)
 
 
 def _below(step: Step, above: tuple[Message | None, ...], ledger: Ledger) -> tuple[Message | None, ...]:
@@ -186,11 +204,6 @@ def _below(step: Step, above: tuple[Message | None, ...], ledger: Ledger) -> tup
         None if part is None else part.about(partial(call.value, slot), partial(call.reference, slot))
         for slot, part in parts
     )
-
-
-def _like(relevance: Tensor, x: Tensor) -> Tensor:
-    """In the input's own dtype, where that is a floating one."""
-    return relevance.to(x.dtype) if x.is_floating_point() else relevance
 
 
 def _only(message: Message, index: tuple[Any, ...], ledger: Ledger) -> Message:

@@ -6,6 +6,7 @@ place, so that every value on the tape stays what it was when it was used.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -196,21 +197,7 @@ class _Recorder(TorchFunctionMode):
             self._refuse_numbers(name, module, inputs)
         if whole and name in RECODING and not self._moves(func):
             func, args = recoded, (func, *args)
-        followed = set(inputs)
-        frozen = functools.partial(
-            replaced,
-            leaf=lambda leaf: Slot(s) if (s := self.slot(leaf)) in followed else self._memory.constants.hold(leaf),
-        )
-        frozen_args, frozen_kwargs = frozen(args), frozen(kwargs)
-        retention = self._retention(func)
-        self._retain(retention, args, kwargs, inputs)
-        cheap = rebound is None and self._is_cheap(func, len(inputs))
-        cheap = cheap and all(slot in self.tape.values or slot in self._cheap for slot in inputs)
-        slots = tuple(self._memory.track(output, keep=retention.output and not cheap) for output in outputs)
-        self._cheap.update(slots if cheap else ())
-        if whole and name not in _TO_CODES and self._ids.issuperset(inputs):
-            self._ids.update(slots)
-        self.tape.operations.append(Operation(func, frozen_args, frozen_kwargs, inputs, slots, module))
+        self._write_down(Operation(func, args, kwargs, inputs, (), module), outputs, in_place=rebound is not None)
         if rebound is not None:
             self._rebind(rebound, result, module)
             result = rebound
@@ -218,6 +205,24 @@ class _Recorder(TorchFunctionMode):
             for alive, slot in self._memory.alive():
                 self.tape.values[slot] = alive.detach()
         return result
+
+    def _write_down(self, ran: Operation, outputs: list[Tensor], *, in_place: bool) -> None:
+        """Put a function that ran on the tape: slots in place of explained values, and which of these are kept."""
+        followed = set(ran.inputs)
+        frozen = functools.partial(
+            replaced,
+            leaf=lambda leaf: Slot(s) if (s := self.slot(leaf)) in followed else self._memory.constants.hold(leaf),
+        )
+        args, kwargs = frozen(ran.args), frozen(ran.kwargs)
+        retention = self._retention(ran.function)
+        self._retain(retention, ran.args, ran.kwargs, ran.inputs)
+        cheap = not in_place and self._is_cheap(ran.function, len(ran.inputs))
+        cheap = cheap and all(slot in self.tape.values or slot in self._cheap for slot in ran.inputs)
+        slots = tuple(self._memory.track(output, keep=retention.output and not cheap) for output in outputs)
+        self._cheap.update(slots if cheap else ())
+        if is_code(outputs[0]) and ran.name not in _TO_CODES and self._ids.issuperset(ran.inputs):
+            self._ids.update(slots)
+        self.tape.operations.append(dataclasses.replace(ran, args=args, kwargs=kwargs, outputs=slots))
 
     def _inputs(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[int, ...]:
         """The slots that a function computes with: whole numbers that only say which elements are constants to it."""
