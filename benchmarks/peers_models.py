@@ -39,6 +39,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import pytest
 import sklearn
@@ -95,7 +96,8 @@ class Recorder:
         signal.signal(signal.SIGALRM, self.end)
         signal.setitimer(signal.ITIMER_REAL, self.seconds)
         try:
-            return (yield)
+            with joblib.parallel_config("sequential"):  # workers would import everything first
+                return (yield)
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
 
