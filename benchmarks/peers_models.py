@@ -25,9 +25,11 @@ from __future__ import annotations
 
 import argparse
 import collections
+import contextlib
 import functools
 import json
 import multiprocessing
+import os
 import re
 import resource
 import signal
@@ -185,13 +187,20 @@ def _each(modules: list[str], options: argparse.Namespace) -> None:
         if file.exists() and '{"kind": "done"' in file.read_text():
             continue
         file.unlink(missing_ok=True)
-        process = multiprocessing.get_context("fork").Process(target=_run, args=([module], options, file))
+        process = multiprocessing.get_context("fork").Process(target=_alone, args=(module, options, file))
         process.start()
         process.join(60 * options.minutes)
         if process.is_alive():
-            process.kill()
             print(f"{module}: ended after {options.minutes} minutes")
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # and the workers that it started
         print(file.read_text().splitlines()[-1] if file.exists() else f"{module}: nothing", flush=True)
+
+
+def _alone(module: str, options: argparse.Namespace, out: Path) -> None:
+    os.setsid()
+    _run([module], options, out)
+    os._exit(0)  # without waiting for workers of tests
 
 
 def _run(modules: list[str], options: argparse.Namespace, out: Path | None) -> list[Judgement]:

@@ -96,8 +96,9 @@ def check_outputs(network: Network | torch.nn.Module, numbers: Any, prediction: 
             return
         if np.isnan(numbers.data if sparse.issparse(numbers) else numbers).any():
             raise ValueError(
-                "X contains NaN, which one part of the model takes and hands on, to another that does not or to the "
-                "output: impute or drop such rows"
+                f"X contains NaN, and for {len(outside)} rows, the first of them {outside[0]}, so does what the model "
+                f"makes of it ({network.explains}), as scalers hand NaN on: there is nothing to explain. Impute or "
+                "drop such rows"
             )
     else:
         check_finite(numbers.cpu().numpy() if isinstance(numbers, torch.Tensor) else numbers)

@@ -239,6 +239,17 @@ def test_arrays_of_objects_are_read_as_by_scikit_learn(interface: str) -> None:
     )
 
 
+@pytest.mark.parametrize("wrap", [lambda model: model, lambda model: model.booster_])
+def test_long_doubles_are_read_as_the_library_reads_them(wrap: Any) -> None:
+    """In float32, where a threshold of float64 is another number."""
+    X = np.random.default_rng(0).normal(size=(300, 2))
+    model = lightgbm.LGBMRegressor(n_estimators=20, min_child_samples=1, verbose=-1).fit(X, X[:, 0])
+    thresholds = model.booster_.trees_to_dataframe()["threshold"].dropna().to_numpy(dtype=float)
+    rows = np.column_stack([thresholds, thresholds]).astype(np.longdouble)
+    explanation = neon.explain(wrap(model), rows)
+    np.testing.assert_allclose(explanation.prediction, wrap(model).predict(rows), rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.filterwarnings("ignore:X has feature names, but")
 @pytest.mark.parametrize("fitted_on", ["array", "frame"])
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ class Conversion:
     missing : bool
         Whether NaN is a value that the model takes.
     single : str
-        Kinds of numbers, as numpy's letters, that the model reads in float32 where an array holds them.
+        Kinds or types of numbers, by numpy's letters, that the model reads in float32 where an array holds them.
     inherits : bool
         Whether the converter was made for a class that the model's own class inherits from, which may compute something
         else: said where the two differ on the explained rows.

@@ -37,7 +37,7 @@ class Intake:
     aligns : bool
         Whether the model finds its columns by name, in whatever order and among others.
     single : str
-        Kinds of numbers, as numpy's letters, that the model reads in float32 where an array holds them.
+        Kinds or types of numbers, by numpy's letters, that the model reads in float32 where an array holds them.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class Intake:
         """
         if self.records:
             return given
-        if self.single and isinstance(given, np.ndarray) and given.dtype.kind in self.single:
+        if isinstance(given, np.ndarray) and {given.dtype.kind, given.dtype.char} & set(self.single):
             given = numeric(given).astype(np.float32)
         if self.encoder is None:
             return numeric(given)

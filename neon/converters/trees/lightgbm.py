@@ -1,7 +1,8 @@
 """LightGBM: gbdt, dart, rf and goss, from the text that a booster writes itself.
 
-Rows are compared in float64; whole numbers of an array, but not of a frame, are rounded to float32 before. What lies
-within 1e-35 of 0 counts as 0. A feature's missing values are NaN, zeros, or none at all: then NaN counts as 0 too.
+Rows are compared in float64; whole numbers and long doubles of an array, but not of a frame, are rounded to float32
+before. What lies within 1e-35 of 0 counts as 0. A feature's missing values are NaN, zeros, or none at all: then NaN
+counts as 0 too.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from neon.errors import UnsupportedModelError
 
 __all__ = ["convert_booster", "convert_model"]
 
+_LONG = "" if np.dtype(np.longdouble) == np.float64 else "g"
 _ZERO = float(np.float32(1e-35))  # up to here LightGBM calls a number zero
 _NONE_MISSING, _ZERO_MISSING = 0, 1
 _LOG = ("poisson", "gamma", "tweedie")
@@ -78,7 +80,7 @@ def _convert(booster: Any, classes: np.ndarray | None, *, numbers_of_objects: bo
         _outputs(about.get("objective", "custom").split(" "), n_outputs, classes),
         own,
         missing=True,
-        single="iub" if numbers_of_objects else "iubO",
+        single="iub" + _LONG if numbers_of_objects else "iubO" + _LONG,
         scores_only=classes is None,
         n_features=n_features,
         feature_names=() if names == tuple(f"Column_{i}" for i in range(n_features)) else names,
