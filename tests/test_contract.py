@@ -122,7 +122,7 @@ def test_same_answer(fitted: dict[str, Any], name: str) -> None:
     if isinstance(X, np.ndarray):
         answers += [explain(explainer, pd.DataFrame(X)), explain(explainer, torch.as_tensor(X))]
         if "robustscaler" in getattr(model, "named_steps", ()):  # which does not centre sparse rows
-            with pytest.raises(neon.UnsupportedModelError, match="sparse rows otherwise"):
+            with pytest.raises(neon.UnsupportedModelError, match="something else from sparse rows"):
                 explain(explainer, sparse.csr_matrix(X))
         elif not np.isnan(X).any():
             answers += [explain(explainer, sparse.csr_matrix(X))]

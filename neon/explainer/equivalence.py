@@ -97,8 +97,8 @@ def _advice(network: Network, given: Any) -> str:
         return "Register a converter for the class itself with neon.extend.register"
     if sparse.issparse(given):
         return (
-            "Some transformers take sparse rows otherwise than the same ones dense (RobustScaler does not centre "
-            "them); what the model makes of dense ones is explained for X.toarray()"
+            "Some transformers compute something else from sparse rows than from the same dense ones (RobustScaler "
+            "does not centre them); to explain what the model computes from dense ones, pass X.toarray()"
         )
     if _is_single(network):
         return "Explain it in dtype=torch.float64"

@@ -176,7 +176,7 @@ class Explainer:
         return found
 
     def _chunk_size(self, every: bool, interactions: bool) -> tuple[int, bool]:
-        """How many rows to explain at a time; and whether these are all that will do, whatever the first ones take."""
+        """How many rows to explain at a time; and whether that stays so once the first ones are measured."""
         if self.batch_size is not None:
             return int(self.batch_size), True
         if self._probe is None:

@@ -17,7 +17,7 @@ def positions(features: Any, names: tuple[str, ...]) -> np.ndarray:
     Raises
     ------
     ValueError
-        If there is no such feature, or several bear the name.
+        If there is no such feature, or several have the name.
     """
     everything = np.arange(len(names))
     if isinstance(features, slice):

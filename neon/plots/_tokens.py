@@ -134,23 +134,27 @@ def tokens(
     norm = _norm(values, limit)
     if colorbar:
         _scale(ax, below, norm)
-    for word, (left, line), wide, value in zip(words, places, widths, values, strict=True):
-        red, green, blue, _ = color = RELEVANCE_COLORS(norm(value))
-        top = LINE * line + (LINE - BOX) / 2
-        ax.add_patch(Rectangle((left, top), wide, BOX, facecolor=color, linewidth=0))
-        dark = 0.3 * red + 0.59 * green + 0.11 * blue < 0.5
-        # From the baseline, so that words stand level whatever letters they are made of.
-        ax.text(
-            left + wide / 2,
-            top + 0.74 * BOX,
-            word,
-            fontsize=SIZE,
-            color="white" if dark else "0.1",
-            ha="center",
-            va="baseline",
-            parse_math=False,
-        )
+    for word, place, wide, value in zip(words, places, widths, values, strict=True):
+        _box(ax, word, place, wide, RELEVANCE_COLORS(norm(value)))
     return ax
+
+
+def _box(ax: Axes, word: str, place: tuple[float, int], width: float, color: tuple[float, ...]) -> None:
+    """A word on its colour of relevance; place : the left end, and the line."""
+    red, green, blue, _ = color
+    left, top = place[0], LINE * place[1] + (LINE - BOX) / 2
+    ax.add_patch(Rectangle((left, top), width, BOX, facecolor=color, linewidth=0))
+    dark = 0.3 * red + 0.59 * green + 0.11 * blue < 0.5
+    ax.text(
+        left + width / 2,
+        top + 0.74 * BOX,  # from the baseline, so that words stand level whatever letters they are made of
+        word,
+        fontsize=SIZE,
+        color="white" if dark else "0.1",
+        ha="center",
+        va="baseline",
+        parse_math=False,
+    )
 
 
 def _scale(ax: Axes, top: float, norm: Normalize) -> None:
