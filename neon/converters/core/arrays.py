@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from neon.nn.pooling.rivals import rivals
-
-__all__ = ["contrast", "dense", "margins", "unchanged"]
+__all__ = ["contrast", "dense", "unchanged"]
 
 
 def dense(matrix: Any) -> np.ndarray:
@@ -25,9 +23,3 @@ def unchanged(rows: Any) -> Any:
 def contrast(d: np.ndarray) -> np.ndarray:
     """``min_{k≠c} d_k - d_c``; d : (n_samples, n_alternatives), dissimilarities or negative scores."""
     return np.stack([np.delete(d, c, axis=1).min(1) - d[:, c] for c in range(d.shape[1])], axis=1)
-
-
-def margins(scores: np.ndarray, n_classes: int) -> np.ndarray:
-    """The smallest score of each class over its rivals; scores : (n_samples, n_pairs), their signs as in `rivals`."""
-    columns, signs = rivals(n_classes)
-    return np.asarray((scores[:, columns] * signs).reshape(len(scores), n_classes, n_classes - 1).min(2))

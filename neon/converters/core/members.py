@@ -77,7 +77,7 @@ def vote(model: Any, ask: Ask) -> Conversion:
     if n != len(part.output_names):
         raise _refusal(model, part, "predict", ask)
     if "votes" in part.answers:
-        return _behind(part, "votes", ask).then(Winner())
+        return _behind(part, "votes").then(Winner())
     if part.predicts != "largest":  # its largest output may not be the prediction; that of its probabilities is
         shares = _asked(model, "probability", ask)
         if shares is not None and "predict_proba" in shares.gives and shares.predicts != "always_ask":
@@ -101,15 +101,14 @@ def _find(model: Any, outputs: tuple[str, ...], wanted: tuple[str, ...], ask: As
         part = _asked(model, output, ask)
         for method in wanted:
             if part is not None and method in part.answers:
-                return _behind(part, method, ask), method
+                return _behind(part, method), method
     assert part is not None
     raise _refusal(model, part, wanted[-1] if len(wanted) == 1 else "predict_proba", ask)
 
 
-def _behind(part: Conversion, method: str, ask: Ask) -> Conversion:
+def _behind(part: Conversion, method: str) -> Conversion:
     """From rows to what the method gives."""
-    layers = part.answers[method]
-    return dataclasses.replace(part, head=layers, answers={}, link=None)
+    return dataclasses.replace(part, head=part.answers[method], answers={}, link=None)
 
 
 def _asked(model: Any, output: str | None, ask: Ask) -> Conversion | None:

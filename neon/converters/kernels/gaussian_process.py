@@ -6,16 +6,16 @@ relative to the training points' distribution unless a reference is given (the l
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import numpy as np
 import torch
 
 from neon.converters.core import answers
-from neon.converters.core.arrays import margins
+from neon.converters.core.answers import Layers
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
+from neon.converters.core.pairs import closest_rival, margins
 from neon.converters.core.registry import converter
 from neon.converters.core.spread import some_rows
 from neon.converters.kernels.algebra import has_distance, kernel_layers, parse
@@ -59,14 +59,14 @@ def convert_classifier(model: Any, ask: Ask) -> Conversion:
     ask.choose("latent")
     classes, base = model.classes_, model.base_estimator_
     rest = model.multi_class == "one_vs_rest"  # whose prediction is by probabilities, averaged over the variance
+    machines = [base] if len(classes) == 2 else list(base.estimators_)
+    head: Layers = ()
     if len(classes) == 2:
-        machines, explains = [base], "latent function in favour of a class"
-        pool: list[torch.nn.Module] = [TwoClass()]
+        explains = "latent function in favour of a class"
     elif rest:
-        machines, pool = list(base.estimators_), []
         explains = "latent function of a class against the rest"
     else:
-        machines, pool = list(base.estimators_), [*itertools.chain(*answers.closest_rival(len(classes)))]
+        head = sum(closest_rival(len(classes)), ())
         explains = "latent function of a class against its closest rival"
     layers, reference = _latent_layers(machines)
 
@@ -80,10 +80,12 @@ def convert_classifier(model: Any, ask: Ask) -> Conversion:
         return margins(f, len(classes))
 
     return Conversion(
-        torch.nn.Sequential(*layers, *pool),
+        torch.nn.Sequential(*layers),
         explains,
         tuple(map(str, classes)),
         own,
+        head=head,
+        pair=TwoClass() if len(classes) == 2 else None,
         reference=reference,
         takes_reference=True,
         background=None if reference is None else some_rows(reference, "the training rows"),

@@ -21,9 +21,10 @@ from scipy.special import logsumexp
 
 from neon.converters.core import answers
 from neon.converters.core.answers import Layers
-from neon.converters.core.arrays import dense, margins
+from neon.converters.core.arrays import dense
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
+from neon.converters.core.pairs import closest_rival, margins, rivals_beaten, votes_and_scores
 from neon.converters.core.registry import converter
 from neon.converters.core.spread import some_rows
 from neon.converters.kernels.algebra import expansion, pairwise
@@ -69,11 +70,11 @@ def convert_svc(model: Any, ask: Ask) -> Conversion:
     if n == 2:
         whole = _finish(model, layers, "decision function in favour of a class", tuple(map(str, classes)), own)
         return replace(whole, pair=TwoClass(), answers=answers.decision(), classes=classes)
-    against, smallest = answers.closest_rival(n)
+    against, smallest = closest_rival(n)
     words = "margin of a class over its closest rival"
-    given: dict[str, Layers] = {"votes": answers.rivals_beaten(n)}
+    given: dict[str, Layers] = {"votes": rivals_beaten(n)}
     if model.decision_function_shape == "ovr":  # or else decision_function gives the pairs
-        given["decision_function"] = answers.votes_and_scores(n)
+        given["decision_function"] = votes_and_scores(n)
         if model.break_ties:
             given["votes"] = given["decision_function"]
     whole = _finish(model, [*layers, *against], words, tuple(map(str, classes)), own)
@@ -111,7 +112,7 @@ def _log_ratio(model: Any) -> Conversion:
 
     composite = composites.by_name("neon").override(composites.kind("distance"), Hybrid(eta=_eta(vectors, gamma)))
     explains = "for and against a class" if len(classes) == 2 else "for a class and for its closest rival"
-    against, smallest = answers.closest_rival(len(classes))
+    against, smallest = closest_rival(len(classes))
     return Conversion(
         torch.nn.Sequential(HybridDistance(vectors), LogRatio(weight, bias, gamma), *against),
         f"log-ratio of the evidence {explains}",

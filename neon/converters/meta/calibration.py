@@ -49,7 +49,7 @@ def convert_calibrated(model: Any, ask: Ask) -> Conversion:
         mean.append(Linear(np.kron(np.ones(len(folds)) / len(folds), np.eye(width))))
     elif len(folds) > 1:
         mean.append(MeanLogOdds(np.ones(len(folds))))
-    both = Linear([[-1.0], [1.0]], [1.0, 0.0]) if isotonic else TwoClass()
+    both = answers.with_complement() if isotonic else TwoClass()
     words = "probability of a class, calibrated" if isotonic else "log-odds of a class, calibrated"
     return together.then(
         *mean,

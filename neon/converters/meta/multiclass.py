@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
-import math
 from typing import Any
 
 import numpy as np
 import torch
 from scipy.special import expit
-from sklearn.base import is_regressor
 
-from neon.converters.compose.names import column_names
 from neon.converters.core import answers
 from neon.converters.core.answers import Answers
 from neon.converters.core.arrays import contrast
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.encoding import Encoding
-from neon.converters.core.members import NEVER, binary_score, certain, predicted, probability
+from neon.converters.core.members import certain, probability
+from neon.converters.core.pairs import closest_rival, margins, votes_and_scores
 from neon.converters.core.registry import check_several, converter
 from neon.converters.meta.averages import Members
-from neon.converters.meta.side_by_side import beside, on_arrays
+from neon.converters.meta.machines import Machines, is_constant
 from neon.errors import UnsupportedModelError
 from neon.nn import (
     Evidence,
@@ -47,26 +43,26 @@ def convert_one_vs_rest(model: Any, ask: Ask) -> Conversion:
         check_several(model)
     if output != "decision_function":
         return _of_probabilities(model, output, binary, ask)
-    parts, kind = _scores(model, ask)
-    together = beside(parts, given=column_names(model))
+    machines = Machines.of(model, ask)
+    kind = machines.kind
+    pair: torch.nn.Module | None = None
     shift = 0.5 if kind == "predict" else 0.0  # of two classes, a regressor predicts the second from there on
-    pair: torch.nn.Module = TwoClass()
-    if kind == "predict_proba":
-        pair = Linear([[-1.0], [1.0]], [1.0, 0.0])
-    elif kind == "predict":
+    if binary and kind == "predict":
         pair = Linear([[-1.0], [1.0]], [shift, -shift])
+    elif binary:
+        pair = answers.with_complement() if kind == "predict_proba" else TwoClass()
 
     def own(X: Any) -> np.ndarray:
-        f = np.stack([_binary(member, X) for member in model.estimators_], axis=1)
+        f = machines.own(X)
         if not binary:
             return f
-        return np.hstack([1 - f, f] if kind in _PROBABLE else [shift - f, f - shift])
+        return np.hstack([1 - f, f] if machines.probable else [shift - f, f - shift])
 
     what = "a label" if model.multilabel_ else "a class" if binary else "a class against the rest, one machine a class"
     return dataclasses.replace(
-        together,
-        explains=f"{_PROBABLE.get(kind, 'decision function')} of {what}",
-        pair=pair if binary else None,
+        machines.side_by_side(),
+        explains=f"{machines.words} of {what}",
+        pair=pair,
         answers={} if model.multilabel_ else _each(kind, len(model.classes_)),
         output_names=tuple(map(str, model.classes_)),
         own=own,
@@ -86,7 +82,7 @@ def _each(kind: str, n_classes: int) -> Answers:
 
 def _of_probabilities(model: Any, output: str, binary: bool, ask: Ask) -> Conversion:
     """``predict_proba`` or its log-odds."""
-    if model.multilabel_ or any(map(_constant, model.estimators_)):
+    if model.multilabel_ or any(map(is_constant, model.estimators_)):
         raise UnsupportedModelError(
             f"OneVsRestClassifier: output={output!r} takes classes that exclude each other, with a machine for each"
         )
@@ -98,7 +94,7 @@ def _of_probabilities(model: Any, output: str, binary: bool, ask: Ask) -> Conver
     together = members.side_by_side([part.second() for part, _ in found])
     name = "log_odds" if odds else "predict_proba"
     given = _each(name, len(model.classes_))
-    both = TwoClass() if odds else Linear([[-1.0], [1.0]], [1.0, 0.0])
+    both = TwoClass() if odds else answers.with_complement()
     return dataclasses.replace(
         together,
         explains="log-odds of a class" if odds else "probability of a class",
@@ -121,41 +117,31 @@ def convert_one_vs_one(model: Any, ask: Ask) -> Conversion:
     ask.choose("margin")
     if model.pairwise_indices_ is not None:
         raise UnsupportedModelError("OneVsOneClassifier of a precomputed kernel; fit the kernel machine itself")
-    n, given = len(model.classes_), column_names(model)
-    parts, kind = _scores(model, ask)
+    n, machines = len(model.classes_), Machines.of(model, ask)
+    kind = machines.kind
     if kind == "predict":
         raise UnsupportedModelError(
             "OneVsOneClassifier of regressors: it counts predictions that equal 0 or 1, which regressors do not make; "
             "use a classifier, or OneVsRestClassifier"
         )
-    if any(part.predicts == "always_ask" for part in parts):
+    if any(part.predicts == "always_ask" for part in machines.parts):
         raise UnsupportedModelError(
             f"OneVsOneClassifier of {type(model.estimators_[0]).__name__}: it counts what its machines predict, which "
             "is not the sign of their scores (thresholds of their own, mean scores of bags); use OneVsRestClassifier"
         )
-    together = beside([on_arrays(part, given) for part in parts], given=given)
-    shift = 0.5 if kind == "predict_proba" else 0.0
-    against, smallest = answers.closest_rival(n, shift)
-    tied = answers.votes_and_scores(n, kind)
+    against, smallest = closest_rival(n, 0.5 if kind == "predict_proba" else 0.0)
+    tied = votes_and_scores(n, kind)
 
     def own(X: Any) -> np.ndarray:
-        X = X.to_numpy() if hasattr(X, "to_numpy") else X
-        f = np.stack([_binary(member, X) for member in model.estimators_], axis=1)
-        if kind == "log_odds":
-            first, then = 1 - f, f
-        else:
-            first, then = shift - f, f - shift
-        wins = {}  # of the first of a pair over the second
-        for number, (c, k) in enumerate(itertools.combinations(range(n), 2)):
-            wins[c, k], wins[k, c] = first[:, number], then[:, number]
-        return np.stack([np.min([wins[c, k] for k in range(n) if k != c], axis=0) for c in range(n)], axis=1)
+        f = machines.own(X.to_numpy() if hasattr(X, "to_numpy") else X)
+        return margins(f - 0.5, n) + 0.5 * (kind == "log_odds") if machines.probable else margins(f, n)
 
     words = "margin of a class over its closest rival, of pairwise machines"
     if n == 2:
         words = "margin of a class, of its pairwise machine"
-    return together.then(
+    return machines.side_by_side(on_all=True).then(
         *against,
-        explains=words + (f", in {_PROBABLE[kind]}" if kind in _PROBABLE else ""),
+        explains=f"{words}, in {machines.words}" if machines.probable else words,
         head=smallest,
         answers={"decision_function": tied} | ({"votes": tied} if n > 2 else {}),
         output_names=tuple(map(str, model.classes_)),
@@ -171,20 +157,17 @@ def convert_output_code(model: Any, ask: Ask) -> Conversion:
     """How much closer the machines' scores are to the code of a class than to any other, in squared distance."""
     ask.choose("evidence")
     check_several(model)
-    given, codes = column_names(model), np.asarray(model.code_book_, dtype=np.float64)
-    parts, _ = _scores(model, ask, odds=False)
-    together = beside(parts, given=given)
+    codes = np.asarray(model.code_book_, dtype=np.float64)
+    machines = Machines.of(model, ask, odds=False)
     n = len(codes)
     apart = ((codes[:, None] - codes) ** 2).sum(2)
     nearest = apart[~np.eye(n, dtype=bool)].reshape(n, -1).min(1).mean()  # the evidence at a class's own code
     stiffness = 1 / nearest if nearest > 0 else 1.0
 
     def own(X: Any) -> np.ndarray:
-        f = np.stack([_binary(member, X) for member in model.estimators_], axis=1)
-        d = ((f[:, None] - codes) ** 2).sum(2)
-        return contrast(d)
+        return contrast(((machines.own(X)[:, None] - codes) ** 2).sum(2))
 
-    return together.then(
+    return machines.side_by_side().then(
         SquaredDistance(codes),
         Evidence(stiffness),
         explains="evidence for a class: how much closer the scores are to its code than to any other, squared distance",
@@ -192,60 +175,3 @@ def convert_output_code(model: Any, ask: Ask) -> Conversion:
         own=own,
         classes=model.classes_,
     )
-
-
-_PROBABLE = {"log_odds": "log-odds", "predict_proba": "probability"}
-
-
-def _scores(model: Any, ask: Ask, *, odds: bool = True) -> tuple[list[Conversion], str]:
-    """Each machine's score, one column, and which: decision function, log-odds, probability or a prediction."""
-    found = {
-        i: _score(member, ask.inside(f"estimators_[{i}]"), odds)
-        for i, member in enumerate(model.estimators_)
-        if not _constant(member)
-    }
-    kinds = {kind for _, kind in found.values()}
-    if len(kinds) > 1:
-        raise UnsupportedModelError(f"{type(model).__name__} of machines with different scores: {sorted(kinds)}")
-    kind = kinds.pop() if kinds else "decision_function"
-    numeric = all(part.encoding is None and not part.missing for part, _ in found.values())
-    n_columns = len(column_names(model)) if numeric else 1
-    parts = []
-    for i, member in enumerate(model.estimators_):
-        if i not in found:  # there was one class to learn
-            value = float(np.ravel(member.y_)[0])
-            value = math.copysign(NEVER, value - 0.5) if kind == "log_odds" else value
-            layer = Linear(np.zeros((1, n_columns)), [value])
-            nothing = None if numeric else Encoding(_nothing, np.array([-1]), ("nothing",))
-            parts.append(
-                Conversion(torch.nn.Sequential(layer), "", ("",), np.asarray, takes_reference=True, encoding=nothing)
-            )
-        else:
-            parts.append(found[i][0])
-    return parts, kind
-
-
-def _nothing(rows: Any) -> np.ndarray:
-    """A column of zeros."""
-    return np.zeros((rows.shape[0], 1))
-
-
-def _score(member: Any, ask: Ask, odds: bool) -> tuple[Conversion, str]:
-    if is_regressor(member):
-        return predicted(member, ask), "predict"
-    return binary_score(member, ask, odds=odds)
-
-
-def _constant(member: Any) -> bool:
-    return type(member).__name__ == "_ConstantPredictor"
-
-
-def _binary(member: Any, X: Any) -> np.ndarray:
-    """A machine's own score."""
-    if _constant(member):
-        return np.full(X.shape[0], float(np.ravel(member.y_)[0]))
-    if is_regressor(member):
-        return np.asarray(member.predict(X), dtype=np.float64).ravel()
-    if hasattr(member, "decision_function"):
-        return np.asarray(member.decision_function(X), dtype=np.float64).ravel()
-    return np.asarray(member.predict_proba(X), dtype=np.float64)[:, 1]

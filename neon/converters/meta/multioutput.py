@@ -15,6 +15,7 @@ from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.members import binary_score, decision, predicted, probability, vote
 from neon.converters.core.registry import convert, converter
+from neon.converters.meta.averages import Members
 from neon.converters.meta.side_by_side import beside, common, shared_reference
 from neon.errors import UnsupportedModelError
 from neon.nn import Linear
@@ -27,9 +28,9 @@ __all__ = ["convert_chain", "convert_multi_output_classifier", "convert_multi_ou
 def convert_multi_output_regressor(model: Any, ask: Ask) -> Conversion:
     """The predicted value of each target."""
     ask.choose("predict")
-    parts = [predicted(member, ask.inside(f"estimators_[{i}]")) for i, member in enumerate(model.estimators_)]
-    together = beside(parts, given=column_names(model))
-    names = tuple(f"target {i}" for i in range(len(parts)))
+    members = Members.numbered(model, ask)
+    together = members.side_by_side(members.parts(predicted))
+    names = tuple(f"target {i}" for i in range(len(members.held)))
     own = lambda X: np.asarray(model.predict(X), dtype=np.float64)  # noqa: E731
     return dataclasses.replace(
         together, explains="predicted value", answers=answers.prediction(), output_names=names, own=own
