@@ -12,6 +12,7 @@ import neon
 from neon import composites, rules
 from neon.lrp import LRP
 from neon.lrp.composites import presets
+from neon.lrp.message import Message
 
 
 @pytest.fixture
@@ -169,6 +170,18 @@ def test_every_preset_has_a_function_of_its_name() -> None:
         assert getattr(composites, name)() == composites.by_name(name)
         assert composites.by_name(name).name == name
         assert name in composites.__all__
+
+
+def test_slopes_add_up_about_the_same_point_alone() -> None:
+    slope, x, r = torch.tensor([2.0]), torch.tensor([3.0]), torch.tensor([1.0])
+    own = Message.of_slope(slope).about(lambda: x, lambda: r)
+    assert (own + own).slope is not None
+    assert (own + own).relevance == 2 * own.relevance == 8
+    from_zero = Message.of_slope(slope, x)
+    assert (own + from_zero).slope is None
+    assert (own + from_zero).relevance == 4 + 6
+    with pytest.raises(TypeError, match="a slope alone is no relevance"):
+        _ = Message.of_slope(slope).relevance
 
 
 def test_a_preset_of_ones_own_takes_no_name_that_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:

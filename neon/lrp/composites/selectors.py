@@ -43,17 +43,13 @@ class NamedSelector:
 
     text: str
     test: Callable[[Node], bool] = field(compare=False)
+    reads_names: bool = False  # whether it asks for the name of a module
 
     def __call__(self, node: Node) -> bool:
         return self.test(node)
 
     def __repr__(self) -> str:
         return self.text
-
-    @property
-    def reads_names(self) -> bool:
-        """Whether it asks for the name of a module."""
-        return self.text.startswith("named(")
 
 
 def kind(*kinds: str) -> Selector:
@@ -81,7 +77,7 @@ def between(start: float, stop: float) -> Selector:
 
 def named(pattern: str) -> Selector:
     """Select by module name; ``*`` and ``?`` stand for anything, as in ``"features.*"``."""
-    return NamedSelector(f"named({pattern!r})", functools.partial(_is_named, pattern))
+    return NamedSelector(f"named({pattern!r})", functools.partial(_is_named, pattern), reads_names=True)
 
 
 def anything() -> Selector:
