@@ -12,6 +12,7 @@ from neon.evaluate.methods import methods
 from neon.evaluate.metrics import METRICS
 from neon.evaluate.planted import Planted, auroc, hit_at_k, plant_clusters, plant_outliers
 from neon.evaluate.properties import conservation, continuity, max_sensitivity, positivity
+from neon.evaluate.quantus import explain_func
 from neon.evaluate.randomization import randomization, randomized
 from neon.evaluate.refills import Blurred, Conditional, Mean, PatchMean, Refill, Rows, patches
 from neon.evaluate.report import report
@@ -37,6 +38,7 @@ __all__ = [
     "conservation",
     "continuity",
     "exact_shapley",
+    "explain_func",
     "flipping",
     "hit_at_k",
     "infidelity",
