@@ -20,7 +20,7 @@ from sklearn.decomposition import PCA
 from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import StackingRegressor, VotingRegressor
 from sklearn.exceptions import NotFittedError
-from sklearn.feature_selection import RFE, SelectKBest
+from sklearn.feature_selection import RFE, SelectFromModel, SelectKBest
 from sklearn.impute import KNNImputer, MissingIndicator, SimpleImputer
 from sklearn.kernel_approximation import AdditiveChi2Sampler, Nystroem
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -567,3 +567,18 @@ def test_polars_frames_of_numbers_strings_and_dates() -> None:
     np.testing.assert_allclose(explanation.prediction, np.abs(model.decision_function(rows)))
     assert explanation.data[3].tolist() == [3.0, "v", days[3], times[3], None]
     assert not explanation.values[:, 1:].any()
+
+
+class _Counts(BaseEstimator):
+    """Importances of columns that it does not count."""
+
+    def fit(self, X: Any, y: Any) -> _Counts:
+        self.feature_importances_ = np.arange(X.shape[1])
+        return self
+
+
+def test_a_selector_by_an_estimator_that_counts_no_columns(wine: tuple) -> None:
+    X, y = wine
+    model = SelectFromModel(_Counts(), max_features=2).fit(X, y)
+    values = neon.explain(model, X[:5], "all").values
+    np.testing.assert_array_equal(values.sum(1), model.transform(X[:5]))

@@ -176,6 +176,16 @@ def test_label_propagation_is_its_own_log_odds(kind: Any) -> None:
     assert relative(explanation.prediction[certain], logit(probability[certain])) < 1e-9
 
 
+@pytest.mark.parametrize("kind", [LabelPropagation, LabelSpreading])
+def test_rows_whose_neighbours_no_label_has_reached_are_refused(kind: Any) -> None:
+    """The model divides 0 by 0 there."""
+    X = np.array([[100.0, 100.0], [100.0, 100.0], [0.0, 0.0], [0.0, 0.0]])
+    model = kind(kernel="knn", n_neighbors=1).fit(X, [0, 1, -1, -1])
+    with pytest.raises(ValueError, match="NaN or infinity for 2 rows, the first of them 2"):
+        neon.explain(model, X, 0)
+    np.testing.assert_allclose(neon.explain(model, X[:2], output="probability").prediction, 1.0)
+
+
 def test_label_propagation_far_from_all_points() -> None:
     """Where all kernel values underflow, the model itself divides 0 by 0."""
     X, y = wine()

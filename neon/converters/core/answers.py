@@ -65,7 +65,7 @@ def probability() -> Answers:
 
 def probability_each(n_classes: int) -> Answers:
     """``predict_proba`` is ``f_c / Σ_k f_k``; of two classes f."""
-    return {"predict_proba": () if n_classes == 2 else (Normalized(uniform=False),)}
+    return {"predict_proba": () if n_classes == 2 else (Normalized(none=0.0),)}
 
 
 def log_odds() -> Answers:

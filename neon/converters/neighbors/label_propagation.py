@@ -48,7 +48,7 @@ def convert_label_propagation(model: Any, ask: Ask) -> Conversion:
     if knn:
         layers: list[torch.nn.Module] = [NeighborMean([distance], _Nearest(nameless(model)), labels)]
         if not np.allclose(labels.sum(1), 1.0):  # rows that no label has reached
-            layers.append(Normalized(uniform=False))
+            layers.append(Normalized(none=torch.nan))
         words = "a class's share of the labels of the nearest points"
         if output == "margin":
             head = share_margin(len(classes))

@@ -111,7 +111,16 @@ def convert_encoder(
     names = names_of(model, getattr(model, "feature_names_in_", None), len(source))
     encoding = Encoding(Transform(model), source, names, replaced, states=(states,) if states else ())
     explains = f"columns of {type(model).__name__}" + (f" ({states} held fixed)" if states else "")
-    return Conversion(torch.nn.Sequential(), explains, names, encoding.function, encoding=encoding, missing=True)
+    return Conversion(
+        torch.nn.Sequential(),
+        explains,
+        names,
+        encoding.function,
+        encoding=encoding,
+        missing=True,
+        # A selector knows its columns where the estimator that it asked counts none.
+        n_features=len(model.get_support()) if hasattr(model, "get_support") else None,
+    )
 
 
 def convert_linear(model: Any, ask: Ask) -> Conversion:

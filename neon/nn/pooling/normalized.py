@@ -15,10 +15,10 @@ __all__ = ["Normalized", "normalized"]
 
 
 @operation
-def normalized(p: Tensor, uniform: bool = True) -> Tensor:
-    """``P_c = p_c / Σ_k p_k`` of scores p ≥ 0, (n_samples, n_classes); where all are 0 equal shares, or none."""
+def normalized(p: Tensor, none: float | None = None) -> Tensor:
+    """``P_c = p_c / Σ_k p_k`` of scores p ≥ 0, (n_samples, n_classes); ``none`` where all are 0, or equal shares."""
     total = p.sum(1, keepdim=True)
-    return torch.where(total == 0, 1 / p.shape[1] if uniform else 0.0, p / total)
+    return torch.where(total == 0, 1 / p.shape[1] if none is None else none, p / total)
 
 
 class Normalized(Layer, of=normalized):
