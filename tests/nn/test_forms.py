@@ -9,7 +9,7 @@ from neon import nn
 from neon.lrp import LRP
 from neon.nn import forms
 from neon.nn.linear.chain import Chain
-from neon.nn.linear.layers import Columns
+from neon.nn.linear.layers import Selection
 from neon.nn.linear.side_by_side import InParallel
 from neon.nn.pooling.groups import group_minimum
 from tests.nn.textbook import close, draw
@@ -25,7 +25,7 @@ NETWORKS = {
     "manhattan": [nn.ManhattanDistance(CENTERS), nn.Evidence(1.0)],
     "lengths": [nn.ManhattanDistance(CENTERS), nn.PooledMinimum(5, 1.0)],
     "maxima": [nn.Linear(draw(6, 4)), nn.PooledMaximum([2, 1, 3], 1.0)],
-    "rivals": [nn.Linear(draw(3, 4)), Columns([0, 1, 0, 2, 1, 2]), nn.Affine(draw(6)), nn.PooledMinimum(3, 1.0)],
+    "rivals": [nn.Linear(draw(3, 4)), Selection([0, 1, 0, 2, 1, 2]), nn.Affine(draw(6)), nn.PooledMinimum(3, 1.0)],
     "side by side": [
         nn.SideBySide([torch.nn.Sequential(nn.PooledMinimum(1, 1.0), nn.TwoClass()), nn.Linear(draw(2, 1))], [3, 1])
     ],

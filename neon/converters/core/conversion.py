@@ -13,7 +13,7 @@ from neon.converters.core.answers import Answers, Layers
 from neon.converters.core.encoding import Encoding
 from neon.converters.core.spread import Spread
 from neon.lrp.composites import Composite
-from neon.nn.linear.layers import Columns
+from neon.nn.linear.layers import Selection
 
 __all__ = ["Conversion"]
 
@@ -130,4 +130,4 @@ class Conversion:
         """Of two classes, what is explained of the second alone, and more layers behind it."""
         if self.pair is not None:
             return self.then(body=torch.nn.Sequential(*self.body, *self.head, *layers))
-        return self.then(Columns([1]), *layers)
+        return self.then(Selection([1]), *layers)

@@ -17,7 +17,7 @@ from neon.converters.core.conversion import Conversion
 from neon.converters.core.encoding import Encoding
 from neon.lrp.composites import Composite
 from neon.nn import Affine, Linear, SideBySide
-from neon.nn.linear.layers import Columns
+from neon.nn.linear.layers import Selection
 from neon.nn.linear.side_by_side import InParallel
 
 __all__ = ["beside", "common", "on_arrays", "shared_reference"]
@@ -94,7 +94,7 @@ def _linear_start(branch: torch.nn.Sequential) -> int:
     linear = (Linear, torch.nn.Linear)
     count = 0
     for i, layer in enumerate(branch):
-        if not isinstance(layer, (Affine, *linear)) and not (i == 0 and isinstance(layer, Columns)):
+        if not isinstance(layer, (Affine, *linear)) and not (i == 0 and isinstance(layer, Selection)):
             break
         count = i + 1 if isinstance(layer, linear) else count
     return count
@@ -102,7 +102,7 @@ def _linear_start(branch: torch.nn.Sequential) -> int:
 
 def _folded(layers: list[torch.nn.Module], n_columns: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Layers as one linear map of all columns: weight and bias."""
-    if not isinstance(layers[0], Columns):
+    if not isinstance(layers[0], Selection):
         return as_linear(torch.nn.Sequential(*layers), n_columns)
     index = layers[0].index
     weight, bias = as_linear(torch.nn.Sequential(*layers[1:]), len(index))
@@ -187,5 +187,5 @@ def on_arrays(part: Conversion, given: Sequence[str], columns: np.ndarray | None
     if part.reference is not None:
         reference = np.full((len(part.reference), len(given)), np.nan)  # of columns that it does not read
         reference[:, chosen] = part.reference
-    body = torch.nn.Sequential(Columns(chosen.tolist()), *part.body)
+    body = torch.nn.Sequential(Selection(chosen.tolist()), *part.body)
     return dataclasses.replace(part, body=body, reference=reference, background=None)

@@ -27,7 +27,7 @@ __all__ = [
     "Difference",
     "Square",
     "SquaredLength",
-    "Sum",
+    "Total",
     "distance_layers",
     "manhattan_layers",
     "squared_length",
@@ -76,7 +76,7 @@ def total(parts: Tensor, offset: Tensor | None = None) -> Tensor:
     return d if offset is None else d + offset
 
 
-class Sum(Layer, of=total):
+class Total(Layer, of=total):
     """`total` with a fixed offset: the parts of a distance added up."""
 
     offset: Tensor | None
@@ -189,13 +189,13 @@ def distance_layers(
     # Centered as the fused form is: of a sample next to a center only rounding is left, and both share the same.
     difference = Difference(centers, centered=True)
     if factor is None:
-        return [difference, Square(), Sum(offset)]
+        return [difference, Square(), Total(offset)]
     return [difference, SquaredLength(factor, offset)]
 
 
 def manhattan_layers(centers: ArrayLike | Tensor) -> list[torch.nn.Module]:
     """`neon.nn.manhattan_distance` in layers: differences, magnitudes, their sum."""
-    return [Difference(centers), Abs(), Sum()]
+    return [Difference(centers), Abs(), Total()]
 
 
 treat(total, by=_Total())

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from neon.nn.layer import Layer, fixed
 
-__all__ = ["Affine", "Columns", "Linear", "TwoClass", "plain_linear", "preimage"]
+__all__ = ["Affine", "Linear", "Selection", "TwoClass", "plain_linear", "preimage"]
 
 _REDUNDANT = torch.finfo(torch.float64).eps ** 0.5
 
@@ -92,7 +92,7 @@ class Linear(Layer, of=linear):
         return "dropped" if bool((self.weight.sum(1) == 0).all()) else "seen"
 
 
-class Columns(Layer):
+class Selection(Layer):
     """Some of the columns; index : (n_columns,)."""
 
     index: Tensor

@@ -156,7 +156,7 @@ def test_hits_that_a_factor_cannot_tell_apart() -> None:
 def test_a_metric_is_a_linear_layer_under_lrp_0() -> None:
     """Ordinary torch operations give the same: the linear map of the differences, their squares, their sum."""
     x, u, v, start = draw(6, 5), draw(4, 5), draw(3, 5), draw(6, 4, seed=1)
-    model = torch.nn.Sequential(nn.Difference(u), nn.Linear(v), nn.Square(), nn.Sum())
+    model = torch.nn.Sequential(nn.Difference(u), nn.Linear(v), nn.Square(), nn.Total())
     _, plain = forms(u, ("squared", v, None))
     close(plain(x), model(x))
     close(LRP(plain, "neon")(x, start), LRP(model, "neon")(x, start))
