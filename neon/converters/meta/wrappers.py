@@ -144,13 +144,13 @@ class _Inverse:
 
 
 class _OfTensors:
-    """The same of tensors; torch sees a flat function, whose slope is asked only where nothing is displaced."""
+    """The same of tensors."""
 
     def __init__(self, inverse: _Inverse) -> None:
         self.inverse = inverse
 
     def __call__(self, z: torch.Tensor) -> torch.Tensor:
-        return featurewise(z, self.inverse, torch.arange(z.shape[1])) + 0 * z
+        return featurewise(z, self.inverse, torch.arange(z.shape[1], device=z.device))
 
 
 _AFFINE = {"StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler"}

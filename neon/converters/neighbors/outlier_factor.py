@@ -31,7 +31,7 @@ def convert_local_outlier_factor(model: Any, ask: Ask) -> Conversion:
     row is then none of its own neighbours.
     """
     ask.choose("outlierness")
-    distances, _ = neighbor_distance(model)
+    distances, root = neighbor_distance(model)
     k, offset = int(model.n_neighbors_), float(model.offset_)
     search: Search
     decide: Callable[[np.ndarray], np.ndarray]
@@ -40,7 +40,7 @@ def convert_local_outlier_factor(model: Any, ask: Ask) -> Conversion:
     else:
         search = fitted = _Fitted(model)
         decide = fitted.decide
-    factor = LocalOutlierFactor(distances, search, model._distances_fit_X_[:, k - 1], model._lrd, -offset)
+    factor = LocalOutlierFactor(distances, search, model._distances_fit_X_[:, k - 1], model._lrd, -offset, root)
 
     words = "local outlier factor" if model.novelty else "local outlier factor of a row that the model was fitted on"
     return Conversion(

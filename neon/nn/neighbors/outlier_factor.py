@@ -10,7 +10,7 @@ from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
 from neon.nn.layer import operation
-from neon.nn.neighbors.search import Neighborhood
+from neon.nn.neighbors.search import Neighborhood, following
 
 __all__ = ["LocalOutlierFactor", "local_outlier_factor"]
 
@@ -20,14 +20,14 @@ _GUARD = 1e-10  # what scikit-learn adds to the mean reachability, so that dupli
 
 @operation
 def local_outlier_factor(
-    d: Tensor, index: Tensor, lengths: Tensor, radii: Tensor, densities: Tensor, threshold: float
+    d: Tensor, index: Tensor, lengths: Tensor, radii: Tensor, densities: Tensor, threshold: float, root: float = 1.0
 ) -> Tensor:
     """``mean_j ρ_j · (mean_j max(κ_j, l_j) + 1e-10) - threshold`` over the neighbours.
 
     Parameters
     ----------
     d : (n_samples, n_points)
-        Distances, for the relevance.
+        Distances, for the relevance and for slopes.
     index, lengths : (n_samples, k)
         The neighbours and how far the model finds them (`neighbors_of`): next to duplicates rounding tells apart what
         is infinitely dense.
@@ -35,6 +35,8 @@ def local_outlier_factor(
         ``κ``: each point's distance to its own k-th neighbour.
     densities : (n_points,)
         ``ρ``: each point's local reachability density.
+    root : float
+        What takes d to lengths: 1 for a distance, 1/2 for a squared one.
 
     Returns
     -------
@@ -42,6 +44,8 @@ def local_outlier_factor(
         (n_samples, 1)
     """
     near = index.long()
+    own = d.gather(1, near)
+    lengths = following(lengths, own, root * divide(lengths, own.detach()))
     reach = torch.maximum(lengths, radii[near]).mean(1, keepdim=True)
     return densities[near].mean(1, keepdim=True) * (reach + _GUARD) - threshold
 
@@ -52,6 +56,7 @@ class LocalOutlierFactor(Neighborhood, of=local_outlier_factor):
     radii: Tensor
     densities: Tensor
     threshold: float
+    root: float
 
     def extra_repr(self) -> str:
         return f"neighbors among {len(self.radii)} points, threshold={self.threshold:.4g}"
@@ -70,7 +75,7 @@ class _LocalOutlierFactor(Treatment):
     ) -> tuple[Message | None, ...]:
         (message,) = messages
         assert message is not None
-        d, index, lengths, radii, densities, threshold = call.bound()
+        d, index, lengths, radii, densities, threshold, _ = call.bound()
         s = call.slope(message, ledger)
         near, k = index.long(), index.shape[1]
         nearest, radius = d.gather(1, near), radii[near]

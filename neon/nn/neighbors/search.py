@@ -20,7 +20,7 @@ from neon.nn.forms import spelled_out
 from neon.nn.layer import Layer, operation
 from neon.nn.linear.layers import Linear
 
-__all__ = ["Neighborhood", "Search", "neighbors_of"]
+__all__ = ["Neighborhood", "Search", "following", "neighbors_of"]
 
 Search = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
@@ -48,6 +48,11 @@ def neighbors_of(x: Tensor, search: Search) -> tuple[Tensor, Tensor]:
         return x.new_zeros((0, 1)), x.new_zeros((0, 1))
     index, weights = search(x.detach().cpu().double().numpy())
     return torch.as_tensor(index).to(x), torch.as_tensor(weights).to(x)
+
+
+def following(found: Tensor, d: Tensor, slope: Tensor) -> Tensor:
+    """What the search found, as it is, with a slope in the distances: autograd knows nothing of the search."""
+    return found + slope * (d - d.detach())
 
 
 class Neighborhood(Layer):

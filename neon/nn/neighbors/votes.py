@@ -15,7 +15,7 @@ from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
 from neon.nn.layer import operation
-from neon.nn.neighbors.search import Neighborhood, Search
+from neon.nn.neighbors.search import Neighborhood, Search, following
 
 __all__ = ["MajorityEvidence", "VoteOdds", "majority_evidence", "vote_odds"]
 
@@ -194,7 +194,9 @@ def vote_odds(
     near, k = _nearest(d, index.long(), labels, n_classes, index.shape[1]), index.shape[1]
     hit = (lengths == 0) & (index >= 0)
     votes = torch.where(hit.any(1, keepdim=True), hit, True)
+    own = d.gather(1, index.long().clamp(min=0))
     log_lengths = torch.where(hit, math.log(floor) * root, lengths.log())
+    log_lengths = following(log_lengths, own, torch.where(hit, 0.0, root / own.detach().clamp(min=floor)))
     columns, chosen = [], labels[index.long()]
     log_near = root * near.d.clamp(min=floor).log()
     for c in range(n_classes):
