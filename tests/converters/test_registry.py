@@ -11,6 +11,7 @@ import torch
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.datasets import load_iris
 from sklearn.ensemble import VotingRegressor
+from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -76,3 +77,12 @@ def test_an_error_says_once_where_the_step_stands() -> None:
     with pytest.raises(neon.UnsupportedModelError) as caught:
         neon.neuralize(model[-1][-1])
     assert caught.value.path == ""
+
+
+def test_what_is_held_fixed_is_said_once() -> None:
+    nearest = KNeighborsRegressor(3)
+    alone = neon.neuralize(nearest.fit(X, y)).explains
+    assert "the neighbours are taken as given" in alone
+    assert "held fixed" not in alone
+    around = neon.neuralize(VotingRegressor([("a", nearest), ("b", KNeighborsRegressor(5))]).fit(X, y)).explains
+    assert around == "predicted value (the neighbours held fixed)"

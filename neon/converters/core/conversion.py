@@ -77,6 +77,8 @@ class Conversion:
         Whether an output may be infinite: outside the support of a density.
     agreement : float, optional
         The share of given labels that a stated function reproduces, where it explains those.
+    stated : tuple of str
+        What the layers, or encoders before them, hold fixed, as far as ``explains`` says it; the rest is added to it.
     n_features : int, optional
     feature_names : tuple of str, optional
         What a model without scikit-learn's ``n_features_in_`` and ``feature_names_in_`` takes.
@@ -107,6 +109,7 @@ class Conversion:
     inherits: bool = False
     infinite: bool = False
     agreement: float | None = None
+    stated: tuple[str, ...] = ()
     n_features: int | None = None
     feature_names: tuple[str, ...] | None = None
 
@@ -124,7 +127,7 @@ class Conversion:
     def then(self, *layers: torch.nn.Module, **changes: Any) -> Conversion:
         """With more layers behind those of what is explained; what else the model gives does not follow from them."""
         whole = torch.nn.Sequential(*self.layers, *layers)
-        return replace(self, **{"body": whole, "pair": None, "head": (), "answers": {}, **changes})
+        return replace(self, **{"body": whole, "pair": None, "head": (), "answers": {}, "stated": (), **changes})
 
     def second(self, *layers: torch.nn.Module) -> Conversion:
         """Of two classes, what is explained of the second alone, and more layers behind it."""

@@ -233,7 +233,7 @@ def _with_states(conversion: Conversion) -> str:
     layers = list(conversion.layers.modules())
     holding = (conversion.encoding, *layers, *(layer.function for layer in layers if isinstance(layer, Featurewise)))
     states = dict.fromkeys(state for part in holding for state in getattr(part, "states", ()))
-    unsaid = [state for state in states if state not in conversion.explains]
+    unsaid = [state for state in states if state not in conversion.stated]
     if not unsaid:
         return conversion.explains
     words = " and ".join(filter(None, [", ".join(unsaid[:-1]), unsaid[-1]]))

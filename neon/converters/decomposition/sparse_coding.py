@@ -61,6 +61,7 @@ def convert_sparse_coding(model: Any, ask: Ask) -> Conversion:
         f"sparse code{held}",
         tuple(f"{side}atom {k}" for side in sides for k in range(n)),
         model.transform,
+        stated=ActiveSet.states if held else (),
     )
 
 
@@ -94,6 +95,7 @@ def convert_nmf(model: Any, ask: Ask) -> Conversion:
         "non-negative code: the exact least squares that transform approaches, with the components in use held fixed",
         tuple(f"component {k}" for k in range(n)),
         own,
+        stated=ActiveSet.states,
     )
 
 

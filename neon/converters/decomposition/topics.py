@@ -36,6 +36,7 @@ def convert_topics(model: Any, ask: Ask) -> Conversion:
         "topic share, with the topics' claims on each word and the length of the document held fixed",
         tuple(f"topic {k}" for k in range(len(shares.topics))),
         _in_double_precision(model).transform,
+        stated=TopicShares.states,
     )
 
 

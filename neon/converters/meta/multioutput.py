@@ -46,6 +46,7 @@ def convert_multi_output_classifier(model: Any, ask: Ask) -> Conversion:
     return dataclasses.replace(
         together,
         explains=f"for each target: {', or '.join(words)}",
+        stated=tuple(dict.fromkeys(state for part in parts for state in part.stated)),
         output_names=tuple(f"target {i}: {name}" for i, part in enumerate(parts) for name in part.output_names),
         own=_Each(parts, 0),
         link=_Each(parts, 1) if any(part.link is not None for part in parts) else None,

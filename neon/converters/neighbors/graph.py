@@ -44,6 +44,7 @@ def convert_neighbor_graph(model: Any, ask: Ask) -> Conversion:
         _Graph(model, euclidean=model.effective_metric_ == "euclidean"),
         thresholds=True,  # distances tie, and rounding decides who is a neighbour
         missing=model.effective_metric_ == "nan_euclidean",
+        stated=NeighborGraph.states,
     )
 
 
@@ -60,6 +61,7 @@ def convert_nearest_neighbors(model: Any, ask: Ask) -> Conversion:
         lambda X: search(X)[0].mean(1, keepdims=True),
         thresholds=True,
         missing=model.effective_metric_ == "nan_euclidean",
+        stated=NeighborGraph.states,
     )
 
 

@@ -80,6 +80,7 @@ def convert_label_propagation(model: Any, ask: Ask) -> Conversion:
         answers=given,
         classes=classes,
         predicts="ask_on_tie" if output == "margin" else "largest",
+        stated=NeighborMean.states if knn else (),
         thresholds=knn,  # distances tie, and rounding decides who is a neighbour
         background=some_rows(points, "the training rows"),
     )

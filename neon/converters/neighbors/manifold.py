@@ -50,6 +50,7 @@ def convert_isomap(model: Any, ask: Ask) -> Conversion:
         takes_reference=True,
         thresholds=True,
         inverse=_Nearest(np.asarray(model.embedding_), points),
+        stated=SquaredGeodesic.states,
     )
 
 
@@ -113,6 +114,7 @@ def convert_locally_linear(model: Any, ask: Ask) -> Conversion:
         lambda X: untouched(model).transform(X),
         thresholds=True,  # who is near is a matter of rounding where rows tie: scalings before run in scikit-learn
         inverse=_Nearest(embedding, points),
+        stated=Barycenter.states,
     )
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 
 from neon.converters.core import answers
-from neon.converters.core.answers import Answers, Layers
+from neon.converters.core.answers import Layers
 from neon.converters.core.arrays import contrast, dense
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
@@ -26,7 +26,6 @@ from neon.nn import Affine, Linear, NeighborMean, PairwiseDifference, PooledMini
 
 __all__ = [
     "FROZEN",
-    "conversion_of",
     "convert_components",
     "convert_radius_classifier",
     "convert_regressor",
@@ -34,6 +33,7 @@ __all__ = [
     "neighbor_mean",
     "share_margin",
     "shares_of_votes",
+    "traits_of",
 ]
 
 FROZEN = "the neighbours are taken as given, each one's pull away from the training mean shared by how near it is"
@@ -46,13 +46,14 @@ def convert_regressor(model: Any, ask: Ask) -> Conversion:
     values = np.asarray(model._y, dtype=np.float64).reshape(len(model._y), -1)
     mean = neighbor_mean(model, values)
     predict, n = asking(model, "predict"), values.shape[1]
-    return conversion_of(
-        model,
-        [mean],
+    return Conversion(
+        torch.nn.Sequential(mean),
         f"predicted value, the mean of the neighbours'; {FROZEN}",
+        ("prediction",) if n == 1 else tuple(f"target {i}" for i in range(n)),
         lambda X: np.asarray(predict(X), dtype=np.float64).reshape(-1, n),
-        given=answers.prediction(),
-        names=("prediction",) if n == 1 else tuple(f"target {i}" for i in range(n)),
+        answers=answers.prediction(),
+        stated=NeighborMean.states,
+        **traits_of(model),
     )
 
 
@@ -79,15 +80,17 @@ def convert_radius_classifier(model: Any, ask: Ask) -> Conversion:
         return contrast(-np.column_stack([p, 1 - p.sum(1).round()]) if apart else -p)
 
     words = f"how much larger a class's share of the votes is than its closest rival's; {FROZEN}"
-    return conversion_of(
-        model,
-        [mean],
+    return Conversion(
+        torch.nn.Sequential(mean),
         words,
+        tuple(map(str, classes)),
         rivalry,
         head=share_margin(len(classes)),
-        given={} if apart else answers.probability(),
+        answers={} if apart else answers.probability(),
         predicts="ask_on_tie",
         classes=classes,
+        stated=NeighborMean.states,
+        **traits_of(model),
     )
 
 
@@ -96,15 +99,16 @@ def shares_of_votes(model: Any) -> Conversion:
     shares, alone = _shares(model)
     mean = NeighborMean(neighbor_distance(model)[0], model_search(model, Weighing(model.weights)), shares, alone=alone)
     several = bool(model.outputs_2d_)
-    names = tuple(f"target {i}: {c}" for i, of in enumerate(model.classes_) for c in of) if several else None
-    return conversion_of(
-        model,
-        [mean],
+    names = [f"target {i}: {c}" for i, of in enumerate(model.classes_) for c in of] if several else model.classes_
+    return Conversion(
+        torch.nn.Sequential(mean),
         f"share of the votes for a class; {FROZEN}",
+        tuple(map(str, names)),
         _probabilities(model),
-        given={} if several else answers.probability(),
-        names=names,
+        answers={} if several else answers.probability(),
         classes=None if several else model.classes_,
+        stated=NeighborMean.states,
+        **traits_of(model),
     )
 
 
@@ -195,33 +199,11 @@ def _nearness(d: np.ndarray) -> np.ndarray:
         return np.where(hit.any(-1, keepdims=True), hit, 1 / d)
 
 
-def conversion_of(
-    model: Any,
-    layers: list[torch.nn.Module],
-    explains: str,
-    own: Any,
-    *,
-    head: Layers = (),
-    given: Answers | None = None,
-    names: tuple[str, ...] | None = None,
-    classes: np.ndarray | None = None,
-    predicts: Literal["largest", "ask_on_tie"] = "largest",
-    link: Callable[[np.ndarray], np.ndarray] | None = None,
-    composite: Any = "neon",
-) -> Conversion:
-    return Conversion(
-        torch.nn.Sequential(*layers),
-        explains,
-        tuple(map(str, classes)) if names is None and classes is not None else names or ("prediction",),
-        own,
-        head=head,
-        answers=given or {},
-        link=link,
-        classes=classes,
-        predicts=predicts,
-        composite=composite,
-        thresholds=True,  # distances tie, and rounding decides who is a neighbour
-        missing=getattr(model, "effective_metric_", model.metric) == "nan_euclidean",
-        infinite="Radius" in type(model).__name__,
-        background=some_rows(model._fit_X, "the training rows"),
-    )
+def traits_of(model: Any) -> dict[str, Any]:
+    """What every conversion of a model has that goes by its neighbours."""
+    return {
+        "thresholds": True,  # distances tie, and rounding decides who is a neighbour
+        "missing": getattr(model, "effective_metric_", model.metric) == "nan_euclidean",
+        "infinite": "Radius" in type(model).__name__,
+        "background": some_rows(model._fit_X, "the training rows"),
+    }

@@ -51,6 +51,7 @@ def convert_local_outlier_factor(model: Any, ask: Ask) -> Conversion:
         thresholds=True,
         missing=model.effective_metric_ == "nan_euclidean",
         background=some_rows(model._fit_X, "the training rows"),
+        stated=LocalOutlierFactor.states,
     )
 
 

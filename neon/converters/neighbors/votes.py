@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 from scipy.special import logsumexp
 
 from neon.converters.core import answers
@@ -18,16 +19,16 @@ from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import converter
 from neon.converters.neighbors.means import (
     FROZEN,
-    conversion_of,
     neighbor_distance,
     neighbor_mean,
     share_margin,
     shares_of_votes,
+    traits_of,
 )
 from neon.converters.neighbors.searches import asking, model_search
 from neon.lrp import composites
 from neon.lrp.rules import Hybrid
-from neon.nn import MajorityEvidence, VoteOdds
+from neon.nn import MajorityEvidence, NeighborMean, VoteOdds
 from neon.nn.distances.squared import HybridDistance, SquaredDistance
 
 __all__ = ["convert_classifier"]
@@ -59,16 +60,18 @@ def convert_classifier(model: Any, ask: Ask) -> Conversion:
 
 def _margin(model: Any) -> Conversion:
     shares, voted = np.eye(len(model.classes_))[_labels(model)], asking(model, "predict_proba")
-    return conversion_of(
-        model,
-        [neighbor_mean(model, shares)],
+    return Conversion(
+        torch.nn.Sequential(neighbor_mean(model, shares)),
         "how much larger a class's share of the votes, weighted by a function, is than its closest rival's; weights "
         f"and {FROZEN}",
+        tuple(map(str, model.classes_)),
         lambda X: contrast(-voted(X)),
         head=share_margin(len(model.classes_)),
-        given=answers.probability(),
+        answers=answers.probability(),
         classes=model.classes_,
         predicts="ask_on_tie",
+        stated=NeighborMean.states,
+        **traits_of(model),
     )
 
 
@@ -80,16 +83,18 @@ def _majority(model: Any) -> Conversion:
         composite = composites.by_name("neon").override(composites.kind("distance"), Hybrid(eta=_ETA))
         distances = [HybridDistance(*first.held())]
     predict, classes = asking(model, "predict"), model.classes_
-    return conversion_of(
-        model,
-        [MajorityEvidence(distances, model_search(model), _labels(model), len(classes))],
+    evidence = MajorityEvidence(distances, model_search(model), _labels(model), len(classes))
+    return Conversion(
+        torch.nn.Sequential(evidence),
         f"evidence that a class wins the vote of the {model.n_neighbors} nearest neighbours: the "
         f"{_unit(root)} at which enough votes against it are reached, less the one at which it has enough; above 0 "
         "exactly where it is predicted",
+        tuple(map(str, classes)),
         lambda X: (predict(X)[:, None] == classes).astype(float),
         link=lambda e: (e > 0).astype(float),
         classes=classes,
         composite=composite,
+        **traits_of(model),
     )
 
 
@@ -110,14 +115,15 @@ def _log_odds(model: Any) -> Conversion:
         votes, every = ((d, labels[index]) for d, index in (search(X), search(X, n)))
         return np.where(np.isfinite(odds), odds, _odds(*votes, *every, n_classes, floor**root))
 
-    return conversion_of(
-        model,
-        [VoteOdds(distances, model_search(model), labels, n_classes, root, floor)],
+    return Conversion(
+        torch.nn.Sequential(VoteOdds(distances, model_search(model), labels, n_classes, root, floor)),
         f"log-odds of a class among the {k} nearest neighbours, weighted by nearness (where the vote is unanimous, "
         "the nearest points of the other classes stand against it), explained by how near either side comes",
+        tuple(map(str, model.classes_)),
         own,
         classes=model.classes_,
         predicts="ask_on_tie",
+        **traits_of(model),
     )
 
 

@@ -120,6 +120,7 @@ def convert_encoder(
         missing=True,
         # A selector knows its columns where the estimator that it asked counts none.
         n_features=len(model.get_support()) if hasattr(model, "get_support") else None,
+        stated=encoding.states,
     )
 
 
