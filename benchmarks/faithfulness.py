@@ -55,9 +55,18 @@ from neon import evaluate  # noqa: E402
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "evaluation.md"
 BEGIN, END = "<!-- faithfulness: made by python -m benchmarks.faithfulness --write -->", "<!-- end -->"
-METHODS = ("neon", "shapley", "expected", "kernel_shap", "gradient_x_input", "random")
+METHODS = ("neon", "shapley", "expected", "kernel_shap", "gradient_x_input", "abs_z", "random")
 OURS = METHODS[:3]
 REFILLS = ("rows", "conditional", "mean")
+PLANTED = ("auroc", "hit_at_k")
+
+
+def abs_z(model: Any, X: np.ndarray, target: Any = None, background: Any = None) -> np.ndarray:
+    """How far each feature is from its mean, in standard deviations (of rows that are standardised): no model asked."""
+    return np.abs(X)
+
+
+KNOWN = {**evaluate.methods, "abs_z": abs_z}
 
 
 @dataclass(frozen=True)
@@ -107,6 +116,7 @@ FAMILIES = {
         lambda d: GradientBoostingClassifier(n_estimators=50, random_state=0), "classes"
     ),
 }
+OUTLIERS = ("OneClassSVM", "KernelDensity", "LocalOutlierFactor", "EllipticEnvelope", "IsolationForest")
 DATA = {
     "wine": datasets.load_wine,
     "diabetes": datasets.load_diabetes,
@@ -140,7 +150,10 @@ def split(name: str, n_rows: int, n_fitted: int = 400) -> Split:
 
 
 def measured(family: str, data: str, methods: Iterable[str], n_rows: int, n_draws: int) -> list[dict[str, Any]]:
-    """One record a method: the rows' gains under each refill and the seconds, or the reason why there are none."""
+    """One record a method: the rows' gains under each refill and the seconds, or the reason why there are none.
+
+    Of models of outliers also how well it finds two shifted columns in rows of their own.
+    """
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     part = split(data, n_rows)
@@ -153,20 +166,29 @@ def measured(family: str, data: str, methods: Iterable[str], n_rows: int, n_draw
         return [{**kind, "method": method, "skipped": in_words(error)} for method in methods]
     rows_of = partial(evaluate.Rows, n_draws=n_draws)
     refills = (rows_of(part.fitted), evaluate.Conditional(part.fitted, n_draws=n_draws), evaluate.Mean(part.fitted))
+    planted = evaluate.plant_outliers(part.explained, n_rows=len(part.explained)) if family in OUTLIERS else None
     records = []
     for method in methods:
         record: dict[str, Any] = {**kind, "method": method}
         try:
             start = time.perf_counter()
-            relevance = evaluate.methods[method](f, part.explained, labels, part.fitted)
+            relevance = KNOWN[method](f, part.explained, labels, part.fitted)
             record["seconds"] = (time.perf_counter() - start) / len(part.explained)
             for refill in refills:
                 scores = evaluate.flipping(f, part.explained, relevance, refill=refill, target=labels)
-                record[refill.name] = [float(f"{gain:.6g}") for gain in scores["srg"]]
+                record[refill.name] = rounded(scores["srg"])
+            if planted is not None:
+                relevance = KNOWN[method](f, planted.X, None, part.fitted)
+                record["auroc"] = rounded(evaluate.auroc(planted.X, relevance, planted.truth)["auroc"])
+                record["hit_at_k"] = rounded(evaluate.hit_at_k(planted.X, relevance, planted.truth)["hit_at_k"])
         except Exception as error:
             record = {**kind, "method": method, "skipped": in_words(error)}
         records.append(record)
     return records
+
+
+def rounded(scores: np.ndarray) -> list[float]:
+    return [float(f"{score:.6g}") for score in scores]
 
 
 def in_words(error: Exception) -> str:
@@ -206,7 +228,8 @@ def page(found: dict[tuple[str, str, str], dict[str, Any]], options: argparse.Na
         "evaluations): the mean of this ratio over the data sets where KernelSHAP's SRG is above 0 by its interval, "
         "with a 95 % bootstrap interval over rows. Bold: the best of neon, shapley and expected is at or above "
         "KernelSHAP within its interval. neon is the default, which is given no rows; shapley and expected have the "
-        "fitted rows as reference. Outlier models explain rows as they come, most of them inliers.",
+        "fitted rows as reference; abs_z is |x| of the standardised row, which asks no model. Outlier models explain "
+        "rows as they come, most of them inliers.",
     ]
     if options.quick:
         lines += ["", "A quick run: few rows, wide intervals, and seconds that are mostly those of the first call."]
@@ -223,10 +246,36 @@ def page(found: dict[tuple[str, str, str], dict[str, Any]], options: argparse.Na
             texts = [shown(row[method]) if method in row else "-" for method in others]
             lines.append(f"| {mark}{family}{mark} | {n_sets} | " + " | ".join(texts) + " |")
         lines += ["", f"At or above KernelSHAP within the interval: {held} of {measured_families} families."]
+    lines += planted_section(found, options)
     lines += ["", "### Cost", "", cost(found, options), ""]
     without = [record for record in found.values() if "skipped" in record and wanted(record, options)]
     skipped = sorted({f"{r['family']}, {r['method']}: {r['skipped']}" for r in without})
     return "\n".join([*lines, *(["Not measured:", "", *[f"- {line}" for line in skipped]] if skipped else [])]) + "\n"
+
+
+def planted_section(found: dict[tuple[str, str, str], dict[str, Any]], options: argparse.Namespace) -> list[str]:
+    """The table of planted outliers."""
+    lines = [
+        "",
+        "### Planted outliers",
+        "",
+        "Two columns of each row shifted by 2-4 standard deviations: AUROC of the shifted columns by relevance, ± half "
+        "a 95 % interval over rows, and the share of them among the two most relevant. Means over data sets.",
+        "",
+        "| model | " + " | ".join(METHODS) + " |",
+        "|---|" + "---|" * len(METHODS),
+    ]
+    for family in options.families:
+        if family not in OUTLIERS:
+            continue
+        cells = []
+        for method in METHODS:
+            records = [found.get((family, name, method), {}) for name in options.data]
+            auroc, hits = (np.concatenate([r.get(score, []) for r in records]) for score in PLANTED)
+            mean, _, high = evaluate.mean_interval(auroc)
+            cells.append(f"{mean:.3f} ± {high - mean:.3f} / {hits.mean():.2f}" if len(auroc) else "-")
+        lines.append(f"| {family} | " + " | ".join(cells) + " |")
+    return lines
 
 
 Interval = tuple[float, float, float]
@@ -273,7 +322,7 @@ def cost(found: dict[tuple[str, str, str], dict[str, Any]], options: argparse.Na
             if name == method and wanted(record, options) and "seconds" in record
             and "seconds" in found.get((family, data, "kernel_shap"), {})
         ]  # fmt: skip
-        if factors and method not in ("kernel_shap", "random"):
+        if factors and method not in ("kernel_shap", "abs_z", "random"):
             parts.append(f"{method} {np.median(factors):,.0f} ×")
     return (
         f"Median over models and data sets, KernelSHAP's seconds over a method's, batches of rows: {', '.join(parts)}."

@@ -48,6 +48,12 @@ def test_ratios_by_hand() -> None:
     assert not faithfulness.reaches({"neon": (1, (0.8, 0.7, 0.9)), "random": (1, (2.0, 1.0, 3.0))})
 
 
+def test_outliers_are_planted() -> None:
+    (record,) = faithfulness.measured("KernelDensity", "iris", ["abs_z"], 20, 2)
+    assert len(record["auroc"]) == len(record["hit_at_k"]) == 20
+    assert np.mean(record["auroc"]) > 0.7
+
+
 def test_models_that_cannot_be_measured_say_why() -> None:
     (record,) = faithfulness.measured("KNeighborsRegressor", "iris", ["gradient_x_input"], 6, 2)
     assert "no gradient" in record["skipped"]
