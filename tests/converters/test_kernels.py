@@ -10,9 +10,11 @@ from scipy.sparse import csr_matrix
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, PairwiseKernel, WhiteKernel
 from sklearn.kernel_ridge import KernelRidge
+from sklearn.random_projection import GaussianRandomProjection
 from sklearn.svm import SVC, SVR, NuSVC, OneClassSVM
 
 import neon
+from neon.converters import convert
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.random((40, 3))
@@ -92,3 +94,14 @@ def test_terms_that_cancel_leave_rounding() -> None:
     model = OneClassSVM(kernel="linear").fit(rows)
     assert model.decision_function(rows).any()
     np.testing.assert_allclose(neon.explain(model, rows).prediction, 0.0, atol=1e-14)
+
+
+def test_a_random_projection_is_not_inverted_before_somebody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of wide ones a pseudo-inverse takes minutes."""
+    model = GaussianRandomProjection(2, random_state=0).fit(X)
+    with monkeypatch.context() as patched:
+        patched.setattr(np.linalg, "pinv", lambda _: pytest.fail("inverted"))
+        conversion = convert(model)
+    Z = model.transform(ROWS)
+    assert conversion.inverse is not None
+    np.testing.assert_allclose(conversion.inverse(Z), model.inverse_transform(Z), rtol=1e-9)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -60,9 +61,21 @@ def convert_count_sketch(model: Any, ask: Ask) -> Conversion:
 def convert_random_projection(model: Any, ask: Ask) -> Conversion:
     """GaussianRandomProjection, SparseRandomProjection: ``W x``."""
     weight = dense(model.components_)
-    back = np.linalg.pinv(weight)
-    layer = Linear(weight)
-    return _conversion(model, [layer], "projected features", inverse=lambda Z: Z @ back.T)
+    return _conversion(model, [Linear(weight)], "projected features", inverse=_Back(weight))
+
+
+class _Back:
+    """From projected features to features, by a pseudo-inverse that is found when it is first asked for: it is slow."""
+
+    def __init__(self, weight: np.ndarray) -> None:
+        self.weight = weight
+
+    def __call__(self, Z: np.ndarray) -> np.ndarray:
+        return Z @ self.matrix.T
+
+    @functools.cached_property
+    def matrix(self) -> np.ndarray:
+        return np.linalg.pinv(self.weight)
 
 
 def _conversion(model: Any, layers: list[torch.nn.Module], explains: str, inverse: Any = None) -> Conversion:
