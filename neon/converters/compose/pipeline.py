@@ -74,11 +74,6 @@ def chain(parts: list[Conversion]) -> Conversion:
     """One conversion after the other: transformers, and at last a model or another transformer.
 
     Encodings before the first layer compose into one; an encoding after the first layer becomes a layer itself.
-
-    Raises
-    ------
-    ValueError
-        If such a layer is asked for as Linear and ReLU.
     """
     *transforms, last = parts
     encoding: Encoding | None = None

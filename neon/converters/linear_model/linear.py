@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
@@ -55,7 +54,7 @@ def convert_regressor(model: Any, ask: Ask) -> Conversion:
     ask.choose("predict")
     weight = np.atleast_2d(dense(model.coef_))
     names = ("prediction",) if len(weight) == 1 else tuple(f"target {i}" for i in range(len(weight)))
-    return _linear(weight, model.intercept_, "predicted value", answers.prediction(), names, model.predict)
+    return _linear(weight, model.intercept_, "predicted value", names, model.predict, answers=answers.prediction())
 
 
 @converter("sklearn.linear_model.RANSACRegressor")
@@ -77,9 +76,9 @@ def convert_glm(model: Any, ask: Ask) -> Conversion:
         np.atleast_2d(model.coef_),
         model.intercept_,
         "linear predictor: the link of the predicted mean",
-        answers.exponential() if logarithmic else answers.prediction(),
         ("prediction",),
         lambda X: link.link(model.predict(X)),
+        answers=answers.exponential() if logarithmic else answers.prediction(),
     )
 
 
@@ -131,45 +130,36 @@ def convert_one_class(model: Any, ask: Ask) -> Conversion:
     ask.choose("outlierness")
     words = "outlierness: the negative decision function"
     own = lambda X: -model.decision_function(X)  # noqa: E731
-    return _linear(-np.atleast_2d(model.coef_), model.offset_, words, {}, ("outlierness",), own)
+    return _linear(-np.atleast_2d(model.coef_), model.offset_, words, ("outlierness",), own)
 
 
 def _scores(model: Any, explains: str, given: Answers) -> Conversion:
-    weight = np.atleast_2d(dense(model.coef_))
-    names = tuple(map(str, model.classes_))
+    """The scores of a linear classifier: one for each class or label, of two classes ``[-f, f]``."""
+    weight, names = np.atleast_2d(dense(model.coef_)), tuple(map(str, model.classes_))
     if getattr(getattr(model, "_label_binarizer", None), "y_type_", "").startswith("multilabel"):
-        words = "decision function of a label"
-        return _linear(weight, model.intercept_, words, {}, names, model.decision_function)
+        return _linear(weight, model.intercept_, "decision function of a label", names, model.decision_function)
     check_several(model)
-    if len(weight) > 1:
-        own_scores = model.decision_function
-        return _linear(weight, model.intercept_, explains, given, names, own_scores, model.classes_)
+    binary = len(weight) == 1
 
     def own(X: np.ndarray) -> np.ndarray:
-        f = model.decision_function(X).reshape(-1)
-        return np.stack([-f, f], axis=1)
+        f = model.decision_function(X)
+        return np.stack([-f, f], axis=1) if binary else f
 
-    conversion = _linear(weight, model.intercept_, explains, given, names, own, model.classes_)
-    return dataclasses.replace(conversion, pair=TwoClass())
+    pair, classes = TwoClass() if binary else None, model.classes_
+    return _linear(weight, model.intercept_, explains, names, own, pair=pair, answers=given, classes=classes)
 
 
 def _linear(
-    weight: np.ndarray,
-    intercept: Any,
-    explains: str,
-    given: Answers,
-    names: tuple[str, ...],
-    own: Any,
-    classes: np.ndarray | None = None,
+    weight: np.ndarray, intercept: Any, explains: str, names: tuple[str, ...], own: Any, **options: Any
 ) -> Conversion:
+    """``W x + b``; options : of the `Conversion`."""
     bias = np.broadcast_to(np.asarray(intercept, dtype=np.float64).reshape(-1), (len(weight),))
     return Conversion(
         torch.nn.Sequential(Linear(weight, bias)),
         explains,
         names,
         lambda X: np.asarray(own(X), dtype=np.float64).reshape(-1, len(names)),
-        answers=given,
         takes_reference=True,
-        classes=classes,
         n_features=weight.shape[1],
+        **options,
     )
