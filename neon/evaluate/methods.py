@@ -127,6 +127,8 @@ methods: Mapping[str, Method] = MappingProxyType(
 
 def _explained(model: Any, X: Array, target: Any, **options: Any) -> Explanation:
     f = Explained.of(model)
+    if f.network is None:
+        raise ValueError("a plain function has no network: this takes a fitted model or a torch module")
     return Explainer(f.model, output=f.output, progress=False, **options)(X, f.labels(X, target))
 
 

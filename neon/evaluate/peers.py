@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -156,7 +157,9 @@ def _imported(module: str, package: str | None = None) -> Any:
         With the command that installs it.
     """
     try:
-        return importlib.import_module(module)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what a package says of its own dependencies while it is imported
+            return importlib.import_module(module)
     except ImportError as error:
         raise ImportError(
             f'this method is that of the package {package or module}; install it: pip install "neon-xai[benchmark]"'

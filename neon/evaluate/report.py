@@ -104,7 +104,7 @@ def report(
                 found |= Scores({}, skipped={name: str(error)})
             else:
                 seconds = (time.perf_counter() - start) / len(rows) * 1000
-                found |= Scores({Key(name, "seconds"): np.full(len(rows), seconds)})
+                found |= Scores({Key(name, "seconds"): np.array([seconds])})
                 for measure in measures:
                     found |= measure(relevance, explain).named(name)
             bar.update()

@@ -45,7 +45,7 @@ class Scores:
     Attributes
     ----------
     values : mapping of Key to ndarray (n_rows,)
-        NaN where a score is not defined for a row.
+        NaN where a score is not defined for a row. Seconds are one number for all rows.
     curves : mapping of Key to Curve
         Of flipping; their metric is "flipping".
     skipped : mapping of str to str
