@@ -8,10 +8,7 @@ import numpy as np
 import torch
 from scipy import linalg
 
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter
-from neon.converters.core.spread import gaussians
+from neon.converters.core import Ask, Conversion, converter, gaussians
 from neon.nn import GaussianEnergy
 
 __all__ = ["convert_covariance", "convert_elliptic_envelope", "factor_of"]

@@ -8,10 +8,7 @@ import numpy as np
 import torch
 
 from neon.converters.bayes.log_odds import convert_log_odds, finite_log
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter
-from neon.converters.core.spread import counted, gaussians
+from neon.converters.core import Ask, Conversion, converter, counted, gaussians
 from neon.errors import UnsupportedModelError
 from neon.nn import GaussianEnergy, Linear, LinearEnergy
 

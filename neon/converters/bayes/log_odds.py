@@ -8,16 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from neon.converters.core.answers import Layers
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.encoding import Encoding
+from neon.converters.core import Conversion, Encoding, Layers
 from neon.converters.core.spread import Spread
-from neon.nn import (
-    Affine,
-    Evidence,
-    GaussianEnergy,
-    LinearEnergy,
-)
+from neon.nn import Affine, Evidence, GaussianEnergy, LinearEnergy
 
 __all__ = ["convert_log_odds", "log_odds"]
 

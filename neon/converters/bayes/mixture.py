@@ -9,10 +9,8 @@ import torch
 from scipy.special import logsumexp
 
 from neon.converters.bayes.log_odds import convert_log_odds
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter
-from neon.converters.core.spread import Spread, gaussians
+from neon.converters.core import Ask, Conversion, converter, gaussians
+from neon.converters.core.spread import Spread
 from neon.nn import GaussianEnergy, LinearEnergy, SoftMin
 
 __all__ = ["convert_mixture"]

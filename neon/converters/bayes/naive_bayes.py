@@ -11,11 +11,7 @@ import numpy as np
 from sklearn.preprocessing import binarize
 
 from neon.converters.bayes.log_odds import convert_log_odds, finite_log
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.encoding import Encoding
-from neon.converters.core.registry import converter
-from neon.converters.core.spread import gaussians
+from neon.converters.core import Ask, Conversion, Encoding, converter, gaussians
 from neon.nn import GaussianEnergy, LinearEnergy
 
 __all__ = [

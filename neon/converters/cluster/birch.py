@@ -8,11 +8,7 @@ import numpy as np
 import torch
 
 from neon.converters.cluster.centers import distances, nearest_layers, refuse_single
-from neon.converters.core.arrays import contrast
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter
-from neon.converters.core.spread import counted
+from neon.converters.core import Ask, Conversion, contrast, converter, counted
 
 __all__ = ["convert_birch"]
 

@@ -9,10 +9,7 @@ import torch
 from sklearn.metrics import euclidean_distances
 
 from neon.converters.cluster.centers import distances, refuse_single
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter
-from neon.converters.core.spread import counted
+from neon.converters.core import Ask, Conversion, converter, counted
 from neon.nn import Linear, SquaredDistance
 from neon.nn.pooling.groups import group_minimum
 

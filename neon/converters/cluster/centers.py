@@ -12,18 +12,9 @@ import numpy as np
 import torch
 from sklearn.metrics import euclidean_distances, pairwise_distances
 
-from neon.converters.core.arrays import contrast, dense
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter
-from neon.converters.core.spread import counted
+from neon.converters.core import Ask, Conversion, contrast, converter, counted, dense
 from neon.errors import UnsupportedModelError
-from neon.nn import (
-    Elementwise,
-    Evidence,
-    ManhattanDistance,
-    SquaredDistance,
-)
+from neon.nn import Elementwise, Evidence, ManhattanDistance, SquaredDistance
 from neon.nn.pooling.groups import group_minimum
 
 __all__ = ["convert_centers", "distance_to", "distances", "nearest_layers", "refuse_single"]

@@ -11,11 +11,7 @@ from sklearn.metrics import pairwise_distances
 
 from neon.converters.cluster.centers import distance_to, nearest_layers, refuse_single
 from neon.converters.cluster.labels import chunked, members, reproduces
-from neon.converters.core.arrays import contrast
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter
-from neon.converters.core.spread import some_rows
+from neon.converters.core import Ask, Conversion, contrast, converter, some_rows
 from neon.errors import UnsupportedModelError
 from neon.nn import Linear, PooledMinimum
 

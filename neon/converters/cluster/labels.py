@@ -17,12 +17,8 @@ from scipy.special import logsumexp
 from sklearn.metrics import euclidean_distances
 
 from neon.converters.cluster.centers import refuse_single
-from neon.converters.core.arrays import contrast
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
+from neon.converters.core import Ask, Conversion, contrast, converter, some_rows
 from neon.converters.core.intake import check_finite, numeric
-from neon.converters.core.registry import converter
-from neon.converters.core.spread import some_rows
 from neon.errors import UnsupportedModelError
 from neon.nn import Affine, Evidence, LogSumExp, SquaredDistance
 

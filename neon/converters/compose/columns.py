@@ -12,11 +12,8 @@ import torch
 
 from neon.converters.compose.linear_maps import merged
 from neon.converters.compose.names import RECORD, column_names, numbered
+from neon.converters.core import Ask, Conversion, Encoding, Transform, convert, converter, names_of
 from neon.converters.core.arrays import unchanged
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.encoding import Encoding, Transform, names_of
-from neon.converters.core.registry import convert, converter
 from neon.errors import UnsupportedModelError
 from neon.nn import Affine
 

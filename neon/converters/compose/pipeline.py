@@ -13,10 +13,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 
 from neon.converters.compose.columns import folded
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.encoding import Encoding, Transform
-from neon.converters.core.registry import convert, converter, steps_run
+from neon.converters.core import Ask, Conversion, Encoding, Transform, convert, converter
+from neon.converters.core.registry import steps_run
 from neon.converters.core.spread import Spread
 from neon.errors import UnsupportedModelError
 from neon.nn import Affine, Featurewise, Linear, Projection

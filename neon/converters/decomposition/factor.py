@@ -9,9 +9,7 @@ import torch
 from sklearn.decomposition import FactorAnalysis, FastICA
 
 from neon.converters.bayes.covariance import factor_of
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter
+from neon.converters.core import Ask, Conversion, converter
 from neon.nn import GaussianEnergy, Linear
 
 __all__ = ["convert_factor_analysis", "outlierness", "reconstruction_error"]

@@ -10,9 +10,7 @@ import torch
 from scipy.optimize import nnls
 from sklearn.decomposition import non_negative_factorization, sparse_encode
 
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter
+from neon.converters.core import Ask, Conversion, converter
 from neon.errors import UnsupportedModelError
 from neon.nn import Linear
 from neon.nn.codes.active_set import ActiveSet, active_set

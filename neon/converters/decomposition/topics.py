@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter
+from neon.converters.core import Ask, Conversion, converter
 from neon.nn import TopicShares
 
 __all__ = ["convert_topics"]

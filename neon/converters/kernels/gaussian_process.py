@@ -11,13 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from neon.converters.core import answers
-from neon.converters.core.answers import Layers
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
+from neon.converters.core import Ask, Conversion, Layers, answers, converter, some_rows
 from neon.converters.core.pairs import closest_rival, margins
-from neon.converters.core.registry import converter
-from neon.converters.core.spread import some_rows
 from neon.converters.kernels.algebra import has_distance, kernel_layers, parse
 from neon.nn import Linear, TwoClass
 from neon.nn.linear.side_by_side import InParallel

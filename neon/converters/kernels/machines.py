@@ -19,24 +19,13 @@ import torch
 from scipy.spatial.distance import cdist, pdist
 from scipy.special import logsumexp
 
-from neon.converters.core import answers
-from neon.converters.core.answers import Layers
-from neon.converters.core.arrays import dense
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
+from neon.converters.core import Ask, Conversion, Layers, answers, converter, dense, some_rows
 from neon.converters.core.pairs import closest_rival, margins, rivals_beaten, votes_and_scores
-from neon.converters.core.registry import converter
-from neon.converters.core.spread import some_rows
 from neon.converters.kernels.algebra import expansion, pairwise
 from neon.errors import UnsupportedModelError
 from neon.lrp import composites
 from neon.lrp.rules import Hybrid
-from neon.nn import (
-    LogRatio,
-    SoftMin,
-    SquaredDistance,
-    TwoClass,
-)
+from neon.nn import LogRatio, SoftMin, SquaredDistance, TwoClass
 from neon.nn.distances.squared import HybridDistance
 
 __all__ = ["convert_one_class", "convert_svc", "convert_svr"]

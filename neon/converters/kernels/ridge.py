@@ -7,12 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from neon.converters.core import answers
-from neon.converters.core.arrays import dense
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter
-from neon.converters.core.spread import some_rows
+from neon.converters.core import Ask, Conversion, answers, converter, dense, some_rows
 from neon.converters.kernels.algebra import has_distance, kernel_layers, pairwise
 from neon.nn import Linear
 

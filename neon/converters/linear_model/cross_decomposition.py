@@ -7,10 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from neon.converters.core import answers
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter
+from neon.converters.core import Ask, Conversion, answers, converter
 from neon.nn import Affine, Linear
 
 __all__ = ["convert_pls", "convert_pls_svd"]

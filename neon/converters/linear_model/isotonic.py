@@ -8,10 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neon.converters.core import answers
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter, no_relu_form
+from neon.converters.core import Ask, Conversion, answers, converter
+from neon.converters.core.registry import no_relu_form
 from neon.nn import plain_linear
 from neon.nn.kernels.elementwise import elementwise
 from neon.nn.layer import Layer, fixed

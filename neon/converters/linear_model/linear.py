@@ -8,12 +8,7 @@ import numpy as np
 import torch
 from scipy.special import expit
 
-from neon.converters.core import answers
-from neon.converters.core.answers import Answers
-from neon.converters.core.arrays import dense
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import check_several, convert, converter
+from neon.converters.core import Answers, Ask, Conversion, answers, check_several, convert, converter, dense
 from neon.nn import Linear, TwoClass
 
 __all__ = ["convert_classifier", "convert_glm", "convert_logistic", "convert_one_class", "convert_regressor"]

@@ -9,11 +9,7 @@ import numpy as np
 import torch
 from scipy.special import expit
 
-from neon.converters.core import answers
-from neon.converters.core.answers import Answers
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import check_several, converter
+from neon.converters.core import Answers, Ask, Conversion, answers, check_several, converter
 from neon.nn import Linear, TwoClass
 
 __all__ = ["convert_mlp"]

@@ -11,9 +11,7 @@ import numpy as np
 from scipy.special import expit
 
 from neon.converters.compose.names import column_names
-from neon.converters.core import answers
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
+from neon.converters.core import Ask, Conversion, answers
 from neon.converters.core.members import NEVER, certain, decision, predicted, probability, vote
 from neon.converters.meta.side_by_side import beside, on_arrays
 from neon.nn import Linear, TwoClass

@@ -10,11 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from neon.converters.core import answers
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
+from neon.converters.core import Ask, Conversion, answers, check_several, converter
 from neon.converters.core.members import predicted
-from neon.converters.core.registry import check_several, converter
 from neon.converters.meta.averages import Members, counted_votes
 from neon.converters.trees import voting as trees
 from neon.converters.trees.build import Scores, convert_trees, join

@@ -10,12 +10,10 @@ from scipy.special import expit
 from torch import Tensor
 
 from neon.converters.compose.names import column_names
-from neon.converters.core import answers
+from neon.converters.core import Ask, Conversion, answers, check_several, converter
 from neon.converters.core.answers import shares_of_sigmoids
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
 from neon.converters.core.members import decision, probability
-from neon.converters.core.registry import check_several, converter, no_relu_form
+from neon.converters.core.registry import no_relu_form
 from neon.converters.linear_model.isotonic import Interpolation
 from neon.converters.meta.side_by_side import beside
 from neon.errors import UnsupportedModelError

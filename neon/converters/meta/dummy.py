@@ -9,11 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from neon.converters.core import answers
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.encoding import Encoding
-from neon.converters.core.registry import converter
+from neon.converters.core import Ask, Conversion, Encoding, answers, converter
 from neon.errors import UnsupportedModelError
 from neon.nn import Linear
 

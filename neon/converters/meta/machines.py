@@ -12,9 +12,7 @@ import torch
 from sklearn.base import is_regressor
 
 from neon.converters.compose.names import column_names
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.encoding import Encoding
+from neon.converters.core import Ask, Conversion, Encoding
 from neon.converters.core.members import NEVER, binary_score, predicted
 from neon.converters.meta.side_by_side import beside, on_arrays
 from neon.errors import UnsupportedModelError

@@ -9,23 +9,13 @@ import numpy as np
 import torch
 from scipy.special import expit
 
-from neon.converters.core import answers
-from neon.converters.core.answers import Answers
-from neon.converters.core.arrays import contrast
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
+from neon.converters.core import Answers, Ask, Conversion, answers, check_several, contrast, converter
 from neon.converters.core.members import certain, probability
 from neon.converters.core.pairs import closest_rival, margins, votes_and_scores
-from neon.converters.core.registry import check_several, converter
 from neon.converters.meta.averages import Members
 from neon.converters.meta.machines import Machines, is_constant
 from neon.errors import UnsupportedModelError
-from neon.nn import (
-    Evidence,
-    Linear,
-    SquaredDistance,
-    TwoClass,
-)
+from neon.nn import Evidence, Linear, SquaredDistance, TwoClass
 
 __all__ = ["convert_one_vs_one", "convert_one_vs_rest", "convert_output_code"]
 

@@ -12,9 +12,8 @@ import torch
 from scipy import sparse
 
 from neon.converters.compose.linear_maps import as_linear
+from neon.converters.core import Conversion, Encoding
 from neon.converters.core.arrays import unchanged
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.encoding import Encoding
 from neon.lrp.composites import Composite
 from neon.nn import Affine, Linear, SideBySide
 from neon.nn.linear.layers import Selection

@@ -10,10 +10,8 @@ import torch
 
 from neon.converters.compose.names import column_names
 from neon.converters.compose.pipeline import chain
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
+from neon.converters.core import Ask, Conversion, convert, converter
 from neon.converters.core.members import decision, predicted, probability, vote
-from neon.converters.core.registry import convert, converter
 from neon.converters.meta.side_by_side import beside
 from neon.errors import UnsupportedModelError
 from neon.nn import Linear

@@ -7,10 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from neon.converters.core import answers
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import bare, converter
+from neon.converters.core import Ask, Conversion, answers, converter
+from neon.converters.core.registry import bare
 from neon.converters.meta.averages import Members, counted_votes, mean_decision, mean_prediction, mean_probability
 from neon.converters.trees import voting as trees
 

@@ -10,11 +10,8 @@ import torch
 from scipy.special import expit, logit
 
 from neon.converters.compose.names import column_names
-from neon.converters.core import answers
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
+from neon.converters.core import Ask, Conversion, answers, convert, converter
 from neon.converters.core.members import decision, predicted, probability
-from neon.converters.core.registry import convert, converter
 from neon.converters.meta.side_by_side import on_arrays
 from neon.nn import Linear, TwoClass
 from neon.nn.codes.featurewise import featurewise

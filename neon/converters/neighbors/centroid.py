@@ -8,19 +8,9 @@ import numpy as np
 import torch
 from sklearn.metrics import pairwise_distances
 
-from neon.converters.core.arrays import contrast
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter
-from neon.converters.core.spread import counted
+from neon.converters.core import Ask, Conversion, contrast, converter, counted
 from neon.errors import UnsupportedModelError
-from neon.nn import (
-    Affine,
-    Evidence,
-    ManhattanDistance,
-    Square,
-    SquaredDistance,
-)
+from neon.nn import Affine, Evidence, ManhattanDistance, Square, SquaredDistance
 
 __all__ = ["convert_nearest_centroid"]
 

@@ -13,10 +13,7 @@ import numpy as np
 import torch
 from scipy.special import gammaln
 
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter
-from neon.converters.core.spread import some_rows
+from neon.converters.core import Ask, Conversion, converter, some_rows
 from neon.converters.neighbors.metrics import metric_layers
 from neon.converters.neighbors.searches import padded, untouched
 from neon.nn import EffectiveDistance, SoftMin

@@ -11,13 +11,7 @@ from scipy.special import logsumexp
 from sklearn.metrics.pairwise import euclidean_distances
 
 from neon.converters.bayes.log_odds import log_odds
-from neon.converters.core import answers
-from neon.converters.core.answers import Layers
-from neon.converters.core.arrays import contrast, dense
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter
-from neon.converters.core.spread import some_rows
+from neon.converters.core import Ask, Conversion, Layers, answers, contrast, converter, dense, some_rows
 from neon.converters.neighbors.means import share_margin
 from neon.converters.neighbors.searches import as_fitted, nameless, untouched
 from neon.errors import UnsupportedModelError

@@ -11,10 +11,8 @@ import torch
 from scipy.sparse.csgraph import connected_components, shortest_path
 from sklearn.neighbors import kneighbors_graph, radius_neighbors_graph
 
-from neon.converters.core.arrays import dense
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter, decline
+from neon.converters.core import Ask, Conversion, converter, dense
+from neon.converters.core.registry import decline
 from neon.converters.neighbors.searches import untouched
 from neon.errors import UnsupportedModelError
 from neon.nn import Barycenter, Linear, SquaredGeodesic

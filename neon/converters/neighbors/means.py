@@ -13,13 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from neon.converters.core import answers
-from neon.converters.core.answers import Layers
-from neon.converters.core.arrays import contrast, dense
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter
-from neon.converters.core.spread import some_rows
+from neon.converters.core import Ask, Conversion, Layers, answers, contrast, converter, dense, some_rows
 from neon.converters.neighbors.metrics import metric_layers
 from neon.converters.neighbors.searches import asking, model_search
 from neon.nn import Affine, Linear, NeighborMean, PairwiseDifference, PooledMinimum

@@ -8,10 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter
-from neon.converters.core.spread import some_rows
+from neon.converters.core import Ask, Conversion, converter, some_rows
 from neon.converters.neighbors.means import neighbor_distance
 from neon.converters.neighbors.searches import KNearest, asking, model_search, nameless
 from neon.nn import LocalOutlierFactor

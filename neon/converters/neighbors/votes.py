@@ -12,11 +12,7 @@ import numpy as np
 import torch
 from scipy.special import logsumexp
 
-from neon.converters.core import answers
-from neon.converters.core.arrays import contrast, dense
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter
+from neon.converters.core import Ask, Conversion, answers, contrast, converter, dense
 from neon.converters.neighbors.means import (
     FROZEN,
     neighbor_distance,

@@ -13,10 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from neon.converters.core.arrays import dense
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.encoding import Encoding, Transform, names_of
+from neon.converters.core import Ask, Conversion, Encoding, Transform, dense, names_of
 from neon.converters.core.registry import Converter, register
 from neon.nn import Linear
 

@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter
+from neon.converters.core import Ask, Conversion, converter
 from neon.converters.preprocessing.encoders import convert_encoder
 
 __all__ = ["convert_imputer", "convert_missing_indicator"]

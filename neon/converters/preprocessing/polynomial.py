@@ -7,10 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.encoding import Transform, names_of
-from neon.converters.core.registry import converter
+from neon.converters.core import Ask, Conversion, Transform, converter, names_of
 from neon.errors import UnsupportedModelError
 from neon.nn import Monomials
 

@@ -7,11 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from neon.converters.core import Ask, Conversion, Transform, converter, names_of
 from neon.converters.core.arrays import unchanged
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.encoding import Transform, names_of
-from neon.converters.core.registry import converter
 from neon.converters.preprocessing.encoders import FUNCTIONS, convert_encoder, one_to_one
 from neon.errors import UnsupportedModelError
 from neon.nn import Affine, Linear

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from neon.converters.compose.pipeline import chain
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import convert, converter
+from neon.converters.core import Ask, Conversion, convert, converter
 from neon.converters.preprocessing.encoders import convert_encoder, register_encoder
 
 __all__ = ["convert_elimination"]

@@ -13,11 +13,9 @@ import torch
 from scipy import sparse
 from sklearn.feature_extraction import FeatureHasher
 
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.encoding import Encoding, Text, names_of
+from neon.converters.core import Ask, Conversion, Encoding, converter, names_of
+from neon.converters.core.encoding import Text
 from neon.converters.core.intake import as_records
-from neon.converters.core.registry import converter
 
 __all__ = ["convert_dictionary", "convert_vectorizer"]
 

@@ -10,8 +10,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import torch
 
-from neon.converters.core.answers import Answers
-from neon.converters.core.conversion import Conversion
+from neon.converters.core import Answers, Conversion
 from neon.nn import TwoClass
 from neon.nn.trees import TreeEnsemble, Trees
 

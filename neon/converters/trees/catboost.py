@@ -14,11 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from neon.converters.core import answers
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.encoding import Encoding
-from neon.converters.core.registry import converter
+from neon.converters.core import Ask, Conversion, Encoding, answers, converter
 from neon.converters.trees.build import Scores, Tree, convert_trees, join
 from neon.errors import UnsupportedModelError
 

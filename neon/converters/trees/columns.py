@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from neon.converters.core.encoding import Encoding
+from neon.converters.core import Encoding
 from neon.converters.core.intake import entries, numeric
 
 __all__ = ["Columns"]

@@ -9,10 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from neon.converters.core import answers
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter
+from neon.converters.core import Ask, Conversion, answers, converter
 from neon.converters.trees.build import Scores, Tree, convert_trees, join
 
 __all__ = ["convert_forest", "convert_tree", "node_values", "read_tree", "takes_missing"]

@@ -6,10 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from neon.converters.core import answers
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter
+from neon.converters.core import Ask, Conversion, answers, converter
 from neon.converters.trees.build import Scores, convert_trees, join
 from neon.converters.trees.decision_trees import read_tree
 from neon.errors import UnsupportedModelError

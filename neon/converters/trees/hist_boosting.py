@@ -6,11 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from neon.converters.core import answers
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.encoding import Encoding
-from neon.converters.core.registry import check_several, converter
+from neon.converters.core import Ask, Conversion, Encoding, answers, check_several, converter
 from neon.converters.trees.build import Scores, Tree, convert_trees, join
 
 __all__ = ["convert_hist_boosting"]

@@ -11,10 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from neon.converters.core import answers
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import check_several, converter
+from neon.converters.core import Ask, Conversion, answers, check_several, converter
 from neon.converters.trees.build import Scores, Tree, convert_trees, join
 from neon.converters.trees.columns import Columns
 from neon.errors import UnsupportedModelError

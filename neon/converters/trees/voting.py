@@ -7,10 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from neon.converters.core import answers
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import bare, check_several
+from neon.converters.core import Ask, Conversion, answers, check_several
+from neon.converters.core.registry import bare
 from neon.converters.trees.build import Scores, Tree, convert_trees, join
 from neon.converters.trees.decision_trees import node_values, read_tree
 from neon.errors import UnsupportedModelError

@@ -14,10 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from neon.converters.core import answers
-from neon.converters.core.ask import Ask
-from neon.converters.core.conversion import Conversion
-from neon.converters.core.registry import converter
+from neon.converters.core import Ask, Conversion, answers, converter
 from neon.converters.trees.build import Scores, Tree, columns_of, convert_trees, join
 from neon.converters.trees.columns import Columns
 from neon.errors import UnsupportedModelError
