@@ -128,7 +128,7 @@ class RBFNetwork(RegressorMixin, BaseEstimator):
 # It *is* a network: squared distances to the centers, an exponential, a linear map. A converter says so with layers of
 # `neon.nn`, or with any torch modules. Relevance needs no thought: the layers know their rules.
 #
-# - `layers`, in double precision, from rows to outputs;
+# - `body`, layers, in double precision, from rows to outputs;
 # - `explains`, the explained number in words, and the names of the outputs;
 # - `own`, the same function by the model's own methods: what `verify` compares with;
 # - `answers`, the layers behind these to what `predict` or `predict_proba` gives, here none: what a stacking around the
@@ -194,7 +194,7 @@ neon.explain(stacking, X_test).plot.bar()
 # %%
 def convert_wrongly(model, ask):
     conversion = convert_rbf_network(model, ask)
-    conversion.layers[1] = nn.Affine(-2 * model.gamma)  # a factor that somebody remembered from another definition
+    conversion.body[1] = nn.Affine(-2 * model.gamma)  # a factor that somebody remembered from another definition
     return conversion
 
 
