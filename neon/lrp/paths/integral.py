@@ -287,10 +287,11 @@ def _quadrature(front: Front, rows: Tensor, weights: Tensor, n: int) -> tuple[Te
     nodes, portions = (torch.as_tensor(a).to(rows) for a in legendre(n))
     units = [terms.units(nodes) for terms in front.terms]
     slopes = [torch.empty_like(unit) for unit in units]
+    stills = [unit[0] == unit[-1] for unit in units]  # whose slopes do not count, infinite ones neither
     for q in range(n):
         found, _ = front.slopes([unit[q] for unit in units], weights)
-        for slope, part in zip(slopes, found, strict=True):
-            torch.mul(part, portions[q], out=slope[q])
+        for slope, part, still in zip(slopes, found, stills, strict=True):
+            torch.mul(part, portions[q], out=slope[q]).masked_fill_(still & ~part.isfinite(), 0.0)
     phi = front.gather([t.shares(s, nodes) for t, s in zip(front.terms, slopes, strict=True)], rows)
     ends = torch.tensor([0.0, 1.0], dtype=rows.dtype, device=rows.device)
     both = [terms.units(ends) for terms in front.terms]

@@ -147,7 +147,11 @@ class _SquaredDistance(Treatment):
         if factor is not None:
             return MetricTerms(call.output, x, background, centers, factor, end)
         made = exponential_terms(call, x, background, centers, 2, end) if offset is None else None
-        return made or SeparableTerms(call.output, x, background, centers, torch.ones_like(centers[:1]), end)
+        if made is None:
+            made = SeparableTerms(call.output, x, background, centers, torch.ones_like(centers[:1]), end)
+            if offset is None:
+                made.start.clamp_(min=0)  # of a reference row that is a center, rounding may leave a little below
+        return made
 
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger

@@ -1,0 +1,57 @@
+"""Every kind of network under the composites that integrate: relevance adds up, from the base that is promised."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+import neon
+from tests.contract import CASES
+
+# One of each family; those that take many seconds for a row are left out.
+SLOW = re.compile(r"LatentDirichletAllocation|SparseCoder-omp|.*NeighborsTransformer")
+FAMILIES = {name.split("-")[0]: name for name in reversed(CASES)}
+NAMES = sorted(name for name in FAMILIES.values() if not SLOW.fullmatch(name))
+REFUSED = "has none in the features: it counts, votes or looks up|no rule for this model|sums of trees"
+
+
+@pytest.fixture(scope="module")
+def fitted() -> dict[str, Any]:
+    return {}
+
+
+@pytest.mark.parametrize("composite", ["shapley", "expected"])
+@pytest.mark.parametrize("name", NAMES)
+def test_relevance_adds_up_from_its_base(fitted: dict[str, Any], name: str, composite: str) -> None:
+    case = CASES[name]
+    if name not in fitted:
+        fitted.clear()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            fitted[name] = clone(case.estimator).fit(case.X, case.y)
+    given = case.X.iloc if hasattr(case.X, "iloc") else case.X
+    options = {key: value for key, value in case.options.items() if key not in ("composite", "reference")}
+    if case.labelled:
+        options["data"] = case.X
+    reference = given[10:12]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            explainer = neon.Explainer(fitted[name], composite=composite, reference=reference, **options)
+            first = explainer.network.output_names[0]
+            found, there = explainer(given[:1], first), explainer(reference, first)
+        except (ValueError, neon.UnsupportedOperationError) as refusal:
+            assert re.search(REFUSED, str(refusal)), refusal
+            return
+    parts = found.values, found.prediction, found.base_values
+    size = max(1e-300, *(np.abs(part).max() for part in parts))
+    assert found.conservation_error() <= 1e-9 * size
+    # Trees behind which something is curved keep their own rule, which says nothing of Shapley values.
+    if composite == "expected" and "Shapley values" in found.explains:
+        size = max(size, np.abs(there.prediction).max())
+        assert np.abs(found.base_values - there.prediction.mean()).max() <= 1e-9 * size
