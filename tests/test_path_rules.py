@@ -46,8 +46,9 @@ def test_relevance_adds_up_from_its_base(fitted: dict[str, Any], name: str, comp
             first = explainer.network.output_names[0]
             found, there = explainer(given[:1], first), explainer(reference, first)
         except (ValueError, neon.UnsupportedOperationError) as refusal:
-            assert re.search(REFUSED, str(refusal)), refusal
-            return
+            if not re.search(REFUSED, str(refusal)):
+                raise
+            pytest.skip(str(refusal))
     parts = found.values, found.prediction, found.base_values
     size = max(1e-300, *(np.abs(part).max() for part in parts))
     assert found.conservation_error() <= 1e-9 * size
