@@ -79,6 +79,16 @@ class Thirds(extend.Treatment):
         return messages
 
 
+def test_a_treatment_without_either_method_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Neither(extend.Treatment):
+        """It says nothing of relevance."""
+
+    monkeypatch.setattr(table, "_TABLE", dict(table._TABLE))
+    extend.treat(torch.special.bessel_j1, by=Neither())
+    with pytest.raises(NotImplementedError, match="Neither has neither back nor propagate"):
+        neon.LRP(torch.special.bessel_j1, "zero")(torch.ones(1, 2), 0)
+
+
 @pytest.mark.parametrize("treatment", [Thirds(), extend.Elementwise()], ids=["own", "elementwise"])
 def test_an_operation_of_ones_own(treatment: extend.Treatment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table, "_TABLE", dict(table._TABLE))

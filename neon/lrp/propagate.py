@@ -14,7 +14,7 @@ from torch import Tensor
 from neon.errors import UnsupportedOperationError
 from neon.lrp.composites import Composite, Node
 from neon.lrp.message import Ledger, Message
-from neon.lrp.operations import Call, supported_functions, treatment_of
+from neon.lrp.operations import Call, supported_functions, treatment_for
 from neon.lrp.operations.table import Treatment
 from neon.lrp.recording.names import function_name
 from neon.lrp.recording.tape import Operation, Tape
@@ -89,7 +89,7 @@ def assign(
         call = Call(operation, tape, consumers, nonnegative, gates, scales, mixed, factors, references)
         rule = treatment.effective_rule(call, rule)
         treatment.check(call, rule)
-        if relative and not treatment.takes_reference(operation):
+        if relative and not treatment.takes_reference:
             raise UnsupportedOperationError(
                 f"{operation.name!r} in module {operation.module or '(top level)'!r} has no relevance relative to "
                 "reference rows; explain without a reference"
@@ -227,7 +227,7 @@ def replay(steps: list[Step], inputs: dict[int, Tensor]) -> dict[int, Tensor]:
     """Values of every slot at reference rows, each operation treating several rows as it and its rule see fit."""
     values = dict(inputs)
     for step in steps:
-        outputs = step.treatment.relative_to(step.call, values, step.rule)
+        outputs = step.treatment.at_reference(step.call, values, step.rule)
         values.update(zip(step.call.operation.outputs, outputs, strict=True))
     return values
 
@@ -272,7 +272,7 @@ def _check_rows_first(call: Call, values: dict[int, Tensor]) -> None:
 
 
 def _treatment(operation: Operation) -> Treatment:
-    treatment = treatment_of(operation.function)
+    treatment = treatment_for(operation)
     if treatment is None:
         known = {function_name(f) for f in supported_functions()}
         close = difflib.get_close_matches(operation.name.strip("_"), known, cutoff=0.75)

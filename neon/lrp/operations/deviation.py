@@ -9,7 +9,7 @@ from torch import Tensor
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations.table import Call, Treatment, treat
-from neon.lrp.recording.tape import Operation, Retention
+from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
 from neon.lrp.samples import refuse_mixing
 
@@ -24,6 +24,9 @@ class Deviation(Treatment):
     """
 
     retention = Retention(inputs=True, output=True)
+    takes_reference = True
+    nonnegative = True
+    mean_first = True
 
     def __init__(self, *, root: bool) -> None:
         self._root = root
@@ -32,17 +35,7 @@ class Deviation(Treatment):
         if 0 in self._of(call)[0]:
             refuse_mixing(call.tape, call.operation)
 
-    def nonnegative(self, call: Call) -> bool:
-        return True
-
-    def takes_reference(self, operation: Operation) -> bool:
-        return True
-
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         axes, correction, keepdim = self._of(call)
         x, x_ref, y_ref = call.value(call.inputs[0]), call.reference(call.inputs[0]), call.reference(call.output)
         slope = call.slope(message, ledger)
@@ -55,11 +48,7 @@ class Deviation(Treatment):
                 slope = slope.unsqueeze(axis)
         deviations = _centered(x, axes) if x_ref is None else _centered(x, axes) + _centered(x_ref, axes)
         n = x.numel() // max(1, slope.numel()) - correction
-        return (Message.of_slope(deviations.mul_(slope).div_(n)),)
-
-    def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
-        """Of the mean of the reference rows."""
-        return call.operation.run(lambda slot: values[slot].mean(0, keepdim=True))
+        return Message.of_slope(deviations.mul_(slope).div_(n))
 
     def _of(self, call: Call) -> tuple[list[int], float, bool]:
         args, kwargs = call.arguments(call.blank)

@@ -21,7 +21,7 @@ from neon.lrp.message import Ledger, Message, divide
 from neon.lrp.operations.linear import RELU
 from neon.lrp.operations.linear_functions import function_of_input
 from neon.lrp.operations.table import Call, Treatment, treat
-from neon.lrp.recording.tape import Operation, Retention
+from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
 
 __all__ = ["Elementwise", "Identity"]
@@ -40,11 +40,12 @@ class Elementwise(Treatment):
         Whether its value at 0 may be another than 0.
     """
 
+    takes_reference = True
+
     def __init__(
         self, *, nonnegative: bool = False, forget: bool = False, mean_first: bool = True, offset: bool = False
     ) -> None:
-        self._nonnegative, self.offset = nonnegative, offset
-        self._mean_first = mean_first
+        self.nonnegative, self.mean_first, self.offset, self.cheap = nonnegative, mean_first, offset, not forget
         self.retention = Retention(inputs=False, forget_inputs=forget)
 
     def check(self, call: Call, rule: Rule | None) -> None:
@@ -53,33 +54,20 @@ class Elementwise(Treatment):
         if call.tape.specs[call.inputs[0]].shape != call.tape.specs[call.output].shape:
             raise UnsupportedOperationError(f"{call.operation.name} that broadcasts its input to a new shape")
 
-    def is_cheap(self, n_inputs: int) -> bool:
-        return not self.retention.forget_inputs
-
-    def nonnegative(self, call: Call) -> bool:
-        return self._nonnegative
-
-    def takes_reference(self, operation: Operation) -> bool:
-        return True
-
     def sources(self, call: Call, known: Sequence[Tensor]) -> tuple[Tensor, ...] | None:
         return tuple(known) if len(known) == 1 else None
 
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         x_ref = call.reference(call.inputs[0])
         if call.references is None and self.offset and call.inputs[0] in call.mixed:
-            return (self._from_origin(call, message, ledger),)
+            return self._from_origin(call, message, ledger)
         if message.slope is None or x_ref is None or self._several_rows(call):
-            return (Message.of_relevance(message.relevance, vanishes=message.vanishes),)
+            return Message.of_relevance(message.relevance, vanishes=message.vanishes)
         x = call.value(call.inputs[0])
         y_ref = call.reference(call.output)
         assert y_ref is not None
         slope = self.secant(call, x, x_ref, call.value(call.output), y_ref)
-        return (Message.of_slope(message.slope * slope),)
+        return Message.of_slope(message.slope * slope)
 
     def _from_origin(self, call: Call, message: Message, ledger: Ledger) -> Message:
         """``f(z) = f(0) + z (f(z) - f(0)) / z``, where f(0) is a number."""
@@ -119,14 +107,7 @@ class Elementwise(Treatment):
 
     def _several_rows(self, call: Call) -> bool:
         """Whether the output's reference is a mean of values: ``f(x)`` may then differ from it at ``x = r`` as well."""
-        return not self._mean_first and call.references is not None and len(call.references[call.inputs[0]]) > 1
-
-    def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
-        def value(slot: int) -> Tensor:
-            rows = values[slot]
-            return rows.mean(0, keepdim=True) if self._mean_first and len(rows) > 1 else rows
-
-        return call.operation.run(value)
+        return not self.mean_first and call.references is not None and len(call.references[call.inputs[0]]) > 1
 
 
 class Exponential(Elementwise):
@@ -142,17 +123,16 @@ class Exponential(Elementwise):
 class Identity(Elementwise):
     """Functions that hand their input on: dropout in evaluation, clone, a change of memory layout."""
 
+    is_linear = True
+
     def check(self, call: Call, rule: Rule | None) -> None:
         args, kwargs = call.operation.args, call.operation.kwargs
         if "dropout" in call.operation.name and (kwargs.get("training", args[2] if len(args) > 2 else False)):
             raise UnsupportedOperationError("dropout in training mode is random; call model.eval() first")
         super().check(call, rule)
 
-    def nonnegative(self, call: Call) -> bool:
+    def is_nonnegative(self, call: Call) -> bool:
         return call.inputs[0] in call.nonnegative
-
-    def is_linear(self, operation: Operation) -> bool:
-        return True
 
 
 T = torch.Tensor

@@ -40,6 +40,9 @@ class Linear(Treatment):
         Whether it will be merged with the map before it (batch normalization): nobody asks then for what it has read.
     """
 
+    takes_reference = True
+    is_linear = True
+
     def __init__(
         self,
         build: Callable[..., LinearMap],
@@ -50,7 +53,7 @@ class Linear(Treatment):
         merges: bool = False,
     ) -> None:
         self._build = build
-        self.kind, self._cheap, self._varies = kind, cheap, varies
+        self.kind, self.cheap, self._varies = kind, cheap, varies
         self.retention = Retention(not merges, merges or kind in ("dense", "convolution"), forget_inputs=merges)
 
     def kind_of(self, operation: Operation) -> str:
@@ -64,9 +67,6 @@ class Linear(Treatment):
         if extra is not None:
             linear = dataclasses.replace(linear, bias=extra if linear.bias is None else linear.bias + extra)
         return linear
-
-    def is_cheap(self, n_inputs: int) -> bool:
-        return self._cheap
 
     def effective_rule(self, call: Call, rule: Rule | None) -> Rule | None:
         # Scaling by a constant has one input to each output: there is nothing to share, nor to stabilise.
@@ -83,17 +83,11 @@ class Linear(Treatment):
         if isinstance(rule, Pass) and not isinstance(self.map(call), Affine):
             raise TypeError(f"Pass() fits elementwise maps only; {call.operation.name} mixes its inputs")
 
-    def nonnegative(self, call: Call) -> bool:
+    def is_nonnegative(self, call: Call) -> bool:
         if self.kind in ("dense", "convolution") or not all(slot in call.nonnegative for slot in call.inputs):
             return False
         linear = self.map(call)
         return all(bool((part >= 0).all()) for part in (linear.weight, linear.bias) if part is not None)
-
-    def takes_reference(self, operation: Operation) -> bool:
-        return True
-
-    def is_linear(self, operation: Operation) -> bool:
-        return True
 
     def sources(self, call: Call, known: Sequence[Tensor]) -> tuple[Tensor, ...] | None:
         same = len(call.inputs) == 1 and call.tape.specs[call.inputs[0]].shape == call.tape.specs[call.output].shape
@@ -108,18 +102,14 @@ class Linear(Treatment):
         (end,) = call.operation.run(lambda _: x)
         return LinearTerms(call.output, x, background, linear.weight, end)
 
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message | tuple[Message, ...]:
         assert rule is not None
         linear = self.map(call)
         if self._varies and isinstance(rule, (Pass, Reference)):
             message = _about_own_map(call, linear, message, ledger)
         if isinstance(rule, Pass):
             assert isinstance(linear, Affine)
-            return (_pass(call, linear, message),)
+            return _pass(call, linear, message)
         weighted = self.kind in ("dense", "convolution")
         return rule.propagate(_view(call, linear, weighted), message, ledger)
 

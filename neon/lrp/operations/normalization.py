@@ -148,25 +148,17 @@ class Softmax(Treatment):
     """
 
     retention = Retention(inputs=True, output=True)
+    nonnegative = True
+    cheap = True
 
-    def is_cheap(self, n_inputs: int) -> bool:
-        return True
-
-    def nonnegative(self, call: Call) -> bool:
-        return True
-
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         dim = _softmax_axis(*call.operation.args[1:], **call.operation.kwargs)
         x, s, r = call.value(call.inputs[0]), call.value(call.output), message.relevance
         # A masked score (-∞) has s = 0 and neither gives nor takes.
         spread = (r - s * r.sum(dim, keepdim=True)).mul_(x.masked_fill(s == 0, 0.0))
         if ledger.enabled:
             ledger.absorb("softmax", r - spread)
-        return (Message.of_relevance(spread),)
+        return Message.of_relevance(spread)
 
 
 def _softmax_axis(dim: int | None = None, *args: Any, **kwargs: Any) -> int:

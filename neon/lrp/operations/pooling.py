@@ -11,7 +11,7 @@ from torch import Tensor
 from neon.errors import UnsupportedOperationError
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations.table import Call, Treatment, treat
-from neon.lrp.recording.tape import Operation, Retention
+from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
 from neon.lrp.samples import refuse_mixing
 
@@ -26,23 +26,17 @@ class WinnerTakesAll(Treatment):
     """
 
     retention = Retention(inputs=True)
+    takes_reference = True
 
     def check(self, call: Call, rule: Rule | None) -> None:
         specs = call.tape.specs
         if _against_constant(call) and specs[call.inputs[0]].shape != specs[call.output].shape:
             raise UnsupportedOperationError(f"{call.operation.name} that broadcasts its input to a new shape")
 
-    def nonnegative(self, call: Call) -> bool:
+    def is_nonnegative(self, call: Call) -> bool:
         return not _against_constant(call) and all(slot in call.nonnegative for slot in call.inputs)
 
-    def takes_reference(self, operation: Operation) -> bool:
-        return True
-
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        message = messages[0]
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> tuple[Message, ...]:
         with torch.enable_grad():
             probes = [call.value(slot).detach().requires_grad_() for slot in call.inputs]
             queue = iter(probes)
@@ -69,20 +63,14 @@ class LogSumExp(Treatment):
     """
 
     retention = Retention(inputs=True, output=True)
+    takes_reference = True
 
     def check(self, call: Call, rule: Rule | None) -> None:
         _, axes, _ = self._of(call)
         if 0 in axes:
             refuse_mixing(call.tape, call.operation)
 
-    def takes_reference(self, operation: Operation) -> bool:
-        return True
-
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         x, axes, keepdim = self._of(call)
         dx = call.moved(call.inputs[0]).masked_fill(x == -torch.inf, 0.0)  # a masked term has p = 0
         ends = call.value(call.output), call.slope(message, ledger), call.moved(call.output)
@@ -90,7 +78,7 @@ class LogSumExp(Treatment):
         p = (x - whole).exp()
         if ledger.enabled:
             ledger.absorb("entropy", slope * (difference - (p * dx).sum(axes, keepdim=True)))
-        return (Message.of_slope(slope * p, dx),)
+        return Message.of_slope(slope * p, dx)
 
     def _of(self, call: Call) -> tuple[Tensor, list[int], bool]:
         args, kwargs = call.arguments()

@@ -29,18 +29,14 @@ class Product(Treatment):
     """
 
     kind = "product"
+    takes_reference = True
+    mean_first = True
 
-    def takes_reference(self, operation: Operation) -> bool:
-        return operation.function not in _DIVISIONS
+    def check(self, call: Call, rule: Rule | None) -> None:
+        if len(call.inputs) > 2:
+            raise UnsupportedOperationError(f"{call.operation.name} of more than two explained values")
 
-    def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
-        return call.operation.run(lambda slot: values[slot].mean(0, keepdim=True))
-
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> tuple[Message | None, ...]:
         a, b = call.inputs
         references = [call.reference(slot) for slot in call.inputs]
         if references[0] is not None and references[1] is not None:
@@ -97,26 +93,30 @@ def _bilinear(call: Call, s: Tensor, portions: tuple[float, float]) -> list[Tens
     return parts
 
 
+class _Quotient(Product):
+    """``a / b``, which is not linear in b: a difference from a reference has no such halves."""
+
+    takes_reference = False
+
+
 class LinearOrProduct(Delegating):
     """A function that is linear in one explained argument, and a product of two."""
 
     def __init__(self, linear: Linear) -> None:
-        self.linear, self.product = linear, Product()
+        self.linear = linear
         self.retention = Retention(inputs=True, output=linear.kind == "dense")
 
     def is_cheap(self, n_inputs: int) -> bool:
         return n_inputs > 1 or self.linear.is_cheap(n_inputs)
 
     def of(self, operation: Operation) -> Treatment:
-        return self.linear if len(operation.inputs) == 1 else self.product
-
-    def check(self, call: Call, rule: Rule | None) -> None:
-        if len(call.inputs) > 2:
-            raise UnsupportedOperationError(f"{call.operation.name} of more than two explained values")
-        super().check(call, rule)
+        if len(operation.inputs) == 1:
+            return self.linear
+        return _QUOTIENT if operation.function in _DIVISIONS else _PRODUCT
 
 
 T = torch.Tensor
+_PRODUCT, _QUOTIENT = Product(), _Quotient()
 _DIVISIONS = {torch.div, T.div, T.__truediv__, torch.true_divide}
 _ELEMENTWISE = {torch.mul, T.mul, T.__mul__, T.__rmul__, *_DIVISIONS}
 _MATMUL = {torch.matmul, T.matmul, T.__matmul__, torch.bmm, T.bmm}

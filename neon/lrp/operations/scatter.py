@@ -49,14 +49,10 @@ class _Compared(WinnerTakesAll):
     def check(self, call: Call, rule: Rule | None) -> None:
         """Nothing broadcasts here."""
 
-    def nonnegative(self, call: Call) -> bool:
+    def is_nonnegative(self, call: Call) -> bool:
         return False
 
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> tuple[Message, ...]:
         constants: list[Tensor] = []
 
         def constant(leaf: Any) -> Any:

@@ -14,7 +14,7 @@ from neon.lrp.message import Ledger, Message
 from neon.lrp.operations.elementwise import Elementwise
 from neon.lrp.operations.table import Call, Treatment, treat
 from neon.lrp.recording.codes import is_code, looked_up, recoded
-from neon.lrp.recording.tape import Operation, Retention, Slot, carriers
+from neon.lrp.recording.tape import Retention, Slot, carriers
 from neon.lrp.recording.writes import assigned, viewed, written
 from neon.lrp.rules import Rule
 
@@ -26,12 +26,9 @@ class Movement(Treatment):
 
     retention = Retention(inputs=False)
     moves = True
-
-    def is_cheap(self, n_inputs: int) -> bool:
-        return True
-
-    def is_linear(self, operation: Operation) -> bool:
-        return True
+    takes_reference = True
+    is_linear = True
+    cheap = True
 
     def sources(self, call: Call, known: Sequence[Tensor]) -> tuple[Tensor, ...] | None:
         # Columns are told by their numbers: those that move are where the numbers moved to.
@@ -49,11 +46,8 @@ class Movement(Treatment):
             found.append(torch.where(one[0] == other[0], -1.0, one[0]).long())
         return tuple(found)
 
-    def nonnegative(self, call: Call) -> bool:
+    def is_nonnegative(self, call: Call) -> bool:
         return not _inserts(call) and all(slot in call.nonnegative for slot in call.inputs)
-
-    def takes_reference(self, operation: Operation) -> bool:
-        return True
 
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
@@ -76,7 +70,7 @@ class Movement(Treatment):
         vanishes = all(message.vanishes for _, message in pairs)
         return tuple(Message.of_relevance(relevance, vanishes=vanishes) for relevance in moved)
 
-    def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
+    def at_reference(self, call: Call, values: dict[int, Tensor], rule: Rule | None) -> tuple[Tensor, ...]:
         """Beside several rows, what was averaged over them stands once for each."""
         n = max(len(values[slot]) for slot in call.inputs)
         few = {slot for slot in call.inputs if call.operation.function in _JOIN and len(values[slot]) == 1}
@@ -111,21 +105,15 @@ class Embedding(Treatment):
     """A row of a table for each token or code, or 1 at its place: it gets the relevance of its row."""
 
     retention = Retention(inputs=False)
+    takes_reference = True
 
     def check(self, call: Call, rule: Rule | None) -> None:
         if len(call.inputs) != 1 or call.tape.specs[call.inputs[0]].is_floating_point():
             raise UnsupportedOperationError(f"{call.operation.name} of a table that depends on the explained input")
 
-    def takes_reference(self, operation: Operation) -> bool:
-        return True
-
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         n_axes = len(call.tape.specs[call.inputs[0]].shape)
-        return (Message.of_relevance(message.relevance.flatten(n_axes).sum(-1)),)
+        return Message.of_relevance(message.relevance.flatten(n_axes).sum(-1))
 
 
 T = torch.Tensor

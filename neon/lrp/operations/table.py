@@ -134,9 +134,10 @@ class Call:
 
 def mean_of(references: dict[int, Tensor] | None, slot: int) -> Tensor | None:
     """The mean of a slot's values at the reference rows, (1, ...), if there are any."""
-    if references is None or slot not in references:
-        return None
-    rows = references[slot]
+    return None if references is None or slot not in references else mean_row(references[slot])
+
+
+def mean_row(rows: Tensor) -> Tensor:
     return rows if len(rows) == 1 else rows.mean(0, keepdim=True)
 
 
@@ -149,18 +150,36 @@ def _is_short(tensor: Tensor, precision: torch.dtype) -> bool:
     return tensor.is_floating_point() and tensor.dtype.itemsize < precision.itemsize
 
 
-class Treatment(abc.ABC):
-    """How relevance crosses one kind of operation."""
+class Treatment(abc.ABC):  # noqa: B024
+    """How relevance crosses one kind of operation: `back` from a single output, `propagate` from several.
+
+    What is always so is an attribute; where it depends on the recorded call, the method beside it is overridden.
+    """
 
     kind: str = ""  # what composites select it by; "" where no rule applies
     retention: Retention = Retention()
     moves: bool = False  # whether output elements are input elements, or constants
+    takes_reference: bool = False  # whether it explains the difference from reference rows, where there are some
+    mean_first: bool = False  # whether its output at reference rows is that of their mean
+    nonnegative: bool = False  # whether the output is ≥ 0 for certain
+    is_linear: bool = False  # whether the outputs are linear in the explained inputs, up to a constant
+    cheap: bool = False  # whether the output is computed again in much less time than a linear map
 
-    @abc.abstractmethod
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
     ) -> tuple[Message | None, ...]:
         """Messages to the operation's inputs from those of its outputs (None: no relevance arrived there)."""
+        message, *others = messages  # of what else an operation gives, such as indices, there is no relevance
+        assert message is not None
+        assert not any(others)
+        below = self.back(call, message, rule, ledger)
+        return below if isinstance(below, tuple) else (below,)
+
+    def back(
+        self, call: Call, message: Message, rule: Rule | None, ledger: Ledger
+    ) -> Message | tuple[Message | None, ...]:
+        """The message to the one explained input, or those to several, from that of the one output."""
+        raise NotImplementedError(f"{type(self).__name__} has neither back nor propagate; see neon.extend.Treatment")
 
     def kind_of(self, operation: Operation) -> str:
         """The kind of one recorded operation."""
@@ -173,21 +192,13 @@ class Treatment(abc.ABC):
     def check(self, call: Call, rule: Rule | None) -> None:
         """Raise, before anything is propagated, where these arguments or this rule make the treatment invalid."""
 
-    def takes_reference(self, operation: Operation) -> bool:
-        """Whether it explains the difference from the reference rows, where the engine was given some."""
-        return False
-
     def is_cheap(self, n_inputs: int) -> bool:
-        """Whether the output of so many explained inputs is computed again in much less time than a linear map."""
-        return False
+        """Whether it is `cheap` with so many explained inputs."""
+        return self.cheap
 
-    def nonnegative(self, call: Call) -> bool:
-        """Whether the output is ≥ 0 for certain."""
-        return False
-
-    def is_linear(self, operation: Operation) -> bool:
-        """Whether the outputs are linear in the explained inputs, up to a constant."""
-        return False
+    def is_nonnegative(self, call: Call) -> bool:
+        """Whether the output of this call is ≥ 0 for certain."""
+        return self.nonnegative
 
     def chooses(self, call: Call) -> Literal["", "values", "differences"]:
         """Whether each output is one of the input's columns, as a minimum is, or of the differences of two."""
@@ -214,53 +225,17 @@ class Treatment(abc.ABC):
         """
         return None
 
-    def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
-        """The outputs at the reference rows, from the inputs there."""
-        return call.operation.run(values.__getitem__)
-
-    def relative_to(self, call: Call, values: dict[int, Tensor], rule: Rule | None) -> tuple[Tensor, ...]:
-        """What relevance by this rule is relative to: the outputs at the reference rows, by default."""
-        return self.at_reference(call, values)
+    def at_reference(self, call: Call, values: dict[int, Tensor], rule: Rule | None) -> tuple[Tensor, ...]:
+        """What relevance by this rule is relative to: the outputs at the reference rows, from the inputs there."""
+        return call.operation.run(lambda slot: mean_row(values[slot]) if self.mean_first else values[slot])
 
 
 class Delegating(Treatment):
-    """A treatment that leaves each operation to another one, by its arguments."""
+    """What leaves each operation to another treatment, by its arguments: see `treatment_for`."""
 
     @abc.abstractmethod
     def of(self, operation: Operation) -> Treatment:
         """The treatment of one recorded operation."""
-
-    def kind_of(self, operation: Operation) -> str:
-        return self.of(operation).kind_of(operation)
-
-    def effective_rule(self, call: Call, rule: Rule | None) -> Rule | None:
-        return self.of(call.operation).effective_rule(call, rule)
-
-    def check(self, call: Call, rule: Rule | None) -> None:
-        self.of(call.operation).check(call, rule)
-
-    def takes_reference(self, operation: Operation) -> bool:
-        return self.of(operation).takes_reference(operation)
-
-    def nonnegative(self, call: Call) -> bool:
-        return self.of(call.operation).nonnegative(call)
-
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        return self.of(call.operation).propagate(call, messages, rule, ledger)
-
-    def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
-        return self.of(call.operation).at_reference(call, values)
-
-    def is_linear(self, operation: Operation) -> bool:
-        return self.of(operation).is_linear(operation)
-
-    def sources(self, call: Call, known: Sequence[Tensor]) -> tuple[Tensor, ...] | None:
-        return self.of(call.operation).sources(call, known)
-
-    def terms(self, call: Call, rule: Rule | None, x: Tensor, background: Background) -> Terms | None:
-        return self.of(call.operation).terms(call, rule, x, background)
 
 
 _TABLE: dict[Callable[..., Any], Treatment] = {}

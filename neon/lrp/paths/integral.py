@@ -222,7 +222,7 @@ def _lines(front: Front) -> bool:
 
 
 def _kind(step: Step) -> str:
-    if step.treatment.is_linear(step.call.operation):
+    if step.treatment.is_linear:
         return "linear"
     return "choice" if step.treatment.chooses(step.call) else "curved"
 

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from neon.lrp.operations import treatment_for, treatment_of
+from neon.lrp.operations import treatment_for
 from neon.lrp.operations.elementwise import Identity
 from neon.lrp.operations.linear_functions import batch_norm_affine
 from neon.lrp.operations.pooling import WinnerTakesAll
@@ -91,8 +91,8 @@ def nonnegative_slots(tape: Tape) -> frozenset[int]:
     """Slots whose values are ≥ 0 for certain: after a ReLU, and what keeps the sign from there on."""
     known: set[int] = set()
     for operation in tape.operations:
-        treatment = treatment_of(operation.function)
-        if treatment is not None and treatment.nonnegative(Call(operation, tape, nonnegative=frozenset(known))):
+        treatment = treatment_for(operation)
+        if treatment is not None and treatment.is_nonnegative(Call(operation, tape, nonnegative=frozenset(known))):
             known.update(operation.outputs)
     return frozenset(known)
 

@@ -61,11 +61,7 @@ def shifted_exp(x: Tensor, region: Region) -> Tensor:
 class _SpelledSoftmax(Softmax):
     """`Softmax` by whatever operations: ``R = x ⊙ Jᵀ (R / p)``, with J the derivative of the probabilities p."""
 
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         x, p, r = call.value(call.inputs[0]), call.value(call.output), message.relevance
         with torch.enable_grad():
             probe = x.detach().requires_grad_()
@@ -74,7 +70,7 @@ class _SpelledSoftmax(Softmax):
         spread = slope.mul_(x.masked_fill(p == 0, 0.0))
         if ledger.enabled:
             ledger.absorb("softmax", r - spread)
-        return (Message.of_relevance(spread),)
+        return Message.of_relevance(spread)
 
 
 def _scores(operation: Operation, producers: dict[int, Operation]) -> int | None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
-from neon.lrp.recording.tape import Operation, Retention
+from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
 from neon.nn.layer import Layer, operation
 
@@ -87,15 +87,9 @@ class _ActiveSet(Treatment):
     """
 
     retention = Retention(inputs=True, output=True)
+    takes_reference = True
 
-    def takes_reference(self, operation: Operation) -> bool:
-        return True
-
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         _, dictionary, _, ridge, penalty = call.bound()
         w, w_ref, x_ref = call.value(call.output), call.reference(call.output), call.reference(call.inputs[0])
         signs = w.sign()
@@ -107,7 +101,7 @@ class _ActiveSet(Treatment):
             ledger.absorb("active_set", lost.sum(1) + (slope * x_ref).sum(1) - (c * w_ref).sum(1))
         elif ledger.enabled and penalty:
             ledger.absorb("penalty", lost)
-        return (Message.of_slope(slope),)
+        return Message.of_slope(slope)
 
 
 treat(active_set, by=_ActiveSet())

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
-from neon.lrp.recording.tape import Operation
 from neon.lrp.rules import Rule
 from neon.nn.layer import Layer, operation
 
@@ -88,24 +87,19 @@ class Featurewise(Layer, of=featurewise):
 class _Featurewise(Treatment):
     """A feature owns the relevance of everything that was computed from it; the rest is ``constant``."""
 
-    def takes_reference(self, operation: Operation) -> bool:
-        return True
+    takes_reference = True
 
     def sources(self, call: Call, known: Sequence[Tensor]) -> tuple[Tensor, ...] | None:
         source = call.operation.args[2]
         return (torch.where(source >= 0, known[0][source.clamp(min=0)], -1),)
 
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         source = call.operation.args[2]
         relevance, owned = message.relevance, source >= 0
         if ledger.enabled and not bool(owned.all()):
             ledger.absorb("constant", relevance[:, ~owned])
         found = relevance.new_zeros(call.blank(call.inputs[0]).shape)
-        return (Message.of_relevance(found.index_add_(1, source[owned], relevance[:, owned])),)
+        return Message.of_relevance(found.index_add_(1, source[owned], relevance[:, owned]))
 
 
 treat(featurewise, by=_Featurewise())

@@ -53,12 +53,8 @@ class _Step(Elementwise):
     def __init__(self) -> None:
         super().__init__(nonnegative=True, mean_first=False)
 
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
-        return (Message.of_relevance(message.relevance),)
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
+        return Message.of_relevance(message.relevance)
 
 
 treat(step, by=_Step())

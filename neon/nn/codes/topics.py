@@ -9,7 +9,7 @@ from torch import Tensor
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
-from neon.lrp.recording.tape import Operation, Retention
+from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
 from neon.nn.layer import Layer, operation
 
@@ -140,13 +140,7 @@ def _digamma(x: Tensor) -> Tensor:
 class _TopicWeights(Treatment):
     """Held fixed: who claims a word is no part of what the word brings."""
 
-    def takes_reference(self, operation: Operation) -> bool:
-        return True
-
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        return (None,)
+    takes_reference = True
 
 
 class _TopicShares(Treatment):
@@ -158,15 +152,9 @@ class _TopicShares(Treatment):
     """
 
     retention = Retention(inputs=True, output=True)
+    takes_reference = True
 
-    def takes_reference(self, operation: Operation) -> bool:
-        return True
-
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> tuple[Message | None, ...]:
         x, e, topics, prior = call.bound()
         f_ref, x_ref = call.reference(call.output), call.reference(call.inputs[0])
         c = call.slope(message, ledger)

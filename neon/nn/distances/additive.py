@@ -12,7 +12,7 @@ from torch import Tensor
 
 from neon.lrp.message import ROUNDING, Ledger, Message, divide
 from neon.lrp.operations import Call, Treatment, treat
-from neon.lrp.recording.tape import Operation, Retention
+from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Hybrid, Rule
 from neon.nn.distances.slopes import slopes
 from neon.nn.layer import Layer, operation
@@ -149,16 +149,12 @@ class AdditiveTreatment(Treatment):
 
     kind = "distance"
     retention = Retention(inputs=True)
+    takes_reference = True
+    nonnegative = True
 
     def check(self, call: Call, rule: Rule | None) -> None:
         if isinstance(rule, Hybrid):
             raise TypeError("Hybrid() fits squared distances only; give other distances another rule")
-
-    def nonnegative(self, call: Call) -> bool:
-        return True
-
-    def takes_reference(self, operation: Operation) -> bool:
-        return True
 
     @abc.abstractmethod
     def weighted(self, s: Tensor, x: Tensor, *others: Any) -> Tensor:
@@ -168,20 +164,16 @@ class AdditiveTreatment(Treatment):
     def mean(self, rows: Tensor, *others: Any) -> Tensor:
         """The mean of ``parts_ij`` over rows, (n_centers, n_features)."""
 
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         x, *others = call.bound()
         s = slopes(call, message, ledger)
         r = self.weighted(s, x, *others)
         if call.references is not None:
             r.addmm_(s, self.mean(call.references[call.inputs[0]], *others), alpha=-1)
-        return (Message.of_relevance(r),)
+        return Message.of_relevance(r)
 
-    def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
-        return (super().at_reference(call, values)[0].mean(0, keepdim=True),)
+    def at_reference(self, call: Call, values: dict[int, Tensor], rule: Rule | None) -> tuple[Tensor, ...]:
+        return (super().at_reference(call, values, rule)[0].mean(0, keepdim=True),)
 
 
 class _AdditiveDistance(AdditiveTreatment):

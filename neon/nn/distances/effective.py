@@ -74,14 +74,9 @@ class Within(Neighborhood, of=within):
 class _Within(Treatment):
     """The relevance of a 0 is that of the distance which makes it one."""
 
-    def nonnegative(self, call: Call) -> bool:
-        return True
+    nonnegative = True
 
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> tuple[Message | None, ...]:
         return (Message.of_relevance(message.relevance), None, None)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
-from neon.lrp.recording.tape import Operation, Retention
+from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
 from neon.nn.distances.slopes import slopes
 from neon.nn.layer import Layer, fixed, operation
@@ -171,28 +171,20 @@ class _SquaredGeodesic(Treatment):
 
     kind = "distance"
     retention = Retention(inputs=True, output=True)
+    takes_reference = True
+    nonnegative = True
 
-    def nonnegative(self, call: Call) -> bool:
-        return True
-
-    def takes_reference(self, operation: Operation) -> bool:
-        return True
-
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         x, paths, finder = call.bound()
         s = slopes(call, message, ledger)
         relevance = _along(x, paths, finder, s)
         if call.references is not None:
             rows = call.references[call.inputs[0]]
             relevance.addmm_(s, paths.known.of(rows, lambda: _mean(rows, paths, finder)), alpha=-1)
-        return (Message.of_relevance(relevance),)
+        return Message.of_relevance(relevance)
 
-    def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
-        return (super().at_reference(call, values)[0].mean(0, keepdim=True),)
+    def at_reference(self, call: Call, values: dict[int, Tensor], rule: Rule | None) -> tuple[Tensor, ...]:
+        return (super().at_reference(call, values, rule)[0].mean(0, keepdim=True),)
 
 
 def _along(x: Tensor, paths: ShortestPaths, finder: Finder, s: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from neon.lrp.linear_maps import LinearMap, Uniform
 from neon.lrp.message import Ledger, Message, divide
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.operations.linear import Linear
-from neon.lrp.recording.tape import Operation, Retention
+from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
 from neon.nn.distances.slopes import is_hit, slopes
 from neon.nn.layer import Layer, operation
@@ -96,17 +96,14 @@ class _Total(Linear):
     def __init__(self) -> None:
         super().__init__(_sum_over_features, "pooling")
 
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message | tuple[Message, ...]:
         own = Ledger(enabled=ledger.enabled)
-        (message,) = messages
-        if message is not None and message.slope is None and call.references is None:
+        if message.slope is None and call.references is None:
             hit = is_hit(call.value(call.output))
             if ledger.enabled:
                 ledger.absorb("exact_hit", message.relevance * hit)
-            messages = (Message.of_relevance(message.relevance.masked_fill(hit, 0.0)),)
-        below = super().propagate(call, messages, rule, own)
+            message = Message.of_relevance(message.relevance.masked_fill(hit, 0.0))
+        below = super().back(call, message, rule, own)
         names = self._NAMES if call.references is None else {}
         for name, amount in own.absorbed.items():
             ledger.absorb(names.get(name, name), amount)
@@ -143,18 +140,10 @@ class _SquaredLength(Treatment):
     """
 
     retention = Retention(inputs=True)
+    takes_reference = True
+    nonnegative = True
 
-    def nonnegative(self, call: Call) -> bool:
-        return True
-
-    def takes_reference(self, operation: Operation) -> bool:
-        return True
-
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         delta, factor, offset = call.bound()
         parts = delta * (delta @ factor.T @ factor)
         s = slopes(call, message, ledger)
@@ -166,7 +155,7 @@ class _SquaredLength(Treatment):
         shares = s[..., None] * parts
         if message.slope is not None and call.references is None:
             shares = shares + _between_centers(s, delta, factor)
-        return (Message.of_relevance(shares),)
+        return Message.of_relevance(shares)
 
 
 def _between_centers(s: Tensor, delta: Tensor, factor: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 from neon.lrp.message import Ledger, Message, divide
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.paths.terms import Background, Terms
-from neon.lrp.recording.tape import Operation, Retention
+from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Hybrid, Rule
 from neon.nn.distances.layers import distance_layers
 from neon.nn.distances.slopes import slopes
@@ -134,12 +134,8 @@ class _SquaredDistance(Treatment):
 
     kind = "distance"
     retention = Retention(inputs=True)
-
-    def nonnegative(self, call: Call) -> bool:
-        return True
-
-    def takes_reference(self, operation: Operation) -> bool:
-        return True
+    takes_reference = True
+    nonnegative = True
 
     def terms(self, call: Call, rule: Rule | None, x: Tensor, background: Background) -> Terms | None:
         _, centers, factor, offset = call.bound(lambda _: x)
@@ -153,11 +149,7 @@ class _SquaredDistance(Treatment):
                 made.start.clamp_(min=0)  # of a reference row that is a center, rounding may leave a little below
         return made
 
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         x, centers, factor, offset = call.bound()
         origin = centers.mean(0)
         z, u = x - origin, centers - origin
@@ -177,7 +169,7 @@ class _SquaredDistance(Treatment):
             mean, metric_mean = rows.mean(0), _metric(rows, factor).mean(0)
             spread = (rows * _metric(rows, factor)).mean(0)
             r = (z * metric_z - spread) * total - (z - mean) * s_metric_u - s_u * (metric_z - metric_mean)
-            return (Message.of_relevance(r),)
+            return Message.of_relevance(r)
         eta = rule.eta if isinstance(rule, Hybrid) else 1.0
         # z Λz total - z Λ s_u - Λz s_u + s (u Λu), in place: allocating costs more than computing.
         half = metric_z * total
@@ -191,13 +183,13 @@ class _SquaredDistance(Treatment):
         if ledger.enabled and offset is not None:
             ledger.absorb("off_subspace", s * offset)
         if eta == 1.0:
-            return (Message.of_relevance(shares),)
+            return Message.of_relevance(shares)
         if ledger.enabled:
             lengths = (u * metric_u).sum(1) - (z * metric_z).sum(1, keepdim=True)
             ledger.absorb("origin", (1 - eta) * s * lengths)
-        return (Message.of_relevance(2 * (1 - eta) * z * half + eta * shares),)
+        return Message.of_relevance(2 * (1 - eta) * z * half + eta * shares)
 
-    def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
+    def at_reference(self, call: Call, values: dict[int, Tensor], rule: Rule | None) -> tuple[Tensor, ...]:
         rows, centers, factor, offset = call.bound(values.__getitem__)
         mean = rows.mean(0, keepdim=True)
         spread = rows - mean

@@ -154,11 +154,7 @@ class _GaussianEnergy(Treatment):
         units = [MetricTerms(call.output, x, background, u[None], v, e[:, None]) for u, v, e in each]
         return units[0] if len(units) == 1 else JoinedTerms(call.output, units)
 
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         x, means, factors, shares, constants = call.bound()
         if message.slope is not None:
             s = _in_sight(message.slope, message.slope)
@@ -174,7 +170,7 @@ class _GaussianEnergy(Treatment):
             relevance = _separable(x, s, means, factors, None if message.slope is not None else call.value(call.output))
         else:
             relevance = _mixed(x, s, means, factors)
-        return (Message.of_relevance(relevance if shares is None else relevance.addmm_(s, shares)),)
+        return Message.of_relevance(relevance if shares is None else relevance.addmm_(s, shares))
 
 
 def _in_sight(s: Tensor, parts: Tensor) -> Tensor:

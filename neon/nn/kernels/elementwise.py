@@ -56,14 +56,10 @@ class _Elementwise(activations.Elementwise):
     takes what belongs to the anchor: ``c f(a)``, and where a is not 0, the slope times a.
     """
 
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         function, anchor = call.operation.args[1:]
         if anchor is None:
-            return super().propagate(call, messages, rule, ledger)
+            return super().back(call, message, rule, ledger)
         x, y = call.value(call.inputs[0]), call.value(call.output)
         x_ref, y_ref = call.reference(call.inputs[0]), call.reference(call.output)
         at = torch.full_like(x[:1], anchor)
@@ -71,14 +67,14 @@ class _Elementwise(activations.Elementwise):
         slope = self.secant(call, x, at, y, y_at)
         if x_ref is not None and y_ref is not None:
             slope = torch.where(x == x_ref, slope, (y - y_ref) / (x - x_ref)) * call.slope(message, ledger)
-            return (Message.of_slope(slope),)
+            return Message.of_slope(slope)
         if message.slope is None:  # relevance that is not in proportion to the value passes unchanged
-            return (Message.of_relevance(message.relevance),)
+            return Message.of_relevance(message.relevance)
         s = message.slope
         slope = s * slope
         if ledger.enabled:
             ledger.absorb("offset", s * y_at - slope * anchor)
-        return (Message.of_slope(slope),)
+        return Message.of_slope(slope)
 
 
 treat(elementwise, by=_Elementwise())

@@ -82,18 +82,14 @@ class _LogRatio(Treatment):
 
     retention = Retention(inputs=True, output=True)
 
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         d, coefficients, bias, gamma = call.bound()
         s = call.slope(message, ledger)
         slope, entropy, log_weight = gated(_with_virtual(d, gamma), _sides(coefficients, bias), torch.cat([s, -s], 1))
         if ledger.enabled:
             ledger.absorb("entropy", entropy)
             ledger.absorb("log_weight", log_weight)
-        return (Message.of_slope(slope[:, :-1].mul_(-gamma)),)
+        return Message.of_slope(slope[:, :-1].mul_(-gamma))
 
 
 def _with_virtual(d: Tensor, gamma: float) -> Tensor:

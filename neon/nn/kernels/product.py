@@ -7,7 +7,6 @@ from torch import Tensor
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
-from neon.lrp.recording.tape import Operation
 from neon.lrp.rules import Rule
 from neon.nn.layer import operation
 
@@ -26,14 +25,10 @@ class _BalancedProduct(Treatment):
     Without a reference (a' = b' = 0) both factors get half.
     """
 
-    def takes_reference(self, operation: Operation) -> bool:
-        return True
+    takes_reference = True
+    mean_first = True
 
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> tuple[Message | None, ...]:
         a, b = call.bound()
         references = [call.reference(slot) for slot in call.inputs]
         if len(references) == 1:  # a value times itself
@@ -42,9 +37,6 @@ class _BalancedProduct(Treatment):
         s = call.slope(message, ledger)
         parts = Message.of_slope(s * (b + b_ref) / 2), Message.of_slope(s * (a + a_ref) / 2)
         return parts if len(call.inputs) == 2 else (parts[0] + parts[1],)
-
-    def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
-        return (balanced_product(*call.bound(lambda slot: values[slot].mean(0, keepdim=True))),)
 
 
 treat(balanced_product, by=_BalancedProduct())

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from neon.lrp.message import ROUNDING, Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
-from neon.lrp.recording.tape import Operation, Retention
+from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
 from neon.nn.layer import Layer, operation
 
@@ -75,15 +75,9 @@ class _CountSketch(Treatment):
     """
 
     retention = Retention(inputs=True)
+    takes_reference = True
 
-    def takes_reference(self, operation: Operation) -> bool:
-        return True
-
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         _, maps, constants = call.operation.args
         x, y = call.value(call.inputs[0]), call.value(call.output)
         r = call.reference(call.inputs[0])
@@ -105,7 +99,7 @@ class _CountSketch(Treatment):
                 point = (origin + node * (x - origin)).requires_grad_()
                 (gradient,) = torch.autograd.grad(count_sketch(point, maps, constants), point, slope)
             total += weight * gradient
-        return (Message.of_slope(total, x, origin),)
+        return Message.of_slope(total, x, origin)
 
 
 treat(count_sketch, by=_CountSketch())

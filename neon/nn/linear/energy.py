@@ -8,7 +8,7 @@ from torch import Tensor
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.paths.terms import Background, LinearTerms, Terms
-from neon.lrp.recording.tape import Operation, Retention
+from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
 from neon.nn.gaussians.energy import paired
 from neon.nn.layer import Layer, operation
@@ -90,31 +90,23 @@ class _LinearEnergy(Treatment):
     """
 
     retention = Retention(inputs=True)
-
-    def takes_reference(self, operation: Operation) -> bool:
-        return True
-
-    def is_linear(self, operation: Operation) -> bool:
-        return True
+    takes_reference = True
+    is_linear = True
 
     def terms(self, call: Call, rule: Rule | None, x: Tensor, background: Background) -> Terms | None:
         every = call.bound(lambda _: x)
         return LinearTerms(call.output, x, background, -every[1], linear_energy(*every))
 
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         x, weight, bias, shares, means, residual = call.bound()
         s = call.slope(message, ledger)
         if call.references is not None:
-            return (Message.of_slope(-s @ weight),)
+            return Message.of_slope(-s @ weight)
         if means is None:
             ledger.absorb(residual, -s * bias)
             if shares is None:
-                return (Message.of_slope(-s @ weight),)
-            return (Message.of_relevance((-s @ weight).mul_(x).addmm_(s, shares, alpha=-1)),)
+                return Message.of_slope(-s @ weight)
+            return Message.of_relevance((-s @ weight).mul_(x).addmm_(s, shares, alpha=-1))
         origin = means.mean(0)
         u = means - origin
         plus, minus, most = paired(s)
@@ -122,7 +114,7 @@ class _LinearEnergy(Treatment):
         roots += ((plus @ weight) * (minus @ u)).sub_((minus @ weight) * (plus @ u)).div_(most)
         if ledger.enabled:
             ledger.absorb(residual, -s @ (bias + weight @ origin) - roots.sum(1) / 2)
-        return (Message.of_relevance((-s @ weight).mul_(x - origin).add_(roots, alpha=0.5)),)
+        return Message.of_relevance((-s @ weight).mul_(x - origin).add_(roots, alpha=0.5))
 
 
 treat(linear_energy, by=_LinearEnergy())

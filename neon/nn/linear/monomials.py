@@ -9,7 +9,7 @@ from torch import Tensor
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
-from neon.lrp.recording.tape import Operation, Retention
+from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
 from neon.nn.layer import Layer, operation
 
@@ -66,28 +66,22 @@ class _Monomials(Treatment):
     """
 
     retention = Retention(inputs=True)
+    takes_reference = True
 
-    def takes_reference(self, operation: Operation) -> bool:
-        return True
-
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         factors = call.operation.args[1]
         reference = call.reference(call.inputs[0])
         if message.slope is not None and reference is not None and call.references is not None:
             at_one_point = len(call.references[call.inputs[0]]) == 1
             if at_one_point and bool((reference != 0).any()):
-                return (_integrated(call.value(call.inputs[0]), reference, factors, message.slope),)
+                return _integrated(call.value(call.inputs[0]), reference, factors, message.slope)
         relevance, n = message.relevance, call.tape.specs[call.inputs[0]].shape[1]
         counts = relevance.new_zeros(len(factors), n + 1)
         counts.scatter_add_(1, factors, torch.ones_like(factors, dtype=counts.dtype))
         degree = counts[:, :n].sum(1, keepdim=True)
         if ledger.enabled and bool((degree == 0).any()):
             ledger.absorb("constant", relevance[:, degree[:, 0] == 0])
-        return (Message.of_relevance(relevance @ (counts[:, :n] / degree.clamp(min=1))),)
+        return Message.of_relevance(relevance @ (counts[:, :n] / degree.clamp(min=1)))
 
 
 def _integrated(x: Tensor, reference: Tensor, factors: Tensor, slope: Tensor) -> Message:

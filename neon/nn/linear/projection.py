@@ -7,7 +7,7 @@ from torch import Tensor
 
 from neon.lrp.message import Ledger, Message, divide
 from neon.lrp.operations import Call, Treatment, treat
-from neon.lrp.recording.tape import Operation, Retention
+from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
 from neon.nn.layer import operation
 from neon.nn.linear.layers import Linear
@@ -34,22 +34,16 @@ class _Projection(Treatment):
     """
 
     retention = Retention(inputs=True)
+    takes_reference = True
 
-    def takes_reference(self, operation: Operation) -> bool:
-        return True
-
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         x, r = call.value(call.inputs[0]), call.reference(call.inputs[0])
         size, weight = (x if r is None else x - r).abs(), call.operation.args[1].abs()
         total = F.linear(size, weight)
         relevance = message.relevance
         if ledger.enabled:
             ledger.absorb("stabilizer", relevance * (total == 0))
-        return (Message.of_relevance(size * (divide(relevance, total) @ weight)),)
+        return Message.of_relevance(size * (divide(relevance, total) @ weight))
 
 
 treat(projection, by=_Projection())

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
-from neon.lrp.recording.tape import Operation, Retention
+from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
 from neon.nn.layer import Layer, operation
 
@@ -148,15 +148,9 @@ class _Barycenter(Treatment):
     """
 
     retention = Retention(inputs=True, output=True)
+    takes_reference = True
 
-    def takes_reference(self, operation: Operation) -> bool:
-        return True
-
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         x, points, values, finder, ridge, factor, shift = call.bound()
         y, y_ref = call.value(call.output), call.reference(call.output)
         s = call.slope(message, ledger)
@@ -167,7 +161,7 @@ class _Barycenter(Treatment):
             mean[rows] = near.mean
         if ledger.enabled:
             ledger.absorb("neighbors_mean", s * (mean if y_ref is None else mean - y_ref))
-        return (Message.of_relevance(relevance),)
+        return Message.of_relevance(relevance)
 
 
 treat(barycenter, by=_Barycenter())

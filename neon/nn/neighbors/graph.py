@@ -7,7 +7,7 @@ from torch import Tensor
 
 from neon.lrp.message import ROUNDING, Ledger, Message, divide
 from neon.lrp.operations import Call, Treatment, treat
-from neon.lrp.recording.tape import Operation, Retention
+from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
 from neon.nn.layer import operation
 from neon.nn.neighbors.search import Neighborhood
@@ -56,15 +56,10 @@ class _NeighborGraph(Treatment):
     """
 
     retention = Retention(inputs=True, output=True)
+    takes_reference = True
+    mean_first = True  # the distances come as the mean of those of all rows, the neighbours as those of the mean row
 
-    def takes_reference(self, operation: Operation) -> bool:
-        return True
-
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> tuple[Message | None, ...]:
         d, _, _, root = call.bound()
         f, f_ref, d_ref = call.value(call.output), call.reference(call.output), call.reference(call.inputs[0])
         c = call.slope(message, ledger)
@@ -86,11 +81,6 @@ class _NeighborGraph(Treatment):
         if ledger.enabled:
             ledger.absorb("neighbors", there - c * f_ref)
         return (below, None, None)
-
-    def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
-        """Of the mean row: the distances come as the mean of those of all rows, the neighbours as its own."""
-        means = {slot: values[slot].mean(0, keepdim=True) for slot in call.inputs}
-        return call.operation.run(means.__getitem__)
 
 
 def _by_nearness(pull: Tensor, d: Tensor, near: Tensor) -> tuple[Tensor, Tensor]:

@@ -79,11 +79,7 @@ class _NeighborMean(Treatment):
 
     retention = Retention(inputs=True)
 
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> tuple[Message | None, ...]:
         d, index, weights, values, alone = call.bound()
         near = _flat(index, weights)
         s, mean = call.slope(message, ledger), values.mean(0)

@@ -70,11 +70,7 @@ class _LocalOutlierFactor(Treatment):
 
     retention = Retention(inputs=True)
 
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> tuple[Message | None, ...]:
         d, index, lengths, radii, densities, threshold, _ = call.bound()
         s = call.slope(message, ledger)
         near, k = index.long(), index.shape[1]

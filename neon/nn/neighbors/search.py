@@ -11,10 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neon.lrp.message import Ledger, Message
-from neon.lrp.operations import Call, Treatment, treat
-from neon.lrp.recording.tape import Operation
-from neon.lrp.rules import Rule
+from neon.lrp.operations import Treatment, treat
 from neon.nn.distances.squared import SquaredDistance
 from neon.nn.forms import spelled_out
 from neon.nn.layer import Layer, operation
@@ -118,17 +115,8 @@ class _After:
 class _NeighborsOf(Treatment):
     """Held fixed: nothing arrives here, and nothing is handed on."""
 
-    def takes_reference(self, operation: Operation) -> bool:
-        return True
-
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        return (None,)
-
-    def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
-        """The neighbours of the mean row: those of several rows have no mean."""
-        return call.operation.run(lambda slot: values[slot].mean(0, keepdim=True))
+    takes_reference = True
+    mean_first = True  # the neighbours of several rows have no mean
 
 
 treat(neighbors_of, by=_NeighborsOf())

@@ -134,11 +134,7 @@ class _MajorityEvidence(Treatment):
 
     retention = Retention(inputs=True)
 
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> tuple[Message | None, ...]:
         d, index, _, labels, n_classes = call.bound()
         index, e, k = index.long(), call.value(call.output), index.shape[1]
         s = call.slope(message, ledger)
@@ -227,11 +223,7 @@ class _VoteOdds(Treatment):
 
     retention = Retention(inputs=True)
 
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> tuple[Message | None, ...]:
         d, index, _, labels, n_classes, root, floor = call.bound()
         index, e, k = index.long(), call.value(call.output), index.shape[1]
         s = call.slope(message, ledger)

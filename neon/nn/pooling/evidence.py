@@ -10,7 +10,7 @@ from torch import Tensor
 from neon.errors import no_relu_form
 from neon.lrp.message import Ledger, Message, rounding_of
 from neon.lrp.operations import Call, Treatment, treat
-from neon.lrp.recording.tape import Operation, Retention
+from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
 from neon.nn.layer import Layer, operation
 from neon.nn.linear.layers import plain_linear
@@ -103,9 +103,7 @@ class _Evidence(Treatment):
     """
 
     retention = Retention(inputs=True)
-
-    def takes_reference(self, operation: Operation) -> bool:
-        return True
+    takes_reference = True
 
     def chooses(self, call: Call) -> Literal["", "values", "differences"]:
         return "" if call.operation.args[2] else "differences"
@@ -120,11 +118,7 @@ class _Evidence(Treatment):
             found.add_(lowest(*rivals).mul_(of).scatter_(1, column, -of))
         return found
 
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         d, stiffness, soft = call.bound()
         e, e_ref = call.value(call.output), call.reference(call.output)
         d_ref = call.reference(call.inputs[0])
@@ -154,7 +148,7 @@ class _Evidence(Treatment):
             lost.add_((residual * target)[:, 0])
         if ledger.enabled:
             ledger.absorb("entropy" if soft else "pooling", lost)
-        return (Message.of_slope(slope),)
+        return Message.of_slope(slope)
 
 
 def _softmax_(z: Tensor) -> Tensor:

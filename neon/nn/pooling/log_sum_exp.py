@@ -8,7 +8,7 @@ from torch import Tensor
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
-from neon.lrp.recording.tape import Operation, Retention
+from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
 from neon.nn.layer import Layer, fixed, operation
 from neon.nn.terms.exponential import exponentiates
@@ -62,15 +62,9 @@ class _LogSumExp(Treatment):
     """
 
     retention = Retention(inputs=True, output=True)
+    takes_reference = True
 
-    def takes_reference(self, operation: Operation) -> bool:
-        return True
-
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         h, weights = call.bound()
         s = call.slope(message, ledger)
         slope, entropy, log_weight = gated(h, weights, s)
@@ -80,7 +74,7 @@ class _LogSumExp(Treatment):
         elif ledger.enabled:
             ledger.absorb("entropy", entropy)
             ledger.absorb("log_weight", log_weight)
-        return (Message.of_slope(slope),)
+        return Message.of_slope(slope)
 
 
 def gated(h: Tensor, weights: Tensor, s: Tensor) -> tuple[Tensor, Tensor, Tensor]:

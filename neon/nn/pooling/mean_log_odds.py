@@ -10,7 +10,7 @@ from torch import Tensor
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
-from neon.lrp.recording.tape import Operation, Retention
+from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
 from neon.nn.layer import Layer, operation
 
@@ -61,15 +61,10 @@ class _MeanLogOdds(Treatment):
     """
 
     retention = Retention(inputs=True, output=True)
+    takes_reference = True
+    mean_first = True  # the secants need one point
 
-    def takes_reference(self, operation: Operation) -> bool:
-        return True
-
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         h, log_weights = call.bound()
         g, h_ref, g_ref = call.value(call.output), call.reference(call.inputs[0]), call.reference(call.output)
         if h_ref is None or g_ref is None:
@@ -82,11 +77,7 @@ class _MeanLogOdds(Treatment):
         log_k = _log_secant(*own) + log_weights - _log_secant(g[rows, c], g_ref[0, c])[:, None]
         slope = torch.zeros_like(h)
         slope.unflatten(1, members)[rows, :, c] = log_k.exp_().mul_(s[rows, c, None])
-        return (Message.of_slope(slope),)
-
-    def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
-        """Of the mean: the secants need one point."""
-        return (mean_log_odds(*call.bound(lambda slot: values[slot].mean(0, keepdim=True))),)
+        return Message.of_slope(slope)
 
 
 def _log_secant(a: Tensor, b: Tensor) -> Tensor:

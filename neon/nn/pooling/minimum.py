@@ -12,7 +12,7 @@ from torch import Tensor
 
 from neon.lrp.message import Ledger, Message, rounding_of
 from neon.lrp.operations import Call, Treatment, treat
-from neon.lrp.recording.tape import Operation, Retention
+from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
 from neon.nn.layer import Layer, operation
 from neon.nn.linear.layers import Linear, plain_linear
@@ -83,9 +83,7 @@ class _PooledMinimum(Treatment):
     """Take-most where the minimum is ≥ 0; gated elsewhere and relative to a reference (see `pooling.evidence`)."""
 
     retention = Retention(inputs=True)
-
-    def takes_reference(self, operation: Operation) -> bool:
-        return True
+    takes_reference = True
 
     def chooses(self, call: Call) -> Literal["", "values", "differences"]:
         return "values"
@@ -96,11 +94,7 @@ class _PooledMinimum(Treatment):
         parts = zip(start.split(sizes, 1), end.split(sizes, 1), slope.T, strict=True)
         return torch.cat([s[:, None] * lowest(a, b) if bool(s.any()) else torch.zeros_like(a) for a, b, s in parts], 1)
 
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         h, groups, stiffness, gated = call.bound()
         e, h_ref, e_ref = call.value(call.output), call.reference(call.inputs[0]), call.reference(call.output)
         moved, moved_e = (h, e) if h_ref is None or e_ref is None else (h - h_ref, e - e_ref)
@@ -135,7 +129,7 @@ class _PooledMinimum(Treatment):
         slope = p.mul_(spread(s)).mul_(share)
         if column is not None:
             slope = torch.zeros_like(h).scatter_add_(1, column, slope)
-        return (Message.of_slope(slope, moved),)
+        return Message.of_slope(slope, moved)
 
 
 def relu_minimum(groups: int, size: int) -> list[torch.nn.Module]:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
-from neon.lrp.recording.tape import Operation, Retention
+from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
 from neon.nn.layer import Layer, operation
 
@@ -33,15 +33,10 @@ class _Normalized(Treatment):
     """
 
     retention = Retention(inputs=True, output=True)
+    takes_reference = True
+    mean_first = True  # the shares need one point
 
-    def takes_reference(self, operation: Operation) -> bool:
-        return True
-
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         p, r, s = call.value(call.inputs[0]), call.reference(call.inputs[0]), call.slope(message, ledger)
         S = p.sum(1, keepdim=True)
         if r is None:
@@ -52,11 +47,7 @@ class _Normalized(Treatment):
             slope, none = s * (1 / S + 1 / S_ref) / 2 - crossed, (S == 0) | (S_ref == 0)
         if ledger.enabled:
             ledger.absorb("uniform", torch.where(none, s * call.moved(call.output), 0.0))
-        return (Message.of_slope(torch.where(none, 0.0, slope)),)
-
-    def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
-        """Of the mean: the shares need one point."""
-        return (normalized(values[call.inputs[0]].mean(0, keepdim=True)),)
+        return Message.of_slope(torch.where(none, 0.0, slope))
 
 
 treat(normalized, by=_Normalized())

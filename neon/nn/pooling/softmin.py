@@ -56,11 +56,7 @@ class _SoftMin(Treatment):
 
     retention = Retention(inputs=True, output=True)
 
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         h, log_weights, stiffness = call.bound()
         o = call.value(call.output)
         s = call.slope(message, ledger)
@@ -74,7 +70,7 @@ class _SoftMin(Treatment):
             gated = torch.where(take_most, 0.0, s) / stiffness
             ledger.absorb("entropy", gated * torch.where(q > 0, q * log_p, 0.0))
             ledger.absorb("log_weight", -gated * torch.where(q > 0, q * log_weights, 0.0))
-        return (Message.of_relevance(q * torch.where(take_most, o * s, h * s)),)
+        return Message.of_relevance(q * torch.where(take_most, o * s, h * s))
 
 
 def _inside(h: Tensor, log_weights: Tensor) -> tuple[Tensor, Tensor]:

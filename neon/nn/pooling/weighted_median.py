@@ -7,7 +7,7 @@ from torch import Tensor
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
-from neon.lrp.recording.tape import Operation, Retention
+from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
 from neon.nn.layer import Layer, operation
 
@@ -48,21 +48,15 @@ class _WeightedMedian(Treatment):
     """
 
     retention = Retention(inputs=True, output=True)
+    takes_reference = True
 
-    def takes_reference(self, operation: Operation) -> bool:
-        return True
-
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         h, weights = call.bound()
         h_ref, o_ref = call.reference(call.inputs[0]), call.reference(call.output)
         index, s = _median(h, weights), call.slope(message, ledger)
         if ledger.enabled and h_ref is not None and o_ref is not None:
             ledger.absorb("pooling", s * (h_ref.expand_as(h).gather(1, index) - o_ref))
-        return (Message.of_slope(torch.zeros_like(h).scatter_(1, index, s)),)
+        return Message.of_slope(torch.zeros_like(h).scatter_(1, index, s))
 
 
 def _median(h: Tensor, weights: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from neon.lrp.message import Ledger, Message, divide
 from neon.lrp.operations import Call, Treatment, treat
-from neon.lrp.recording.tape import Operation, Retention
+from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
 from neon.nn.layer import Layer, operation
 
@@ -34,15 +34,10 @@ class _Winner(Treatment):
     """
 
     retention = Retention(inputs=True, output=True)
+    takes_reference = True
+    mean_first = True  # the lead needs one point
 
-    def takes_reference(self, operation: Operation) -> bool:
-        return True
-
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         (h,) = call.bound()
         v, h_ref, v_ref = call.value(call.output), call.reference(call.inputs[0]), call.reference(call.output)
         first = h.argmax(1, keepdim=True)
@@ -65,11 +60,7 @@ class _Winner(Treatment):
         if ledger.enabled:
             ledger.absorb("margin", -s * (moved.gather(1, first) - moved.gather(1, rival)))
         slope = torch.zeros_like(h).scatter_add_(1, first, s).scatter_add_(1, rival, -s)
-        return (Message.of_slope(slope, moved),)
-
-    def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
-        """Of the mean: the lead needs one point."""
-        return (winner(*call.bound(lambda slot: values[slot].mean(0, keepdim=True))),)
+        return Message.of_slope(slope, moved)
 
 
 treat(winner, by=_Winner())

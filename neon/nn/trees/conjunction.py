@@ -11,7 +11,7 @@ from torch import Tensor
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.paths.terms import Background, StraightTerms, Terms
-from neon.lrp.recording.tape import Operation, Retention
+from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
 from neon.lrp.rules.tree import EqualShare, Interventional, Path, Shapley, TreeRule
 from neon.nn.layer import Layer, operation
@@ -71,21 +71,13 @@ class _SplitUnits(Treatment):
     """A unit's relevance is its feature's."""
 
     retention = Retention(inputs=False)
+    takes_reference = True
+    nonnegative = True
 
-    def takes_reference(self, operation: Operation) -> bool:
-        return True
-
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         blank = call.blank(call.inputs[0])
         found = torch.zeros_like(blank).index_add_(1, self._features(call).to(blank.device), message.relevance)
-        return (Message.of_relevance(found),)
-
-    def nonnegative(self, call: Call) -> bool:
-        return True
+        return Message.of_relevance(found)
 
     def sources(self, call: Call, known: Sequence[Tensor]) -> tuple[Tensor, ...] | None:
         return (known[0][self._features(call).to(known[0].device)],)
@@ -215,15 +207,10 @@ class _AndUnits(Treatment):
 
     kind = "tree"
     retention = Retention(inputs=True, output=True)
+    takes_reference = True
+    nonnegative = True
 
-    def takes_reference(self, operation: Operation) -> bool:
-        return True
-
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         assert isinstance(rule, TreeRule)
         units = call.operation.args[1]
         s, active = call.value(call.inputs[0]), call.value(call.output)
@@ -248,15 +235,9 @@ class _AndUnits(Treatment):
                 shares += _between(units, own, row, slope) / len(rows)
         else:
             shares = _toward_covers(units, units.merge(held), slope)
-        return (Message.of_relevance(units.to_units(shares, isinstance(rule, Path))),)
+        return Message.of_relevance(units.to_units(shares, isinstance(rule, Path)))
 
-    def nonnegative(self, call: Call) -> bool:
-        return True
-
-    def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
-        return self.relative_to(call, values, None)
-
-    def relative_to(self, call: Call, values: dict[int, Tensor], rule: Rule | None) -> tuple[Tensor, ...]:
+    def at_reference(self, call: Call, values: dict[int, Tensor], rule: Rule | None) -> tuple[Tensor, ...]:
         """What relevance by this rule is relative to, (1, n_leaves)."""
         rows = values[call.inputs[0]]
         units = call.operation.args[1]

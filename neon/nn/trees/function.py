@@ -8,7 +8,7 @@ from torch import Tensor
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.paths.terms import Background, StraightTerms, Terms
-from neon.lrp.recording.tape import Operation, Retention
+from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
 from neon.lrp.rules.tree import EngineName, Interventional, Shapley, TreeRule
 from neon.nn.layer import Layer, operation
@@ -74,19 +74,13 @@ class _TreeEnsemble(Treatment):
 
     kind = "tree"
     retention = Retention(inputs=True, output=True)
-
-    def takes_reference(self, operation: Operation) -> bool:
-        return True
+    takes_reference = True
 
     def terms(self, call: Call, rule: Rule | None, x: Tensor, background: Background) -> Terms | None:
         engine_of = rule.engine if isinstance(rule, Shapley | Interventional) else "auto"
         return _TreeTerms(call.output, x, background, self._forest(call), engine_of)
 
-    def propagate(
-        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
-    ) -> tuple[Message | None, ...]:
-        (message,) = messages
-        assert message is not None
+    def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         assert isinstance(rule, TreeRule)
         forest = self._forest(call)
         x, f = call.value(call.inputs[0]), call.value(call.output)
@@ -102,13 +96,9 @@ class _TreeEnsemble(Treatment):
         relevance, used = phi.t(), forest.paths.codes.used
         if len(used) < x.shape[1]:
             relevance = x.new_zeros(x.shape).index_copy_(1, torch.as_tensor(used, device=x.device), phi.t())
-        return (Message.of_relevance(relevance),)
+        return Message.of_relevance(relevance)
 
-    def at_reference(self, call: Call, values: dict[int, Tensor]) -> tuple[Tensor, ...]:
-        """The mean of f over the reference rows, (1, n_outputs)."""
-        return self.relative_to(call, values, None)
-
-    def relative_to(self, call: Call, values: dict[int, Tensor], rule: Rule | None) -> tuple[Tensor, ...]:
+    def at_reference(self, call: Call, values: dict[int, Tensor], rule: Rule | None) -> tuple[Tensor, ...]:
         """What relevance by this rule is relative to, (1, n_outputs)."""
         rows = values[call.inputs[0]]
         rule = rule if isinstance(rule, TreeRule) else None
