@@ -113,7 +113,9 @@ def _integral_from(
     weights = np.ones(len(rows)) if weights is None else np.asarray(weights, dtype=np.float64)
     if weights.shape != (len(rows),) or not np.isfinite(weights).all() or (weights < 0).any() or not weights.sum() > 0:
         raise ValueError(f"weights of {len(rows)} reference rows must be as many numbers ≥ 0, and not all of them 0")
-    return Integral(place(rows), place(weights / weights.sum()), composite.along == "rows", start)
+    everywhere = given is not None or network.takes_reference
+    joint = composite.along == "rows"
+    return Integral(place(rows), place(weights / weights.sum()), joint, start, everywhere=everywhere)
 
 
 def _weighted(given: Any) -> bool:

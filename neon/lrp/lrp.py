@@ -162,7 +162,7 @@ class LRP:
             steps = assign(tape, composite)
             if integral.fits(steps, tape.inputs[0], tape.output, inputs[0]):
                 return Recording(tape, steps, None, composite.name, integral)
-            reference = integral.rows if integral.relative else None
+            reference = integral.rows if integral.relative and integral.everywhere else None
         assert not isinstance(reference, Integral)
         if reference is not None and references is None:
             rows = reference if isinstance(reference, tuple) else (reference,)

@@ -175,6 +175,11 @@ def refuse(model: Any, X: np.ndarray, message: str, **options: Any) -> None:
 def test_refusals_name_what_is_wrong() -> None:
     refuse(decomposition.NMF(3, beta_loss="kullback-leibler", solver="mu"), DIGITS, "beta_loss='kullback-leibler'")
     refuse(decomposition.NMF(3), DIGITS, "no exact ReLU form", form="relu")
+    refuse(
+        decomposition.NMF(20, max_iter=5, tol=1.0),
+        abs(WINE[:, :6]),
+        "20 components that depend on one another .rank 6.: a row has many codes",
+    )
     refuse(coder("lars", transform_n_nonzero_coefs=3), WINE, "transform_algorithm='lars'.*'omp'")
     refuse(coder("omp", transform_n_nonzero_coefs=3), WINE, "no exact ReLU form", form="relu")
     refuse(decomposition.KernelPCA(2, kernel=np.dot), WINE, "callable kernel; give its name")

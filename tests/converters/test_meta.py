@@ -456,3 +456,12 @@ def test_a_stack_of_members_that_do_not_count_their_features(passthrough: bool) 
     close(explanation.prediction, model.predict(X))
     with pytest.raises(ValueError, match="9 features, but the model was fitted with 10"):
         neon.explain(model, X[:, 1:])
+
+
+@pytest.mark.parametrize("voting", ["hard", "soft"])
+def test_trees_beside_densities_are_relative_to_nothing(voting: Any) -> None:
+    """The rule of trees does not fit the whole; then it asks for no reference rows, which densities have no use for."""
+    X, y = load_wine(return_X_y=True)
+    members = [("tree", DecisionTreeClassifier(max_depth=2)), ("nb", GaussianNB())]
+    explanation = neon.explain(ensemble.VotingClassifier(members, voting=voting).fit(X, y), X[:9])
+    assert explanation.conservation_error() < 1e-9

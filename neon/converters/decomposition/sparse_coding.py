@@ -79,6 +79,13 @@ def convert_nmf(model: Any, ask: Ask) -> Conversion:
     n, n_features = components.shape
     penalty = n_features * model.alpha_W * model.l1_ratio
     ridge = n_features * model.alpha_W * (1 - model.l1_ratio)
+    rank, used = np.linalg.matrix_rank(components), np.count_nonzero(components.any(1))
+    if rank < used and not ridge:
+        raise UnsupportedModelError(
+            f"{type(model).__name__} of {used} components that depend on one another (rank {rank}): a row has many "
+            f"codes, and which of them transform gives depends on where it starts. Fit n_components={rank}, or alpha_W "
+            "> 0 with l1_ratio < 1"
+        )
 
     def own(X: np.ndarray) -> np.ndarray:
         options = {"alpha_W": model.alpha_W, "l1_ratio": model.l1_ratio, "tol": 1e-14, "max_iter": 100_000}

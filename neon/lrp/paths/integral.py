@@ -44,6 +44,8 @@ class Integral:
         What they are, in words; empty where the caller gave them.
     relative : bool
         Whether the value that relevance is relative to stands apart; otherwise it is the residual ``expectation``.
+    everywhere : bool
+        Whether relevance by other rules, where this one does not fit, is relative to the rows as well.
     fitting : bool, optional
         What `fits` found.
     joint : bool
@@ -56,6 +58,7 @@ class Integral:
     joint: bool
     start: str = ""
     relative: bool = True
+    everywhere: bool = True
     fitting: bool | None = None
     backgrounds: list[dict[int, Background]] = field(default_factory=list)
 
