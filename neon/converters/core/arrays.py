@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-__all__ = ["contrast", "dense", "unchanged"]
+__all__ = ["contrast", "dense", "signed", "unchanged"]
 
 
 def dense(matrix: Any) -> np.ndarray:
@@ -18,6 +18,12 @@ def dense(matrix: Any) -> np.ndarray:
 def unchanged(rows: Any) -> Any:
     """Rows as they are; a function of the module, so that what holds it can be pickled."""
     return rows
+
+
+def signed(scores: Any) -> np.ndarray:
+    """Scores (n_samples,) of the second of two classes as ``[-f, f]``; those of more classes as they are."""
+    scores = np.asarray(scores, dtype=np.float64)
+    return np.stack([-scores, scores], axis=1) if scores.ndim == 1 else scores
 
 
 def contrast(d: np.ndarray) -> np.ndarray:

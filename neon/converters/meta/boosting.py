@@ -1,7 +1,4 @@
-"""AdaBoost over any estimators: weighted votes, and for regressors a weighted median.
-
-Of trees, `neon.converters.trees.voting` makes one ensemble.
-"""
+"""AdaBoost: weighted votes, and for regressors a weighted median; of trees as one ensemble."""
 
 from __future__ import annotations
 
@@ -10,16 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from neon.converters.core import Ask, Conversion, answers, check_several, converter
+from neon.converters.core import Ask, Conversion, answers, check_several, converter, signed
 from neon.converters.core.members import predicted
 from neon.converters.meta.averages import Members, counted_votes
-from neon.converters.trees import voting as trees
 from neon.converters.trees.build import Scores, convert_trees, join
 from neon.converters.trees.decision_trees import node_values, read_tree
 from neon.nn import TwoClass
 from neon.nn.pooling.weighted_median import WeightedMedian
 
 __all__ = ["convert_classifier", "convert_regressor"]
+
+_VOTES = "decision function: weighted votes for a class"
 
 
 @converter("sklearn.ensemble.AdaBoostClassifier", "imblearn.ensemble.RUSBoostClassifier")
@@ -28,22 +26,17 @@ def convert_classifier(model: Any, ask: Ask) -> Conversion:
 
     ``f_c = Σ_m w_m (1 if m votes c else -1 / (K - 1)) / Σ_m w_m`` for K classes; of two classes ``f_1 - f_0``.
     """
-    if all(hasattr(member, "tree_") for member in model.estimators_):
-        return trees.convert_adaboost(model, ask)
     ask.choose("decision_function")
     check_several(model)
     n = len(model.classes_)
     weights = np.asarray(model.estimator_weights_)[: len(model.estimators_)] / model.estimator_weights_.sum()
+    if _of_trees(model):
+        return _votes_of_trees(model, weights)
     share = np.eye(n) - (1 - np.eye(n)) / (n - 1)  # of a vote for one class, to each
-
-    def own(X: Any) -> np.ndarray:
-        f = np.asarray(model.decision_function(X), dtype=np.float64)
-        return np.stack([-f, f], axis=1) if n == 2 else f
-
     return dataclasses.replace(
         counted_votes(_on_arrays(model, ask), weights, share[[1]] - share[[0]] if n == 2 else share),
-        explains="decision function: weighted votes for a class",
-        own=own,
+        explains=_VOTES,
+        own=lambda X: signed(model.decision_function(X)),
         pair=TwoClass() if n == 2 else None,
         answers=answers.weighted_votes(n),
         predicts="ask_on_tie" if n == 2 else "largest",
@@ -54,10 +47,8 @@ def convert_classifier(model: Any, ask: Ask) -> Conversion:
 def convert_regressor(model: Any, ask: Ask) -> Conversion:
     """The weighted median of the members' predictions: that of one of them, whose explanation it is."""
     ask.choose("predict")
-    together = _tree_each(model, ask) if all(hasattr(member, "tree_") for member in model.estimators_) else None
-    if together is None:
-        members = _on_arrays(model, ask)
-        together = members.side_by_side(members.parts(predicted))
+    members = _on_arrays(model, ask)
+    together = _tree_each(model) if _of_trees(model) else members.side_by_side(members.parts(predicted))
     return together.then(
         WeightedMedian(np.asarray(model.estimator_weights_)[: len(model.estimators_)]),
         explains="predicted value, that of the member which is the weighted median",
@@ -72,7 +63,22 @@ def _on_arrays(model: Any, ask: Ask) -> Members:
     return Members.numbered(model, ask, [None] * len(model.estimators_))
 
 
-def _tree_each(model: Any, ask: Ask) -> Conversion:
+def _of_trees(model: Any) -> bool:
+    return all(hasattr(member, "tree_") for member in model.estimators_)
+
+
+def _votes_of_trees(model: Any, weights: np.ndarray) -> Conversion:
+    trees, classes = [], model.classes_
+    for member, weight in zip(model.estimators_, weights, strict=True):
+        labels = member.classes_[node_values(member).argmax(axis=1)]
+        votes = np.where(labels[:, None] == classes, weight, -weight / (len(classes) - 1))
+        trees.append(read_tree(member.tree_, votes[:, 1:] - votes[:, :1] if len(classes) == 2 else votes))
+    joined = join(trees, n_features=model.n_features_in_, base=np.zeros(trees[0].value.shape[1]), precision="float32")
+    scores = Scores(_VOTES, answers.weighted_votes(len(classes)), classes, classes)
+    return convert_trees(joined, scores, model.decision_function)
+
+
+def _tree_each(model: Any) -> Conversion:
     """Members that are trees as one ensemble, with an output for each."""
     joined = join(
         [read_tree(member.tree_, node_values(member)) for member in model.estimators_],

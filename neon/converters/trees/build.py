@@ -10,11 +10,11 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import torch
 
-from neon.converters.core import Answers, Conversion
+from neon.converters.core import Answers, Conversion, answers, signed
 from neon.nn import TwoClass
 from neon.nn.trees import TreeEnsemble, Trees
 
-__all__ = ["Scores", "Tree", "columns_of", "convert_trees", "join"]
+__all__ = ["Scores", "Tree", "convert_scores", "convert_stages", "convert_trees", "join"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,44 +135,63 @@ def convert_trees(
     scores: Scores,
     own: Callable[[np.ndarray], np.ndarray],
     *,
-    link: Callable[[np.ndarray], np.ndarray] | None = None,
-    missing: bool = False,
     scores_only: bool = False,
     **options: Any,
 ) -> Conversion:
-    """The network of trees; a single score with two names is the second's, and minus it the first's.
+    """The network of trees.
 
     scores_only : whether the model gives no labels; of tied scores it then means the first, as interfaces over it do.
     """
-    n_names = len(scores.names)
-    if scores_only and scores.classes is not None:
-        options["labels"] = lambda X: scores.classes[columns_of(own(X), trees.n_outputs, n_names).argmax(1)]
-    return Conversion(
-        torch.nn.Sequential(TreeEnsemble(trees)),
-        scores.explains,
-        tuple(map(str, scores.names)),
-        lambda X: columns_of(own(X), trees.n_outputs, n_names),
-        pair=TwoClass() if trees.n_outputs == 1 and n_names == 2 else None,
-        answers=scores.answers,
-        link=link,
+    found = convert_scores(
+        TreeEnsemble(trees),
+        scores,
+        own,
+        trees.n_outputs,
         composite="shapley",
         reference_composite="interventional",
-        takes_reference=True,
-        classes=scores.classes,
         thresholds=True,
         rounding=_rounding(trees),
-        missing=missing,
         **options,
     )
+    labels = scores.classes
+    if scores_only and labels is not None:
+        return dataclasses.replace(found, labels=lambda X: labels[found.own(X).argmax(1)])
+    return found
+
+
+def convert_scores(
+    layer: torch.nn.Module, scores: Scores, own: Callable[[np.ndarray], np.ndarray], n_scores: int, **options: Any
+) -> Conversion:
+    """A layer that gives a library's scores; a single one with two names is the second's, and minus it the first's."""
+    paired = n_scores == 1 and len(scores.names) == 2
+
+    def columns(X: np.ndarray) -> np.ndarray:
+        found = np.asarray(own(X), dtype=np.float64).reshape(-1, n_scores)
+        return signed(found[:, 0]) if paired else found
+
+    return Conversion(
+        torch.nn.Sequential(layer),
+        scores.explains,
+        tuple(map(str, scores.names)),
+        columns,
+        pair=TwoClass() if paired else None,
+        answers=scores.answers,
+        takes_reference=True,
+        classes=scores.classes,
+        **options,
+    )
+
+
+def convert_stages(model: Any, trees: Trees, explains: str, given: Answers, **options: Any) -> Conversion:
+    """scikit-learn's boosted classifiers: the score of two classes, in words; of more, those before the softmax."""
+    predicts = "ask_on_tie"  # at 0, the second class wins
+    if trees.n_outputs > 1:
+        explains, given, predicts = "raw score of a class, before the softmax", answers.logits(), "largest"
+    scores = Scores(explains, given, model.classes_, model.classes_)
+    return convert_trees(trees, scores, model.decision_function, predicts=predicts, **options)
 
 
 def _rounding(trees: Trees) -> float:
     """How far two sums of the same leaves may be apart that are added up in other orders: ``n ε Σ_t max |leaf|``."""
     largest = np.maximum.reduceat(np.abs(trees.value).max(1), trees.roots).sum() + np.abs(trees.base).max()
     return float((trees.n_trees + 2) * (2**-23 if trees.strict else 2**-52) * largest)  # XGBoost adds up in float32
-
-
-def columns_of(scores: Any, n_scores: int, n_names: int) -> np.ndarray:
-    """A library's scores as (n_samples, n_names), a single score of two classes as ``[-f, f]``."""
-    scores = np.asarray(scores, dtype=np.float64).reshape(-1, n_scores)
-    return scores * np.array([-1.0, 1.0]) if n_scores == 1 and n_names == 2 else scores

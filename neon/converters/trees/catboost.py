@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from neon.converters.core import Ask, Conversion, Encoding, answers, converter
+from neon.converters.core import Ask, Conversion, Encoding, answers, converter, targets
 from neon.converters.trees.build import Scores, Tree, convert_trees, join
 from neon.errors import UnsupportedModelError
 
@@ -238,7 +238,7 @@ def _outputs(model: Any, n_outputs: int) -> Scores:
         return Scores("raw score of a class, before the softmax", answers.logits(), classes, classes)
     if loss in ("MultiLogloss", "MultiCrossEntropy"):
         return Scores("log-odds of a label", {}, [f"label {i}" for i in range(n_outputs)])
-    names = ["prediction"] if n_outputs == 1 else [f"target {i}" for i in range(n_outputs)]
+    names = targets(n_outputs)
     if not known:
         return Scores("raw formula value of a sum of models", {}, names)
     if loss == "MultiQuantile":

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from neon.converters.core import Ask, Conversion, answers, converter
+from neon.converters.core import Ask, Conversion, answers, converter, targets
 from neon.converters.trees.build import Scores, Tree, convert_trees, join
+from neon.nn.trees import Trees
 
-__all__ = ["convert_forest", "convert_tree", "node_values", "read_tree", "takes_missing"]
+__all__ = ["convert_forest", "convert_means", "convert_tree", "node_values", "read_tree", "takes_missing"]
 
 _KINDS = ("Classifier", "Regressor")
 
@@ -60,8 +61,7 @@ def takes_missing(model: Any) -> bool:
 
 
 def _convert(members: Any, model: Any, ask: Ask) -> Conversion:
-    classifies = hasattr(model, "classes_")
-    ask.choose("probability" if classifies else "predict")
+    ask.choose("probability" if hasattr(model, "classes_") else "predict")
     values = [node_values(member) / len(members) for member in members]
     trees = join(
         [read_tree(member.tree_, value) for member, value in zip(members, values, strict=True)],
@@ -69,13 +69,15 @@ def _convert(members: Any, model: Any, ask: Ask) -> Conversion:
         base=np.zeros(values[0].shape[1]),
         precision="float32",
     )
-    missing = takes_missing(members[0])
-    several = model.n_outputs_ > 1
-    if not classifies:
-        names = [f"target {i}" for i in range(model.n_outputs_)] if several else ["prediction"]
-        scores = Scores("predicted value", answers.prediction(), names)
+    return convert_means(model, trees, missing=takes_missing(members[0]))
+
+
+def convert_means(model: Any, trees: Trees, *, missing: bool) -> Conversion:
+    """The predicted values, or the probability of each class, as the sum of what the trees hold."""
+    if not hasattr(model, "classes_"):
+        scores = Scores("predicted value", answers.prediction(), targets(trees.n_outputs))
         return convert_trees(trees, scores, model.predict, missing=missing)
-    if several:
+    if isinstance(model.classes_, list):
         names = [f"target {i}: {label}" for i, labels in enumerate(model.classes_) for label in labels]
         own = lambda X: np.concatenate(model.predict_proba(X), axis=1)  # noqa: E731
         return convert_trees(trees, Scores("probability of a class", {}, names), own, missing=missing)

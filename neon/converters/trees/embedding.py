@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from neon.converters.core import Ask, Conversion, converter, names_of
+from neon.converters.core import Ask, Conversion, converter, dense, names_of
 from neon.converters.trees.build import Scores, convert_trees, join
 from neon.converters.trees.decision_trees import read_tree
 
@@ -25,15 +25,4 @@ def convert_embedding(model: Any, ask: Ask) -> Conversion:
         trees.append(read_tree(member.tree_, value))
     joined = join(trees, n_features=int(model.n_features_in_), base=np.zeros(n), precision="float32")
     scores = Scores("whether a leaf is reached", {}, names_of(model, None, n))
-    return convert_trees(joined, scores, _Indicators(model))
-
-
-class _Indicators:
-    """The model's own ``transform``, dense."""
-
-    def __init__(self, model: Any) -> None:
-        self.model = model
-
-    def __call__(self, X: Any) -> np.ndarray:
-        indicators = self.model.transform(X)
-        return np.asarray(indicators.toarray() if hasattr(indicators, "toarray") else indicators)
+    return convert_trees(joined, scores, lambda X: dense(model.transform(X)))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from neon.converters.core import Ask, Conversion, answers, converter
-from neon.converters.trees.build import Scores, convert_trees, join
+from neon.converters.trees.build import Scores, convert_stages, convert_trees, join
 from neon.converters.trees.decision_trees import read_tree
 from neon.errors import UnsupportedModelError
 
@@ -29,15 +29,9 @@ def convert_boosting(model: Any, ask: Ask) -> Conversion:
     )
     if not classifies:
         return convert_trees(trees, Scores("predicted value", answers.prediction(), ["prediction"]), model.predict)
-    if n_scores > 1:
-        words, given = "raw score of a class, before the softmax", answers.logits()
-    elif model.loss == "log_loss":
-        words, given = "log-odds of a class", answers.log_odds()
-    else:
-        words, given = "raw score of a class, half its log-odds", answers.half_log_odds()
-    scores = Scores(words, given, model.classes_, model.classes_)
-    predicts = "ask_on_tie" if n_scores == 1 else "largest"  # at 0, the second class wins
-    return convert_trees(trees, scores, model.decision_function, predicts=predicts)
+    if model.loss == "log_loss":
+        return convert_stages(model, trees, "log-odds of a class", answers.log_odds())
+    return convert_stages(model, trees, "raw score of a class, half its log-odds", answers.half_log_odds())
 
 
 def _start(model: Any) -> np.ndarray:

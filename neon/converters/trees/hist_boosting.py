@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from neon.converters.core import Ask, Conversion, Encoding, answers, check_several, converter
-from neon.converters.trees.build import Scores, Tree, convert_trees, join
+from neon.converters.trees.build import Scores, Tree, convert_stages, convert_trees, join
 
 __all__ = ["convert_hist_boosting"]
 
@@ -29,18 +29,12 @@ def convert_hist_boosting(model: Any, ask: Ask) -> Conversion:
     options: dict[str, Any] = {"missing": True, "encoding": _encoding(model)}
     if not classifies:
         link = model._loss.link
-        logarithmic = type(link).__name__ == "LogLink"
         scores = Scores("predicted value", answers.prediction(), ["prediction"])
-        if logarithmic:
+        if type(link).__name__ == "LogLink":
             scores = Scores("log of the predicted mean", answers.exponential(), ["prediction"])
-        inverse = link.inverse if logarithmic else None
-        return convert_trees(trees, scores, model.predict, link=inverse, **options)
-    words, given = "log-odds of a class", answers.log_odds()
-    if n_scores > 1:
-        words, given = "raw score of a class, before the softmax", answers.logits()
-    scores = Scores(words, given, model.classes_, model.classes_)
-    predicts = "ask_on_tie" if n_scores == 1 else "largest"  # at 0, the second class wins
-    return convert_trees(trees, scores, model.decision_function, predicts=predicts, **options)
+            options["link"] = link.inverse
+        return convert_trees(trees, scores, model.predict, **options)
+    return convert_stages(model, trees, "log-odds of a class", answers.log_odds(), **options)
 
 
 def _read(tree: Any) -> Tree:

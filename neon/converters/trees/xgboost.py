@@ -12,13 +12,12 @@ import sys
 from typing import Any
 
 import numpy as np
-import torch
 
-from neon.converters.core import Ask, Conversion, answers, converter
-from neon.converters.trees.build import Scores, Tree, columns_of, convert_trees, join
+from neon.converters.core import Ask, Conversion, answers, converter, targets
+from neon.converters.trees.build import Scores, Tree, convert_scores, convert_trees, join
 from neon.converters.trees.columns import Columns
 from neon.errors import UnsupportedModelError
-from neon.nn import Linear, TwoClass
+from neon.nn import Linear
 
 __all__ = ["convert_booster", "convert_model"]
 
@@ -66,7 +65,8 @@ def _convert(booster: Any, rounds: tuple[int, int], missing: float, classes: np.
         "encoding": columns.encoding(given or [f"feature {i}" for i in range(n_features)]),
     }
     if linear:
-        return _linear(learner, base[:1].repeat(len(base)), scores, own, options)
+        layer = _linear(learner, base[:1].repeat(len(base)), n_features)
+        return convert_scores(layer, scores, own, len(base), **options)
     trees, output = _read(learner["gradient_booster"], rounds)
     joined = join(trees, n_features=n_features, base=base, output=output, strict=True, precision="float32")
     return convert_trees(joined, scores, own, scores_only=classes is None, **options)
@@ -172,7 +172,7 @@ def _outputs(objective: str, n_outputs: int, classes: np.ndarray | None) -> Scor
         return Scores("log-odds of a class", answers.log_odds(), labels, labels)
     if objective.startswith("binary:"):
         return Scores("log-odds of a label", {}, [f"label {i}" for i in range(n_outputs)])
-    names = ["prediction"] if n_outputs == 1 else [f"target {i}" for i in range(n_outputs)]
+    names = targets(n_outputs)
     if objective in _LOGIT:
         return Scores("log-odds of the predicted value", answers.squashed(), names)
     if objective in _LOG:
@@ -199,27 +199,9 @@ def _labels(learner: dict[str, Any]) -> dict[int, list[Any] | None]:
     return labels
 
 
-def _linear(
-    learner: dict[str, Any],
-    base: np.ndarray,
-    scores: Scores,
-    own: _Margin,
-    options: dict[str, Any],
-) -> Conversion:
+def _linear(learner: dict[str, Any], base: np.ndarray, n_features: int) -> Linear:
     """``x W + b`` of gblinear, to which a missing value adds nothing; all classes start from the first intercept."""
     held = np.asarray(learner["gradient_booster"]["model"]["weights"], dtype=np.float32).reshape(-1, len(base))
     if not len(held):  # before the first round
-        held = np.zeros((options["n_features"] + 1, len(base)), dtype=np.float32)
-    weight, bias = held[:-1].T.astype(np.float64), held[-1] + base
-    n_names = len(scores.names)
-    return Conversion(
-        torch.nn.Sequential(Linear(weight, bias)),
-        scores.explains,
-        tuple(map(str, scores.names)),
-        lambda X: columns_of(own(X), len(base), n_names),
-        pair=TwoClass() if n_names == 2 and len(base) == 1 else None,
-        answers=scores.answers,
-        takes_reference=True,
-        classes=scores.classes,
-        **options,
-    )
+        held = np.zeros((n_features + 1, len(base)), dtype=np.float32)
+    return Linear(held[:-1].T.astype(np.float64), held[-1] + base)

@@ -1,0 +1,38 @@
+"""What conversions have in common whose outputs are predicted values, or classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import torch
+
+from neon.converters.core.answers import prediction
+from neon.converters.core.conversion import Conversion
+
+__all__ = ["of_classes", "regression", "targets"]
+
+
+def targets(n: int) -> tuple[str, ...]:
+    """Names of n predicted values."""
+    return ("prediction",) if n == 1 else tuple(f"target {i}" for i in range(n))
+
+
+def of_classes(model: Any) -> dict[str, Any]:
+    """Of a conversion with an output for each of the model's classes."""
+    return {"output_names": tuple(map(str, model.classes_)), "classes": model.classes_}
+
+
+def regression(
+    model: Any, layers: Iterable[torch.nn.Module], n: int = 1, explains: str = "predicted value", **traits: Any
+) -> Conversion:
+    """A regressor whose layers give what it predicts, n targets."""
+    return Conversion(
+        torch.nn.Sequential(*layers),
+        explains,
+        targets(n),
+        lambda X: np.asarray(model.predict(X), dtype=np.float64).reshape(-1, n),
+        answers=prediction(),
+        **traits,
+    )
