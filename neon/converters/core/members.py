@@ -12,9 +12,10 @@ from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import convert
 from neon.errors import UnknownOutputError, UnsupportedModelError
+from neon.nn import Linear
 from neon.nn.pooling.winner import Winner
 
-__all__ = ["NEVER", "binary_score", "certain", "decision", "predicted", "probability", "vote"]
+__all__ = ["NEVER", "binary_score", "certain", "decision", "handed_on", "predicted", "probability", "vote"]
 
 NEVER = 700.0  # log-odds against what never happens: a probability of 0, to rounding
 
@@ -57,6 +58,29 @@ def probability(model: Any, ask: Ask, *, odds: bool = True) -> tuple[Conversion,
     if found == "predict_proba":
         return part, False
     return dataclasses.replace(part, head=(*part.head, answers.sigmoid())), False
+
+
+def handed_on(model: Any, method: str, ask: Ask) -> Conversion:
+    """What a method of an estimator gives to those that read it as columns: of two classes one column."""
+    if method == "predict" and not hasattr(model, "classes_"):
+        return predicted(model, ask)
+    labels = np.asarray(model.classes_)
+    n = 1 if method == "predict" or len(labels) == 2 else len(labels)
+    if method == "decision_function":
+        part = decision(model, ask)
+    elif method == "predict_proba":
+        part, _ = probability(model, ask, odds=False)
+        part = part.second() if n == 1 else part
+    elif method != "predict":
+        supported = "'predict', 'predict_proba' and 'decision_function'"
+        raise UnsupportedModelError(f"{type(model).__name__} that hands on its {method!r}; supported are {supported}")
+    elif labels.dtype.kind not in "iufb":
+        raise UnsupportedModelError(
+            f"{type(model).__name__} hands on labels that are no numbers; fit it on numbers, or let it hand on scores"
+        )
+    else:
+        part = vote(model, ask).then(Linear(labels.astype(np.float64)[None]))
+    return dataclasses.replace(part, output_names=tuple(f"column {i}" for i in range(n)))
 
 
 def binary_score(model: Any, ask: Ask, *, odds: bool = True) -> tuple[Conversion, str]:

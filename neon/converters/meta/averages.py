@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import expit
 
 from neon.converters.compose.names import column_names
-from neon.converters.core import Ask, Conversion, answers
+from neon.converters.core import Ask, Conversion, answers, of_classes, signed
 from neon.converters.core.members import NEVER, certain, decision, predicted, probability, vote
 from neon.converters.meta.side_by_side import beside, on_arrays
 from neon.nn import Linear, TwoClass
@@ -78,10 +78,6 @@ class Members:
         """The weighted sum of the members' outputs."""
         return together.then(Linear(np.kron(weights, np.eye(n_outputs))))
 
-    def of_classes(self) -> dict[str, Any]:
-        """What every conversion of an ensemble of classifiers has."""
-        return {"output_names": tuple(map(str, self.model.classes_)), "classes": self.model.classes_}
-
 
 def mean_prediction(members: Members, weights: np.ndarray | None = None) -> Conversion:
     """The weighted mean of the members' predictions."""
@@ -101,20 +97,15 @@ def mean_decision(members: Members) -> Conversion:
     """The mean of the members' decision functions; of two classes in favour of the second, and against the first."""
     binary = len(members.model.classes_) == 2
     weights = np.ones(len(members.held)) / len(members.held)
-
-    def own(X: Any) -> np.ndarray:
-        f = np.asarray(members.model.decision_function(X), dtype=np.float64)
-        return np.stack([-f, f], axis=1) if binary else f
-
     together = members.side_by_side(members.parts(decision))
     return dataclasses.replace(
         members.weighted(together, weights, 1 if binary else len(members.model.classes_)),
         explains="decision function in favour of a class, the members' mean",
-        own=own,
+        own=lambda X: signed(members.model.decision_function(X)),
         pair=TwoClass() if binary else None,
         answers=answers.decision(),
         predicts="always_ask",  # by the mean probability, or by votes
-        **members.of_classes(),
+        **of_classes(members.model),
     )
 
 
@@ -133,7 +124,7 @@ def mean_probability(members: Members, weights: np.ndarray) -> Conversion:
         explains="probability of a class, the members' mean",
         own=lambda X: np.asarray(members.model.predict_proba(X), dtype=np.float64),
         answers=answers.probability(),
-        **members.of_classes(),
+        **of_classes(members.model),
     )
 
 
@@ -152,7 +143,7 @@ def _mean_log_odds(members: Members, weights: np.ndarray) -> Conversion | None:
         own=lambda X: np.asarray(members.model.predict_proba(X), dtype=np.float64),
         answers=answers.log_odds(),
         link=expit,
-        **members.of_classes(),
+        **of_classes(members.model),
     )
 
 
@@ -187,5 +178,5 @@ def counted_votes(members: Members, weights: np.ndarray, share: np.ndarray | Non
     return members.side_by_side(members.parts(vote)).then(
         Linear(count if share is None else share @ count),
         explains="votes for a class, by weight",
-        **members.of_classes(),
+        **of_classes(members.model),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,9 @@ from scipy.special import expit
 from torch import Tensor
 
 from neon.converters.compose.names import column_names
-from neon.converters.core import Ask, Conversion, answers, check_several, converter
+from neon.converters.core import Ask, Conversion, answers, check_several, converter, of_classes
 from neon.converters.core.answers import shares_of_sigmoids
-from neon.converters.core.members import decision, probability
+from neon.converters.core.members import decision, handed_on, probability
 from neon.converters.core.registry import no_relu_form
 from neon.converters.linear_model.isotonic import Interpolation
 from neon.converters.meta.side_by_side import beside
@@ -52,12 +53,11 @@ def convert_calibrated(model: Any, ask: Ask) -> Conversion:
     return together.then(
         *mean,
         explains=words + (": the folds' mean" if isotonic else ": of the folds' mean probability") * (len(folds) > 1),
-        output_names=tuple(map(str, classes)),
         own=lambda X: np.asarray(model.predict_proba(X), dtype=np.float64),
         pair=both if len(classes) == 2 else None,
         answers=answers.probability() if isotonic else answers.log_odds(),
         link=None if isotonic else expit,
-        classes=classes,
+        **of_classes(model),
     )
 
 
@@ -72,18 +72,12 @@ def _calibrated(fold: Any, ask: Ask) -> Conversion:
     scores = hasattr(fold.estimator, "decision_function")
     if fold.method == "temperature":
         return _temperature(fold, ask, scores)
-    if scores:
-        part = decision(fold.estimator, ask)
-    else:
-        part, _ = probability(fold.estimator, ask, odds=False)
-        part = part.second() if n == 2 else part
+    part = handed_on(fold.estimator, "decision_function" if scores else "predict_proba", ask)
     if fold.method == "sigmoid":
         slope = -np.array([calibrator.a_ for calibrator in fold.calibrators])
         shift = -np.array([calibrator.b_ for calibrator in fold.calibrators])
         part = _then(part, slope, shift)
-        if n == 2:
-            return part
-        return part.then(*shares_of_sigmoids())
+        return part if n == 2 else part.then(*shares_of_sigmoids())
     steps = [_Isotonic(c.X_thresholds_, c.y_thresholds_, clipped=True) for c in fold.calibrators]
     if n == 2:
         return part.then(*steps)
@@ -119,47 +113,33 @@ def _temperature(fold: Any, ask: Ask, scores: bool) -> Conversion:
             return _then(part, np.array([2 * beta]), np.zeros(1))
     else:
         part, odds = probability(fold.estimator, ask)
-        logs = _LogOfOdds() if odds else _LogOfProbability()
+        even = 0.0 if odds else 0.5
         if n == 2:
-            return part.second().then(Elementwise(_Difference(logs, beta), "β (log p - log (1 - p))", logs.even))
-        part = part.then(Elementwise(logs, "log p", logs.even))
+            return part.second().then(Elementwise(_Difference(odds, beta), "β (log p - log (1 - p))", even))
+        part = part.then(Elementwise(_Log(odds), "log p", even))
     return part.then(Affine(-beta), SoftmaxOdds())
 
 
 _FLOOR = 1e-12  # scikit-learn adds it to probabilities before it takes their logarithm
 
 
-class _LogOfProbability:
-    """``log(p + floor)``."""
+@dataclass(frozen=True)
+class _Log:
+    """``log(p + floor)`` of a probability p, or of its log-odds."""
 
-    even = 0.5
-
-    def __call__(self, p: Tensor) -> Tensor:
-        return torch.log(p + _FLOOR)
-
-    def other(self, p: Tensor) -> Tensor:
-        """Of the other class."""
-        return self(1 - p)
-
-
-class _LogOfOdds:
-    """``log(σ(x) + floor)``."""
-
-    even = 0.0
+    odds: bool
 
     def __call__(self, x: Tensor) -> Tensor:
-        return torch.log(torch.sigmoid(x) + _FLOOR)
-
-    def other(self, x: Tensor) -> Tensor:
-        """Of the other class."""
-        return self(-x)
+        return torch.log((torch.sigmoid(x) if self.odds else x) + _FLOOR)
 
 
+@dataclass(frozen=True)
 class _Difference:
     """``β (log p - log (1 - p))`` with floors."""
 
-    def __init__(self, logs: _LogOfProbability | _LogOfOdds, beta: float) -> None:
-        self.logs, self.beta = logs, beta
+    odds: bool
+    beta: float
 
     def __call__(self, x: Tensor) -> Tensor:
-        return self.beta * (self.logs(x) - self.logs.other(x))
+        log = _Log(self.odds)
+        return self.beta * (log(x) - log(-x if self.odds else 1 - x))

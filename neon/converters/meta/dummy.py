@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 
-from neon.converters.core import Ask, Conversion, Encoding, answers, converter
+from neon.converters.core import Ask, Conversion, Encoding, answers, converter, of_classes, regression
 from neon.errors import UnsupportedModelError
 from neon.nn import Linear
 
-__all__ = ["convert_dummy_classifier", "convert_dummy_regressor"]
+__all__ = ["NO_COLUMN", "convert_dummy_classifier", "convert_dummy_regressor"]
 
 
 @converter("sklearn.dummy.DummyClassifier")
@@ -34,19 +33,10 @@ def convert_dummy_classifier(model: Any, ask: Ask) -> Conversion:
 
     held = own(np.zeros((1, 1)))[0]
     if several:
-        names = [f"target {i}: {name}" for i, classes in enumerate(model.classes_) for name in classes]
-        return dataclasses.replace(
-            _constant(held, own),
-            explains="for each target: probability of a class",
-            output_names=tuple(names),
-        )
-    return dataclasses.replace(
-        _constant(held, own),
-        explains="probability of a class",
-        output_names=tuple(map(str, model.classes_)),
-        answers=answers.probability(),
-        classes=model.classes_,
-    )
+        names = tuple(f"target {i}: {name}" for i, classes in enumerate(model.classes_) for name in classes)
+        return _constant(held, own, explains="for each target: probability of a class", output_names=names)
+    given = answers.probability()
+    return _constant(held, own, explains="probability of a class", answers=given, **of_classes(model))
 
 
 @converter("sklearn.dummy.DummyRegressor")
@@ -55,8 +45,7 @@ def convert_dummy_regressor(model: Any, ask: Ask) -> Conversion:
     ask.choose("predict")
     _check_table(model)
     held = np.asarray(model.constant_, dtype=np.float64).reshape(-1)
-    own = lambda X: np.asarray(model.predict(X), dtype=np.float64).reshape(-1, len(held))  # noqa: E731
-    return dataclasses.replace(_constant(held, own), answers=answers.prediction())
+    return regression(model, [_bias(held)], len(held), takes_reference=True, encoding=NO_COLUMN)
 
 
 def _check_table(model: Any) -> None:
@@ -68,19 +57,19 @@ def _check_table(model: Any) -> None:
         )
 
 
-def _constant(held: np.ndarray, own: Callable[[Any], np.ndarray]) -> Conversion:
-    """These values whatever the row."""
-    layer = Linear(np.zeros((len(held), 1)), held)
-    return Conversion(
-        torch.nn.Sequential(layer),
-        "predicted value",
-        ("prediction",) if len(held) == 1 else tuple(f"target {i}" for i in range(len(held))),
-        own,
-        takes_reference=True,
-        encoding=Encoding(_nothing, np.array([-1]), ("no column",)),
-    )
-
-
 def _nothing(rows: Any) -> np.ndarray:
     """A column of zeros, of no column of the rows."""
     return np.zeros((rows.shape[0], 1))
+
+
+NO_COLUMN = Encoding(_nothing, np.array([-1]), ("no column",))
+
+
+def _bias(held: np.ndarray) -> Linear:
+    """These values whatever the row."""
+    return Linear(np.zeros((len(held), 1)), held)
+
+
+def _constant(held: np.ndarray, own: Callable[[Any], np.ndarray], **traits: Any) -> Conversion:
+    body = torch.nn.Sequential(_bias(held))
+    return Conversion(body, own=own, takes_reference=True, encoding=NO_COLUMN, **traits)

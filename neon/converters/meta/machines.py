@@ -12,8 +12,9 @@ import torch
 from sklearn.base import is_regressor
 
 from neon.converters.compose.names import column_names
-from neon.converters.core import Ask, Conversion, Encoding
+from neon.converters.core import Ask, Conversion
 from neon.converters.core.members import NEVER, binary_score, predicted
+from neon.converters.meta.dummy import NO_COLUMN
 from neon.converters.meta.side_by_side import beside, on_arrays
 from neon.errors import UnsupportedModelError
 from neon.nn import Linear
@@ -103,14 +104,9 @@ def _score(machine: Any, ask: Ask, odds: bool) -> tuple[Conversion, str]:
 def _constant(value: float, kind: str, n_columns: int | None) -> Conversion:
     """The score of a machine that says the same everywhere; it reads the columns, or where these are encoded none."""
     value = math.copysign(NEVER, value - 0.5) if kind == "log_odds" else value
-    nothing = Encoding(_nothing, np.array([-1]), ("nothing",)) if n_columns is None else None
     layers = torch.nn.Sequential(Linear(np.zeros((1, n_columns or 1)), [value]))
-    return Conversion(layers, "", ("",), np.asarray, takes_reference=True, encoding=nothing)
-
-
-def _nothing(rows: Any) -> np.ndarray:
-    """A column of zeros."""
-    return np.zeros((rows.shape[0], 1))
+    encoding = NO_COLUMN if n_columns is None else None
+    return Conversion(layers, "", ("",), np.asarray, takes_reference=True, encoding=encoding)
 
 
 def _own(machine: Any, X: Any) -> np.ndarray:

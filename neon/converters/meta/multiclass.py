@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from scipy.special import expit
 
-from neon.converters.core import Answers, Ask, Conversion, answers, check_several, contrast, converter
+from neon.converters.core import Answers, Ask, Conversion, answers, check_several, contrast, converter, of_classes
 from neon.converters.core.members import certain, probability
 from neon.converters.core.pairs import closest_rival, margins, votes_and_scores
 from neon.converters.meta.averages import Members
@@ -82,19 +82,17 @@ def _of_probabilities(model: Any, output: str, binary: bool, ask: Ask) -> Conver
     if odds and not all(is_odds for _, is_odds in found):
         raise certain(model)
     together = members.side_by_side([part.second() for part, _ in found])
-    name = "log_odds" if odds else "predict_proba"
+    name, both = ("log_odds", TwoClass()) if odds else ("predict_proba", answers.with_complement())
     given = _each(name, len(model.classes_))
-    both = TwoClass() if odds else answers.with_complement()
     return dataclasses.replace(
         together,
         explains="log-odds of a class" if odds else "probability of a class",
         pair=both if binary else None,
         head=given[name],
         answers={name: given[name]},
-        output_names=tuple(map(str, model.classes_)),
         own=lambda X: np.asarray(model.predict_proba(X), dtype=np.float64),
         link=expit if odds else None,
-        classes=model.classes_,
+        **of_classes(model),
     )
 
 
@@ -134,11 +132,10 @@ def convert_one_vs_one(model: Any, ask: Ask) -> Conversion:
         explains=f"{words}, in {machines.words}" if machines.probable else words,
         head=smallest,
         answers={"decision_function": tied} | ({"votes": tied} if n > 2 else {}),
-        output_names=tuple(map(str, model.classes_)),
         own=own,
         link=expit if kind == "log_odds" else None,
-        classes=model.classes_,
         predicts="ask_on_tie",
+        **of_classes(model),
     )
 
 
@@ -154,14 +151,10 @@ def convert_output_code(model: Any, ask: Ask) -> Conversion:
     nearest = apart[~np.eye(n, dtype=bool)].reshape(n, -1).min(1).mean()  # the evidence at a class's own code
     stiffness = 1 / nearest if nearest > 0 else 1.0
 
-    def own(X: Any) -> np.ndarray:
-        return contrast(((machines.own(X)[:, None] - codes) ** 2).sum(2))
-
     return machines.side_by_side().then(
         SquaredDistance(codes),
         Evidence(stiffness),
         explains="evidence for a class: how much closer the scores are to its code than to any other, squared distance",
-        output_names=tuple(map(str, model.classes_)),
-        own=own,
-        classes=model.classes_,
+        own=lambda X: contrast(((machines.own(X)[:, None] - codes) ** 2).sum(2)),
+        **of_classes(model),
     )

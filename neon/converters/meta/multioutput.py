@@ -11,11 +11,10 @@ from scipy.special import expit
 
 from neon.converters.compose.names import column_names
 from neon.converters.core import Ask, Conversion, answers, convert, converter
-from neon.converters.core.members import binary_score, decision, predicted, probability, vote
+from neon.converters.core.members import binary_score, handed_on, predicted
 from neon.converters.meta.averages import Members
 from neon.converters.meta.side_by_side import beside, common, shared_reference
 from neon.errors import UnsupportedModelError
-from neon.nn import Linear
 from neon.nn.linear.chain import Chain
 
 __all__ = ["convert_chain", "convert_multi_output_classifier", "convert_multi_output_regressor"]
@@ -83,8 +82,12 @@ def convert_chain(model: Any, ask: Ask) -> Conversion:
             part, kind = predicted(member, asked), "predict"
             handed = part
         else:
-            part, kind = _label_score(member, asked)
-            handed = _handed(member, method, asked)
+            if len(member.classes_) != 2:
+                raise UnsupportedModelError(
+                    f"a chain of {len(member.classes_)}-class members; the converter takes two labels"
+                )
+            part, kind = binary_score(member, asked)
+            handed = handed_on(member, method, asked)
         if part.encoding is not None:
             raise UnsupportedModelError(
                 f"{type(model).__name__} of a pipeline that encodes columns (at step {asked.path!r}); put the encoder "
@@ -95,18 +98,17 @@ def convert_chain(model: Any, ask: Ask) -> Conversion:
         scores.append(part)
         hands.append(handed)
     if len(kinds) > 1:
-        names = sorted(kinds)
-        raise UnsupportedModelError(f"{type(model).__name__} of members with different scores: {names}")
+        raise UnsupportedModelError(f"{type(model).__name__} of members with different scores: {sorted(kinds)}")
     kind = kinds.pop()
     places = [int(np.flatnonzero(np.asarray(model.order_) == target)[0]) for target in range(len(members))]
-    layers = [Chain([part.layers for part in scores], [part.layers for part in hands], places)]
+    chain = Chain([part.layers for part in scores], [part.layers for part in hands], places)
     parts = [*scores, *hands]
     traits = common(parts) | {"single": ""}  # columns of predictions make them all floating-point numbers
     references = [None if part.reference is None else np.atleast_2d(part.reference)[:, :n] for part in parts]
     words, method = _ASKED[kind]
     own = lambda X: np.asarray(getattr(model, method)(X), dtype=np.float64)  # noqa: E731
     return Conversion(
-        torch.nn.Sequential(*layers),
+        torch.nn.Sequential(chain),
         words if regresses else f"{words} of a label",
         tuple(f"target {i}" for i in range(len(members))),
         own,
@@ -123,23 +125,3 @@ _ASKED = {
     "log_odds": ("log-odds", "predict_proba"),
     "predict_proba": ("probability", "predict_proba"),
 }
-
-
-def _label_score(member: Any, ask: Ask) -> tuple[Conversion, str]:
-    if len(member.classes_) != 2:
-        raise UnsupportedModelError(f"a chain of {len(member.classes_)}-class members; the converter takes two labels")
-    return binary_score(member, ask)
-
-
-def _handed(member: Any, method: str, ask: Ask) -> Conversion:
-    """What a member gives to those after it."""
-    if method == "decision_function":
-        return decision(member, ask)
-    if method == "predict_proba":
-        return probability(member, ask, odds=False)[0].second()
-    if method != "predict":
-        raise UnsupportedModelError(
-            f"chain_method={method!r}; supported are 'predict', 'predict_proba' and 'decision_function'"
-        )
-    labels = np.asarray(member.classes_, dtype=np.float64)
-    return vote(member, ask).then(Linear(labels[None]))

@@ -10,11 +10,9 @@ import torch
 
 from neon.converters.compose.names import column_names
 from neon.converters.compose.pipeline import chain
-from neon.converters.core import Ask, Conversion, convert, converter
-from neon.converters.core.members import decision, predicted, probability, vote
+from neon.converters.core import Ask, Conversion, Transform, convert, converter
+from neon.converters.core.members import handed_on
 from neon.converters.meta.side_by_side import beside
-from neon.errors import UnsupportedModelError
-from neon.nn import Linear
 
 __all__ = ["convert_stacking"]
 
@@ -28,20 +26,19 @@ def convert_stacking(model: Any, ask: Ask) -> Conversion:
     """
     fitted = [name for name, member in model.estimators if not (isinstance(member, str) and member == "drop")]
     parts = [
-        _given(member, method, ask.inside(name))
+        handed_on(member, method, ask.inside(name))
         for name, member, method in zip(fitted, model.estimators_, model.stack_method_, strict=True)
     ]
     given, known = column_names(model), next((part.n_features for part in parts if part.n_features), None)
     if known is not None and not hasattr(model, "n_features_in_"):  # which the first member would have to tell
         given = tuple(f"feature {i}" for i in range(known))
     if model.passthrough:
-        features = Conversion(torch.nn.Sequential(), "features", given, np.asarray, takes_reference=True)
-        parts.append(features)
+        parts.append(Conversion(torch.nn.Sequential(), "features", given, np.asarray, takes_reference=True))
     n_outputs = [len(part.output_names) for part in parts]
     columns = tuple(f"column {i}" for i in range(sum(n_outputs)))
     front = dataclasses.replace(beside(parts, given=given), output_names=columns)
     head = convert(model.final_estimator_, ask.inside("final_estimator_", ask.output))
-    whole = chain([dataclasses.replace(front, own=_Columns(model)), head])
+    whole = chain([dataclasses.replace(front, own=Transform(model)), head])
     return dataclasses.replace(
         whole,
         composite=front.composite if head.composite in ("neon", "perceptron") else head.composite,
@@ -52,32 +49,3 @@ def convert_stacking(model: Any, ask: Ask) -> Conversion:
         missing=front.missing,
         single=front.single,
     )
-
-
-class _Columns:
-    """What the model's own members say."""
-
-    def __init__(self, model: Any) -> None:
-        self.model = model
-
-    def __call__(self, X: Any) -> np.ndarray:
-        columns = self.model.transform(X)
-        return np.asarray(columns.toarray() if hasattr(columns, "toarray") else columns, dtype=np.float64)
-
-
-def _given(member: Any, method: str, ask: Ask) -> Conversion:
-    """What a member gives to the final estimator."""
-    if method == "decision_function":
-        part = decision(member, ask)
-    elif method == "predict_proba":
-        part, _ = probability(member, ask, odds=False)
-        part = part.second() if len(member.classes_) == 2 else part
-    elif not hasattr(member, "classes_"):
-        return predicted(member, ask)
-    else:
-        labels = np.asarray(member.classes_)
-        if labels.dtype.kind not in "iufb":
-            raise UnsupportedModelError(f"stacking on labels that are no numbers, of {type(member).__name__}")
-        part = vote(member, ask).then(Linear(labels.astype(np.float64)[None]))
-    n = 1 if method == "predict" or len(member.classes_) == 2 else len(member.classes_)
-    return dataclasses.replace(part, output_names=tuple(f"column {i}" for i in range(n)))

@@ -10,7 +10,7 @@ import torch
 from scipy.special import expit, logit
 
 from neon.converters.compose.names import column_names
-from neon.converters.core import Ask, Conversion, answers, convert, converter
+from neon.converters.core import Ask, Conversion, answers, convert, converter, of_classes
 from neon.converters.core.members import decision, predicted, probability
 from neon.converters.meta.side_by_side import on_arrays
 from neon.nn import Linear, TwoClass
@@ -61,18 +61,14 @@ def convert_threshold(model: Any, ask: Ask) -> Conversion:
     odds = False
     if method == "predict_proba":
         part, odds = probability(inner, ask.inside("estimator_"))
+        part = part.second()
     else:
         part = decision(inner, ask.inside("estimator_"))
     threshold, label = _threshold(model, method)
-    sign = 1.0 if label == model.classes_[1] else -1.0
-    if method == "predict_proba":
-        part = part.second()
-        if odds and not 0 < threshold < 1:
-            raise ValueError(f"with threshold {threshold} {type(model).__name__} always predicts one class")
-    if method == "predict_proba" and sign < 0:  # of the first class: 1 - P, -f
-        threshold = 1 - threshold
-    elif sign < 0:
-        threshold = -threshold
+    if odds and not 0 < threshold < 1:
+        raise ValueError(f"with threshold {threshold} {type(model).__name__} always predicts one class")
+    if label != model.classes_[1]:  # of the first class: 1 - P, -f
+        threshold = 1 - threshold if method == "predict_proba" else -threshold
     shift = float(logit(threshold)) if odds else threshold
 
     def own(X: Any) -> np.ndarray:
@@ -85,11 +81,10 @@ def convert_threshold(model: Any, ask: Ask) -> Conversion:
         Linear([[1.0]], [-shift]),
         pair=TwoClass(),
         explains=f"margin of a class: its {words} over the threshold, above 0 for the predicted class",
-        output_names=tuple(map(str, model.classes_)),
         own=own,
         link=(lambda m: expit(m + shift * np.array([-1.0, 1.0]))) if odds else None,
-        classes=model.classes_,
         predicts="ask_on_tie",
+        **of_classes(model),
     )
 
 
@@ -114,18 +109,14 @@ def convert_target(model: Any, ask: Ask) -> Conversion:
     n = len(part.output_names)
     inverse = _Inverse(model.transformer_)
     affine = _affine(inverse, n)
-
-    def own(X: Any) -> np.ndarray:
-        return np.asarray(model.predict(X), dtype=np.float64).reshape(-1, n)
-
+    own = lambda X: np.asarray(model.predict(X), dtype=np.float64).reshape(-1, n)  # noqa: E731
     if affine is not None:
         scale, shift = affine
-        # The shift is a bias, no feature's: a scaling would hand it on.
-        layer = Linear(np.diag(scale), shift)
+        layer: torch.nn.Module = Linear(np.diag(scale), shift)  # the shift is no feature's: a scaling would hand it on
+    else:
+        layer = Elementwise(_OfTensors(inverse), "the target's transformer, inverted", anchor=0.0)
+    if affine is not None or output == "predict":
         return part.then(layer, explains="predicted value", answers=answers.prediction(), own=own)
-    if output == "predict":
-        inverted = Elementwise(_OfTensors(inverse), "the target's transformer, inverted", anchor=0.0)
-        return part.then(inverted, explains="predicted value", answers=answers.prediction(), own=own)
     words = "prediction in the space of the transformed target, of which the predicted value is an elementwise function"
     return part.then(explains=words, own=own, link=inverse)
 
