@@ -13,9 +13,11 @@ from neon.plots._canvas import (
     FAINT,
     SMALL,
     axes,
+    documented,
     label_x,
+    legend,
+    name_features,
     name_lines,
-    note_others,
     number_beside,
     others_name,
     padded,
@@ -24,9 +26,10 @@ from neon.plots._canvas import (
     targets_of,
     what,
 )
-from neon.plots._values import group_color
+from neon.plots._colors import group_color
 
 
+@documented
 def bar(
     explanation: Explanation,
     *,
@@ -41,23 +44,13 @@ def bar(
 
     Parameters
     ----------
-    explanation : Explanation
-        Of one output per sample.
-    max_features : int
-        Features with a line of their own.
+    {explanation}
+    {max_features}
     by : None or "target"
         "target": one bar for each explained output (class, cluster), over the samples that explain it.
-    ax : matplotlib Axes, optional
-        Where to draw; new axes by default.
+    {ax}
 
-    Returns
-    -------
-    matplotlib Axes
-
-    Raises
-    ------
-    ValueError
-        If the explanation is of all outputs, or there is nothing to draw.
+    {drawn}
     """
     explanation = table_of(explanation)
     if by not in (None, "target"):
@@ -78,7 +71,8 @@ def _all_samples(explanation: Explanation, max_features: int, ax: Axes | None) -
     ax.barh(lines, negative[shown], left=positive[shown], color=BLUE, label="negative")
     for line, end in enumerate(magnitude[shown]):
         number_beside(ax, end, line, number(end), right=True)
-    _finish(ax, explanation, shown, others, magnitude, left_out)
+    name_features(ax, explanation, shown, others, magnitude)
+    label_x(ax, f"mean |relevance| · {what(explanation)}{left_out}")
     ax.set_xlim(0, padded(0, magnitude.max() or 1.0, right=0.12)[1])
     if positive.any() and negative.any():
         ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False, fontsize=SMALL)
@@ -111,44 +105,21 @@ def _grouped(explanation: Explanation, max_features: int, ax: Axes | None) -> Ax
     groups = np.unique(targets)
     height = 0.84 / len(groups)
     ax = axes(ax, lines=len(shown) * max(1.0, 0.35 * len(groups)))
-    longest = 0.0
+    longest, bars = 0.0, []
     names = elide_all([explanation.output_names[group] for group in groups], 24)
     for place, group in enumerate(groups):
         members = np.abs(values[target == group])
         lengths = _mean(members)[shown]
         longest = max(longest, lengths.max())
         lines = np.arange(len(shown)) + (place - (len(groups) - 1) / 2) * height
-        color = group_color(place, len(groups))
         names[place] += f" ({len(members)})"
-        ax.barh(lines, lengths, height=0.92 * height, color=color, label=names[place])
-    _finish(ax, explanation, shown, others, magnitude, left_out)
-    ax.set_xlim(0, padded(0, longest or 1.0, right=0.05)[1])
-    legend = ax.legend(
-        title="explained (samples)",
-        loc="lower right",
-        bbox_to_anchor=(1, 1),
-        ncols=max(1, 60 // (max(map(len, names)) + 6)),
-        frameon=False,
-        fontsize=SMALL,
-        title_fontsize=SMALL,
-    )
-    for text in legend.get_texts():
-        text.set_parse_math(False)
-    return ax
-
-
-def _finish(
-    ax: Axes,
-    explanation: Explanation,
-    shown: np.ndarray,
-    others: np.ndarray,
-    magnitude: np.ndarray,
-    left_out: str,
-) -> None:
-    name_lines(ax, short_names(explanation, shown) + others_name(others))
-    if others.size:
-        note_others(ax, len(shown), magnitude[others].sum())
+        bars.append(ax.barh(lines, lengths, height=0.92 * height, color=group_color(place, len(groups))))
+    name_features(ax, explanation, shown, others, magnitude)
     label_x(ax, f"mean |relevance| · {what(explanation)}{left_out}")
+    ax.set_xlim(0, padded(0, longest or 1.0, right=0.05)[1])
+    columns = max(1, 60 // (max(map(len, names)) + 6))
+    legend(ax, bars, names, title="explained (samples)", loc="lower right", ncols=columns)
+    return ax
 
 
 def _finite(explanation: Explanation) -> tuple[np.ndarray, str]:

@@ -8,23 +8,13 @@ from matplotlib.axes import Axes
 from neon.explanation import Explanation
 from neon.explanation.columns import as_numbers
 from neon.explanation.text import feature_order
-from neon.plots._canvas import (
-    FAINT,
-    axes,
-    label_x,
-    name_lines,
-    note_others,
-    others_name,
-    padded,
-    short_names,
-    table_of,
-    what,
-)
-from neon.plots._values import value_colors, value_scale
+from neon.plots._canvas import FAINT, axes, documented, label_x, magnitudes, name_features, padded, table_of, what
+from neon.plots._colors import value_colors, value_scale
 
 SPREAD, STEP, BINS = 0.42, 0.13, 120  # lines to either side, lines between two dots, piles along the axis
 
 
+@documented
 def beeswarm(
     explanation: Explanation, *, max_features: int = 10, ax: Axes | None = None, colorbar: bool = True
 ) -> Axes:
@@ -34,23 +24,13 @@ def beeswarm(
 
     Parameters
     ----------
-    explanation : Explanation
-        Of one output per sample.
-    max_features : int
-        Features with a line of their own, by mean |relevance|.
-    ax : matplotlib Axes, optional
-        Where to draw; new axes by default.
+    {explanation}
+    {max_features}
+    {ax}
     colorbar : bool
         Whether to add the legend of feature values.
 
-    Returns
-    -------
-    matplotlib Axes
-
-    Raises
-    ------
-    ValueError
-        If the explanation is of all outputs, or there is nothing to draw.
+    {drawn}
 
     Notes
     -----
@@ -59,7 +39,7 @@ def beeswarm(
     """
     explanation = table_of(explanation)
     values = explanation.values
-    magnitude = np.abs(np.where(np.isfinite(values), values, 0.0)).mean(axis=0)
+    magnitude = magnitudes(values)
     shown, others = feature_order(magnitude, max_features)
     finite = values[:, shown][np.isfinite(values[:, shown])]
     low, high = padded(finite.min(initial=0.0), finite.max(initial=0.0), left=0.03, right=0.03)
@@ -78,9 +58,7 @@ def beeswarm(
             zorder=2,
             rasterized=len(relevance) > 1000,  # keeps vector files small
         )
-    name_lines(ax, short_names(explanation, shown) + others_name(others))
-    if others.size:
-        note_others(ax, len(shown), magnitude[others].sum())
+    name_features(ax, explanation, shown, others, magnitude)
     ax.set_xlim(low, high)
     label_x(ax, f"relevance · {what(explanation)}")
     if colorbar:

@@ -2,27 +2,53 @@
 
 from __future__ import annotations
 
+import inspect
 import textwrap
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
 
 from neon.explanation import Explanation
 from neon.explanation.algebra import SEVERAL_OUTPUTS
-from neon.explanation.text import BLUE, RED, elide, elide_all, named_value, number
+from neon.explanation.text import elide, elide_all, named_value, number
 
 SMALL = 9  # font size in points, for numbers beside bars
 WIDTH = 58  # letters in a line below the axes
 FAINT: dict[str, Any] = {"color": "0.6", "linewidth": 0.8, "zorder": 0.5}
 
-# 257 colours: with symmetrical limits, zero falls on the middle one, white. What is no number is grey.
-RELEVANCE_COLORS = LinearSegmentedColormap.from_list(
-    "neon_relevance", ["#0d2c54", BLUE, "#ffffff", RED, "#5c0a14"], N=257
-).with_extremes(bad="0.85")
+Draw = TypeVar("Draw", bound=Callable[..., Axes])
+
+_SAID = {
+    "explanation": """explanation : Explanation
+    Of one output per sample.""",
+    "max_features": """max_features : int
+    Features with a line of their own, by mean |relevance|.""",
+    "limit": """limit : float, optional
+    The relevance with the strongest colour, the same for plots that are compared; by default the largest magnitude.""",
+    "colorbar": """colorbar : bool
+    Whether to add the legend of relevance.""",
+    "ax": """ax : matplotlib Axes, optional
+    Where to draw; new axes by default.""",
+    "text_ax": """ax : matplotlib Axes, optional
+    Where to draw; new axes, as high as the text, by default. Its own width at the time of the call is filled.""",
+    "drawn": """Returns
+-------
+matplotlib Axes
+
+Raises
+------
+ValueError
+    If the explanation is of all outputs, or there is nothing to draw.""",
+}
+
+
+def documented(draw: Draw) -> Draw:
+    """Put what the plots have alike into a docstring, in place of its ``{ax}``, ``{drawn}`` and so on."""
+    draw.__doc__ = (inspect.getdoc(draw) or "").format(**_SAID)
+    return draw
 
 
 def table_of(explanation: Explanation) -> Explanation:
@@ -72,10 +98,14 @@ def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(names[: max(1, first - 1)])}, …, {names[-1]}"
 
 
+def figure(width: float, height: float) -> Axes:
+    """The axes of a new figure of this size, in inches."""
+    return plt.subplots(figsize=(width, height), layout="constrained")[1]
+
+
 def axes(ax: Axes | None, *, lines: float) -> Axes:
     """Take the given axes, or make a figure of a height that fits the number of lines."""
-    if ax is None:
-        _, ax = plt.subplots(figsize=(7.5, 1.3 + 0.36 * lines), layout="constrained")
+    ax = figure(7.5, 1.3 + 0.36 * lines) if ax is None else ax
     for side in ("top", "right", "left"):
         ax.spines[side].set_visible(False)
     ax.tick_params(axis="y", length=0)
@@ -106,23 +136,49 @@ def name_lines(ax: Axes, names: Sequence[str]) -> None:
     ax.set_ylim(len(names) - 0.4, -0.6)
 
 
+def magnitudes(values: np.ndarray) -> np.ndarray:
+    """Mean |relevance| of each feature, (n_features,); what is not finite counts as none."""
+    mean: np.ndarray = np.abs(np.where(np.isfinite(values), values, 0.0)).mean(axis=0)
+    return mean
+
+
+def name_features(
+    ax: Axes, explanation: Explanation, shown: np.ndarray, others: np.ndarray, magnitude: np.ndarray
+) -> None:
+    """Name the lines of features, and on a last one say how much the others have: a bar of it would dwarf the rest."""
+    name_lines(ax, short_names(explanation, shown) + others_name(others))
+    if others.size:
+        ax.annotate(
+            f"{number(magnitude[others].sum())} mean |relevance| together",
+            (0, len(shown)),
+            xycoords=("axes fraction", "data"),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=SMALL,
+            color="0.45",
+        )
+
+
 def others_name(others: np.ndarray) -> list[str]:
     """Name the last line, if there are other features."""
     return [f"{others.size} other features"] if others.size else []
 
 
-def note_others(ax: Axes, line: int, magnitude: float) -> None:
-    """Say how much the other features have together: one bar for all of them would dwarf the rest."""
-    ax.annotate(
-        f"{number(magnitude)} mean |relevance| together",
-        (0, line),
-        xycoords=("axes fraction", "data"),
-        xytext=(4, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=SMALL,
-        color="0.45",
+def legend(ax: Axes, drawn: Sequence[Any], names: Sequence[str], *, title: str, **place: Any) -> None:
+    """Say which group each colour stands for. Names are no formulas."""
+    texts = ax.legend(
+        drawn, names, title=title, bbox_to_anchor=(1, 1), frameon=False, fontsize=SMALL, title_fontsize=SMALL, **place
     )
+    for text in (texts.get_title(), *texts.get_texts()):
+        text.set_parse_math(False)
+
+
+def color_scale(ax: Axes, image: Any, name: str) -> None:
+    """Add the legend of an image's colours beside the axes."""
+    bar = ax.figure.colorbar(image, ax=ax, aspect=30, pad=0.02, shrink=0.9)
+    bar.set_label(name)
+    bar.outline.set_visible(False)
 
 
 def number_beside(ax: Axes, at: float, line: float, text: str, *, right: bool, gap: int = 3, **look: Any) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
@@ -15,20 +14,22 @@ from matplotlib.ticker import MaxNLocator
 from neon.explanation import Explanation
 from neon.explanation.text import elide_all, feature_order
 from neon.plots._canvas import (
-    RELEVANCE_COLORS,
     SMALL,
     axes,
+    color_scale,
+    documented,
+    figure,
     label_x,
-    name_lines,
-    note_others,
-    others_name,
-    short_names,
+    magnitudes,
+    name_features,
     table_of,
     targets_of,
     what,
 )
+from neon.plots._colors import RELEVANCE_COLORS
 
 
+@documented
 def heatmap(
     explanation: Explanation | Any,
     row: int = 0,
@@ -58,23 +59,14 @@ def heatmap(
         Shape of an image whose pixels are the features, such as (8, 8).
     data : bool or array, optional
         The image itself, in faint grey where there is no relevance. True takes it from the explanation.
-    limit : float, optional
-        The relevance with the strongest colour; the largest magnitude by default.
+    {limit}
     max_features : int
         Features of a table that are drawn; the others are added up as a number on the last line.
-    colorbar : bool
-        Whether to add the legend of relevance.
-    ax : matplotlib Axes, optional
-        Where to draw; new axes by default.
+    {colorbar}
+    {ax}
 
-    Returns
-    -------
-    matplotlib Axes
-
-    Raises
-    ------
-    ValueError
-        If the explanation is of all outputs, or the array is no image.
+    {drawn}
+        If the array is no image.
     """
     if isinstance(explanation, Explanation):
         targets_of(explanation)
@@ -101,8 +93,7 @@ def _image(
 ) -> Axes:
     pixels = _pixels(relevance, shape, np.sum)
     picture = None if data is None or data is False else _faint(_pixels(_array(data), shape, np.mean))
-    if ax is None:
-        _, ax = plt.subplots(figsize=(4.6, 4.0), layout="constrained")
+    ax = figure(4.6, 4.0) if ax is None else ax
     norm = _norm(pixels, limit)
     alpha = None
     if picture is not None:
@@ -112,7 +103,7 @@ def _image(
     ax.set_xticks([])
     ax.set_yticks([])
     if colorbar:
-        _colorbar(ax, image)
+        color_scale(ax, image, "relevance")
     return ax
 
 
@@ -120,21 +111,19 @@ def _table(explanation: Explanation, limit: float | None, max_features: int, col
     target = targets_of(explanation)
     samples = np.lexsort((-explanation.prediction, target))
     values, target = explanation.values[samples], target[samples]
-    magnitude = np.abs(np.where(np.isfinite(values), values, 0.0)).mean(axis=0)
+    magnitude = magnitudes(values)
     shown, others = feature_order(magnitude, max_features)
     ax = axes(ax, lines=0.8 * len(shown))
     norm = _norm(values[:, shown], limit)
     image = ax.imshow(values[:, shown].T, cmap=RELEVANCE_COLORS, norm=norm, aspect="auto", interpolation="nearest")
-    name_lines(ax, short_names(explanation, shown) + others_name(others))
+    name_features(ax, explanation, shown, others, magnitude)
     ax.set_ylim(len(shown) - 0.5 + bool(others.size), -0.5)
-    if others.size:
-        note_others(ax, len(shown), magnitude[others].sum())
     _name_groups(ax, explanation, target, bottom=len(shown) - 0.5)
     ax.set_xlim(-0.5, len(target) - 0.5)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     label_x(ax, f"samples, by prediction · {what(explanation)}")
     if colorbar:
-        _colorbar(ax, image)
+        color_scale(ax, image, "relevance")
     return ax
 
 
@@ -189,9 +178,3 @@ def _faint(pixels: np.ndarray) -> np.ndarray:
     """Move pixels between light grey and white, so that colours stay in front."""
     low, high = np.nanmin(pixels), np.nanmax(pixels)
     return 0.6 + 0.4 * (pixels - low) / (high - low or 1.0)
-
-
-def _colorbar(ax: Axes, image: Any) -> None:
-    bar = ax.figure.colorbar(image, ax=ax, aspect=30, pad=0.02, shrink=0.9)
-    bar.set_label("relevance")
-    bar.outline.set_visible(False)

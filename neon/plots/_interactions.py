@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
@@ -10,13 +9,14 @@ from matplotlib.colors import LinearSegmentedColormap
 from neon.explanation import Explanation
 from neon.explanation.export import pairs_of
 from neon.explanation.text import elide_all, feature_order, number
-from neon.plots._canvas import SMALL, label_x, name_lines, table_of, what
+from neon.plots._canvas import SMALL, color_scale, documented, figure, label_x, name_lines, table_of, what
 
 # From white on: a magnitude has no sign, and so neither red nor blue.
 MAGNITUDE_COLORS = LinearSegmentedColormap.from_list("neon_magnitude", ["#ffffff", "#882255"]).with_extremes(bad="0.85")
 WRITTEN = 12  # features up to which numbers fit in the cells
 
 
+@documented
 def interactions(explanation: Explanation, *, max_features: int = 10, ax: Axes | None = None) -> Axes:
     """Draw the mean |interaction| of every two features, with the main effects on the diagonal.
 
@@ -26,17 +26,10 @@ def interactions(explanation: Explanation, *, max_features: int = 10, ax: Axes |
         Of one output per sample, with interactions: `neon.explain(model, X, interactions=True)`.
     max_features : int
         Features that are drawn, by mean |relevance|.
-    ax : matplotlib Axes, optional
-        Where to draw; new axes by default.
+    {ax}
 
-    Returns
-    -------
-    matplotlib Axes
-
-    Raises
-    ------
-    ValueError
-        If there are no interactions, the explanation is of all outputs, or there is nothing to draw.
+    {drawn}
+        If there are no interactions.
 
     Notes
     -----
@@ -49,9 +42,8 @@ def interactions(explanation: Explanation, *, max_features: int = 10, ax: Axes |
     pairs, count = pairs_of(explanation), max(len(explanation), 1)
     shown, others = feature_order(np.abs(explanation.values).sum(axis=0) / count, max_features)
     mean = np.abs(pairs[:, shown][:, :, shown]).sum(axis=0) / count  # (n_shown, n_shown)
-    if ax is None:
-        side = 2.6 + 0.46 * len(shown)
-        _, ax = plt.subplots(figsize=(side + 1.2, side), layout="constrained")
+    side = 2.6 + 0.46 * len(shown)
+    ax = figure(side + 1.2, side) if ax is None else ax
     image = ax.imshow(mean, cmap=MAGNITUDE_COLORS, vmin=0.0, vmax=mean.max() or 1.0, interpolation="nearest")
     names = elide_all([explanation.feature_names[feature] for feature in shown])
     name_lines(ax, names)
@@ -66,7 +58,5 @@ def interactions(explanation: Explanation, *, max_features: int = 10, ax: Axes |
             ax.text(place, line, number(value), ha="center", va="center", fontsize=SMALL - 2, color=look)
     left_out = f" · without {others.size} other features" if others.size else ""
     label_x(ax, f"main effects on the diagonal · {what(explanation)}{left_out}", width=max(30, 7 * len(shown)))
-    bar = ax.figure.colorbar(image, ax=ax, aspect=30, pad=0.02, shrink=0.9)
-    bar.set_label("mean |interaction|")
-    bar.outline.set_visible(False)
+    color_scale(ax, image, "mean |interaction|")
     return ax

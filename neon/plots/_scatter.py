@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import matplotlib.dates as mdates
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -18,13 +17,14 @@ from neon.explanation.columns import as_numbers
 from neon.explanation.dates import date_at, days, in_words, is_date, is_duration
 from neon.explanation.features import positions
 from neon.explanation.text import BLUE, GREY, RED, elide, elide_all
-from neon.plots._canvas import FAINT, SMALL, label_top, table_of, what
-from neon.plots._values import group_color, value_colors, value_scale
+from neon.plots._canvas import FAINT, documented, figure, label_top, legend, table_of, what
+from neon.plots._colors import group_color, value_colors, value_scale
 
 SPREAD = 0.5  # of the distance between two categories, over which the dots of one are spread
 LEGEND = 12  # categories that have a line in it
 
 
+@documented
 def scatter(
     explanation: Explanation, feature: str | int, *, color: str | int | None = None, ax: Axes | None = None
 ) -> Axes:
@@ -35,24 +35,16 @@ def scatter(
 
     Parameters
     ----------
-    explanation : Explanation
-        Of one output per sample.
+    {explanation}
     feature : str or int
         Name or position of the feature.
     color : str or int, optional
         Another feature whose value the dots are coloured by: missing values are grey. Default: red is positive
         relevance, blue is negative.
-    ax : matplotlib Axes, optional
-        Where to draw; new axes by default.
+    {ax}
 
-    Returns
-    -------
-    matplotlib Axes
-
-    Raises
-    ------
-    ValueError
-        If the explanation is of all outputs, there is no such feature, or there is nothing to draw.
+    {drawn}
+        If there is no such feature.
 
     Notes
     -----
@@ -64,8 +56,7 @@ def scatter(
     explanation = explanation[np.isfinite(explanation.values[:, column])]
     relevance, data = explanation.values[:, column], explanation.data
     at, categories = _places(data[:, column])
-    if ax is None:
-        _, ax = plt.subplots(figsize=(6.5, 4.2), layout="constrained")
+    ax = figure(6.5, 4.2) if ax is None else ax
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     ax.axhline(0, **FAINT)
@@ -161,18 +152,8 @@ def _colored(ax: Axes, explanation: Explanation, feature: int) -> np.ndarray:
         return value_colors(as_numbers(column))
     shown = {category: group_color(place, len(categories)) for place, category in enumerate(categories)}
     lines = [Line2D([], [], marker="o", linestyle="", color=color) for color in shown.values()]
-    legend = ax.legend(
-        lines[:LEGEND],
-        elide_all(categories, 24)[:LEGEND],
-        title=name if len(categories) <= LEGEND else f"{name} ({LEGEND} of {len(categories)})",
-        loc="upper left",
-        bbox_to_anchor=(1, 1),
-        frameon=False,
-        fontsize=SMALL,
-        title_fontsize=SMALL,
-    )
-    for text in (legend.get_title(), *legend.get_texts()):
-        text.set_parse_math(False)
+    title = name if len(categories) <= LEGEND else f"{name} ({LEGEND} of {len(categories)})"
+    legend(ax, lines[:LEGEND], elide_all(categories, 24)[:LEGEND], title=title, loc="upper left")
     colors = np.empty(len(column), dtype=object)
     colors[:] = [shown.get(_word(value), GREY) for value in column]
     return colors

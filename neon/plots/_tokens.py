@@ -16,7 +16,8 @@ from matplotlib.textpath import text_to_path
 
 from neon.explanation import Explanation
 from neon.explanation.text import number
-from neon.plots._canvas import RELEVANCE_COLORS, SMALL, label_top, what
+from neon.plots._canvas import SMALL, documented, label_top, what
+from neon.plots._colors import RELEVANCE_COLORS
 from neon.plots._heatmap import _array, _norm
 
 WIDTH = 7.5  # inches of new axes
@@ -24,12 +25,11 @@ SIZE = 11.0  # font size; it, and what follows, in points
 MARGIN = 3.0  # between a word and the ends of its box
 GAP = 2.0  # between boxes
 BOX, LINE = 17.0, 21.0  # height of a box, and of a line with the space below it
-
-
 SCALE = 28.0  # height of the colour scale, with the space above it
 TITLE = 14.0  # height of a line of the title
 
 
+@documented
 def text(
     explanation: Explanation,
     row: int = 0,
@@ -44,26 +44,15 @@ def text(
 
     Parameters
     ----------
-    explanation : Explanation
-        Of one output per sample.
+    {explanation}
     row : int
         Which document.
-    limit : float, optional
-        The relevance with the strongest colour, the same for texts that are compared; the largest magnitude by
-        default.
-    colorbar : bool
-        Whether to add the legend of relevance.
-    ax : matplotlib Axes, optional
-        Where to draw; new axes, as high as the text, by default. Its own width at the time of the call is filled.
+    {limit}
+    {colorbar}
+    {text_ax}
 
-    Returns
-    -------
-    matplotlib Axes
-
-    Raises
-    ------
-    ValueError
-        If the model read no text, features were picked or grouped, or the explanation is of all outputs.
+    {drawn}
+        If the model read no text, or features were picked or grouped.
     """
     pieces, relevance = explanation.text(row)
     if relevance.ndim > 1:
@@ -73,6 +62,7 @@ def text(
     return tokens(pieces, relevance, limit=limit, colorbar=colorbar, title=title, ax=ax)
 
 
+@documented
 def tokens(
     tokens: Sequence[str],
     relevance: Any,
@@ -90,15 +80,11 @@ def tokens(
         Words or pieces of words, drawn in this order, in as many lines as they take.
     relevance : array or Tensor (n_tokens,)
         Not finite: grey.
-    limit : float, optional
-        The relevance with the strongest colour, the same for texts that are compared; the largest magnitude by
-        default.
-    colorbar : bool
-        Whether to add the legend of relevance below the text.
+    {limit}
+    {colorbar}
     title : str
         What stands above the text.
-    ax : matplotlib Axes, optional
-        Where to draw; new axes, as high as the text, by default. Its own width at the time of the call is filled.
+    {text_ax}
 
     Returns
     -------

@@ -14,6 +14,7 @@ from neon.explanation.text import BLUE, RED, elide, elide_all, feature_order, nu
 from neon.plots._canvas import (
     FAINT,
     axes,
+    documented,
     label_top,
     label_x,
     name_lines,
@@ -28,6 +29,7 @@ from neon.plots._canvas import (
 RESIDUAL: dict[str, Any] = {"facecolor": "#e3e3e3", "edgecolor": "#7a7a7a", "hatch": "////", "linewidth": 0.8}
 
 
+@documented
 def waterfall(explanation: Explanation, row: int = 0, *, max_features: int = 10, ax: Axes | None = None) -> Axes:
     """Draw how features, then residuals, lead from the base value to the prediction of one sample.
 
@@ -38,23 +40,13 @@ def waterfall(explanation: Explanation, row: int = 0, *, max_features: int = 10,
 
     Parameters
     ----------
-    explanation : Explanation
-        Of one output per sample.
+    {explanation}
     row : int
         Which sample.
-    max_features : int
-        Features with a line of their own.
-    ax : matplotlib Axes, optional
-        Where to draw; new axes by default.
+    {max_features}
+    {ax}
 
-    Returns
-    -------
-    matplotlib Axes
-
-    Raises
-    ------
-    ValueError
-        If the explanation is of all outputs, or there is nothing to draw.
+    {drawn}
     IndexError
         If there is no such row.
     """

@@ -1,4 +1,4 @@
-"""Colours of feature values: of numbers, from low to high; of groups. Red and blue mean the sign of relevance."""
+"""Colours: of relevance, red positive and blue negative; of feature values, from low to high; of groups."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import ListedColormap
+from matplotlib.colors import LinearSegmentedColormap, ListedColormap
 
-from neon.explanation.text import GREY
+from neon.explanation.text import BLUE, GREY, RED
 
+# 257 colours: with symmetrical limits, zero falls on the middle one, white. What is no number is grey.
+RELEVANCE_COLORS = LinearSegmentedColormap.from_list(
+    "neon_relevance", ["#0d2c54", BLUE, "#ffffff", RED, "#5c0a14"], N=257
+).with_extremes(bad="0.85")
 # Red and blue mean the sign of relevance everywhere: feature values take other colours, without pale yellow.
 VALUE_COLORS = ListedColormap(mpl.colormaps["viridis"](np.linspace(0.0, 0.93, 256)), "neon_value")
 # Groups get colours that mean no sign, neither red nor blue, of P. Tol's palette for all kinds of sight.
