@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import abc
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -110,6 +110,16 @@ class _Repeated(_Baseline):
         """``z`` (n_samples, ...)."""
         return torch.cat([run(self.model, tuple(x[rows] for x in inputs)) for rows in self._batches(len(inputs[0]))])
 
+    def _gradients(self, inputs: Tensors, target: Target, points: Iterable[tuple[Tensors, float]]) -> Tensors:
+        """``Σ_p w_p ∂f/∂x`` at points p with weights w, the coefficients being those of the inputs."""
+        _check_floating(inputs)
+        c = coefficients(self._output(inputs), target)
+        total = tuple(map(torch.zeros_like, inputs))
+        for point, weight in points:
+            slopes = self._gradient(point, c)
+            total = tuple(torch.add(part, slope, alpha=weight) for part, slope in zip(total, slopes, strict=True))
+        return total
+
     def _gradient(self, inputs: Tensors, c: Tensor) -> Tensors:
         """``∂ Σ_k c_k z_k / ∂x`` with constant c (n_samples, ...)."""
         batches = [gradient(self.model, tuple(x[rows] for x in inputs), c[rows]) for rows in self._batches(len(c))]
@@ -142,16 +152,15 @@ class SmoothGrad(_Repeated):
             )
 
     def _attribute(self, inputs: Tensors, target: Target) -> Tensors:
-        _check_floating(inputs)
-        c = coefficients(self._output(inputs), target)
+        total = self._gradients(inputs, target, ((noisy, 1.0) for noisy in self._noisy(inputs)))
+        return tuple(part / self.n_samples for part in total)
+
+    def _noisy(self, inputs: Tensors) -> Iterator[Tensors]:
         generator = torch.Generator().manual_seed(self.seed)  # of the CPU, whatever the device: the same noise
         deviations = [self.noise_level * _range(x) for x in inputs]
-        total = tuple(map(torch.zeros_like, inputs))
         for _ in range(self.n_samples):
             noise = [torch.randn(x.shape, generator=generator, dtype=x.dtype).to(x.device) for x in inputs]
-            noisy = tuple(x + sigma * n for x, sigma, n in zip(inputs, deviations, noise, strict=True))
-            total = tuple(map(torch.add, total, self._gradient(noisy, c)))
-        return tuple(part / self.n_samples for part in total)
+            yield tuple(x + sigma * n for x, sigma, n in zip(inputs, deviations, noise, strict=True))
 
 
 @dataclass(eq=False, kw_only=True)
@@ -175,16 +184,11 @@ class IntegratedGradients(_Repeated):
             raise ValueError(f"n_steps must be >= 1, got {self.n_steps}")
 
     def _attribute(self, inputs: Tensors, target: Target) -> Tensors:
-        _check_floating(inputs)
-        c = coefficients(self._output(inputs), target)
-        baselines = _baselines(self.baseline, inputs)
-        displacements = tuple(map(torch.sub, inputs, baselines))
-        total = tuple(map(torch.zeros_like, inputs))
+        pairs = [(b, x - b) for b, x in zip(_baselines(self.baseline, inputs), inputs, strict=True)]
         nodes, weights = np.polynomial.legendre.leggauss(self.n_steps)  # on [-1, 1]
-        for t, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
-            point = tuple(b + t * d for b, d in zip(baselines, displacements, strict=True))
-            total = tuple(torch.add(*pair, alpha=weight) for pair in zip(total, self._gradient(point, c), strict=True))
-        return tuple(map(torch.mul, displacements, total))
+        points = (tuple(b + t * d for b, d in pairs) for t in (nodes + 1) / 2)
+        total = self._gradients(inputs, target, zip(points, weights / 2, strict=True))
+        return tuple(d * part for (_, d), part in zip(pairs, total, strict=True))
 
 
 @dataclass(eq=False, kw_only=True)

@@ -29,14 +29,12 @@ _FOLLOWED = 256  # rows whose relevance `show` follows through the network
 
 def demo(options: Namespace) -> int:
     """Train three pipelines on bundled data and explain them."""
-    import matplotlib as mpl
     from sklearn.cluster import KMeans
     from sklearn.datasets import load_breast_cancer, load_wine
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVC, OneClassSVM
 
-    mpl.use("Agg")
     wine, cancer = load_wine(as_frame=True), load_breast_cancer(as_frame=True)
     benign, malignant = cancer.data[cancer.target == 1], cancer.data[cancer.target == 0]
     kmeans = make_pipeline(StandardScaler(), KMeans(3, n_init=10, random_state=0)).fit(wine.data)
@@ -55,8 +53,8 @@ def demo(options: Namespace) -> int:
         say(f"\n{title}")
         code = max(code, _report(explainer.network, explanation, data))
         write_whole(folder / f"{name}.csv", explanation.to_frame().to_csv)
-        for kind, axes in (("bar", explanation.plot.bar()), ("row_0", explanation.plot.waterfall(0))):
-            write_whole(folder / f"{name}_{kind}.png", functools.partial(_save, axes))
+        _draw(folder / f"{name}_bar.png", explanation, "bar")
+        _draw(folder / f"{name}_row_0.png", explanation, "waterfall")
     say(f"\nTables and plots are in {folder}/")
     return code
 
@@ -71,9 +69,7 @@ def explain(options: Namespace) -> int:
     if options.plot_kind is not None and options.plot is None:
         raise ValueError("--plot-kind says what --plot draws: give --plot a file")
     model = _model(options)
-    read = functools.partial(read_table, drop=options.drop, missing=options.missing)
-    data = read(options.data)
-    reference, fitted_on = (None if path is None else read(path) for path in (options.reference, options.fitted_on))
+    data, reference, fitted_on = _tables(options, options.data, options.reference, options.fitted_on)
     explainer = Explainer(
         model,
         output=options.output,
@@ -87,18 +83,14 @@ def explain(options: Namespace) -> int:
         frame = explanation.to_frame()
         write_whole(options.out, frame.to_csv if Path(options.out).suffix == ".csv" else frame.to_parquet)
     if options.plot is not None:
-        import matplotlib as mpl
-
-        mpl.use("Agg")
-        write_whole(options.plot, functools.partial(_save, getattr(explanation.plot, options.plot_kind or "bar")()))
+        _draw(options.plot, explanation, options.plot_kind or "bar")
     return _report(explainer.network, explanation, data)
 
 
 def show(options: Namespace) -> int:
     """Print the equivalent network."""
     model = _model(options)
-    read = functools.partial(read_table, drop=options.drop, missing=options.missing)
-    data, fitted_on = (None if path is None else read(path) for path in (options.data, options.fitted_on))
+    data, fitted_on = _tables(options, options.data, options.fitted_on)
     network = neuralize(model, output=options.output, data=fitted_on)
     say(str(network))
     say(_plan(network, data))
@@ -129,6 +121,11 @@ def _model(options: Namespace) -> Any:
     if isinstance(model, torch.nn.Module):
         raise ValueError(f"{options.model} holds a torch module; explain it in Python: neon.Explainer(module)(X)")
     return model
+
+
+def _tables(options: Namespace, *paths: str | None) -> list[Any]:
+    """The tables in these files; None for a file that was not given."""
+    return [None if path is None else read_table(path, drop=options.drop, missing=options.missing) for path in paths]
 
 
 def _target(text: str | None, network: Network) -> Any:
@@ -169,8 +166,10 @@ def _agreed(error: float, size: float) -> int:
     return 1
 
 
-def _save(axes: Any, path: Path) -> None:
+def _draw(path: str | Path, explanation: Explanation, kind: str) -> None:
     import matplotlib.pyplot as plt
 
-    axes.figure.savefig(path, dpi=120, bbox_inches="tight")
-    plt.close(axes.figure)
+    plt.switch_backend("Agg")
+    figure = getattr(explanation.plot, kind)().figure
+    write_whole(path, functools.partial(figure.savefig, dpi=120, bbox_inches="tight"))
+    plt.close(figure)

@@ -111,19 +111,16 @@ def _read_csv(file: Path, missing: Sequence[str]) -> pd.DataFrame:
     if not text:
         return table
     literal = pd.read_csv(file, **read, keep_default_na=False, na_values=["", *missing], dtype=dict.fromkeys(text, str))
-    taken = {
-        name: found
-        for name in text
-        if (found := sorted(set(literal.loc[table[name].isna() & literal[name].notna(), name].astype(str))))
-    }
-    for name, found in taken.items():
+    for name in text:
+        found = sorted(set(literal.loc[table[name].isna() & literal[name].notna(), name].astype(str)))
+        if not found:
+            continue
+        table[name] = literal[name]
         warnings.warn(
             f"{file}: in the column of text {name!r}, {', '.join(map(repr, found))} is taken as it stands; where it "
             f"means that the value is missing, give {' '.join(f'--missing {word}' for word in found)}",
             stacklevel=2,
         )
-    for name in taken:
-        table[name] = literal[name]
     return table
 
 

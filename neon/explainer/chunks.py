@@ -9,7 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["FIRST_ROWS", "Chunk", "Collected", "rows_of_network", "rows_within"]
+from neon.lrp import LRP
+from neon.lrp.paths.integral import NODES, Integral
+
+__all__ = ["FIRST_ROWS", "Chunk", "Collected", "Probe", "rows_within"]
 
 FIRST_ROWS = 64  # of a torch module, whose size per row is not known before
 _MEMORY = 128 * 2**20  # bytes of recorded values a chunk may hold
@@ -22,9 +25,39 @@ def rows_within(per_row: int) -> int:
     return max(1, _MEMORY // per_row)
 
 
-def rows_of_network(per_row: int) -> int:
-    """How many rows of a fitted model a chunk has, of so many bytes each."""
-    return max(1, min(max(_CACHE // per_row, _SOME_ROWS), _MEMORY // per_row))
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """What one row tells of a fitted model's network, which runs the same operations on any rows.
+
+    Attributes
+    ----------
+    references : dict of int to Tensor, optional
+        Every value of the network at the reference rows, which go through it once.
+    chunk_rows : int
+        How many rows to explain at a time.
+    words : str
+        What the path rule does, where there is one.
+    relative : bool
+        Whether any rule is relative to reference rows.
+    """
+
+    references: dict[int, Tensor] | None
+    chunk_rows: int
+    words: str
+    relative: bool
+
+    @classmethod
+    def of(cls, lrp: LRP, row: Tensor, reference: Tensor | Integral | None) -> Probe:
+        """Send a row, (1, n_encoded), through the network."""
+        found = lrp.record(row, reference=reference)
+        per_row, words = found.tape.bytes_per_sample(), ""
+        if found.integral is not None:
+            x, output = found.tape.inputs[0], found.tape.output
+            words = found.integral.words(found.steps, x, output, found.tape.values[x])
+            per_row *= NODES
+        relative = any(step.rule is not None and step.rule.takes_reference for step in found.steps)
+        chunk_rows = min(max(_CACHE // per_row, _SOME_ROWS), rows_within(per_row))
+        return cls(found.references, chunk_rows, words, relative or found.integral is not None)
 
 
 @dataclass(frozen=True, eq=False)

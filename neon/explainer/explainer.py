@@ -15,12 +15,10 @@ from neon._version import bound_to_version
 from neon.converters import Network, neuralize
 from neon.converters.core.intake import take
 from neon.explainer.checks import check_outputs, check_quadrature, check_sums
-from neon.explainer.chunks import FIRST_ROWS, Chunk, Collected, rows_within
-from neon.explainer.encoded_columns import decoded, decoded_pairs
+from neon.explainer.chunks import FIRST_ROWS, Chunk, Collected, Probe, rows_within
 from neon.explainer.labels import in_words, output_indices, resolved
 from neon.explainer.placement import as_data, as_tensor, placement
-from neon.explainer.probe import Probe
-from neon.explainer.progress import Progress
+from neon.explainer.progress import progress_bar
 from neon.explainer.recordings import of_callable, of_outputs, of_weighted_outputs
 from neon.explainer.reference import reference_of
 from neon.explainer.rows import Rows, numbered
@@ -160,7 +158,7 @@ class Explainer:
         """Explain chunk after chunk; target : None, "all", a callable, or output indices (n_rows,)."""
         size, fixed = self._chunk_size(isinstance(target, str), interactions)
         found, start = Collected(len(rows)), 0
-        with Progress(len(rows), self.progress) as progress:
+        with progress_bar(len(rows), self.progress) as reach:
             while start < len(rows) or not found.parts:
                 stop = min(start + size, len(rows))
                 here = slice(start, stop)
@@ -171,7 +169,7 @@ class Explainer:
                 found.add(start, self._chunk(recording, given, chosen, interactions))
                 if not fixed:
                     size = rows_within(recording.tape.bytes_per_sample())
-                progress.reach(stop)
+                reach(stop)
                 start = stop
         return found
 
@@ -200,14 +198,15 @@ class Explainer:
 
     def _pairs(self, recording: Recording, target: Tensor) -> Tensor:
         """Interactions of the caller's columns, (n_rows, n_features, n_features)."""
-        if recording.integral is None:
-            pairs = second_order(recording, target).cpu()
-        else:
-            pairs = recording.interactions(target).cpu()
+        exact = recording.integral is None
+        pairs = (second_order(recording, target) if exact else recording.interactions(target)).cpu()
         encoding = self.network.intake.encoding
         if encoding is None:
             return pairs
-        return torch.from_numpy(decoded_pairs(pairs.numpy(), encoding, self.network.n_features_in))
+        added = pairs.numpy()
+        for _ in range(2):  # by the one column, then by the other
+            added = encoding.total(added, self.network.n_features_in)[0].swapaxes(1, 2)
+        return torch.from_numpy(added)
 
     def _explanation(self, found: Collected, rows: Rows, explains: str) -> Explanation:
         check_outputs(self.network, rows.numbers, found.parts["prediction"], found.finite)
@@ -217,14 +216,13 @@ class Explainer:
             outputs: tuple[str, ...] = ("target function",)
         else:
             outputs = self.network.output_names if self._fitted else numbered("output", found.n_outputs)
-        encoding = rows.encoding
         explanation = Explanation(
             values=found.parts["values"],
             base_values=found.parts["base"],
             prediction=found.parts["prediction"],
             residuals={name: amount for name, amount in found.residuals.items() if np.any(amount != 0)},
             data=as_data(rows.numbers),
-            feature_names=rows.names if encoding is None else tuple(encoding.names),
+            feature_names=rows.names if rows.encoding is None else tuple(rows.encoding.names),
             output_names=outputs,
             target=found.parts.get("target"),
             explains="logit of an output of the network" if found.logits else explains,
@@ -234,9 +232,7 @@ class Explainer:
         if not self._fitted:
             check_sums(explanation)
         check_quadrature(explanation)
-        if encoding is not None:
-            replaced = self.network.intake.replaced(rows.given)
-            explanation = decoded(explanation, encoding, rows.data, rows.names, replaced)
+        explanation = rows.decoded(explanation)
         return explanation if pairs is None else _with_interactions(explanation, pairs)
 
     @property

@@ -2,46 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from types import TracebackType
+from collections.abc import Callable, Iterator
 from typing import Any
-
-__all__ = ["Progress"]
 
 _SLOW = 2.0  # seconds of expected work from which a bar shows
 
 
-class Progress:
-    """A bar over rows.
+@contextlib.contextmanager
+def progress_bar(n_rows: int, show: bool | None) -> Iterator[Callable[[int], None]]:
+    """A bar over rows, and what to call with how many are done; None: shown once much work is left."""
+    began, before = time.perf_counter(), 0
+    bar: Any = None
 
-    Parameters
-    ----------
-    n_rows : int
-    show : bool, optional
-        Default: once the work left is expected to take longer than about two seconds.
-    """
-
-    def __init__(self, n_rows: int, show: bool | None) -> None:
-        self.n_rows, self.show = n_rows, show
-        self._began, self._done = time.perf_counter(), 0
-        self._bar: Any = None
-
-    def __enter__(self) -> Progress:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def reach(self, done: int) -> None:
-        """Say that so many rows are done; the first ones, which take longer than others, tell nothing of the rest."""
-        left = (time.perf_counter() - self._began) * (self.n_rows / max(done, 1) - 1)
-        if self._bar is None and (self.show or (self.show is None and left > _SLOW and self._done > 0)):
+    def reach(done: int) -> None:
+        """The first rows, which take longer than others, tell nothing of the rest."""
+        nonlocal before, bar
+        left = (time.perf_counter() - began) * (n_rows / max(done, 1) - 1)
+        if bar is None and (show or (show is None and left > _SLOW and before > 0)):
             from tqdm.auto import tqdm
 
-            self._bar = tqdm(total=self.n_rows, unit="rows", desc="neon")
-        if self._bar is not None:
-            self._bar.update(done - self._bar.n)
-        self._done = done
+            bar = tqdm(total=n_rows, unit="rows", desc="neon")
+        if bar is not None:
+            bar.update(done - bar.n)
+        before = done
+
+    try:
+        yield reach
+    finally:
+        if bar is not None:
+            bar.close()

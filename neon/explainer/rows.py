@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from scipy import sparse
 from torch import Tensor
@@ -16,6 +17,7 @@ from neon.converters.core.intake import Texts, column_names, take
 from neon.explainer.checks import check_sources
 from neon.explainer.equivalence import check_equivalence
 from neon.explainer.placement import as_data, module_rows
+from neon.explanation import Explanation
 from neon.explanation.fields import row_labels
 
 __all__ = ["Rows", "numbered"]
@@ -86,6 +88,26 @@ class Rows:
         if not isinstance(self.network, Network) or self.encoding is None:
             return as_data(self.numbers)
         return as_data(self.given if sparse.issparse(self.given) else self.network.intake.rows(self.given))
+
+    def decoded(self, explanation: Explanation) -> Explanation:
+        """From encoded columns to the caller's, each with the relevance of all made from it; keeps the former."""
+        if not isinstance(self.network, Network) or self.encoding is None:
+            return explanation
+        values, unowned = self.encoding.total(explanation.values, len(self.names))
+        values.flags.writeable = False  # the explanation shares it then
+        residuals = dict(explanation.residuals)
+        if np.any(unowned != 0):
+            residuals["constant"] = unowned + residuals.get("constant", 0.0)
+        return replace(
+            explanation,
+            values=values,
+            residuals=residuals,
+            data=self.data,
+            feature_names=self.names,
+            encoded=explanation,
+            texts=None,
+            imputed=self.network.intake.replaced(self.given),
+        )
 
 
 def numbered(word: str, count: int) -> tuple[str, ...]:

@@ -13,9 +13,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from neon.explanation import Explanation
-from neon.explanation.columns import as_numbers
-from neon.explanation.dates import date_at, days, in_words, is_date, is_duration
-from neon.explanation.features import positions
+from neon.explanation.algebra import positions
+from neon.explanation.columns import as_numbers, date_at, days, in_words, is_date, is_duration
 from neon.explanation.text import BLUE, GREY, RED, elide, elide_all
 from neon.plots._canvas import FAINT, documented, figure, label_top, legend, table_of, what
 from neon.plots._colors import group_color, value_colors, value_scale

@@ -17,7 +17,8 @@ ESTIMATORS = {
 }
 
 _PROBABILITIES = ("predict_proba", "log_odds")
-_ALL = ("predict", "decision_function", *_PROBABILITIES)
+_SCORES = ("decision_function", *_PROBABILITIES)
+_ALL = ("predict", *_SCORES)
 
 # Cases, and the answers that an estimator around them cannot have from their network; words of the reason. Most explain
 # a number from which these answers do not follow.
@@ -29,11 +30,9 @@ _CASES: dict[str, tuple[tuple[str, ...], str]] = {
     "FixedThresholdClassifier": (("predict_proba",), "margin of a class: its log-odds over the threshold"),
     "TunedThresholdClassifierCV": (("predict_proba",), "margin of a class: its log-odds over the threshold"),
     "OneVsRestClassifier-labels": (_ALL, "decision function of a label|takes classes that exclude each other"),
-    "NearestCentroid": (_ALL, "evidence for a class"),
-    "NearestCentroid-shrunk": (_ALL, "evidence for a class"),
-    "NearestCentroid-priors": (("decision_function", *_PROBABILITIES), "its log-prior counted in"),
-    "NearestCentroid-manhattan": (("predict",), "in Manhattan distance"),
-    "NearestCentroid-manhattan-priors": (("predict",), "in squared Manhattan distance, its log-prior counted in"),
+    "NearestCentroid": (_SCORES, "evidence for a class"),
+    "NearestCentroid-shrunk": (_SCORES, "evidence for a class"),
+    "NearestCentroid-priors": (_SCORES, "its log-prior counted in"),
     "GaussianProcessClassifier-binary": (("predict", *_PROBABILITIES), "latent function"),
     "GaussianProcessClassifier-one_vs_rest": (("predict", *_PROBABILITIES), "latent function"),
     "GaussianProcessClassifier-one_vs_one": (("predict", *_PROBABILITIES), "latent function"),

@@ -56,6 +56,7 @@ def convert_nearest_centroid(model: Any, ask: Ask) -> Conversion:
         + (", its log-prior counted in" if weighted else ""),
         tuple(map(str, classes)),
         own,
+        answers={"votes": ()},
         classes=classes,
         predicts="ask_on_tie",
         background=counted(centroids, priors, "the class centroids, by prior"),
