@@ -21,15 +21,11 @@ def floor_to(threshold: float, precision: str) -> float:
 
 
 def goes_left(trees: Trees, node: int, value: float) -> bool:
-    feature = int(trees.feature[node])
     with np.errstate(over="ignore"):
         value = float(np.dtype(trees.precision).type(value))
     if math.isnan(value):
         return bool(trees.missing_left[node])
     if node in trees.categories:
-        known = trees.known.get(feature)
-        if known is not None and value not in known:
-            return bool(trees.missing_left[node])
         return math.isfinite(value) and math.trunc(value) in trees.categories[node]
     threshold = floor_to(float(trees.threshold[node]), trees.precision)
     return value < threshold if trees.strict else value <= threshold

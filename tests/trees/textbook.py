@@ -14,10 +14,7 @@ def goes_left(trees, node, value):
         return bool(trees.missing_left[node])
     if node in trees.categories:
         category = int(value) if abs(value) < 2**53 else -1
-        if category in trees.categories[node]:
-            return True
-        known = trees.known.get(int(trees.feature[node]))
-        return bool(trees.missing_left[node]) if known is not None and category not in known else False
+        return category in trees.categories[node]
     kind = np.float32 if trees.precision == "float32" else np.float64
     with np.errstate(over="ignore"):
         x, t = kind(value), kind(trees.threshold[node])
@@ -180,7 +177,6 @@ def random_trees(
         strict=strict,
         precision=precision,
         categories=categories,
-        known=cats if categorical and rng.random() < 0.5 else None,
         path_value=rng.normal(size=value.shape) if path_value else None,
     )
 

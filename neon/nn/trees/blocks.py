@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["has_numba", "in_threads", "row_blocks"]
+__all__ = ["has_numba", "in_blocks", "in_threads", "row_blocks"]
 
 
 @functools.cache
@@ -36,3 +36,8 @@ def in_threads(tasks: Sequence[Callable[[], Any]], workers: int) -> list[Any]:
         return [task() for task in tasks]
     with ThreadPoolExecutor(workers) as pool:
         return [future.result() for future in [pool.submit(task) for task in tasks]]
+
+
+def in_blocks(task: Callable[[slice], Any], n: int, least: int, most: int | None = None) -> None:
+    """Run over N rows in `row_blocks`."""
+    in_threads([functools.partial(task, part) for part in row_blocks(n, least, most)], torch.get_num_threads())

@@ -35,15 +35,12 @@ class Codes:
     cuts : Tensor of int64 (n_used, max_cuts)
         Bits of the thresholds, or categories, in order; padded with the largest integer.
     categorical : Tensor of bool (n_used,)
-    closed : Tensor of bool (n_used,)
-        Categorical features whose other values count as missing.
     """
 
     used: np.ndarray
     n_codes: np.ndarray
     cuts: Tensor
     categorical: Tensor
-    closed: Tensor
     single: bool
     strict: bool
 
@@ -53,21 +50,18 @@ class Codes:
         inner = trees.left >= 0
         used = np.unique(trees.feature[inner])
         categorical = np.isin(used, trees.feature[list(trees.categories)]) if trees.categories else used < 0
-        closed = np.array([f in trees.known for f in used.tolist()], dtype=bool) & categorical
         single = trees.precision == "float32"
         order = np.argsort(trees.feature[inner], kind="stable")
         nodes = np.flatnonzero(inner)[order]
         begins = np.searchsorted(trees.feature[nodes], used)
         ends = np.searchsorted(trees.feature[nodes], used, side="right")
         cuts = []
-        for f, begin, end, is_category in zip(used.tolist(), begins, ends, categorical.tolist(), strict=True):
+        for begin, end, is_category in zip(begins, ends, categorical.tolist(), strict=True):
             own = nodes[begin:end]
-            if not is_category:
-                cuts.append(np.unique(_keys(torch.as_tensor(trees.threshold[own]), single).numpy()))
-            elif f in trees.known:
-                cuts.append(np.asarray(trees.known[f]))
-            else:
+            if is_category:
                 cuts.append(np.unique(np.concatenate([trees.categories[n] for n in own.tolist()])))
+            else:
+                cuts.append(np.unique(_keys(torch.as_tensor(trees.threshold[own]), single).numpy()))
         table = np.full((len(used), max((len(c) for c in cuts), default=0)), _LAST)
         for row, own in zip(table, cuts, strict=True):
             row[: len(own)] = own
@@ -76,14 +70,12 @@ class Codes:
             np.array([len(c) + 2 for c in cuts], dtype=np.int64),
             torch.as_tensor(table),
             torch.as_tensor(categorical),
-            torch.as_tensor(closed),
             single,
             trees.strict,
         )
 
     def to(self, device: torch.device) -> Codes:
-        cuts, categorical, closed = (tensor.to(device) for tensor in (self.cuts, self.categorical, self.closed))
-        return dataclasses.replace(self, cuts=cuts, categorical=categorical, closed=closed)
+        return dataclasses.replace(self, cuts=self.cuts.to(device), categorical=self.categorical.to(device))
 
     def __call__(self, x: Tensor) -> Tensor:
         """Codes of rows.
@@ -108,8 +100,7 @@ class Codes:
             place = torch.searchsorted(self.cuts[rows], whole)
             found = self.cuts[rows].gather(1, place.clamp(max=self.cuts.shape[1] - 1)) == whole
             n_cuts = torch.as_tensor(self.n_codes, device=x.device)[rows] - 2
-            other = torch.where(self.closed[rows], 0, n_cuts + 1)[:, None]
-            codes[rows] = torch.where(found, place + 1, other)
+            codes[rows] = torch.where(found, place + 1, n_cuts[:, None] + 1)
         return torch.where(x.isnan(), 0, codes).int()
 
     def left_sets(self, trees: Trees) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -1,6 +1,6 @@
 """The rules by compiled loops, in tasks of rows and trees that run in threads. Imports numba.
 
-The functions that `neon.nn.trees.engine.Engine` names, and `encode`.
+The functions that `neon.nn.trees.engine.Engine` names.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from scipy.special import comb
 from torch import Tensor
 
 from neon.lrp.rules.tree import Path, TreeRule
-from neon.nn.trees import descent, kernels, references
-from neon.nn.trees.blocks import in_threads, row_blocks
-from neon.nn.trees.codes import Codes
+from neon.nn.trees import descent, kernels, references, vectorized
+from neon.nn.trees.blocks import in_blocks, in_threads, row_blocks
 from neon.nn.trees.forest import Forest
 from neon.nn.trees.quadrature import MOST_POINTS, gauss_legendre, n_points
 from neon.nn.trees.tables import Tables
@@ -29,8 +28,9 @@ _ROWS_OF_TABLES = 4096  # enough rows to make reading a tree's tables from memor
 _CACHE = 1 << 18  # bytes of the second-level cache that one thread works in
 
 
-def encode(codes: Codes, x: Tensor) -> Tensor:
+def encode(forest: Forest, x: Tensor) -> Tensor:
     """Codes of rows (n_samples, n_features), int32 (n_used, n_samples)."""
+    codes = forest.paths.codes
     rows = np.ascontiguousarray(x.detach().numpy(), dtype=np.float64)
     kind = np.dtype(np.float32 if codes.single else np.float64)
     with np.errstate(over="ignore"):
@@ -38,14 +38,14 @@ def encode(codes: Codes, x: Tensor) -> Tensor:
     lowest = -(2 ** (8 * bits.itemsize - 1))
     infinity = int(np.array(np.inf, dtype=kind).view(bits.dtype))
     out = np.empty((len(codes.used), len(x)), dtype=np.int32)
-    tables = codes.cuts.numpy(), codes.n_codes - 2, codes.categorical.numpy(), codes.closed.numpy()
+    tables = codes.cuts.numpy(), codes.n_codes - 2, codes.categorical.numpy()
 
     def task(part: slice) -> None:
         descent.encode(
             rows, bits, part.start, part.stop, codes.used, *tables, codes.strict, lowest, infinity, out
         )  # fmt: skip
 
-    in_threads([functools.partial(task, part) for part in row_blocks(len(x), 256)], torch.get_num_threads())
+    in_blocks(task, len(x), 256)
     return torch.from_numpy(out)
 
 
@@ -87,8 +87,7 @@ def look_up(forest: Forest, tables: Tables, codes: Tensor, slope: Tensor) -> Ten
         own = np.ascontiguousarray(codes[:, part].numpy())
         kernels.look_up(own, weight[part], phi[part], forest.edges, begins, groups.source, asked, groups.row, rows)
 
-    parts = row_blocks(n, 256, _ROWS_OF_TABLES)
-    in_threads([functools.partial(task, part) for part in parts], torch.get_num_threads())
+    in_blocks(task, n, 256, _ROWS_OF_TABLES)
     return torch.from_numpy(phi[:, : len(codes)]).t()
 
 
@@ -121,8 +120,10 @@ def interventional(forest: Forest, codes: Tensor, slope: Tensor, reference: Tens
     return _in_tasks(forest, codes, slope.double(), run).to(slope.dtype)
 
 
-def pairs(forest: Forest, codes: Tensor, slope: Tensor) -> Tensor:
-    """Interactions against the covers, (n_samples, n_used, n_used); in double precision, as `along_path`."""
+def pairs(forest: Forest, codes: Tensor, slope: Tensor, reference: Tensor | None) -> Tensor:
+    """Interactions, (n_samples, n_used, n_used); against the covers in double precision, as `along_path`."""
+    if reference is not None:  # for which there is no compiled loop
+        return vectorized.pairs(forest, codes, slope, reference)
     trees, n_used, n = forest.trees, *codes.shape
     out = slope.new_zeros(n, n_used, n_used)
     weight = slope.double()
@@ -132,14 +133,11 @@ def pairs(forest: Forest, codes: Tensor, slope: Tensor) -> Tensor:
         own = np.ascontiguousarray(codes[:, part].numpy())
         each = np.ascontiguousarray(weight[part].t().numpy())
         both = np.zeros((n_used, *own.shape))
-        kernels.shapley(
-            own, each, both, 0, trees.n_trees, forest.edges, *rule, kernels.BLOCK
-        )  # fmt: skip
+        kernels.shapley(own, each, both, 0, trees.n_trees, forest.edges, *rule, kernels.BLOCK)
         found = torch.from_numpy(both)
         out[part] = ((found + found.transpose(0, 1)) / 2).permute(2, 0, 1)
 
-    parts = row_blocks(n, kernels.BLOCK, kernels.BLOCK)
-    in_threads([functools.partial(task, part) for part in parts], torch.get_num_threads())
+    in_blocks(task, n, kernels.BLOCK, kernels.BLOCK)
     return out
 
 
@@ -186,8 +184,7 @@ def _in_tasks(forest: Forest, codes: Tensor, slope: Tensor, run: Callable[..., N
 def _over_rows(codes: Tensor, task: Callable[[np.ndarray, slice], None]) -> None:
     """Run over blocks of rows, given their codes (n_samples, n_used)."""
     rows = np.ascontiguousarray(codes.t().numpy())
-    parts = row_blocks(len(rows), 64, _ROWS)
-    in_threads([functools.partial(task, rows[part], part) for part in parts], torch.get_num_threads())
+    in_blocks(lambda part: task(rows[part], part), len(rows), 64, _ROWS)
 
 
 def _kind(slope: Tensor) -> np.dtype:

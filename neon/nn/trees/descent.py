@@ -19,7 +19,7 @@ _WALK = 512
 
 
 @njit(**_OPTIONS)
-def encode(x, bits, begin, end, used, cuts, n_cuts, categorical, closed, strict, lowest, infinity, codes):
+def encode(x, bits, begin, end, used, cuts, n_cuts, categorical, strict, lowest, infinity, codes):
     """Codes of rows ``begin..end``, as `neon.nn.trees.codes.Codes`; x (n, n_features) with its bits as integers.
 
     A binary search whose steps many rows take together.
@@ -48,7 +48,7 @@ def encode(x, bits, begin, end, used, cuts, n_cuts, categorical, closed, strict,
                 rest -= half
             for b in range(n):
                 if categorical[u] and (below[b] == n_cuts[u] or cuts[u, below[b]] != key[b]):
-                    below[b] = -1 if closed[u] else n_cuts[u]
+                    below[b] = n_cuts[u]
                 codes[u, first + b] = 0 if missing[b] else 1 + below[b]
 
 
@@ -86,11 +86,8 @@ def walk(codes, nodes, table, roots, heights, output, values, out):
             for _ in range(heights[tree]):
                 _descend(codes, begin, n, nodes, table, node)
             for b in range(n):
-                if n_values == 1:
-                    out[begin + b, output[tree]] += values[node[b], 0]
-                else:
-                    for k in range(n_values):
-                        out[begin + b, k] += values[node[b], k]
+                for k in range(n_values):
+                    out[begin + b, output[tree] if n_values == 1 else k] += values[node[b], k]
 
 
 @njit(**_OPTIONS)
@@ -105,16 +102,11 @@ def path(codes, nodes, table, roots, heights, output, steps, slope, phi):
             for _ in range(heights[tree]):
                 before[:n] = node[:n]
                 _descend(codes, begin, n, nodes, table, node)
-                if n_values == 1:
-                    for b in range(n):
-                        if node[b] != before[b]:
-                            step = slope[begin + b, output[tree]] * steps[node[b], 0]
-                            phi[begin + b, nodes[before[b], 0]] += step
-                    continue
                 for b in range(n):
                     if node[b] != before[b]:
                         for k in range(n_values):
-                            phi[begin + b, nodes[before[b], 0]] += slope[begin + b, k] * steps[node[b], k]
+                            step = slope[begin + b, output[tree] if n_values == 1 else k] * steps[node[b], k]
+                            phi[begin + b, nodes[before[b], 0]] += step
 
 
 @njit(**_OPTIONS)

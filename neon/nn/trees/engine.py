@@ -25,9 +25,11 @@ _SHAPLEY, _INTERVENTIONAL, _IN_TORCH, _BUILD = 0.75e-9, 1.2e-9, 10.0, 0.7e-6
 class Engine(Protocol):
     """What `neon.nn.trees.compiled` and `neon.nn.trees.vectorized` both compute.
 
-    Codes (n_used, n_samples), slope (n_samples, n_outputs), codes of reference rows (n_used, n_reference); the result
-    ``Σ_k slope_k φ_k`` is (n_used, n_samples).
+    Rows x (n_samples, n_features), their codes (n_used, n_samples), slope (n_samples, n_outputs), codes of reference
+    rows (n_used, n_reference); the result ``Σ_k slope_k φ_k`` is (n_used, n_samples).
     """
+
+    def encode(self, forest: Forest, x: Tensor) -> Tensor: ...
 
     def evaluate(self, forest: Forest, codes: Tensor) -> Tensor: ...
 
@@ -39,9 +41,11 @@ class Engine(Protocol):
 
     def interventional(self, forest: Forest, codes: Tensor, slope: Tensor, reference: Tensor) -> Tensor: ...
 
+    def pairs(self, forest: Forest, codes: Tensor, slope: Tensor, reference: Tensor | None) -> Tensor: ...
 
-def _engine(codes: Tensor) -> Engine:
-    if not _compiles(codes.device):
+
+def _engine(rows: Tensor) -> Engine:
+    if not _compiles(rows.device):
         return vectorized
     from neon.nn.trees import compiled
 
@@ -54,11 +58,7 @@ def _compiles(device: torch.device) -> bool:
 
 def encode(forest: Forest, x: Tensor) -> Tensor:
     """Codes of rows (n_samples, n_features), on their device, int32 (n_used, n_samples)."""
-    if not _compiles(x.device):
-        return forest.codes_on(x.device)(x)
-    from neon.nn.trees import compiled
-
-    return compiled.encode(forest.paths.codes, x)
+    return _engine(x).encode(forest, x)
 
 
 def evaluate(forest: Forest, codes: Tensor, dtype: torch.dtype) -> Tensor:
@@ -111,11 +111,7 @@ def relevance(forest: Forest, rule: TreeRule, codes: Tensor, slope: Tensor, refe
 
 def pairs(forest: Forest, codes: Tensor, slope: Tensor, reference: Tensor | None) -> Tensor:
     """``Σ_k slope_k φ_ij,k`` for i ≠ j, (n_samples, n_used, n_used); 0 on the diagonal. Arguments as `relevance`."""
-    if reference is None and _compiles(codes.device):
-        from neon.nn.trees import compiled
-
-        return compiled.pairs(forest, codes, slope)
-    return vectorized.pairs(forest, codes, slope, reference)
+    return _engine(codes).pairs(forest, codes, slope, reference)
 
 
 def _tables_for(

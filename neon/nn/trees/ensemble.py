@@ -20,8 +20,7 @@ class Trees:
     Nodes of all trees stand one after the other, each before its children. A row goes left at node n
 
     - where the feature is missing (NaN): if ``missing_left[n]``;
-    - where n has ``categories``: if the value, its fraction cut off, is one of them. A value outside
-      ``known[feature]`` counts as missing; where ``known`` does not name the feature, it goes right;
+    - where n has ``categories``: if the value, its fraction cut off, is one of them;
     - else: if ``x <= threshold`` (``strict``: ``x < threshold``), both sides rounded to ``precision`` before: x to the
       nearest float, the threshold to the next lower one (``strict``: higher), which changes no comparison.
 
@@ -49,8 +48,6 @@ class Trees:
     precision : "float32" or "float64"
     categories : mapping of node to ndarray of int
         The categories, as non-negative integers, that go left.
-    known : mapping of feature to ndarray of int
-        All categories of a categorical feature that the model knows.
     path_value : ndarray (n_nodes, n_values), optional
         Other values for the path rule (isolation forests: depth + c(n), the expected depth of a leaf below n).
     """
@@ -69,7 +66,6 @@ class Trees:
     strict: bool = False
     precision: Literal["float32", "float64"] = "float64"
     categories: Mapping[int, np.ndarray] = dataclasses.field(default_factory=dict)
-    known: Mapping[int, np.ndarray] = dataclasses.field(default_factory=dict)
     path_value: np.ndarray | None = None
 
     @classmethod
@@ -90,7 +86,6 @@ class Trees:
         strict: bool = False,
         precision: Literal["float32", "float64"] = "float64",
         categories: Mapping[int, ArrayLike] | None = None,
-        known: Mapping[int, ArrayLike] | None = None,
         path_value: ArrayLike | None = None,
     ) -> Trees:
         """Check and complete what a library's dump holds.
@@ -116,7 +111,6 @@ class Trees:
         missing = np.broadcast_to(np.asarray(missing_left, dtype=bool), n_nodes).copy()
         outputs = None if output is None else np.array(output, dtype=np.int64).ravel()
         left_sets = {int(n): np.unique(np.asarray(c, dtype=np.int64)) for n, c in (categories or {}).items()}
-        known_sets = {int(f): np.unique(np.asarray(c, dtype=np.int64)) for f, c in (known or {}).items()}
         thresholds = _rounded(np.array(threshold, dtype=np.float64).ravel(), precision, strict)
         thresholds[leaf] = np.nan
         thresholds[list(left_sets)] = np.nan
@@ -144,7 +138,7 @@ class Trees:
         both = np.intersect1d(feature[categorical], feature[~leaf & ~categorical])
         if len(both):
             raise ValueError(f"features {both.tolist()} have both categorical and numeric splits")
-        if any((c < 0).any() for c in [*left_sets.values(), *known_sets.values()]):
+        if any((c < 0).any() for c in left_sets.values()):
             raise ValueError("categories must be >= 0")
         if outputs is None and values.shape[1] != len(bases):
             raise ValueError(f"value has {values.shape[1]} columns for {len(bases)} outputs; give output= or base=")
@@ -179,7 +173,6 @@ class Trees:
             strict=strict,
             precision=precision,
             categories=left_sets,
-            known=known_sets,
             path_value=paths,
         )
 

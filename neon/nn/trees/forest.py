@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import threading
-from typing import Any, NamedTuple
+from collections import namedtuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,31 +18,13 @@ from neon.nn.trees.tables import Groups, Tables
 __all__ = ["Forest"]
 
 
-class Edges(NamedTuple):
-    """What the compiled loops read of edges.
-
-    Fields of `Paths`, the most edges of a tree, the value at each edge's lower end, and each tree's output.
-    """
-
-    start: np.ndarray
-    depth: np.ndarray
-    above: np.ndarray
-    above_edge: np.ndarray
-    feature: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    offset: np.ndarray
-    side: np.ndarray
-    table: np.ndarray
-    ratio: np.ndarray
-    z_above: np.ndarray
-    z: np.ndarray
-    leaf: np.ndarray
-    skip: np.ndarray
-    max_depth: int
-    longest: int
-    values: np.ndarray
-    output: np.ndarray
+_OF_PATHS = [
+    "start", "depth", "above", "above_edge", "feature", "low", "high", "offset", "side", "table", "ratio", "z_above",
+    "z", "leaf", "skip", "max_depth",
+]  # fmt: skip
+# What the compiled loops read of edges: fields of `Paths`, the most edges of a tree, the value at each edge's lower
+# end, and each tree's output.
+Edges = namedtuple("Edges", [*_OF_PATHS, "longest", "values", "output"])  # type: ignore[misc]
 
 
 class Forest:
@@ -100,9 +83,8 @@ class Forest:
     @functools.cached_property
     def edges(self) -> Edges:
         paths, values = self.paths, np.ascontiguousarray(self.trees.value[self.paths.node])
-        shared = {name: getattr(paths, name) for name in Edges._fields if hasattr(paths, name)}
         longest = int(np.diff(paths.start).max(initial=0))
-        return Edges(**shared, longest=longest, values=values, output=self.outputs)
+        return Edges._make([*(getattr(paths, name) for name in _OF_PATHS), longest, values, self.outputs])
 
     @functools.cached_property
     def steps(self) -> np.ndarray:

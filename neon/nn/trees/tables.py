@@ -73,7 +73,8 @@ class Groups:
         for level in reversed(levels):
             own = level[inner[level]]
             n_inner[own] += n_inner[trees.left[own]] + n_inner[trees.right[own]]
-        n_literals, root = np.zeros(n, dtype=np.int64), np.full(n, -1)
+        n_literals, root, tree = np.zeros(n, dtype=np.int64), np.full(n, -1), np.zeros(n, dtype=np.int64)
+        tree[trees.roots] = np.arange(trees.n_trees)
         slot = np.full(n, -1)  # of an edge's feature among the literals on its path
         feature, last = np.full((n, BITS), -1), np.full((n, BITS), -1)
         mask, wanted = np.zeros((n, BITS), dtype=np.int64), np.zeros((n, BITS), dtype=np.int64)
@@ -87,8 +88,7 @@ class Groups:
                 new = above < 0
                 slot[level] = np.where(new, n_literals[parent], slot[paths.node[above]])
                 n_literals[level] = n_literals[parent] + new
-                root[level] = root[parent]
-                for array in (feature, last, mask, wanted):
+                for array in (root, tree, feature, last, mask, wanted):
                     array[level] = array[parent]
                 feature[level, slot[level]] = paths.feature[e]
                 last[level, slot[level]] = e
@@ -104,12 +104,9 @@ class Groups:
             known = np.arange(BITS) < n_literals[begins, None]
             mask[begins] = wanted[begins] = own_bit * known
         roots = np.flatnonzero(root == np.arange(n))
-        tree = _tree(trees, roots)
-        by_tree = np.argsort(tree, kind="stable")
-        roots, tree = roots[by_tree], tree[by_tree]
+        roots = roots[np.argsort(tree[roots], kind="stable")]
+        roots = roots[n_literals[roots] + n_inner[roots] > 0]  # a tree of a single leaf has nothing to share
         n_bits = n_literals[roots] + n_inner[roots]
-        kept = n_bits > 0  # a tree of a single leaf has nothing to share
-        roots, tree, n_bits = roots[kept], tree[kept], n_bits[kept]
         number = np.full(n, -1)
         number[roots] = np.arange(len(roots))
         source = np.full((len(roots), BITS), -1)
@@ -120,7 +117,7 @@ class Groups:
         source[number[root[splits]], at] = n_edges + edge[trees.left[splits]]
         leaves = paths.node[paths.leaf]
         return cls(
-            tree=tree,
+            tree=tree[roots],
             n_bits=n_bits,
             source=source,
             row=np.concatenate([[0], np.cumsum(1 << n_bits)]),
@@ -146,16 +143,6 @@ class Groups:
             merged = merged[merged >= 0]
         asked[self.source[self.source >= paths.n_edges] - paths.n_edges] |= 2
         return asked
-
-
-def _tree(trees: Trees, nodes: np.ndarray) -> np.ndarray:
-    """The tree of each node."""
-    tree = np.zeros(trees.n_nodes, dtype=np.int64)
-    tree[trees.roots] = np.arange(trees.n_trees)
-    for level in trees.levels():
-        own = level[trees.left[level] >= 0]
-        tree[trees.left[own]] = tree[trees.right[own]] = tree[own]
-    return tree[nodes]
 
 
 @dataclass(frozen=True, eq=False)

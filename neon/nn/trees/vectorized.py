@@ -17,9 +17,14 @@ from neon.nn.trees.forest import Forest
 from neon.nn.trees.quadrature import Covers, Literals, Pairs, chunks, gauss_legendre, n_points, quadrature
 from neon.nn.trees.tables import Tables
 
-__all__ = ["along_path", "evaluate", "interventional", "look_up", "pairs", "shapley"]
+__all__ = ["along_path", "encode", "evaluate", "interventional", "look_up", "pairs", "shapley"]
 
 _LANES = 256  # rows, or pairs of rows, of one task
+
+
+def encode(forest: Forest, x: Tensor) -> Tensor:
+    """Codes of rows (n_samples, n_features), int32 (n_used, n_samples)."""
+    return forest.codes_on(x.device)(x)
 
 
 def evaluate(forest: Forest, codes: Tensor) -> Tensor:
@@ -76,55 +81,46 @@ def look_up(forest: Forest, tables: Tables, codes: Tensor, slope: Tensor) -> Ten
 
 def shapley(forest: Forest, codes: Tensor, slope: Tensor) -> Tensor:
     """Shapley values against the covers, (n_used, n_samples)."""
-    p = forest.paths
-    points, weights = _rule_of(forest, slope)
-    phi = slope.new_zeros(codes.shape)
-    for i in range(0, codes.shape[1], _LANES):
-        literals = Covers(points, codes[:, i : i + _LANES])
-        s = slope[i : i + _LANES].t()
-        for part in chunks(p, 4 * len(weights) * s.shape[1] * s.element_size()):
-            phi[:, i : i + _LANES] += quadrature(forest.trees, p, literals, weights, s, part)
-    return phi
+    return _in_lanes(forest, codes, slope, None)
 
 
 def interventional(forest: Forest, codes: Tensor, slope: Tensor, reference: Tensor) -> Tensor:
     """Shapley values against reference rows, (n_used, n_samples)."""
-    p, n_reference = forest.paths, reference.shape[1]
-    points, weights = _rule_of(forest, slope)
-    phi = slope.new_zeros(codes.shape)
-    rows = max(1, _LANES // n_reference)
-    for i in range(0, codes.shape[1], rows):
-        own, s = codes[:, i : i + rows], slope[i : i + rows].t() / n_reference
-        for j in range(0, n_reference, _LANES):
-            other = reference[:, j : j + _LANES]
-            shape = (-1, own.shape[1], other.shape[1])
-            literals = Pairs(points, own[:, :, None].expand(shape).flatten(1), other[:, None].expand(shape).flatten(1))
-            each = s[:, :, None].expand(shape).flatten(1)
-            for part in chunks(p, 4 * len(weights) * each.shape[1] * each.element_size()):
-                found = quadrature(forest.trees, p, literals, weights, each, part)
-                phi[:, i : i + rows] += found.reshape(len(found), own.shape[1], -1).sum(2)
-    return phi
+    return _in_lanes(forest, codes, slope, reference)
 
 
 def pairs(forest: Forest, codes: Tensor, slope: Tensor, reference: Tensor | None) -> Tensor:
     """Interactions against the covers, or reference rows; (n_samples, n_used, n_used)."""
-    n_used, n = codes.shape
-    out = slope.new_zeros(n, n_used, n_used)
-    p, (points, weights) = forest.paths, _rule_of(forest, slope)
-    # A lane is a row, or a row and a reference row.
-    n_reference = 1 if reference is None else reference.shape[1]
-    rows = max(1, _LANES // n_reference)
-    for i in range(0, n, rows):
-        own = codes[:, i : i + rows]
-        literals: Literals = Covers(points, own)
-        if reference is not None:
-            literals = Pairs(points, own.repeat_interleave(n_reference, 1), reference.repeat(1, own.shape[1]))
-        each = slope[i : i + rows].t().repeat_interleave(n_reference, 1) / n_reference
-        both = slope.new_zeros(n_used * n_used, each.shape[1])
-        for part in chunks(p, 4 * len(weights) * each.shape[1] * each.element_size()):
-            quadrature(forest.trees, p, literals, weights, each, part, both)
-        summed = both.reshape(n_used, n_used, own.shape[1], n_reference).sum(3)
-        out[i : i + rows] = ((summed + summed.transpose(0, 1)) / 2).permute(2, 0, 1)
+    both = _in_lanes(forest, codes, slope, reference, in_pairs=True).unflatten(0, (len(codes), len(codes)))
+    return ((both + both.transpose(0, 1)) / 2).permute(2, 0, 1)
+
+
+def _in_lanes(
+    forest: Forest, codes: Tensor, slope: Tensor, reference: Tensor | None, *, in_pairs: bool = False
+) -> Tensor:
+    """By quadrature, of features (n_used, n_samples) or pairs of them (n_used * n_used, n_samples).
+
+    A lane is a row, or a row and a reference row.
+    """
+    paths, (points, weights) = forest.paths, _rule_of(forest, slope)
+    out = slope.new_zeros(len(codes) ** 2 if in_pairs else len(codes), codes.shape[1])
+    n_reference, n_others = 1 if reference is None else reference.shape[1], 1
+    size = max(1, _LANES // n_reference)
+    for i in range(0, codes.shape[1], size):
+        own = codes[:, i : i + size]
+        for j in range(0, n_reference, _LANES):
+            literals: Literals = Covers(points, own)
+            if reference is not None:
+                others = reference[:, j : j + _LANES]
+                n_others = others.shape[1]
+                literals = Pairs(points, own.repeat_interleave(n_others, 1), others.repeat(1, own.shape[1]))
+            each = slope[i : i + size].t().repeat_interleave(n_others, 1) / n_reference
+            total = each.new_zeros(len(out), each.shape[1])
+            for part in chunks(paths, 4 * len(weights) * each.shape[1] * each.element_size()):
+                found = quadrature(forest.trees, paths, literals, weights, each, part, total if in_pairs else None)
+                if not in_pairs:
+                    total += found
+            out[:, i : i + size] += total.unflatten(1, (own.shape[1], n_others)).sum(2)
     return out
 
 
