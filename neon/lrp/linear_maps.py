@@ -21,7 +21,6 @@ __all__ = [
     "Dense",
     "Dot",
     "Fixed",
-    "Joint",
     "LeftMatmul",
     "LinearMap",
     "Signed",
@@ -112,7 +111,7 @@ class Bilinear(LinearMap):
         return self.function(inputs[0], self.weight)
 
     def vjp(self, s: Tensor) -> tuple[Tensor, ...]:
-        return (transpose(lambda x: self.function(x, self.weight), self.like, s),)
+        return transpose(lambda x: self.function(x, self.weight), s, self.like)
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,39 +195,18 @@ class Uniform(LinearMap):
         return self.function(inputs[0]) * (self.weight / self.unit)
 
     def vjp(self, s: Tensor) -> tuple[Tensor, ...]:
-        return (transpose(self.function, self.like, s * (self.weight / self.unit)),)
+        return transpose(self.function, s * (self.weight / self.unit), self.like)
 
 
 @dataclass(frozen=True, eq=False)
 class Fixed(LinearMap):
-    """A linear torch function without weights of its own: interpolation, cumulative sums; weight : (), a factor.
+    """A linear torch function of one or several inputs without weights of its own: interpolation, cumulative sums.
 
+    weight : (), a factor.
     nonnegative : whether all its coefficients are ≥ 0, so that a rule may scale or drop them by sign.
     """
 
-    function: Callable[[Tensor], Tensor] = torch.sum
-    like: Tensor = dataclasses.field(default_factory=lambda: torch.zeros(()))
-    nonnegative: bool = True
-
-    def forward(self, *inputs: Tensor) -> Tensor:
-        return self.function(inputs[0]) * self.weight
-
-    def vjp(self, s: Tensor) -> tuple[Tensor, ...]:
-        return (transpose(self.function, self.like, s * self.weight),)
-
-    def modified(self, transform: Transform) -> LinearMap:
-        _require_scaling(transform, self.weight, self.nonnegative)
-        return super().modified(transform)
-
-
-@dataclass(frozen=True, eq=False)
-class Joint(LinearMap):
-    """A linear torch function of one or several inputs without weights of its own; weight : (), a factor.
-
-    nonnegative : whether all its coefficients are ≥ 0, so that a rule may scale or drop them by sign.
-    """
-
-    function: Callable[..., Tensor] = torch.add
+    function: Callable[..., Tensor] = torch.sum
     likes: tuple[Tensor, ...] = ()
     nonnegative: bool = True
 
@@ -236,10 +214,7 @@ class Joint(LinearMap):
         return self.function(*inputs) * self.weight
 
     def vjp(self, s: Tensor) -> tuple[Tensor, ...]:
-        with torch.enable_grad():
-            probes = [like.detach().requires_grad_() for like in self.likes]
-            output = self.function(*probes)
-        return torch.autograd.grad(output, probes, s * self.weight)
+        return transpose(self.function, s * self.weight, *self.likes)
 
     def modified(self, transform: Transform) -> LinearMap:
         _require_scaling(transform, self.weight, self.nonnegative)
@@ -252,13 +227,12 @@ def _require_scaling(transform: Transform, weight: Tensor, nonnegative: bool) ->
         raise TypeError("the coefficients of this function cannot be modified; give it Epsilon() or Zero()")
 
 
-def transpose(function: Callable[[Tensor], Tensor], like: Tensor, s: Tensor) -> Tensor:
+def transpose(function: Callable[..., Tensor], s: Tensor, *likes: Tensor) -> tuple[Tensor, ...]:
     """Apply the transpose of a linear torch function by reverse-mode differentiation.
 
-    like : a tensor with the shape, strides and dtype of the input; its values are not used.
+    likes : tensors with the shapes, strides and dtypes of the inputs; their values are not used.
     """
     with torch.enable_grad():
-        probe = like.detach().requires_grad_()
-        output = function(probe)
-    (c,) = torch.autograd.grad(output, probe, s)
-    return c
+        probes = [like.detach().requires_grad_() for like in likes]
+        output = function(*probes)
+    return torch.autograd.grad(output, probes, s)

@@ -15,7 +15,7 @@ from neon.errors import UnsupportedOperationError
 from neon.lrp.composites import Composite, Node
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, supported_functions, treatment_for
-from neon.lrp.operations.table import Treatment
+from neon.lrp.operations.table import Treatment, kind_of
 from neon.lrp.recording.names import function_name
 from neon.lrp.recording.tape import Operation, Tape
 from neon.lrp.rewriting.canonize import (
@@ -72,11 +72,12 @@ def assign(
     consumers, nonnegative = tape.consumers(), nonnegative_slots(tape)
     gates, scales = gate_slots(tape), scale_slots(tape)
     mixed, factors = mixed_slots(tape), factor_slots(tape)
-    weighted = {id(op): i for i, op in enumerate(op for op in operations if _kind(op) in ("dense", "convolution"))}
+    weighted = {id(op): i for i, op in enumerate(op for op in operations if kind_of(op) in ("dense", "convolution"))}
     below_weights = set(tape.inputs)  # slots that no learned map lies below
     steps, nodes = [], []
     for operation in operations:
-        treatment, kind = _treatment(operation), _kind(operation)
+        treatment = _treatment(operation)
+        kind = treatment.kind_of(operation)
         untouched = below_weights.issuperset(operation.inputs)
         if untouched and kind not in ("dense", "convolution"):
             below_weights.update(operation.outputs)
@@ -283,7 +284,3 @@ def _treatment(operation: Operation) -> Treatment:
             "by=neon.extend.Elementwise()"
         )
     return treatment
-
-
-def _kind(operation: Operation) -> str:
-    return _treatment(operation).kind_of(operation)

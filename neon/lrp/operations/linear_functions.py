@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -74,20 +74,13 @@ def _with_constant(call: Call, constant: Tensor) -> LinearMap:
     return Bilinear(call.widened(constant), None, function, like)
 
 
-def _interpolate(
-    call: Call,
-    input: Tensor,
-    size: Any = None,
-    scale_factor: Any = None,
-    mode: str = "nearest",
-    *args: Any,
-    **kwargs: Any,
-) -> LinearMap:
-    return Fixed(input.new_ones(()), None, function_of_input(call), input, nonnegative=mode != "bicubic")
+def _fixed(call: Call, input: Tensor, *args: Any, nonnegative: bool = True, **kwargs: Any) -> LinearMap:
+    """A function without weights; nonnegative : whether all its coefficients are ≥ 0."""
+    return Fixed(input.new_ones(()), None, function_of_input(call), (input,), nonnegative)
 
 
-def _fixed(call: Call, input: Tensor, *args: Any, **kwargs: Any) -> Fixed:
-    return Fixed(input.new_ones(()), None, function_of_input(call), input)
+def _interpolate(call: Call, input: Tensor, *args: Any, **kwargs: Any) -> LinearMap:
+    return _fixed(call, input, nonnegative="bicubic" not in (*args, *kwargs.values()))
 
 
 class _Einsum(LinearOrProduct):
@@ -100,14 +93,8 @@ class _Einsum(LinearOrProduct):
         return self._alone if alone else super().of(operation)
 
 
-def _difference(call: Call, input: Tensor, *args: Any, **kwargs: Any) -> LinearMap:
-    return dataclasses.replace(_fixed(call, input), nonnegative=False)
-
-
-def _grid_sampler(
-    call: Call, input: Tensor, grid: Tensor, interpolation_mode: int, padding_mode: int, align_corners: bool
-) -> LinearMap:
-    return Fixed(input.new_ones(()), None, function_of_input(call), input, nonnegative=interpolation_mode != _BICUBIC)
+def _grid_sampler(call: Call, input: Tensor, grid: Tensor, interpolation_mode: int, *args: Any) -> LinearMap:
+    return _fixed(call, input, nonnegative=interpolation_mode != _BICUBIC)
 
 
 def _addmm(call: Call, input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> LinearMap:
@@ -352,7 +339,7 @@ treat(F.interpolate, F.upsample, by=Linear(_interpolate, "pooling"))
 treat(torch.grid_sampler, by=Linear(_grid_sampler, "pooling"))
 treat(torch.einsum, by=_Einsum(Linear(_bilinear, "dense")))
 treat(torch.cumsum, T.cumsum, F.fold, by=Linear(_fixed, "pooling"))
-treat(torch.diff, T.diff, by=Linear(_difference, "pooling"))
+treat(torch.diff, T.diff, by=Linear(functools.partial(_fixed, nonnegative=False), "pooling"))
 treat(torch.addmm, T.addmm, by=Linear(_addmm, "dense"))
 treat(torch.conv1d, torch.conv2d, torch.conv3d, by=Linear(_convolution, "convolution"))
 treat(

@@ -53,21 +53,15 @@ class Standardized(LinearMap):
 
 
 def _layer_norm(
-    call: Call, input: Tensor, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5
-) -> LinearMap:
-    return _standardized(call, input, tuple(normalized_shape), weight, bias, eps, center=True)
-
-
-def _torch_layer_norm(
     call: Call,
     input: Tensor,
     normalized_shape: Any,
     weight: Any = None,
     bias: Any = None,
     eps: float = 1e-5,
-    cudnn_enable: bool = True,
+    cudnn_enable: bool = True,  # of torch.layer_norm alone
 ) -> LinearMap:
-    return _layer_norm(call, input, normalized_shape, weight, bias, eps)
+    return _standardized(call, input, tuple(normalized_shape), weight, bias, eps, center=True)
 
 
 def _rms_norm(
@@ -168,8 +162,7 @@ def _softmax_axis(dim: int | None = None, *args: Any, **kwargs: Any) -> int:
 
 
 T = torch.Tensor
-treat(F.layer_norm, by=Linear(_layer_norm, "normalization", cheap=True, varies=True))
-treat(torch.layer_norm, by=Linear(_torch_layer_norm, "normalization", cheap=True, varies=True))
+treat(F.layer_norm, torch.layer_norm, by=Linear(_layer_norm, "normalization", cheap=True, varies=True))
 treat(F.rms_norm, torch.rms_norm, by=Linear(_rms_norm, "normalization", cheap=True, varies=True))
 treat(F.group_norm, torch.group_norm, by=Linear(_group_norm, "normalization", cheap=True, varies=True))
 treat(F.instance_norm, torch.instance_norm, by=Linear(_instance_norm, "normalization", cheap=True, varies=True))

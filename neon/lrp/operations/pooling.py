@@ -37,12 +37,8 @@ class WinnerTakesAll(Treatment):
         return not _against_constant(call) and all(slot in call.nonnegative for slot in call.inputs)
 
     def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> tuple[Message, ...]:
-        with torch.enable_grad():
-            probes = [call.value(slot).detach().requires_grad_() for slot in call.inputs]
-            queue = iter(probes)
-            args, kwargs = call.arguments(lambda _: next(queue))
-            output = call.operation.function(*args, **kwargs)
-            output = output if isinstance(output, torch.Tensor) else output[0]
+        probes, output = call.probed(map(call.value, call.inputs))
+        output = output if isinstance(output, torch.Tensor) else output[0]
         moved = torch.autograd.grad(output, probes, message.relevance, retain_graph=ledger.enabled)
         if ledger.enabled and _against_constant(call):
             shares = torch.autograd.grad(output, probes, torch.ones_like(output))

@@ -61,14 +61,8 @@ def _relative(
 ) -> tuple[Message | None, ...]:
     """Slopes at the means of values and references; of several rows, the product of the mean is what is relative to."""
     values = [call.value(slot) for slot in call.inputs]
-    middle = iter([(x + r) / 2 for x, r in zip(values, references, strict=True)])
-    s = call.slope(message, ledger)
-    with torch.enable_grad():
-        probes = [next(middle).requires_grad_() for _ in values]
-        queue = iter(probes)
-        args, kwargs = call.arguments(lambda _: next(queue))
-        output = call.operation.function(*args, **kwargs)
-    slopes = torch.autograd.grad(output, probes, s)
+    probes, output = call.probed((x + r) / 2 for x, r in zip(values, references, strict=True))
+    slopes = torch.autograd.grad(output, probes, call.slope(message, ledger))
     return tuple(map(Message.of_slope, slopes))
 
 
@@ -81,12 +75,8 @@ def _bilinear(call: Call, s: Tensor, portions: tuple[float, float]) -> list[Tens
         for x, p, slope in zip(values, portions, slopes, strict=True):
             parts.append((x * slope().sum_to_size(x.shape)).mul_(p) if p else None)
         return parts
-    with torch.enable_grad():
-        probes = [value.detach().requires_grad_(p > 0) for value, p in zip(values, portions, strict=True)]
-        queue = iter(probes)
-        args, kwargs = call.arguments(lambda _: next(queue))
-        output = call.operation.function(*args, **kwargs)
-    wanted = [probe for probe in probes if probe.requires_grad]
+    probes, output = call.probed(values)
+    wanted = [probe for probe, p in zip(probes, portions, strict=True) if p]
     slopes_found = iter(torch.autograd.grad(output, wanted, s))
     for probe, p in zip(probes, portions, strict=True):
         parts.append(probe.detach() * next(slopes_found) * p if p else None)

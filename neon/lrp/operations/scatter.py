@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from neon.errors import UnsupportedOperationError
-from neon.lrp.linear_maps import Joint, LinearMap
+from neon.lrp.linear_maps import Fixed, LinearMap
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations.linear import Linear
 from neon.lrp.operations.pooling import WinnerTakesAll
@@ -36,7 +36,7 @@ def _accumulated(call: Call, *args: Any, **kwargs: Any) -> LinearMap:
     likes = tuple(call.blank(slot) for slot in call.inputs)
     # What a constant contributes stands where a bias does.
     bias = function(torch.zeros_like(likes[0]), constant=torch.clone) if len(likes) == 1 else None
-    return Joint(likes[0].new_ones(()), bias, function, likes, nonnegative=kwargs.get("alpha", 1) >= 0)
+    return Fixed(likes[0].new_ones(()), bias, function, likes, nonnegative=kwargs.get("alpha", 1) >= 0)
 
 
 def _floating(call: Call, leaf: Any) -> Tensor | None:
@@ -62,11 +62,7 @@ class _Compared(WinnerTakesAll):
             constants.append(known.detach().clone().requires_grad_())
             return constants[-1]
 
-        with torch.enable_grad():
-            probes = [call.value(slot).detach().requires_grad_() for slot in call.inputs]
-            queue = iter(probes)
-            args, kwargs = call.arguments(lambda _: next(queue), constant)
-            output = call.operation.function(*args, **kwargs)
+        probes, output = call.probed(map(call.value, call.inputs), constant)
         moved = torch.autograd.grad(output, [*probes, *constants], message.relevance, materialize_grads=True)
         if ledger.enabled:
             for kept in moved[len(probes) :]:

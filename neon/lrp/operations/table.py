@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ __all__ = [
     "Call",
     "Delegating",
     "Treatment",
+    "kind_of",
     "mean_of",
     "supported_functions",
     "treat",
@@ -113,6 +114,16 @@ class Call:
     def bound(self, value: Callable[[int], Tensor] | None = None) -> tuple[Any, ...]:
         """A value for each parameter, of a function that is an `neon.nn.layer.operation`; value : as in `arguments`."""
         return self.arguments(value)[0]
+
+    def probed(
+        self, values: Iterable[Tensor], constant: Callable[[Any], Any] | None = None
+    ) -> tuple[list[Tensor], Any]:
+        """Values of the explained inputs that gradients are taken by, and what the operation gives there."""
+        with torch.enable_grad():
+            probes = [value.detach().requires_grad_() for value in values]
+            queue = iter(probes)
+            args, kwargs = self.arguments(lambda _: next(queue), constant)
+            return probes, self.operation.function(*args, **kwargs)
 
     def widened(self, leaf: Any) -> Any:
         """A constant to the digits that relevance is computed in."""
@@ -260,6 +271,12 @@ def treatment_for(operation: Operation) -> Treatment | None:
     while isinstance(treatment, Delegating):
         treatment = treatment.of(operation)
     return treatment
+
+
+def kind_of(operation: Operation) -> str | None:
+    """What composites select an operation by, "" where no rule applies; None without a treatment."""
+    treatment = treatment_for(operation)
+    return None if treatment is None else treatment.kind_of(operation)
 
 
 def supported_functions() -> list[Callable[..., Any]]:

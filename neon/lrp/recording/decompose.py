@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor
 from neon.errors import UnsupportedOperationError
 from neon.lrp.recording.distances import DISTANCES
 from neon.lrp.recording.recurrent import RECURRENT, refuse_dropout
+from neon.lrp.recording.signatures import with_arguments_of
 
 __all__ = ["DECOMPOSITIONS", "decomposition"]
 
@@ -48,68 +50,44 @@ def scaled_dot_product_attention(
     return weights @ value
 
 
-def multi_head_attention_forward(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    embed_dim_to_check: int,
-    num_heads: int,
-    in_proj_weight: Tensor | None,
-    in_proj_bias: Tensor | None,
-    bias_k: Tensor | None,
-    bias_v: Tensor | None,
-    add_zero_attn: bool,
-    dropout_p: float,
-    out_proj_weight: Tensor,
-    out_proj_bias: Tensor | None,
-    training: bool = True,
-    key_padding_mask: Tensor | None = None,
-    need_weights: bool = True,
-    attn_mask: Tensor | None = None,
-    use_separate_proj_weight: bool = False,
-    q_proj_weight: Tensor | None = None,
-    k_proj_weight: Tensor | None = None,
-    v_proj_weight: Tensor | None = None,
-    static_k: Tensor | None = None,
-    static_v: Tensor | None = None,
-    average_attn_weights: bool = True,
-    is_causal: bool = False,
-) -> tuple[Tensor, Tensor | None]:
-    refuse_dropout(dropout_p if training else 0.0, "multi_head_attention_forward")
-    if static_k is not None or static_v is not None:
+@with_arguments_of(F.multi_head_attention_forward)
+def multi_head_attention_forward(given: SimpleNamespace) -> tuple[Tensor, Tensor | None]:
+    refuse_dropout(given.dropout_p if given.training else 0.0, "multi_head_attention_forward")
+    if given.static_k is not None or given.static_v is not None:
         raise UnsupportedOperationError("multi_head_attention_forward with static_k or static_v")
-    batched = query.ndim == 3
+    batched, key_padding_mask = given.query.ndim == 3, given.key_padding_mask
     if not batched:
         key_padding_mask = None if key_padding_mask is None else key_padding_mask.unsqueeze(0)
-    query, key, value = (x.transpose(0, 1) if batched else x.unsqueeze(0) for x in (query, key, value))
+    query, key, value = (
+        x.transpose(0, 1) if batched else x.unsqueeze(0) for x in (given.query, given.key, given.value)
+    )
     n_samples, n_targets, _ = query.shape
-    weights: Any = (q_proj_weight, k_proj_weight, v_proj_weight)
-    if not use_separate_proj_weight:
-        assert in_proj_weight is not None
-        weights = in_proj_weight.chunk(3)
-    biases: Any = (None,) * 3 if in_proj_bias is None else in_proj_bias.chunk(3)
+    weights: Any = (given.q_proj_weight, given.k_proj_weight, given.v_proj_weight)
+    if not given.use_separate_proj_weight:
+        weights = given.in_proj_weight.chunk(3)
+    biases: Any = (None,) * 3 if given.in_proj_bias is None else given.in_proj_bias.chunk(3)
     q, k, v = (F.linear(x, w, b) for x, w, b in zip((query, key, value), weights, biases, strict=True))
-    if bias_k is not None and bias_v is not None:
-        k = torch.cat([k, bias_k.expand(n_samples, 1, -1)], 1)
-        v = torch.cat([v, bias_v.expand(n_samples, 1, -1)], 1)
+    if given.bias_k is not None and given.bias_v is not None:
+        k = torch.cat([k, given.bias_k.expand(n_samples, 1, -1)], 1)
+        v = torch.cat([v, given.bias_v.expand(n_samples, 1, -1)], 1)
 
     def heads(x: Tensor) -> Tensor:
-        return x.unflatten(2, (num_heads, -1)).transpose(1, 2)  # (samples, heads, steps, width)
+        return x.unflatten(2, (given.num_heads, -1)).transpose(1, 2)  # (samples, heads, steps, width)
 
     q, k, v = heads(q), heads(k), heads(v)
-    if add_zero_attn:
+    if given.add_zero_attn:
         k, v = F.pad(k, (0, 0, 0, 1)), F.pad(v, (0, 0, 0, 1))
-    mask = _merged_mask(attn_mask, key_padding_mask, n_samples, num_heads, n_targets, k.shape[2], q)
+    mask = _merged_mask(given.attn_mask, key_padding_mask, n_samples, given.num_heads, n_targets, k.shape[2], q)
     scores = (q * (1 / math.sqrt(q.shape[-1]))) @ k.transpose(-2, -1)
     attention = torch.softmax(scores if mask is None else scores + mask, -1)
     output = (attention @ v).transpose(1, 2).flatten(2)
-    output = F.linear(output, out_proj_weight, out_proj_bias)
+    output = F.linear(output, given.out_proj_weight, given.out_proj_bias)
     output = output.transpose(0, 1) if batched else output.squeeze(0)
-    if need_weights and average_attn_weights:
+    if given.need_weights and given.average_attn_weights:
         attention = attention.detach().mean(1)
     if not batched:
         attention = attention.squeeze(0)
-    return output, attention if need_weights else None
+    return output, attention if given.need_weights else None
 
 
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -208,34 +186,22 @@ def _lp_pool(average: Callable[..., Tensor], axes: int) -> Callable[..., Tensor]
     return run
 
 
-def embedding_bag(
-    input: Tensor,
-    weight: Tensor,
-    offsets: Tensor | None = None,
-    max_norm: float | None = None,
-    norm_type: float = 2,
-    scale_grad_by_freq: bool = False,
-    mode: str = "mean",
-    sparse: bool = False,
-    per_sample_weights: Tensor | None = None,
-    include_last_offset: bool = False,
-    padding_idx: int | None = None,
-) -> Tensor:
-    if max_norm is not None:
+@with_arguments_of(F.embedding_bag)
+def embedding_bag(given: SimpleNamespace) -> Tensor:
+    if given.max_norm is not None:
         raise UnsupportedOperationError("embedding_bag with max_norm changes its table; use F.embedding and a sum")
-    ids = input.detach()
-    kept = torch.ones_like(ids) if padding_idx is None else (ids != padding_idx % len(weight)).to(ids.dtype)
-    rows = F.embedding(input, weight)
-    rows = rows if per_sample_weights is None else rows * per_sample_weights.unsqueeze(-1)
-    if padding_idx is not None:
+    ids, weight, mode, padding = given.input.detach(), given.weight, given.mode, given.padding_idx
+    kept = torch.ones_like(ids) if padding is None else (ids != padding % len(weight)).to(ids.dtype)
+    rows = F.embedding(given.input, weight)
+    rows = rows if given.per_sample_weights is None else rows * given.per_sample_weights.unsqueeze(-1)
+    if padding is not None:
         filler = -torch.inf if mode == "max" else 0.0
         rows = rows.masked_fill((kept == 0).unsqueeze(-1), filler)
-    if input.ndim == 2:  # a bag in each row
+    if given.input.ndim == 2:  # a bag in each row
         sizes = kept.sum(1, keepdim=True)
         bags = rows.amax(1) if mode == "max" else rows.sum(1)
     else:
-        assert offsets is not None
-        starts = offsets[:-1] if include_last_offset else offsets
+        starts = given.offsets[:-1] if given.include_last_offset else given.offsets
         bag = torch.searchsorted(starts.contiguous(), torch.arange(len(ids), device=ids.device), right=True) - 1
         sizes = torch.zeros(len(starts), 1, dtype=ids.dtype, device=ids.device).index_add(0, bag, kept.unsqueeze(-1))
         empty = torch.zeros(len(starts), weight.shape[1], dtype=weight.dtype, device=ids.device)

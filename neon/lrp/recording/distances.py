@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from neon.errors import UnsupportedOperationError
+from neon.lrp.recording.signatures import with_arguments_of
 
 __all__ = ["DISTANCES", "dropped_weight"]
 
@@ -133,65 +135,31 @@ def huber_loss(
     return _reduced(found if weight is None else found * weight, None, None, reduction)
 
 
-def triplet_margin_loss(
-    anchor: Tensor,
-    positive: Tensor,
-    negative: Tensor,
-    margin: float = 1.0,
-    p: float = 2,
-    eps: float = 1e-6,
-    swap: bool = False,
-    size_average: Any = None,
-    reduce: Any = None,
-    reduction: str = "mean",
-) -> Tensor:
+@with_arguments_of(F.triplet_margin_loss)
+def triplet_margin_loss(given: SimpleNamespace) -> Tensor:
     def distance(a: Tensor, b: Tensor) -> Tensor:
-        return pairwise_distance(a, b, p, eps)
+        return pairwise_distance(a, b, given.p, given.eps)
 
-    found = _triplet(anchor, positive, negative, distance, margin, swap)
-    return _reduced(found, size_average, reduce, reduction)
-
-
-def triplet_margin_with_distance_loss(
-    anchor: Tensor,
-    positive: Tensor,
-    negative: Tensor,
-    *,
-    distance_function: Callable[[Tensor, Tensor], Tensor] | None = None,
-    margin: float = 1.0,
-    swap: bool = False,
-    reduction: str = "mean",
-) -> Tensor:
-    found = _triplet(anchor, positive, negative, distance_function or pairwise_distance, margin, swap)
-    return _reduced(found, None, None, reduction)
+    return _reduced(_triplet(given, distance), given.size_average, given.reduce, given.reduction)
 
 
-def _triplet(
-    anchor: Tensor,
-    positive: Tensor,
-    negative: Tensor,
-    distance: Callable[[Tensor, Tensor], Tensor],
-    margin: float,
-    swap: bool,
-) -> Tensor:
-    far = distance(anchor, negative)
-    if swap:
-        far = torch.minimum(far, distance(positive, negative))
-    return F.relu(distance(anchor, positive) - far + margin)
+@with_arguments_of(F.triplet_margin_with_distance_loss)
+def triplet_margin_with_distance_loss(given: SimpleNamespace) -> Tensor:
+    return _reduced(_triplet(given, given.distance_function or pairwise_distance), None, None, given.reduction)
 
 
-def cosine_embedding_loss(
-    input1: Tensor,
-    input2: Tensor,
-    target: Tensor,
-    margin: float = 0.0,
-    size_average: Any = None,
-    reduce: Any = None,
-    reduction: str = "mean",
-) -> Tensor:
-    similarity = cosine_similarity(input1, input2, -1)
-    found = torch.where(target == 1, 1 - similarity, F.relu(similarity - margin))
-    return _reduced(found, size_average, reduce, reduction)
+def _triplet(given: SimpleNamespace, distance: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    far = distance(given.anchor, given.negative)
+    if given.swap:
+        far = torch.minimum(far, distance(given.positive, given.negative))
+    return F.relu(distance(given.anchor, given.positive) - far + given.margin)
+
+
+@with_arguments_of(F.cosine_embedding_loss)
+def cosine_embedding_loss(given: SimpleNamespace) -> Tensor:
+    similarity = cosine_similarity(given.input1, given.input2, -1)
+    found = torch.where(given.target == 1, 1 - similarity, F.relu(similarity - given.margin))
+    return _reduced(found, given.size_average, given.reduce, given.reduction)
 
 
 def _reduced(loss: Tensor, size_average: Any, reduce: Any, reduction: str) -> Tensor:

@@ -15,7 +15,7 @@ from neon.lrp.operations.elementwise import Identity
 from neon.lrp.operations.linear_functions import batch_norm_affine
 from neon.lrp.operations.pooling import WinnerTakesAll
 from neon.lrp.operations.shape import Movement
-from neon.lrp.operations.table import Call
+from neon.lrp.operations.table import Call, kind_of
 from neon.lrp.recording.codes import RECODING, recoded
 from neon.lrp.recording.tape import Operation, Tape
 from neon.lrp.rewriting.peephole import elementwise_region
@@ -114,8 +114,7 @@ def mixed_slots(tape: Tape) -> frozenset[int]:
     """
     nonnegative, known = nonnegative_slots(tape), set[int]()
     for operation in tape.operations:
-        treatment = treatment_for(operation)
-        kind = None if treatment is None else treatment.kind_of(operation)
+        kind = kind_of(operation)
         mixes = kind in _MIXING or (kind == "affine" and operation.function in _SHIFTS)
         if mixes or (kind in ("", "affine") and known.intersection(operation.inputs)):
             known.update(slot for slot in operation.outputs if slot not in nonnegative)
@@ -126,9 +125,8 @@ def factor_slots(tape: Tape) -> frozenset[int]:
     """Slots that are multiplied by another explained value, once they were moved, scaled or shifted by a constant."""
     known: set[int] = set()
     for operation in reversed(tape.operations):
-        treatment = treatment_for(operation)
-        kind = None if treatment is None else treatment.kind_of(operation)
-        carried = kind == "affine" or isinstance(treatment, (Movement, Identity))
+        kind = kind_of(operation)
+        carried = kind == "affine" or isinstance(treatment_for(operation), (Movement, Identity))
         if kind == "product" or (carried and known.intersection(operation.outputs)):
             known.update(operation.inputs)
     return frozenset(known)
@@ -155,10 +153,9 @@ def _last_of(operation: Operation) -> Callable[..., Any]:
 
 
 def _carries(operation: Operation) -> bool:
-    treatment = treatment_for(operation)
-    if treatment is None or isinstance(treatment, (Movement, Identity, WinnerTakesAll)):
-        return treatment is not None
-    kind = treatment.kind_of(operation)
+    if isinstance(treatment_for(operation), (Movement, Identity, WinnerTakesAll)):
+        return True
+    kind = kind_of(operation)
     return kind in ("affine", "pooling", "product") or (kind == "sum" and operation.function in _ADDITIONS)
 
 

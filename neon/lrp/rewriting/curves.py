@@ -17,6 +17,7 @@ from torch import Tensor
 from neon.lrp.operations import treatment_for
 from neon.lrp.operations.elementwise import Elementwise, Identity
 from neon.lrp.operations.linear import RELU
+from neon.lrp.operations.table import kind_of
 from neon.lrp.recording.tape import Operation, Slot, Tape
 from neon.lrp.rewriting.peephole import Region, elementwise_region
 
@@ -56,9 +57,9 @@ def _continued(operation: Operation, chains: dict[int, _Chain], tape: Tape, *, s
     if read.shape != given.shape or not (read.is_floating_point() and given.is_floating_point()):
         return None  # codes are no curve's values
     before = chains.get(slot, _Chain(slot, ()))
-    treatment, curved = treatment_for(operation), _is_curve(operation)
-    if not curved and not isinstance(treatment, Identity):
-        of_numbers = treatment is not None and treatment.kind_of(operation) == "affine" and _of_numbers([operation])
+    curved = _is_curve(operation)
+    if not curved and not isinstance(treatment_for(operation), Identity):
+        of_numbers = kind_of(operation) == "affine" and _of_numbers([operation])
         # A shift in front is a bias: it has its own share.
         if not of_numbers or not (shifts or before.curved or operation.function in _SCALINGS):
             return None

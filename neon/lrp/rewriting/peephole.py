@@ -16,7 +16,7 @@ from torch import Tensor
 from neon.lrp.operations import treat, treatment_for
 from neon.lrp.operations.elementwise import Elementwise, Identity
 from neon.lrp.operations.shape import Movement
-from neon.lrp.operations.table import widened
+from neon.lrp.operations.table import kind_of, widened
 from neon.lrp.recording.tape import Operation, Slot, Tape, carriers
 
 __all__ = ["DIVISIONS", "Region", "elementwise_region", "held_constant", "merge_spelled_out", "region"]
@@ -102,10 +102,7 @@ def _elementwise(region: Region) -> Operation:
 
 def _adds(operation: Operation) -> bool:
     """Whether it is part of ``(h + c) + h``, which shares with the constant as a sum does, unlike an activation."""
-    treatment = treatment_for(operation)
-    return treatment is not None and (
-        isinstance(treatment, Identity) or treatment.kind_of(operation) in ("sum", "affine")
-    )
+    return isinstance(treatment_for(operation), Identity) or kind_of(operation) in ("sum", "affine")
 
 
 def _statistic(operation: Operation, a: _Origin, b: _Origin, made_of: dict[int, int]) -> int | None:
@@ -133,10 +130,7 @@ def held_constant(operation: Operation, slots: set[int], tape: Tape) -> Operatio
 
 
 def _keeps_elements(operation: Operation, tape: Tape) -> bool:
-    treatment = treatment_for(operation)
-    if treatment is None:
-        return False
-    elementwise = isinstance(treatment, (Elementwise, Identity)) or treatment.kind_of(operation) == "affine"
+    elementwise = isinstance(treatment_for(operation), Elementwise) or kind_of(operation) == "affine"
     return elementwise and _same_shape(tape, operation.outputs[0], operation.inputs[0])
 
 
@@ -146,10 +140,7 @@ def _moves_statistic(operation: Operation, origin: _Origin) -> bool:
 
 
 def _combines(operation: Operation) -> bool:
-    treatment = treatment_for(operation)
-    return treatment is not None and (
-        operation.function in _PRODUCTS or treatment.kind_of(operation) in ("sum", "affine", "product")
-    )
+    return operation.function in _PRODUCTS or kind_of(operation) in ("sum", "affine", "product")
 
 
 def _same_shape(tape: Tape, one: int, other: int) -> bool:

@@ -20,7 +20,7 @@ from neon.lrp.operations.elementwise import Elementwise, Identity
 from neon.lrp.operations.normalization import Softmax
 from neon.lrp.operations.pooling import WinnerTakesAll
 from neon.lrp.operations.shape import Movement
-from neon.lrp.operations.table import Call, widened
+from neon.lrp.operations.table import Call, kind_of, widened
 from neon.lrp.recording.tape import Operation, Slot, Tape
 from neon.lrp.rewriting.equal_values import rewired
 from neon.lrp.rewriting.peephole import DIVISIONS, Region, held_constant, region
@@ -105,7 +105,7 @@ def _is_sum_of(slot: int, part: int, producers: dict[int, Operation]) -> bool:
     """Whether a value is made of sums of another one, moved, kept from 0 or inverted."""
     found = False
     for operation in _through(slot, producers, lambda op: op.outputs[0] != part and _adds(op)):
-        found = found or _kind(operation) == "pooling"
+        found = found or kind_of(operation) == "pooling"
         slot = operation.inputs[0]
         if slot == part:
             return found
@@ -184,7 +184,7 @@ def _stabilized(operation: Operation, tape: Tape, producers: dict[int, Operation
 
 
 def _is_maximum(slot: int, producers: dict[int, Operation]) -> bool:
-    found = list(_through(slot, producers, lambda op: _moves(op) or _kind(op) == "affine"))
+    found = list(_through(slot, producers, lambda op: _moves(op) or kind_of(op) == "affine"))
     return bool(found) and isinstance(treatment_for(found[-1]), WinnerTakesAll)
 
 
@@ -198,12 +198,7 @@ def _weighs(operation: Operation) -> bool:
 
 
 def _adds(operation: Operation) -> bool:
-    return _moves(operation) or _kind(operation) in ("pooling", "affine") or operation.function in _FROM_ZERO
-
-
-def _kind(operation: Operation) -> str:
-    treatment = treatment_for(operation)
-    return "" if treatment is None else treatment.kind_of(operation)
+    return _moves(operation) or kind_of(operation) in ("pooling", "affine") or operation.function in _FROM_ZERO
 
 
 T = torch.Tensor
