@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from neon.errors import UnsupportedOperationError
 from neon.lrp.message import Ledger
 from neon.lrp.paths.front import Front, front_of
 from neon.lrp.paths.terms import Background
@@ -121,15 +122,29 @@ class Integral:
         return total
 
     def fits(self, steps: Sequence[Step], x: int, output: int, rows: Tensor) -> bool:
-        """Whether slopes tell the network: with trees in it, only where its output is a sum of units.
+        """Whether slopes tell the network: where trees are counted by their covers, only if its output is their sum.
 
-        Trees elsewhere take their rule, as other composites give it to them. The same for any rows, and asked once.
+        Trees elsewhere take their rule, as other composites give it to them, unless the caller gave reference rows or
+        each of these is a start. The same for any rows, and asked once.
+
+        Raises
+        ------
+        UnsupportedOperationError
+            If there are such rows, and trees read what others compute: these steps have no slopes.
         """
         if self.fitting is None:
             self.fitting = all(step.kind != "tree" for step in steps)
             if not self.fitting:
-                front = front_of(steps, x, output, rows[:1], self._starts(x)[0])
-                self.fitting = all(step.kind != "tree" and _kind(step) == "linear" for step in front.rest)
+                rest = front_of(steps, x, output, rows[:1], self._starts(x)[0]).rest
+                if not self.joint and self.start:
+                    self.fitting = all(step.kind != "tree" and _kind(step) == "linear" for step in rest)
+                elif any(step.kind == "tree" for step in rest):
+                    raise UnsupportedOperationError(
+                        "this composite integrates slopes, and trees that read what other estimators compute have "
+                        "none; leave composite and reference out to explain this model by the trees' own rule"
+                    )
+                else:
+                    self.fitting = True
         return self.fitting
 
     def words(self, steps: Sequence[Step], x: int, output: int, row: Tensor) -> str:
