@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 
 from neon.converters.bayes.log_odds import convert_log_odds, finite_log
-from neon.converters.core import Ask, Conversion, converter, counted, gaussians
+from neon.converters.core import Ask, Conversion, converter, counted, gaussians, transformer
 from neon.errors import UnsupportedModelError
 from neon.nn import GaussianEnergy, Linear, LinearEnergy
 
@@ -46,13 +45,9 @@ def _projection(model: Any) -> Conversion:
     bias = -weight @ model.xbar_ if model.solver == "svd" else np.zeros(len(weight))
     back = np.linalg.pinv(weight)
     center = np.asarray(model.priors_ @ model.means_)
-    return Conversion(
-        torch.nn.Sequential(Linear(weight, bias)),
-        "discriminant features",
-        tuple(f"discriminant {i}" for i in range(len(weight))),
-        model.transform,
-        inverse=lambda Z: center + (Z - bias - weight @ center) @ back.T,
-    )
+    inverse = lambda Z: center + (Z - bias - weight @ center) @ back.T  # noqa: E731
+    layer = Linear(weight, bias)
+    return transformer(model, [layer], "discriminant features", len(weight), "discriminant", inverse=inverse)
 
 
 @converter("sklearn.discriminant_analysis.QuadraticDiscriminantAnalysis")

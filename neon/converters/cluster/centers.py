@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from sklearn.metrics import euclidean_distances, pairwise_distances
 
-from neon.converters.core import Ask, Conversion, contrast, converter, counted, dense
+from neon.converters.core import Ask, Conversion, contrast, converter, counted, dense, transformer
 from neon.errors import UnsupportedModelError
 from neon.nn import Elementwise, Evidence, ManhattanDistance, SquaredDistance
 from neon.nn.pooling.groups import group_minimum
@@ -55,12 +55,8 @@ def convert_centers(model: Any, ask: Ask) -> Conversion:
 
 def distances(model: Any, centers: np.ndarray) -> Conversion:
     """What ``transform`` gives: the distance to every center."""
-    return Conversion(
-        torch.nn.Sequential(distance_to(centers), Elementwise(torch.sqrt)),
-        "distances to the centers",
-        tuple(f"distance to center {c}" for c in range(len(centers))),
-        model.transform,
-    )
+    layers = [distance_to(centers), Elementwise(torch.sqrt)]
+    return transformer(model, layers, "distances to the centers", len(centers), "distance to center")
 
 
 def nearest_layers(

@@ -92,7 +92,7 @@ def _weighted(branch: Conversion, weight: float | None) -> Conversion:
 
 def _side_by_side(model: Any, branches: list[Conversion]) -> Conversion:
     encodings = [branch.encoding for branch in branches if branch.encoding is not None]
-    names = names_of(model, None, sum(len(branch.output_names) for branch in branches))
+    names = names_of(model, sum(len(branch.output_names) for branch in branches))
     layered = any(len(branch.layers) for branch in branches)
     sizes = [len(e.source) for e in encodings]
     encoding = Encoding.beside(encodings, _distinct(model, branches, encodings) if layered else names)

@@ -6,12 +6,12 @@ from neon.converters.core.arrays import contrast, dense, signed
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.encoding import Encoding, Transform, names_of
-from neon.converters.core.outputs import of_classes, regression, targets
+from neon.converters.core.outputs import of_classes, regression, targets, transformer
 from neon.converters.core.registry import check_several, convert, converter
 from neon.converters.core.spread import counted, gaussians, some_rows
 
 __all__ = [
     "Answers", "Ask", "Conversion", "Encoding", "Layers", "Transform", "answers", "check_several", "contrast",
     "convert", "converter", "counted", "dense", "gaussians", "names_of", "of_classes", "regression", "signed",
-    "some_rows", "targets",
+    "some_rows", "targets", "transformer",
 ]  # fmt: skip

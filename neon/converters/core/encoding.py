@@ -264,10 +264,10 @@ class _TextsAfter:
         return [Text(text.pieces, text.shares @ routes) for text in self.first.texts(rows)]
 
 
-def names_of(model: Any, given: Sequence[str] | None, n_outputs: int) -> tuple[str, ...]:
+def names_of(model: Any, n_outputs: int) -> tuple[str, ...]:
     """What a transformer calls its columns."""
     try:
-        names = tuple(map(str, model.get_feature_names_out(given)))
+        names = tuple(map(str, model.get_feature_names_out(getattr(model, "feature_names_in_", None))))
     except (AttributeError, ValueError, NotImplementedError, TypeError):
         names = ()
     return names if len(names) == n_outputs else tuple(f"column {i}" for i in range(n_outputs))

@@ -10,8 +10,9 @@ import torch
 
 from neon.converters.core.answers import prediction
 from neon.converters.core.conversion import Conversion
+from neon.converters.core.encoding import Transform, names_of
 
-__all__ = ["of_classes", "regression", "targets"]
+__all__ = ["of_classes", "regression", "targets", "transformer"]
 
 
 def targets(n: int) -> tuple[str, ...]:
@@ -36,3 +37,14 @@ def regression(
         answers=prediction(),
         **traits,
     )
+
+
+def transformer(
+    model: Any, layers: Iterable[torch.nn.Module], explains: str, n: int, prefix: str = "", **traits: Any
+) -> Conversion:
+    """A transformer whose layers give what it makes of rows, n columns.
+
+    prefix : what the columns are called, with their numbers. Default: as the transformer calls them.
+    """
+    names = tuple(f"{prefix} {i}" for i in range(n)) if prefix else names_of(model, n)
+    return Conversion(torch.nn.Sequential(*layers), explains, names, Transform(model), **traits)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from neon.converters.core import Ask, Conversion, Transform, converter, names_of
+from neon.converters.core import Ask, Conversion, converter, transformer
 from neon.nn import Linear
 
 __all__ = ["convert_boltzmann"]
@@ -17,10 +17,5 @@ __all__ = ["convert_boltzmann"]
 def convert_boltzmann(model: Any, ask: Ask) -> Conversion:
     """BernoulliRBM: ``P(h = 1 | x) = σ(W x + b)``."""
     weight, bias = np.asarray(model.components_, dtype=np.float64), np.asarray(model.intercept_hidden_)
-    return Conversion(
-        torch.nn.Sequential(Linear(weight, bias), torch.nn.Sigmoid()),
-        "probability of a hidden unit",
-        names_of(model, None, len(bias)),
-        Transform(model),
-        takes_reference=True,
-    )
+    layers = [Linear(weight, bias), torch.nn.Sigmoid()]
+    return transformer(model, layers, "probability of a hidden unit", len(bias), takes_reference=True)

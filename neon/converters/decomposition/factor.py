@@ -9,7 +9,7 @@ import torch
 from sklearn.decomposition import FactorAnalysis, FastICA
 
 from neon.converters.bayes.covariance import factor_of
-from neon.converters.core import Ask, Conversion, converter
+from neon.converters.core import Ask, Conversion, converter, transformer
 from neon.nn import GaussianEnergy, Linear
 
 __all__ = ["convert_factor_analysis", "outlierness", "reconstruction_error"]
@@ -22,12 +22,8 @@ def convert_factor_analysis(model: Any, ask: Ask) -> Conversion:
     if output != "transform":
         return reconstruction_error(model) if output == "reconstruction_error" else outlierness(model)
     (weight, _), mean = _maps(model), _mean(model)
-    layer = Linear(weight, -weight @ mean)
-    back = np.linalg.pinv(weight)
-    names = tuple(f"factor {i}" for i in range(len(weight)))
-    return Conversion(
-        torch.nn.Sequential(layer), "factors", names, model.transform, inverse=lambda Z: Z @ back.T + mean
-    )
+    layer, back = Linear(weight, -weight @ mean), np.linalg.pinv(weight)
+    return transformer(model, [layer], "factors", len(weight), "factor", inverse=lambda Z: Z @ back.T + mean)
 
 
 def reconstruction_error(model: Any) -> Conversion:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from neon.converters.core import Ask, Conversion, converter
+from neon.converters.core import Ask, Conversion, converter, transformer
 from neon.converters.decomposition.factor import outlierness, reconstruction_error
 from neon.errors import UnsupportedModelError
 from neon.nn import Affine, Linear
@@ -80,13 +80,7 @@ def _linear(model: Any, weight: np.ndarray, mean: Any, explains: str, inverse: A
     # Around the mean, which the map takes to 0: what comes after is then explained the same wherever the data lie.
     layers: list[torch.nn.Module] = [] if mean is None else [Affine(1.0, -np.asarray(mean))]
     layers.append(Linear(weight))
-    return Conversion(
-        torch.nn.Sequential(*layers),
-        explains,
-        tuple(f"component {i}" for i in range(len(weight))),
-        model.transform,
-        inverse=inverse,
-    )
+    return transformer(model, layers, explains, len(weight), "component", inverse=inverse)
 
 
 @converter("sklearn.cluster.FeatureAgglomeration")
@@ -108,10 +102,5 @@ def convert_agglomeration(model: Any, ask: Ask) -> Conversion:
         raise UnsupportedModelError(
             f"FeatureAgglomeration with pooling_func={name}; supported are np.mean, np.max and np.min"
         )
-    return Conversion(
-        torch.nn.Sequential(*layers),
-        f"{pool.__name__.removeprefix('a')} over each cluster of features",
-        tuple(f"feature cluster {c}" for c in range(len(sizes))),
-        model.transform,
-        inverse=model.inverse_transform,
-    )
+    words = f"{pool.__name__.removeprefix('a')} over each cluster of features"
+    return transformer(model, layers, words, len(sizes), "feature cluster", inverse=model.inverse_transform)

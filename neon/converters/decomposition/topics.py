@@ -6,9 +6,8 @@ import copy
 from typing import Any
 
 import numpy as np
-import torch
 
-from neon.converters.core import Ask, Conversion, converter
+from neon.converters.core import Ask, Conversion, converter, transformer
 from neon.nn import TopicShares
 
 __all__ = ["convert_topics"]
@@ -29,11 +28,12 @@ def convert_topics(model: Any, ask: Ask) -> Conversion:
         n_steps=int(model.max_doc_update_iter),
         tolerance=float(model.mean_change_tol),
     )
-    return Conversion(
-        torch.nn.Sequential(shares),
+    return transformer(
+        _in_double_precision(model),
+        [shares],
         "topic share, with the topics' claims on each word and the length of the document held fixed",
-        tuple(f"topic {k}" for k in range(len(shares.topics))),
-        _in_double_precision(model).transform,
+        len(shares.topics),
+        "topic",
         stated=TopicShares.states,
     )
 

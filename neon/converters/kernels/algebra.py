@@ -7,6 +7,7 @@ and products of functions of different distances.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -249,20 +250,22 @@ def _add(a: Expression, b: Expression) -> Expression:
             return a
         if isinstance(a, Atom):
             return Atom(a.kind, Sum((a.function,), b.value), a.scale)
+    return _merged("sum", a, b, lambda f, g: _one_atom(f, g, Sum))
+
+
+def _merged(how: str, a: Expression, b: Expression, one: Callable[[Expression, Expression], Atom | None]) -> Expression:
+    """The sum or product of the parts of both, any two of them as one where there is such a one."""
     parts: list[Expression] = []
-    for part in (*_summands(a), *_summands(b)):
-        for i, known in enumerate(parts):
-            merged = _one_atom(known, part, Sum)
-            if merged is not None:
-                parts[i] = merged
-                break
-        else:
-            parts.append(part)
-    return parts[0] if len(parts) == 1 else Combined("sum", tuple(parts))
-
-
-def _summands(expression: Expression) -> tuple[Expression, ...]:
-    return expression.parts if isinstance(expression, Combined) and expression.how == "sum" else (expression,)
+    for whole in (a, b):
+        for part in whole.parts if isinstance(whole, Combined) and whole.how == how else (whole,):
+            for i, known in enumerate(parts):
+                merged = one(known, part)
+                if merged is not None:
+                    parts[i] = merged
+                    break
+            else:
+                parts.append(part)
+    return parts[0] if len(parts) == 1 else Combined(how, tuple(parts))
 
 
 def _multiply(a: Expression, b: Expression) -> Expression:
@@ -270,20 +273,9 @@ def _multiply(a: Expression, b: Expression) -> Expression:
         a, b = b, a
     if isinstance(b, Constant):
         return _scaled(a, b.value)
-    parts: list[Expression] = []
-    for part in (*_factors(a), *_factors(b)):
-        for i, known in enumerate(parts):
-            merged = _one_exponential(known, part) or _one_atom(known, part, Product)
-            if merged is not None:
-                parts[i] = merged
-                break
-        else:
-            parts.append(part)
-    return parts[0] if len(parts) == 1 else Combined("product", tuple(parts))
-
-
-def _factors(expression: Expression) -> tuple[Expression, ...]:
-    return expression.parts if isinstance(expression, Combined) and expression.how == "product" else (expression,)
+    return _merged(
+        "product", a, b, lambda known, part: _one_exponential(known, part) or _one_atom(known, part, Product)
+    )
 
 
 def _scaled(a: Expression, factor: float) -> Expression:

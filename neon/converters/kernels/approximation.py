@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from neon.converters.core import Ask, Conversion, Transform, converter, dense, names_of
+from neon.converters.core import Ask, Conversion, converter, dense, transformer
 from neon.converters.kernels.algebra import expansion, pairwise
 from neon.errors import UnsupportedModelError
 from neon.nn import Affine, CountSketch, Elementwise, Linear
@@ -78,5 +78,4 @@ def _conversion(model: Any, layers: list[torch.nn.Module], explains: str, invers
     n = int(getattr(model, "n_components_", None) or getattr(model, "n_components", 0) or 0)
     if hasattr(model, "components_"):
         n = len(model.normalization_) if hasattr(model, "normalization_") else model.components_.shape[0]
-    names = names_of(model, None, n)
-    return Conversion(torch.nn.Sequential(*layers), explains, names, Transform(model), inverse=inverse)
+    return transformer(model, layers, explains, n, inverse=inverse)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from neon.converters.core import Ask, Conversion, Layers, answers, converter, some_rows
+from neon.converters.core import Ask, Conversion, Layers, converter, regression, some_rows
 from neon.converters.core.pairs import closest_rival, margins
 from neon.converters.kernels.algebra import has_distance, kernel_layers, parse
 from neon.nn import Linear, TwoClass
@@ -28,14 +28,12 @@ def convert_regressor(model: Any, ask: Ask) -> Conversion:
     weight = np.asarray(model.alpha_, dtype=np.float64).reshape(len(model.X_train_), -1).T  # (n_targets, n_points)
     bias = np.broadcast_to(np.asarray(mean, dtype=np.float64), len(weight))
     expression, points = parse(model.kernel_), np.asarray(model.X_train_, dtype=np.float64)
-    n = len(weight)
     terms = np.abs(scale[:, None] * weight).sum(1).max() * np.max(model.kernel_.diag(points))  # which may cancel
-    return Conversion(
-        torch.nn.Sequential(*kernel_layers(expression, points), Linear(scale[:, None] * weight, bias)),
+    return regression(
+        model,
+        [*kernel_layers(expression, points), Linear(scale[:, None] * weight, bias)],
+        len(weight),
         "predicted value: the mean of the Gaussian process",
-        ("prediction",) if n == 1 else tuple(f"target {i}" for i in range(n)),
-        lambda X: model.predict(X).reshape(-1, n),
-        answers=answers.prediction(),
         reference=points if has_distance(expression) else None,
         takes_reference=True,
         background=some_rows(points, "the training rows"),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from neon.converters.core import Ask, Conversion, converter, dense, some_rows
+from neon.converters.core import Ask, Conversion, converter, dense, some_rows, transformer
 from neon.converters.kernels.algebra import has_distance, kernel_layers, pairwise
 from neon.errors import UnsupportedModelError
 from neon.nn import Linear
@@ -32,21 +32,20 @@ def convert_kernel_pca(model: Any, ask: Ask) -> Conversion:
     bias = (centerer.K_fit_all_ - centerer.K_fit_rows_) @ alphas
     weight = (alphas - alphas.mean(0)).T
     points = dense(model.X_fit_)
-    plain = model.kernel in ("linear", "precomputed")
     near = False
     layers: list[torch.nn.Module]
-    if plain:
-        direct = weight if model.kernel == "precomputed" else weight @ points
-        layers = [Linear(direct, bias)]
+    if model.kernel in ("linear", "precomputed"):
+        layers = [Linear(weight if model.kernel == "precomputed" else weight @ points, bias)]
     else:
         expression = pairwise(model.kernel, model.gamma_, degree=model.degree, coef0=model.coef0)
         near = has_distance(expression)
         layers = [*kernel_layers(expression, points), Linear(weight, bias)]
-    return Conversion(
-        torch.nn.Sequential(*layers),
+    return transformer(
+        model,
+        layers,
         "kernel principal components",
-        tuple(f"component {i}" for i in range(len(weight))),
-        model.transform,
+        len(weight),
+        "component",
         reference=points if near else None,
         takes_reference=True,
         background=None if model.kernel == "precomputed" else some_rows(points, "the training rows"),

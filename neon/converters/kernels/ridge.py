@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 
-from neon.converters.core import Ask, Conversion, answers, converter, dense, some_rows
+from neon.converters.core import Ask, Conversion, converter, dense, regression, some_rows
 from neon.converters.kernels.algebra import has_distance, kernel_layers, pairwise
 from neon.nn import Linear
 
@@ -27,13 +26,10 @@ def convert_kernel_ridge(model: Any, ask: Ask) -> Conversion:
     expression = pairwise(model.kernel, gamma, degree=model.degree, coef0=model.coef0)
     linear = model.kernel == "linear"
     layers = [Linear(weight @ points)] if linear else [*kernel_layers(expression, points), Linear(weight)]
-    n = len(weight)
-    return Conversion(
-        torch.nn.Sequential(*layers),
-        "predicted value",
-        ("prediction",) if n == 1 else tuple(f"target {i}" for i in range(n)),
-        lambda X: model.predict(X).reshape(-1, n),
-        answers=answers.prediction(),
+    return regression(
+        model,
+        layers,
+        len(weight),
         reference=points if has_distance(expression) else None,
         takes_reference=True,
         background=some_rows(points, "the training rows"),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from neon.converters.core import Ask, Conversion, answers, converter
+from neon.converters.core import Ask, Conversion, converter, regression, transformer
 from neon.nn import Affine, Linear
 
 __all__ = ["convert_pls", "convert_pls_svd"]
@@ -21,16 +21,8 @@ def convert_pls(model: Any, ask: Ask) -> Conversion:
     if ask.choose("predict", "transform") == "transform":
         return _scores(model, model.x_rotations_)
     weight = np.asarray(model.coef_, dtype=np.float64)
-    n = len(weight)
-    return Conversion(
-        torch.nn.Sequential(*_around(model._x_mean, weight, model.intercept_)),
-        "predicted value",
-        ("prediction",) if n == 1 else tuple(f"target {i}" for i in range(n)),
-        lambda X: model.predict(X).reshape(-1, n),
-        answers=answers.prediction(),
-        reference=model._x_mean[None],
-        takes_reference=True,
-    )
+    layers = _around(model._x_mean, weight, model.intercept_)
+    return regression(model, layers, len(weight), reference=model._x_mean[None], takes_reference=True)
 
 
 @converter("sklearn.cross_decomposition.PLSSVD")
@@ -44,13 +36,8 @@ def _scores(model: Any, rotations: np.ndarray) -> Conversion:
     """``Wᵀ (x - μ) / σ``."""
     weight = (rotations / model._x_std[:, None]).T
     mean, back = model._x_mean, np.linalg.pinv(weight).T
-    return Conversion(
-        torch.nn.Sequential(*_around(mean, weight, np.zeros(len(weight)))),
-        "scores",
-        tuple(f"component {i}" for i in range(len(weight))),
-        model.transform,
-        inverse=lambda Z: Z @ back + mean,
-    )
+    layers = _around(mean, weight, np.zeros(len(weight)))
+    return transformer(model, layers, "scores", len(weight), "component", inverse=lambda Z: Z @ back + mean)
 
 
 def _around(mean: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> list[torch.nn.Module]:

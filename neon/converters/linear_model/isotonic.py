@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neon.converters.core import Ask, Conversion, answers, converter
+from neon.converters.core import Ask, Conversion, converter, regression
 from neon.converters.core.registry import no_relu_form
 from neon.nn import plain_linear
 from neon.nn.kernels.elementwise import elementwise
@@ -24,12 +24,9 @@ def convert_isotonic(model: Any, ask: Ask) -> Conversion:
     x = np.asarray(model.X_thresholds_, dtype=np.float64)
     y = np.asarray(model.y_thresholds_, dtype=np.float64)
     clipped = model.out_of_bounds == "clip"
-    return Conversion(
-        torch.nn.Sequential(Interpolation(x, y, clipped=clipped)),
-        "predicted value",
-        ("prediction",),
-        lambda X: np.asarray(model.predict(X), dtype=np.float64).reshape(-1, 1),
-        answers=answers.prediction(),
+    return regression(
+        model,
+        [Interpolation(x, y, clipped=clipped)],
         reference=np.array([[(x[0] + x[-1]) / 2]]),
         takes_reference=True,
         infinite=not clipped,

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from scipy.special import expit
 
-from neon.converters.core import Answers, Ask, Conversion, answers, check_several, convert, converter, dense
+from neon.converters.core import Ask, Conversion, answers, check_several, convert, converter, dense, signed, targets
+from neon.converters.core.answers import Answers
 from neon.nn import Linear, TwoClass
 
 __all__ = ["convert_classifier", "convert_glm", "convert_logistic", "convert_one_class", "convert_regressor"]
@@ -48,8 +49,8 @@ def convert_regressor(model: Any, ask: Ask) -> Conversion:
     """``w · x + b``: the predicted value, one output for each target."""
     ask.choose("predict")
     weight = np.atleast_2d(dense(model.coef_))
-    names = ("prediction",) if len(weight) == 1 else tuple(f"target {i}" for i in range(len(weight)))
-    return _linear(weight, model.intercept_, "predicted value", names, model.predict, answers=answers.prediction())
+    given = answers.prediction()
+    return _linear(weight, model.intercept_, "predicted value", targets(len(weight)), model.predict, answers=given)
 
 
 @converter("sklearn.linear_model.RANSACRegressor")
@@ -105,18 +106,9 @@ def convert_logistic(model: Any, ask: Ask) -> Conversion:
     if output == "decision_function":
         return _scores(model, "score of a class", answers.logits())
     odds = answers.logits()
-    return Conversion(
-        torch.nn.Sequential(Linear(model.coef_, model.intercept_)),
-        "log-odds of a class",
-        tuple(map(str, model.classes_)),
-        model.predict_proba,
-        head=odds["log_odds"],
-        answers=odds,
-        link=expit,
-        takes_reference=True,
-        classes=model.classes_,
-        n_features=model.coef_.shape[1],
-    )
+    options = {"head": odds["log_odds"], "answers": odds, "link": expit, "classes": model.classes_}
+    names = tuple(map(str, model.classes_))
+    return _linear(model.coef_, model.intercept_, "log-odds of a class", names, model.predict_proba, **options)
 
 
 @converter("sklearn.linear_model.SGDOneClassSVM")
@@ -134,14 +126,8 @@ def _scores(model: Any, explains: str, given: Answers) -> Conversion:
     if getattr(getattr(model, "_label_binarizer", None), "y_type_", "").startswith("multilabel"):
         return _linear(weight, model.intercept_, "decision function of a label", names, model.decision_function)
     check_several(model)
-    binary = len(weight) == 1
-
-    def own(X: np.ndarray) -> np.ndarray:
-        f = model.decision_function(X)
-        return np.stack([-f, f], axis=1) if binary else f
-
-    pair, classes = TwoClass() if binary else None, model.classes_
-    return _linear(weight, model.intercept_, explains, names, own, pair=pair, answers=given, classes=classes)
+    pair, own = TwoClass() if len(weight) == 1 else None, lambda X: signed(model.decision_function(X))
+    return _linear(weight, model.intercept_, explains, names, own, pair=pair, answers=given, classes=model.classes_)
 
 
 def _linear(

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from scipy.sparse.csgraph import connected_components, shortest_path
 from sklearn.neighbors import kneighbors_graph, radius_neighbors_graph
 
-from neon.converters.core import Ask, Conversion, converter, dense
+from neon.converters.core import Ask, Conversion, converter, dense, transformer
 from neon.converters.core.registry import decline
-from neon.converters.neighbors.searches import untouched
+from neon.converters.neighbors.searches import nameless, untouched
 from neon.errors import UnsupportedModelError
 from neon.nn import Barycenter, Linear, SquaredGeodesic
 
@@ -36,14 +35,15 @@ def convert_isomap(model: Any, ask: Ask) -> Conversion:
     alphas = np.zeros_like(pca.eigenvectors_, dtype=np.float64)
     alphas[:, used] = pca.eigenvectors_[:, used] / np.sqrt(pca.eigenvalues_[used])
     bias = (pca._centerer.K_fit_all_ - pca._centerer.K_fit_rows_) @ alphas
-    finder = _Finder(_nameless(model.nbrs_), model.n_neighbors)
+    finder = _Finder(nameless(model.nbrs_), model.n_neighbors)
     geodesic = SquaredGeodesic(points, *_paths(model), finder, power=power)
-    return Conversion(
-        torch.nn.Sequential(geodesic, Linear(-0.5 * (alphas - alphas.mean(0)).T, bias)),
+    return transformer(
+        untouched(model),
+        [geodesic, Linear(-0.5 * (alphas - alphas.mean(0)).T, bias)],
         "Isomap embedding: squared geodesic distances to the training rows, with the shortest ways held fixed, each of "
         "their steps shared by its length along each feature",
-        tuple(f"component {c}" for c in range(alphas.shape[1])),
-        lambda X: untouched(model).transform(X),
+        alphas.shape[1],
+        "component",
         reference=points,
         takes_reference=True,
         thresholds=True,
@@ -103,24 +103,18 @@ def convert_locally_linear(model: Any, ask: Ask) -> Conversion:
     """
     ask.choose("transform")
     points, embedding = dense(model.nbrs_._fit_X), np.asarray(model.embedding_)
-    finder = _Finder(_nameless(model.nbrs_), model.n_neighbors)
-    return Conversion(
-        torch.nn.Sequential(Barycenter(points, embedding, finder, ridge=float(model.reg))),
+    finder = _Finder(nameless(model.nbrs_), model.n_neighbors)
+    return transformer(
+        untouched(model),
+        [Barycenter(points, embedding, finder, ridge=float(model.reg))],
         "locally linear embedding: the mean of the neighbours' and a ridge regression on them, with the neighbours and "
         "the strength of the ridge held fixed",
-        tuple(f"component {c}" for c in range(embedding.shape[1])),
-        lambda X: untouched(model).transform(X),
+        embedding.shape[1],
+        "component",
         thresholds=True,  # who is near is a matter of rounding where rows tie: scalings before run in scikit-learn
         inverse=_Nearest(embedding, points),
         stated=Barycenter.states,
     )
-
-
-def _nameless(search: Any) -> Any:
-    """A copy of a neighbour search that takes rows without their columns' names."""
-    search = copy.deepcopy(search)
-    vars(search).pop("feature_names_in_", None)
-    return search
 
 
 @dataclass(frozen=True, eq=False)

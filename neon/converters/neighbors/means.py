@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from neon.converters.core import Ask, Conversion, Layers, answers, contrast, converter, dense, some_rows
+from neon.converters.core import Ask, Conversion, answers, contrast, converter, dense, some_rows, targets, transformer
+from neon.converters.core.answers import Layers
 from neon.converters.neighbors.metrics import metric_layers
 from neon.converters.neighbors.searches import asking, model_search
 from neon.nn import Affine, Linear, NeighborMean, PairwiseDifference, PooledMinimum
@@ -43,7 +44,7 @@ def convert_regressor(model: Any, ask: Ask) -> Conversion:
     return Conversion(
         torch.nn.Sequential(mean),
         f"predicted value, the mean of the neighbours'; {FROZEN}",
-        ("prediction",) if n == 1 else tuple(f"target {i}" for i in range(n)),
+        targets(n),
         lambda X: np.asarray(predict(X), dtype=np.float64).reshape(-1, n),
         answers=answers.prediction(),
         stated=NeighborMean.states,
@@ -66,8 +67,7 @@ def convert_radius_classifier(model: Any, ask: Ask) -> Conversion:
     if apart and alone is not None:
         classes = np.append(classes, outlier)
         shares, alone = np.pad(shares, ((0, 0), (0, 1))), np.append(alone, 1.0)
-    mean = NeighborMean(neighbor_distance(model)[0], model_search(model, Weighing(model.weights)), shares, alone=alone)
-    own = _probabilities(model)
+    mean, own = neighbor_mean(model, shares, alone), _probabilities(model)
 
     def rivalry(X: np.ndarray) -> np.ndarray:
         p = own(X)
@@ -91,7 +91,7 @@ def convert_radius_classifier(model: Any, ask: Ask) -> Conversion:
 def shares_of_votes(model: Any) -> Conversion:
     """The share of the neighbours' votes for a class, of each target."""
     shares, alone = _shares(model)
-    mean = NeighborMean(neighbor_distance(model)[0], model_search(model, Weighing(model.weights)), shares, alone=alone)
+    mean = neighbor_mean(model, shares, alone)
     several = bool(model.outputs_2d_)
     names = [f"target {i}: {c}" for i, of in enumerate(model.classes_) for c in of] if several else model.classes_
     return Conversion(
@@ -148,13 +148,8 @@ def convert_components(model: Any, ask: Ask) -> Conversion:
     ask.choose("transform")
     weight = np.asarray(model.components_, dtype=np.float64)
     inverse = np.linalg.pinv(weight)
-    return Conversion(
-        torch.nn.Sequential(Linear(weight)),
-        "projected features",
-        tuple(f"component {i}" for i in range(len(weight))),
-        model.transform,
-        inverse=lambda Z: Z @ inverse.T,
-    )
+    back = lambda Z: Z @ inverse.T  # noqa: E731
+    return transformer(model, [Linear(weight)], "projected features", len(weight), "component", inverse=back)
 
 
 def neighbor_distance(model: Any) -> tuple[list[torch.nn.Module], float]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from neon.converters.core import Ask, Conversion, Encoding, Transform, dense, names_of
+from neon.converters.core import Ask, Conversion, Encoding, Transform, dense, names_of, transformer
 from neon.converters.core.registry import Converter, register
 from neon.nn import Linear
 
@@ -105,7 +105,7 @@ def convert_encoder(
 ) -> Conversion:
     """A transformer that runs in scikit-learn, before the network."""
     source = np.asarray(source, dtype=np.int64)
-    names = names_of(model, getattr(model, "feature_names_in_", None), len(source))
+    names = names_of(model, len(source))
     encoding = Encoding(Transform(model), source, names, replaced, states=(states,) if states else ())
     explains = f"columns of {type(model).__name__}" + (f" ({states} held fixed)" if states else "")
     return Conversion(
@@ -136,9 +136,7 @@ def convert_linear(model: Any, ask: Ask) -> Conversion:
     expected = probe @ weight.T + bias
     if np.abs(dense(transform(probe)) - expected).max(initial=0.0) > 1e-9 * (1.0 + np.abs(expected).max(initial=0.0)):
         raise ValueError(f"{model!r} was declared linear, but its values are not those of a linear map")
-    names = names_of(model, getattr(model, "feature_names_in_", None), len(bias))
-    layer = Linear(weight, bias)
-    return Conversion(torch.nn.Sequential(layer), "linear features", names, transform)
+    return transformer(model, [Linear(weight, bias)], "linear features", len(bias))
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 
-from neon.converters.core import Ask, Conversion, Transform, converter, names_of
+from neon.converters.core import Ask, Conversion, converter, transformer
 from neon.errors import UnsupportedModelError
 from neon.nn import Monomials
 
@@ -36,10 +35,4 @@ def convert_polynomial(model: Any, ask: Ask) -> Conversion:
         def inverse(Z: np.ndarray) -> np.ndarray:
             return Z[:, back]
 
-    return Conversion(
-        torch.nn.Sequential(Monomials(powers)),
-        "products of features",
-        names_of(model, getattr(model, "feature_names_in_", None), len(powers)),
-        Transform(model),
-        inverse=inverse,
-    )
+    return transformer(model, [Monomials(powers)], "products of features", len(powers), inverse=inverse)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 
-from neon.converters.core import Ask, Conversion, Transform, converter, names_of
+from neon.converters.core import Ask, Conversion, converter, transformer
 from neon.converters.core.arrays import unchanged
 from neon.converters.preprocessing.encoders import FUNCTIONS, convert_encoder, one_to_one
 from neon.errors import UnsupportedModelError
@@ -35,25 +34,16 @@ def convert_scaler(model: Any, ask: Ask) -> Conversion:
         center = getattr(model, "center_", None) if hasattr(model, "with_centering") else getattr(model, "mean_", None)
         centered = getattr(model, "with_mean", getattr(model, "with_centering", False))
         shift = -center * scale if centered and center is not None else np.zeros(n)
-    layer = Affine(scale, shift)
-    return Conversion(
-        torch.nn.Sequential(layer),
-        "scaled features",
-        names_of(model, getattr(model, "feature_names_in_", None), n),
-        Transform(model),
-        inverse=lambda Z: (Z - shift) / scale,
-        missing=True,
-    )
+    inverse = lambda Z: (Z - shift) / scale  # noqa: E731
+    return transformer(model, [Affine(scale, shift)], "scaled features", n, inverse=inverse, missing=True)
 
 
 @converter("sklearn.preprocessing.KernelCenterer")
 def convert_kernel_centerer(model: Any, ask: Ask) -> Conversion:
     """KernelCenterer: ``k - mean of the row - mean of the columns + mean of all``, linear in the row."""
     n = len(model.K_fit_rows_)
-    weight, bias = np.eye(n) - 1 / n, model.K_fit_all_ - model.K_fit_rows_
-    layer = Linear(weight, bias)
-    names = names_of(model, getattr(model, "feature_names_in_", None), n)
-    return Conversion(torch.nn.Sequential(layer), "centered kernel values", names, Transform(model))
+    layer = Linear(np.eye(n) - 1 / n, model.K_fit_all_ - model.K_fit_rows_)
+    return transformer(model, [layer], "centered kernel values", n)
 
 
 @converter("sklearn.preprocessing.FunctionTransformer")
@@ -64,8 +54,7 @@ def convert_function(model: Any, ask: Ask) -> Conversion:
     """
     function = model.func
     if function is None:
-        names = names_of(model, None, int(model.n_features_in_))
-        return Conversion(torch.nn.Sequential(), "features", names, Transform(model), inverse=unchanged, missing=True)
+        return transformer(model, [], "features", int(model.n_features_in_), inverse=unchanged, missing=True)
     if _in(FUNCTIONS, function):
         return FUNCTIONS[function](model, ask)
     if isinstance(function, np.ufunc) and (function.nin, function.nout) == (1, 1) and not model.kw_args:

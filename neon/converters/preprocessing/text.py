@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,24 +26,21 @@ def convert_vectorizer(model: Any, ask: Ask) -> Conversion:
 
     Where rows are divided by their norm, the norm is held fixed: a token owns what its own count brings.
     """
-    hashed = not hasattr(model, "vocabulary_")
-    n = int(model.n_features) if hashed else len(model.vocabulary_)
-    names = tuple(f"hash {i}" for i in range(n)) if hashed else names_of(model, None, n)
     states = ("the norm of a row",) if getattr(model, "norm", None) else ()
-    return _convert(model, names, _Texts(model), states)
+    return _convert(model, getattr(model, "vocabulary_", None), _Texts(model), states)
 
 
 @converter("sklearn.feature_extraction.DictVectorizer", "sklearn.feature_extraction.FeatureHasher")
 def convert_dictionary(model: Any, ask: Ask) -> Conversion:
     """DictVectorizer, FeatureHasher: a feature for each key (with its value, where that is a string), or each hash."""
-    hashed = isinstance(model, FeatureHasher)
-    n = int(model.n_features) if hashed else len(model.feature_names_)
-    return _convert(model, tuple(f"hash {i}" for i in range(n)) if hashed else names_of(model, None, n), None, ())
+    return _convert(model, getattr(model, "feature_names_", None))
 
 
 def _convert(
-    model: Any, names: tuple[str, ...], texts: Callable[[Any], list[Text]] | None, states: tuple[str, ...]
+    model: Any, known: Sized | None, texts: Callable[[Any], list[Text]] | None = None, states: tuple[str, ...] = ()
 ) -> Conversion:
+    """Known : the tokens or entries of a model that does not hash them."""
+    names = names_of(model, len(known)) if known is not None else tuple(f"hash {i}" for i in range(model.n_features))
     function = _OfRecords(model)
     encoding = Encoding(function, np.zeros(len(names), dtype=np.int64), names, None, True, texts, states)
     return Conversion(torch.nn.Sequential(), f"tokens of {type(model).__name__}", names, function, encoding=encoding)

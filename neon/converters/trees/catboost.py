@@ -44,6 +44,8 @@ def convert_catboost(model: Any, ask: Ask) -> Conversion:
         probes = _probes(exported["oblivious_trees"], splits) if oblivious else {}
         labels = _Labels(model, probes, {c: len(held) for c, held in splits.hashes.items()})
         options["encoding"] = Encoding(labels, np.arange(len(names)), names)
+    # A ranker knows no other prediction.
+    kind = {} if type(model).__name__ == "CatBoostRanker" else {"prediction_type": "RawFormulaVal"}
     scores = _outputs(model, len(bias))
     if scores.classes is not None:
         options["labels"] = lambda X: np.ravel(model.predict(X, prediction_type="Class"))
@@ -52,7 +54,7 @@ def convert_catboost(model: Any, ask: Ask) -> Conversion:
     return convert_trees(
         joined,
         scores,
-        lambda X: _raw(model, X),
+        lambda X: model.predict(X, **kind),
         missing=True,
         n_features=len(names),
         feature_names=() if numbered else names,
@@ -200,12 +202,6 @@ def _probes(trees: list[dict[str, Any]], splits: _Splits) -> dict[int, list[tupl
             if code is not None:
                 found.setdefault(column, {})[code] = (code, number, bit)
     return {column: list(places.values()) for column, places in found.items()}
-
-
-def _raw(model: Any, X: Any) -> np.ndarray:
-    if type(model).__name__ == "CatBoostRanker":  # which knows no other prediction
-        return model.predict(X)
-    return model.predict(X, prediction_type="RawFormulaVal")
 
 
 def _export(model: Any) -> dict[str, Any]:

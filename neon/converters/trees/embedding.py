@@ -24,5 +24,5 @@ def convert_embedding(model: Any, ask: Ask) -> Conversion:
         value[leaves, stop - len(leaves) + np.arange(len(leaves))] = 1.0
         trees.append(read_tree(member.tree_, value))
     joined = join(trees, n_features=int(model.n_features_in_), base=np.zeros(n), precision="float32")
-    scores = Scores("whether a leaf is reached", {}, names_of(model, None, n))
+    scores = Scores("whether a leaf is reached", {}, names_of(model, n))
     return convert_trees(joined, scores, lambda X: dense(model.transform(X)))
