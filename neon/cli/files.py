@@ -125,13 +125,7 @@ def _read_csv(file: Path, missing: Sequence[str]) -> pd.DataFrame:
 
 
 def _check_fields(file: Path) -> None:
-    """Refuse rows with more or fewer fields than the header has names: values would get another column's name.
-
-    Raises
-    ------
-    ValueError
-        If there is such a row; the message says in which line.
-    """
+    """Refuse rows with more or fewer fields than the header has names: values would get another column's name."""
     limit = csv.field_size_limit(2**31 - 1)
     try:
         with file.open(newline="", encoding="utf-8-sig") as lines:

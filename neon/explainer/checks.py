@@ -32,14 +32,8 @@ def check_sources(encoding: Encoding, rows: Any, numbers: Any) -> None:
         If one depends on another column, as where a function of rows was declared elementwise.
     """
     n = rows.shape[0]
-    if (
-        n < 2
-        or not encoding.declared
-        or encoding.states
-        or encoding.records
-        or sparse.issparse(rows)
-        or not hasattr(rows, "copy")
-    ):
+    comparable = encoding.declared and not (encoding.states or encoding.records)
+    if n < 2 or not comparable or sparse.issparse(rows) or not hasattr(rows, "copy"):
         return
     numbers = as_array(numbers)
     for stride in (1, 2, 4):

@@ -28,7 +28,8 @@ def reference_of(
 
     Parameters
     ----------
-    given : the caller's ``reference``
+    given : array-like (n_features,) or (n_rows, n_features), or such rows and weights (n_rows,), optional
+        The caller's ``reference``.
     place : callable
         Puts an array where the network computes.
     """
@@ -41,15 +42,7 @@ def reference_of(
 def _reference_rows(network: Network | torch.nn.Module, composite: Composite, given: Any) -> np.ndarray | None:
     """The rows that relevance is relative to, as the network reads them (n_rows, n_encoded); None if to none.
 
-    Parameters
-    ----------
-    given : array-like (n_features,) or (n_rows, n_features), optional
-        Default: the network's own, or the origin.
-
-    Raises
-    ------
-    ValueError
-        If rows are given that neither the network nor the composite has a use for, or none where there is no default.
+    By default the network's own, or the origin; rows that neither it nor the composite has a use for are refused.
     """
     if given is None and any(rule.needs_reference for _, rule in composite.rules):
         raise ValueError(f"composite {composite.name!r} compares with reference rows: give reference=")
@@ -82,14 +75,7 @@ def _reference_rows(network: Network | torch.nn.Module, composite: Composite, gi
 def _integral_from(
     network: Network | torch.nn.Module, composite: Composite, given: Any, place: Callable[[Any], Tensor]
 ) -> Integral:
-    """The path rule of a composite that integrates, from the caller's rows or from what the model holds.
-
-    Parameters
-    ----------
-    given : array-like (n_features,) or (n_rows, n_features), or such rows and weights (n_rows,), optional
-    place : callable
-        Puts an array where the network computes.
-    """
+    """The path rule of a composite that integrates, from the caller's rows or from what the model holds."""
     if not isinstance(network, Network):
         raise ValueError(
             f"composite {composite.name!r} explains fitted models; for a torch module take one of the others of "

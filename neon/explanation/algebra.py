@@ -29,10 +29,7 @@ def pick_rows(explanation: Explanation, rows: Any) -> Explanation:
         rows = rows if rows.size or rows.dtype == bool else rows.astype(int)
         if rows.ndim > 1:
             raise IndexError(f"rows: expected one axis, got shape {rows.shape}")
-
-    def pick(array: Any) -> Any:
-        return array[rows]
-
+    pick = operator.itemgetter(rows)
     return replace(
         explanation,
         **_each(explanation, pick),
@@ -160,13 +157,7 @@ def _position(feature: str | int, names: tuple[str, ...]) -> int:
 def _group_positions(
     groups: Mapping[str, Iterable[str | int]], names: tuple[str, ...]
 ) -> tuple[tuple[str, ...], list[list[int]]]:
-    """Names and positions of groups, each in the place of its first feature, and of the features in none.
-
-    Raises
-    ------
-    ValueError
-        If a feature is unknown or picked twice, or a group is empty or has the name of another feature.
-    """
+    """Names and positions of groups, each in the place of its first feature, and of the features in none."""
     group_of: dict[int, str] = {}
     for name, members in groups.items():
         found = positions(members, names).tolist()

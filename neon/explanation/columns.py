@@ -21,21 +21,12 @@ def as_numbers(data: np.ndarray) -> np.ndarray:
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, Real | Decimal | np.bool_) and not isinstance(
-        value, np.timedelta64
-    ):  # a whole number to numpy
-        return float(value)
-    return days(value)
+    is_number = isinstance(value, Real | Decimal | np.bool_)
+    return float(value) if is_number and not isinstance(value, np.timedelta64) else days(value)  # an int to numpy
 
 
 def coded(data: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """Put numbers in place of strings: their rank in the column; of dates: the days since 1970.
-
-    Returns
-    -------
-    tuple
-        The numbers; and the data as it was, or None if it is numeric anyway.
-    """
+    """As numbers, strings being their rank in the column, dates days since 1970; and as it was, unless numeric."""
     numbers = as_numbers(data)
     if data.dtype != object:
         return numbers, None
@@ -104,10 +95,7 @@ def date_at(number: float) -> np.datetime64:
 
 def in_words(value: Any) -> str:
     """A date without the time where it is midnight, and without seconds where there are none; durations in full."""
-    start = _start_of(value)
-    if not is_date(start):
-        return str(value)
-    if start is not value:  # a period says itself how long it is
+    if not is_date(value) or _start_of(value) is not value:  # a period says itself how long it is
         return str(value)
     if isinstance(value, datetime.datetime):  # in its own zone
         value = value.replace(tzinfo=None)

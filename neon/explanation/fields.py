@@ -47,13 +47,7 @@ def as_labels(index: Any) -> np.ndarray:
 
 
 def check_fields(explanation: Explanation) -> None:
-    """Compare shapes, names and targets with each other.
-
-    Raises
-    ------
-    ValueError
-        If they do not fit together.
-    """
+    """Raise ValueError where shapes, names and targets do not fit together."""
     shape, target = explanation.values.shape, explanation.target
     n_outputs, names = len(explanation.output_names), explanation.feature_names
     if target is not None and len(shape) < 2:

@@ -52,15 +52,7 @@ def documented(draw: Draw) -> Draw:
 
 
 def table_of(explanation: Explanation) -> Explanation:
-    """Return the explanation if it can be drawn feature by feature.
-
-    Raises
-    ------
-    TypeError
-        If it is no explanation.
-    ValueError
-        If it explains all outputs at once, has no rows or features, or is of images.
-    """
+    """The explanation, if it can be drawn feature by feature: not of all outputs at once, of images, or empty."""
     if not isinstance(explanation, Explanation):
         raise TypeError(f"expected a neon.Explanation, got {type(explanation).__name__}")
     targets_of(explanation)
