@@ -18,7 +18,7 @@ from neon.nn.distances.layers import (
     total,
 )
 from neon.nn.distances.manhattan import ManhattanDistance, manhattan_distance
-from neon.nn.distances.squared import DistanceLayers, SquaredDistance, squared_distance
+from neon.nn.distances.squared import SquaredDistance, squared_distance
 from neon.nn.gaussians.energy import GaussianEnergy, gaussian_energy
 from neon.nn.kernels.elementwise import Elementwise, elementwise
 from neon.nn.kernels.log_ratio import LogRatio, log_ratio
@@ -48,7 +48,6 @@ __all__ = [
     "Barycenter",
     "CountSketch",
     "Difference",
-    "DistanceLayers",
     "EffectiveDistance",
     "Elementwise",
     "Evidence",

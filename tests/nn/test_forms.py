@@ -62,7 +62,14 @@ def test_spelled_out(layers: list[torch.nn.Module]) -> None:
 def test_log_ratio_spelled_out() -> None:
     x, network = draw(20, 4, seed=9), [nn.SquaredDistance(CENTERS), nn.LogRatio(draw(2, 5), draw(2), 0.5)]
     plain = forms.spelled_out(network, 4)
-    assert [type(layer).__name__ for layer in plain] == ["DistanceLayers", "Linear", "LogSumExp", "Linear"]
+    assert [type(layer).__name__ for layer in plain] == [
+        "Difference",
+        "Square",
+        "Total",
+        "Linear",
+        "LogSumExp",
+        "Linear",
+    ]
     close(plain(x), torch.nn.Sequential(*network)(x))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor
 
 from neon.lrp.message import Ledger, Message, divide
@@ -18,7 +17,7 @@ from neon.nn.linear.layers import plain_linear, preimage
 from neon.nn.terms.exponential import exponential_terms
 from neon.nn.terms.quadratic import MetricTerms, SeparableTerms
 
-__all__ = ["DistanceLayers", "HybridDistance", "SquaredDistance", "squared_distance"]
+__all__ = ["HybridDistance", "SquaredDistance", "squared_distance"]
 
 
 @operation
@@ -90,7 +89,7 @@ class SquaredDistance(Layer, of=squared_distance):
         return f"{self.centers.shape[1]} → {self.centers.shape[0]}{metric}"
 
     def spelled_out(self, n_inputs: int) -> list[torch.nn.Module]:
-        return [DistanceLayers(self.centers, self.factor, self.offset)]
+        return distance_layers(self.centers, self.factor, self.offset)
 
     def relative(self) -> torch.nn.Linear:
         """``‖V (x - u_j)‖² - ‖V (x - ū)‖² = -2 (u_j - ū) Λ x + (u_j - ū) Λ (u_j + ū)``, and ``e_j``."""
@@ -105,22 +104,6 @@ class HybridDistance(SquaredDistance):
 
     def spelled_out(self, n_inputs: int) -> list[torch.nn.Module]:
         return [self]
-
-
-class DistanceLayers(SquaredDistance):
-    """A `SquaredDistance` that runs as `distance_layers`."""
-
-    def __init__(
-        self,
-        centers: ArrayLike | Tensor,
-        factor: ArrayLike | Tensor | None = None,
-        offset: ArrayLike | Tensor | None = None,
-    ) -> None:
-        super().__init__(centers, factor, offset)
-        self.layers = torch.nn.Sequential(*distance_layers(centers, factor, offset))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x)
 
 
 class _SquaredDistance(Treatment):

@@ -163,8 +163,8 @@ def test_a_metric_is_a_linear_layer_under_lrp_0() -> None:
 
 
 def test_the_plan_names_every_layer() -> None:
-    plan = LRP(nn.DistanceLayers(draw(4, 5)), "neon").plan(draw(3, 5), 0)
-    assert [row.module for row in plan.rows] == [*["layers.0"] * 3, "layers.1", "layers.2"]
+    plan = LRP(torch.nn.Sequential(*nn.distance_layers(draw(4, 5))), "neon").plan(draw(3, 5), 0)
+    assert [row.module for row in plan.rows] == [*["0"] * 3, "1", "2"]
     assert plan.rows[2].rule == "Pass()"
 
 
@@ -203,7 +203,9 @@ def test_converters_spell_the_distance_out(model: Any, reduce: bool) -> None:
     X = draw(40, 5).numpy()
     fitted = make_pipeline(*([PCA(3)] if reduce else []), model).fit(X)
     network = neon.neuralize(fitted, form="layers")
-    assert [type(layer) for layer in network.layers if isinstance(layer, nn.SquaredDistance)] == [nn.DistanceLayers]
+    made = [type(layer) for layer in network.modules()]
+    assert nn.SquaredDistance not in made
+    assert made.count(nn.Difference) == 1
     fused, layers = neon.explain(fitted, X), neon.Explainer(network)(X)
     close(torch.tensor(layers.values), torch.tensor(fused.values))
     assert set(layers.residuals) == set(fused.residuals)

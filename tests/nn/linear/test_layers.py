@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from neon.nn import DistanceLayers, Linear, SquaredDistance
+from neon.nn import Linear, SquaredDistance
+from neon.nn.forms import spelled_out
 from neon.nn.gaussians.energy import GaussianEnergy
 from neon.nn.linear.layers import preimage
 
@@ -25,12 +26,15 @@ def test_redundant_rows_lead_nowhere(noise: float, layer: str) -> None:
     for seed in range(20):
         weight, bias, centers = redundant(seed, noise)
         if layer == "gaussian":
-            made: torch.nn.Module = GaussianEnergy(centers, torch.eye(6, dtype=torch.float64).expand(4, 6, 6))
+            made: SquaredDistance | GaussianEnergy = GaussianEnergy(centers, torch.eye(6).double().expand(4, 6, 6))
         else:
-            made = (SquaredDistance if layer == "distance" else DistanceLayers)(centers)
+            made = SquaredDistance(centers)
         x = torch.as_tensor(np.random.default_rng(100 + seed).normal(size=(7, 5)))
         wanted = made(Linear(weight, bias)(x))
-        torch.testing.assert_close(made.after(weight, bias)(x), wanted, rtol=1e-10, atol=1e-10)  # type: ignore[operator]
+        after: torch.nn.Module = made.after(weight, bias)
+        if layer == "layers":
+            after = spelled_out([after], 5)
+        torch.testing.assert_close(after(x), wanted, rtol=1e-10, atol=1e-10)
         assert preimage(weight, centers).abs().max() < 1e3
 
 
