@@ -3,17 +3,8 @@
 An operation that is not in the table is an error, never a silent gradient. `treat` adds to the table.
 """
 
-from neon.lrp.operations import (
-    deviation,
-    elementwise,
-    linear,
-    linear_functions,
-    normalization,
-    pooling,
-    products,
-    scatter,
-    shape,
-)
+# Each of these puts its functions into the table.
+from neon.lrp.operations import deviation, linear_functions, normalization, pooling, scatter, shape  # noqa: F401
 from neon.lrp.operations.elementwise import Elementwise, Identity
 from neon.lrp.operations.table import Call, Treatment, supported_functions, treat, treatment_for, treatment_of
 
@@ -22,15 +13,6 @@ __all__ = [
     "Elementwise",
     "Identity",
     "Treatment",
-    "deviation",
-    "elementwise",
-    "linear",
-    "linear_functions",
-    "normalization",
-    "pooling",
-    "products",
-    "scatter",
-    "shape",
     "supported_functions",
     "treat",
     "treatment_for",

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from neon.lrp.message import Ledger, Message
+from neon.lrp.operations.linear_functions import reduced_axes, with_axes
 from neon.lrp.operations.table import Call, Treatment, treat
 from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
-from neon.lrp.samples import refuse_mixing
 
 __all__ = ["Deviation"]
 
@@ -32,8 +32,7 @@ class Deviation(Treatment):
         self._root = root
 
     def check(self, call: Call, rule: Rule | None) -> None:
-        if 0 in self._of(call)[0]:
-            refuse_mixing(call.tape, call.operation)
+        self._of(call)
 
     def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         axes, correction, keepdim = self._of(call)
@@ -44,8 +43,7 @@ class Deviation(Treatment):
             total = y if y_ref is None else y + y_ref
             slope = (slope / total).masked_fill_(total == 0, 0.0)
         if not keepdim:
-            for axis in axes:
-                slope = slope.unsqueeze(axis)
+            slope = with_axes(slope, axes)
         deviations = _centered(x, axes) if x_ref is None else _centered(x, axes) + _centered(x_ref, axes)
         n = x.numel() // max(1, slope.numel()) - correction
         return Message.of_slope(deviations.mul_(slope).div_(n))
@@ -53,12 +51,7 @@ class Deviation(Treatment):
     def _of(self, call: Call) -> tuple[list[int], float, bool]:
         args, kwargs = call.arguments(call.blank)
         x, dim, correction, keepdim = _bind(*args, **kwargs)
-        dim = tuple(range(x.ndim)) if dim is None else dim
-        return (
-            sorted(axis % x.ndim for axis in (dim if isinstance(dim, (tuple, list)) else (dim,))),
-            correction,
-            keepdim,
-        )
+        return reduced_axes(call, x, dim), correction, keepdim
 
 
 def _centered(x: Tensor, axes: list[int]) -> Tensor:

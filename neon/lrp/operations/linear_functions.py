@@ -218,13 +218,13 @@ def _neg(call: Call, input: Tensor) -> LinearMap:
 
 def _mean(call: Call, input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> LinearMap:
     _require(call, 0)
-    axes = _reduced_axes(call, input, dim)
+    axes = reduced_axes(call, input, dim)
     return _uniform(call, input, 1 / math.prod(input.shape[axis] for axis in axes))
 
 
 def _sum(call: Call, input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> LinearMap:
     _require(call, 0)
-    _reduced_axes(call, input, dim)
+    reduced_axes(call, input, dim)
     return _uniform(call, input, 1.0)
 
 
@@ -285,13 +285,21 @@ def function_of_input(call: Call) -> Callable[[Tensor], Tensor]:
     return function
 
 
-def _reduced_axes(call: Call, input: Tensor, dim: Any) -> list[int]:
+def reduced_axes(call: Call, input: Tensor, dim: Any) -> list[int]:
+    """The axes that a function sums over, once it is known that it mixes no samples."""
     if dim is None:
         dim = tuple(range(input.ndim))
-    axes = [axis % input.ndim for axis in (dim if isinstance(dim, (tuple, list)) else (dim,))]
+    axes = sorted(axis % input.ndim for axis in (dim if isinstance(dim, (tuple, list)) else (dim,)))
     if 0 in axes:
         refuse_mixing(call.tape, call.operation)
     return axes
+
+
+def with_axes(x: Tensor, axes: list[int]) -> Tensor:
+    """The value of a function that has summed over these axes, with them as axes of length 1."""
+    for axis in axes:
+        x = x.unsqueeze(axis)
+    return x
 
 
 def _require(call: Call, position: int) -> None:

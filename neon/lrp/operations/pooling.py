@@ -10,10 +10,10 @@ from torch import Tensor
 
 from neon.errors import UnsupportedOperationError
 from neon.lrp.message import Ledger, Message
+from neon.lrp.operations.linear_functions import reduced_axes, with_axes
 from neon.lrp.operations.table import Call, Treatment, treat
 from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
-from neon.lrp.samples import refuse_mixing
 
 __all__ = ["LogSumExp", "WinnerTakesAll"]
 
@@ -62,15 +62,13 @@ class LogSumExp(Treatment):
     takes_reference = True
 
     def check(self, call: Call, rule: Rule | None) -> None:
-        _, axes, _ = self._of(call)
-        if 0 in axes:
-            refuse_mixing(call.tape, call.operation)
+        self._of(call)
 
     def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         x, axes, keepdim = self._of(call)
         dx = call.moved(call.inputs[0]).masked_fill(x == -torch.inf, 0.0)  # a masked term has p = 0
         ends = call.value(call.output), call.slope(message, ledger), call.moved(call.output)
-        whole, slope, difference = (v if keepdim else _unsqueeze(v, axes) for v in ends)
+        whole, slope, difference = (v if keepdim else with_axes(v, axes) for v in ends)
         p = (x - whole).exp()
         if ledger.enabled:
             ledger.absorb("entropy", slope * (difference - (p * dx).sum(axes, keepdim=True)))
@@ -79,17 +77,11 @@ class LogSumExp(Treatment):
     def _of(self, call: Call) -> tuple[Tensor, list[int], bool]:
         args, kwargs = call.arguments()
         x, dim, keepdim = _bind(*args, **kwargs)
-        return x, sorted(axis % x.ndim for axis in (dim if isinstance(dim, (tuple, list)) else (dim,))), keepdim
+        return x, reduced_axes(call, x, dim), keepdim
 
 
 def _bind(input: Tensor, dim: int | Sequence[int], keepdim: bool = False) -> tuple[Tensor, int | Sequence[int], bool]:
     return input, dim, keepdim
-
-
-def _unsqueeze(x: Tensor, axes: list[int]) -> Tensor:
-    for axis in axes:
-        x = x.unsqueeze(axis)
-    return x
 
 
 T = torch.Tensor

@@ -170,13 +170,13 @@ class JoinedTerms(Terms):
         return torch.cat([part.rates(t) for part in self.parts], -1)
 
     def shares(self, slopes: Tensor, t: Tensor) -> Tensor:
-        pairs = zip(self.parts, slopes.split(self._sizes, -1), strict=True)
-        return torch.stack([part.shares(slope, t) for part, slope in pairs]).sum(0)
+        return self._summed(lambda part, own: part.shares(own, t), slopes)
 
     def integrated(self, slopes: Tensor) -> Tensor:
-        pairs = zip(self.parts, slopes.split(self._sizes, -1), strict=True)
-        return torch.stack([part.integrated(slope) for part, slope in pairs]).sum(0)
+        return self._summed(lambda part, own: part.integrated(own), slopes)
 
     def pairs(self, slopes: Tensor) -> Tensor:
-        parts = zip(self.parts, slopes.split(self._sizes, -1), strict=True)
-        return torch.stack([part.pairs(slope) for part, slope in parts]).sum(0)
+        return self._summed(lambda part, own: part.pairs(own), slopes)
+
+    def _summed(self, of: Callable[[Terms, Tensor], Tensor], slopes: Tensor) -> Tensor:
+        return torch.stack(list(map(of, self.parts, slopes.split(self._sizes, -1)))).sum(0)

@@ -14,6 +14,7 @@ from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
 from neon.nn.layer import Layer, operation
+from neon.nn.linear.monomials import integrated
 
 __all__ = ["CountSketch", "count_sketch"]
 
@@ -92,13 +93,7 @@ class _CountSketch(Treatment):
             ledger.absorb("bias", slope * y_origin)
         if ledger.enabled and y_reference is not None:  # of several rows, the map's mean is not the map of their mean
             ledger.absorb("spread", slope * (y_origin - y_reference))
-        nodes, weights = np.polynomial.legendre.leggauss((len(maps) + 1) // 2)
-        total = torch.zeros_like(x)
-        for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
-            with torch.enable_grad():
-                point = (origin + node * (x - origin)).requires_grad_()
-                (gradient,) = torch.autograd.grad(count_sketch(point, maps, constants), point, slope)
-            total += weight * gradient
+        total = integrated(lambda point: count_sketch(point, maps, constants), len(maps), origin, x, slope)
         return Message.of_slope(total, x, origin)
 
 

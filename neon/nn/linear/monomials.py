@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
@@ -9,11 +11,12 @@ from torch import Tensor
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
+from neon.lrp.paths.integral import legendre
 from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
 from neon.nn.layer import Layer, operation
 
-__all__ = ["Monomials", "monomials"]
+__all__ = ["Monomials", "integrated", "monomials"]
 
 
 @operation
@@ -74,7 +77,10 @@ class _Monomials(Treatment):
         if message.slope is not None and reference is not None and call.references is not None:
             at_one_point = len(call.references[call.inputs[0]]) == 1
             if at_one_point and bool((reference != 0).any()):
-                return _integrated(call.value(call.inputs[0]), reference, factors, message.slope)
+                x, degree = call.value(call.inputs[0]), factors.shape[1]
+                return Message.of_slope(
+                    integrated(lambda point: monomials(point, factors), degree, reference, x, message.slope)
+                )
         relevance, n = message.relevance, call.tape.specs[call.inputs[0]].shape[1]
         counts = relevance.new_zeros(len(factors), n + 1)
         counts.scatter_add_(1, factors, torch.ones_like(factors, dtype=counts.dtype))
@@ -84,16 +90,15 @@ class _Monomials(Treatment):
         return Message.of_relevance(relevance @ (counts[:, :n] / degree.clamp(min=1)))
 
 
-def _integrated(x: Tensor, reference: Tensor, factors: Tensor, slope: Tensor) -> Message:
-    """Integrated gradients from the reference, as a slope."""
-    nodes, weights = np.polynomial.legendre.leggauss((factors.shape[1] + 1) // 2)
-    total = torch.zeros_like(x)
-    for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
+def integrated(function: Callable[[Tensor], Tensor], degree: int, start: Tensor, end: Tensor, slope: Tensor) -> Tensor:
+    """``Σ_j s_j ∫ ∂φ_j/∂x_i (r + t (x - r)) dt`` from r to x, of polynomials of this degree."""
+    total = torch.zeros_like(end)
+    for node, weight in zip(*legendre((degree + 1) // 2), strict=True):
         with torch.enable_grad():
-            point = (reference + node * (x - reference)).requires_grad_()
-            (gradient,) = torch.autograd.grad(monomials(point, factors), point, slope)
+            point = (start + node * (end - start)).requires_grad_()
+            (gradient,) = torch.autograd.grad(function(point), point, slope)
         total += weight * gradient
-    return Message.of_slope(total)
+    return total
 
 
 treat(monomials, by=_Monomials())

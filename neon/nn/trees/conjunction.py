@@ -10,6 +10,7 @@ from torch import Tensor
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
+from neon.lrp.paths.integral import legendre
 from neon.lrp.paths.terms import Background, StraightTerms, Terms
 from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
@@ -285,10 +286,10 @@ def _toward_covers(units: AndUnits, o: Tensor, slope: Tensor) -> Tensor:
     """``v (o_i - z_i) ∫ Π_{k≠i} (z_k + (o_k - z_k) t) dt``, (n_samples, n_leaves, longest)."""
     z = units.probability.to(slope)
     real = torch.arange(z.shape[1], device=z.device) < units.size[:, None]
-    points, weights = np.polynomial.legendre.leggauss(max(1, (max(units.size.tolist(), default=1) + 1) // 2))
+    points, weights = legendre(max(1, (max(units.size.tolist(), default=1) + 1) // 2))
     difference = o.to(slope) - z
     total = torch.zeros_like(difference)
-    for t, weight in zip((points + 1) / 2, weights / 2, strict=True):
+    for t, weight in zip(points, weights, strict=True):
         factor = z + difference * float(t)
         total += float(weight) * _product_of_others(factor)
     return slope[:, :, None] * difference * total * real
