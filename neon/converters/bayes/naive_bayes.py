@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.preprocessing import binarize
 
 from neon.converters.bayes.log_odds import convert_log_odds, finite_log
+from neon.converters.compose.names import column_names
 from neon.converters.core import Ask, Conversion, Encoding, converter, gaussians
 from neon.nn import GaussianEnergy, LinearEnergy
 
@@ -89,8 +90,7 @@ def _convert(
 
 
 def _encoding(model: Any, function: Callable[[Any], Any], source: np.ndarray) -> Encoding:
-    given = getattr(model, "feature_names_in_", None)
-    names = [f"feature {i}" for i in range(model.n_features_in_)] if given is None else [str(name) for name in given]
+    names = column_names(model)
     counts = np.bincount(source)
     places = np.arange(len(source)) - (np.cumsum(counts) - counts)[source]
     columns = [f"{names[i]} = {k}" if counts[i] > 1 else names[i] for i, k in zip(source, places, strict=True)]

@@ -13,6 +13,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 
 from neon.converters.compose.columns import folded
+from neon.converters.compose.names import numbered
 from neon.converters.core import Ask, Conversion, Encoding, Transform, convert, converter
 from neon.converters.core.registry import steps_run
 from neon.converters.core.spread import Spread
@@ -37,8 +38,7 @@ def convert_pipeline(model: Pipeline, ask: Ask) -> Conversion:
             f"a pipeline that ends in {type(last).__name__} draws rows and predicts nothing; explain one with a model"
         )
     if not steps:
-        n = int(model.n_features_in_)
-        return Conversion(torch.nn.Sequential(), "features", tuple(f"feature {i}" for i in range(n)), np.asarray)
+        return Conversion(torch.nn.Sequential(), "features", numbered(int(model.n_features_in_)), np.asarray)
     parts: list[Conversion] = []
     counted = (int(step.n_features_in_) for _, step in steps if hasattr(step, "n_features_in_"))
     width = ask.n_features or next(counted, None)

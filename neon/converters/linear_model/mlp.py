@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from scipy.special import expit
 
-from neon.converters.core import Answers, Ask, Conversion, answers, check_several, converter
+from neon.converters.core import Answers, Ask, Conversion, answers, check_several, converter, targets
 from neon.nn import Linear, TwoClass
 
 __all__ = ["convert_mlp"]
@@ -49,9 +49,7 @@ def convert_mlp(model: Any, ask: Ask) -> Conversion:
             return np.asarray(model.predict(X), dtype=np.float64).reshape(len(X), -1)
         return np.asarray(model.predict_proba(X))
 
-    names = tuple(map(str, classes)) if classes is not None else ("prediction",)
-    if classes is None and model.n_outputs_ > 1:
-        names = tuple(f"target {i}" for i in range(model.n_outputs_))
+    names = targets(model.n_outputs_) if classes is None else tuple(map(str, classes))
     return Conversion(
         torch.nn.Sequential(*layers),
         "log-odds of a label" if labels else kind.explains,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from neon.converters.compose.names import column_names
+from neon.converters.compose.names import column_names, numbered
 from neon.converters.compose.pipeline import chain
 from neon.converters.core import Ask, Conversion, Transform, convert, converter
 from neon.converters.core.members import handed_on
@@ -31,7 +31,7 @@ def convert_stacking(model: Any, ask: Ask) -> Conversion:
     ]
     given, known = column_names(model), next((part.n_features for part in parts if part.n_features), None)
     if known is not None and not hasattr(model, "n_features_in_"):  # which the first member would have to tell
-        given = tuple(f"feature {i}" for i in range(known))
+        given = numbered(known)
     if model.passthrough:
         parts.append(Conversion(torch.nn.Sequential(), "features", given, np.asarray, takes_reference=True))
     n_outputs = [len(part.output_names) for part in parts]

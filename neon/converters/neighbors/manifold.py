@@ -12,7 +12,7 @@ from sklearn.neighbors import kneighbors_graph, radius_neighbors_graph
 
 from neon.converters.core import Ask, Conversion, converter, dense, transformer
 from neon.converters.core.registry import decline
-from neon.converters.neighbors.searches import nameless, untouched
+from neon.converters.neighbors.searches import nameless, padded, untouched
 from neon.errors import UnsupportedModelError
 from neon.nn import Barycenter, Linear, SquaredGeodesic
 
@@ -129,12 +129,8 @@ class _Finder:
             return np.empty((0, 1)), np.empty((0, 1), dtype=int)
         if self.n_neighbors is not None:
             return self.search.kneighbors(X, self.n_neighbors)
-        found = self.search.radius_neighbors(X)
-        counts = np.array([len(d) for d in found[0]])
-        inside = np.arange(max(1, counts.max())) < counts[:, None]
-        distances, indices = np.full(inside.shape, np.inf), np.zeros(inside.shape, dtype=int)
-        distances[inside], indices[inside] = (np.concatenate(part) for part in found)
-        return distances, indices
+        distances, indices = self.search.radius_neighbors(X)
+        return padded(distances, np.inf), padded(indices, 0).astype(int)
 
 
 @dataclass(frozen=True, eq=False)

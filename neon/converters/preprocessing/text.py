@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sized
+from collections.abc import Callable, Iterator, Sized
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,7 +118,7 @@ def _placed(model: Any, document: Any) -> tuple[list[str], list[tuple[str, list[
         inside = np.cumsum([0] + [character.isspace() for character in text.strip()])[1:]
         lead = len(text) - len(text.lstrip())
         owner = np.pad(inside, (lead, len(text) - lead - len(inside)), mode="edge")
-        return pieces, _character_runs(text, owner, model.ngram_range)
+        return pieces, [(text[run], owner[run].tolist()) for run in _slices(len(text), model.ngram_range)]
     return pieces, [(term, [i]) for i, word in enumerate(pieces) for term in _inside(f" {word} ", model.ngram_range)]
 
 
@@ -144,22 +144,14 @@ def _words(model: Any, raw: str) -> tuple[list[str], list[tuple[str, int]]]:
 
 def _runs(words: list[tuple[str, int]], ngram_range: tuple[int, int]) -> list[tuple[str, list[int]]]:
     """All n-grams of words."""
-    low, high = ngram_range
-    return [
-        (" ".join(word for word, _ in words[i : i + n]), [piece for _, piece in words[i : i + n]])
-        for n in range(low, min(high, len(words)) + 1)
-        for i in range(len(words) - n + 1)
-    ]
+    runs = (words[run] for run in _slices(len(words), ngram_range))
+    return [(" ".join(word for word, _ in run), [piece for _, piece in run]) for run in runs]
 
 
-def _character_runs(text: str, owner: np.ndarray, ngram_range: tuple[int, int]) -> list[tuple[str, list[int]]]:
-    """All n-grams of characters, with the word of each character."""
-    low, high = ngram_range
-    return [
-        (text[i : i + n], owner[i : i + n].tolist())
-        for n in range(low, min(high, len(text)) + 1)
-        for i in range(len(text) - n + 1)
-    ]
+def _slices(length: int, ngram_range: tuple[int, int]) -> Iterator[slice]:
+    """The places of all n-grams."""
+    for n in range(ngram_range[0], min(ngram_range[1], length) + 1):
+        yield from (slice(i, i + n) for i in range(length - n + 1))
 
 
 def _inside(word: str, ngram_range: tuple[int, int]) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from neon.converters.compose.names import column_names
 from neon.converters.core import Ask, Conversion, Encoding, answers, check_several, converter
 from neon.converters.trees.build import Scores, Tree, convert_stages, convert_trees, join
 
@@ -63,5 +64,5 @@ def _encoding(model: Any) -> Encoding | None:
         return None
     categorical = np.asarray(model.is_categorical_)
     source = np.concatenate([np.flatnonzero(categorical), np.flatnonzero(~categorical)])
-    names = getattr(model, "feature_names_in_", [f"feature {i}" for i in range(model.n_features_in_)])
-    return Encoding(model._preprocessor.transform, source, tuple(str(names[i]) for i in source))
+    names = column_names(model)
+    return Encoding(model._preprocessor.transform, source, tuple(names[i] for i in source))

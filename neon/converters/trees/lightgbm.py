@@ -145,10 +145,9 @@ def _outputs(objective: list[str], n_outputs: int, classes: np.ndarray | None) -
         if len(labels) < n_outputs:  # num_class= says more than the labels that it was fitted on
             unseen = [f"class {i}, never seen" for i in range(len(labels), n_outputs)]
             labels = np.array([*labels, *unseen], dtype=object)
-            return Scores("raw score of a class", {}, labels, labels)
-        if name == "multiclass":
+        elif name == "multiclass":
             return Scores("raw score of a class, before the softmax", answers.logits(), labels, labels)
-        if name == "multiclassova" and "sigmoid:1" in objective:  # probabilities that do not add up to 1
+        elif name == "multiclassova" and "sigmoid:1" in objective:  # probabilities that do not add up to 1
             return Scores("log-odds of a class against the rest", answers.log_odds(), labels, labels)
         return Scores("raw score of a class", {}, labels, labels)
     if name == "binary" or classes is not None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from neon.converters.compose.names import numbered
 from neon.converters.core import Ask, Conversion, answers, converter, targets
 from neon.converters.trees.build import Scores, Tree, convert_scores, convert_trees, join
 from neon.converters.trees.columns import Columns
@@ -62,7 +63,7 @@ def _convert(booster: Any, rounds: tuple[int, int], missing: float, classes: np.
         "missing": True,
         "n_features": n_features,
         "feature_names": given,
-        "encoding": columns.encoding(given or [f"feature {i}" for i in range(n_features)]),
+        "encoding": columns.encoding(given or numbered(n_features)),
     }
     if linear:
         layer = _linear(learner, base[:1].repeat(len(base)), n_features)
