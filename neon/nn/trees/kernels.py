@@ -22,16 +22,17 @@ _PART: dict[str, Any] = {**_OPTIONS, "cache": False, "forceinline": True}
 
 
 @njit(**_PART)
-def _taken(edges, e, codes, yes, no, out):
+def _taken(low, high, offset, side, table, e, codes, yes, no, out):
     """``yes`` where codes (n,) of its feature take edge e, ``no`` elsewhere."""
-    n, place, side = len(codes), edges.offset[e], edges.side[e]
-    if place >= 0:
+    n = len(codes)
+    if offset[e] >= 0:
+        place = offset[e]
         for b in range(n):
-            out[b] = yes if edges.table[place + codes[b]] == side else no
+            out[b] = yes if table[place + codes[b]] == side[e] else no
     else:
         # low <= code <= high, in one comparison of unsigned numbers
-        least, span = edges.low[e], np.uint32(edges.high[e] - edges.low[e])
-        inside, outside = (yes, no) if side == 1 else (no, yes)
+        least, span = low[e], np.uint32(high[e] - low[e])
+        inside, outside = (yes, no) if side[e] == 1 else (no, yes)
         for b in range(n):
             out[b] = inside if np.uint32(codes[b] - least) <= span else outside
 
@@ -136,6 +137,7 @@ def shapley(codes, slope, phi, first_tree, last_tree, edges, n_points, points, w
     in_pairs = phi.ndim == 3
     lanes = BLOCK if in_pairs else block  # a constant, where it can be one, makes better loops
     start, depth, above, feature, leaf = edges.start, edges.depth, edges.above, edges.feature, edges.leaf
+    low, high, offset, side, table = edges.low, edges.high, edges.offset, edges.side, edges.table
     values, output, max_depth, longest = edges.values, edges.output, edges.max_depth, edges.longest
     n_rows, n_values, most = codes.shape[1], values.shape[1], points.shape[1]
     kind = phi.dtype
@@ -168,7 +170,7 @@ def shapley(codes, slope, phi, first_tree, last_tree, edges, n_points, points, w
             for e in range(e0, e1):
                 d, a, f, i = depth[e], above[e], feature[e], e - e0
                 on_path[d], feature_at[d] = i, f
-                _taken(edges, e, codes[f, begin : begin + n], two, one, state[d])
+                _taken(low, high, offset, side, table, e, codes[f, begin : begin + n], two, one, state[d])
                 if a:
                     for b in range(n):
                         state[d, b] = state[d, b] if state[a, b] == 2 else zero
@@ -227,6 +229,7 @@ def look_up(codes, slope, phi, edges, group_start, source, asked, row, rows):
 
     codes (n_used, n_samples), slope (n_samples, n_outputs); of the bits see `neon.nn.trees.tables.Groups`.
     """
+    low, high, offset, side, table = edges.low, edges.high, edges.offset, edges.side, edges.table
     n_samples, n_edges, n_trees, n_values = codes.shape[1], len(edges.feature), len(edges.output), rows.shape[0]
     width, n_bits = rows.shape[2], source.shape[1]
     most = 1
@@ -249,7 +252,18 @@ def look_up(codes, slope, phi, edges, group_start, source, asked, row, rows):
                 if asked[e] == 0:
                     continue
                 i, above = e - e0, edges.above_edge[e]
-                _taken(edges, e, codes[edges.feature[e], begin : begin + n], all_bits, no_bits, single[i])
+                _taken(
+                    low,
+                    high,
+                    offset,
+                    side,
+                    table,
+                    e,
+                    codes[edges.feature[e], begin : begin + n],
+                    all_bits,
+                    no_bits,
+                    single[i],
+                )
                 if asked[e] & 1:
                     for b in range(n):
                         merged[i, b] = single[i, b] & (merged[above - e0, b] if above >= 0 else all_bits)
