@@ -15,7 +15,7 @@ from sklearn.datasets import load_diabetes, load_wine
 from sklearn.decomposition import PCA
 from sklearn.ensemble import GradientBoostingRegressor, RandomForestClassifier, VotingRegressor
 from sklearn.gaussian_process import GaussianProcessClassifier, GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import RBF, ConstantKernel
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from sklearn.kernel_approximation import Nystroem
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -142,6 +142,45 @@ def test_many_classes_against_the_closest_rival_at_the_row(labels: np.ndarray, n
         phi, base = marginal(lambda rows, c=c, rival=rival: margins(rows, c)[:, rival], ROWS[i], REFERENCE)
         assert np.abs(explanation.values[i] - phi).max() <= 1e-12
         assert abs(explanation.base_values[i] - base) <= 1e-12
+
+
+def variance_of(model: GaussianProcessRegressor, target: int = 0) -> Game:
+    return lambda rows: np.square(model.predict(rows, return_std=True)[1]).reshape(len(rows), -1)[:, target]
+
+
+@pytest.mark.parametrize("kernel", [ConstantKernel(2.0) * RBF(1.5) + WhiteKernel(0.2), RBF([1.0, 2.0, 0.7, 3.0])])
+def test_variance_of_a_gaussian_process(kernel: Any) -> None:
+    """A constant minus a sum over pairs of product units: k(x, x) - k(x, X) (K + αI)⁻¹ k(X, x)."""
+    model = GaussianProcessRegressor(kernel, optimizer=None, normalize_y=True, alpha=0.1).fit(X[:20], VALUES[:20])
+    check(model, [variance_of(model)] * len(ROWS), target=None, output="variance")
+
+
+def test_variance_of_several_targets() -> None:
+    Y = np.stack([VALUES, 3 * X[:, 3]], axis=1)[:20]
+    for normalize_y in (True, False):
+        model = GaussianProcessRegressor(RBF(1.5), optimizer=None, normalize_y=normalize_y, alpha=0.1).fit(X[:20], Y)
+        for target in (0, 1):
+            check(model, [variance_of(model, target)] * len(ROWS), target, output="variance")
+        std = neon.Explainer(model, output="std", composite="expected", reference=REFERENCE)(ROWS, "all")
+        np.testing.assert_allclose(std.prediction, model.predict(ROWS, return_std=True)[1], rtol=0, atol=1e-12)
+        mean = model.predict(REFERENCE, return_std=True)[1].mean(0)
+        np.testing.assert_allclose(std.base_values, np.broadcast_to(mean, (len(ROWS), 2)), rtol=0, atol=1e-12)
+
+
+def test_variance_whose_pairs_would_lose_digits_is_no_sum_of_them() -> None:
+    model = GaussianProcessRegressor(RBF(4.0), optimizer=None, alpha=1e-8).fit(X[:20], VALUES[:20])
+    explanation = neon.Explainer(model, output="variance", composite="expected", reference=REFERENCE)(ROWS)
+    assert "Aumann-Shapley values" in explanation.explains
+    f = variance_of(model)
+    np.testing.assert_allclose(explanation.prediction, f(ROWS), rtol=0, atol=1e-10)
+    np.testing.assert_allclose(explanation.base_values, f(REFERENCE).mean(), rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize(("kernel", "metric"), [("gaussian", "euclidean"), ("exponential", "manhattan")])
+def test_density(kernel: str, metric: str) -> None:
+    model = KernelDensity(bandwidth=0.9, kernel=kernel, metric=metric).fit(X, sample_weight=1.0 + np.arange(len(X)))
+    f = lambda rows: np.exp(model.score_samples(rows))  # noqa: E731
+    check(model, [f] * len(ROWS), target=None, output="density")
 
 
 def test_quadratic_forms() -> None:

@@ -188,3 +188,19 @@ expected = neon.Explainer(process, composite="expected", reference=X[:300:10])(X
 print(f"base value {expected.base_values[0]:.2f}, mean prediction {process.predict(X[:300:10]).mean():.2f}")
 apart = np.linalg.norm(expected.values - process_explanation.values) / np.linalg.norm(process_explanation.values)
 print(f"drawn together or each by itself: {apart:.0%} apart")
+
+# %% [markdown]
+# ## Where is the process unsure, and why?
+#
+# `output="variance"` explains the predicted variance, noise included. It is a constant minus a sum over pairs of
+# training points, and a product of two rbf units is an rbf unit again: its Shapley values are exact, too. (Of kernels
+# that are no such products, and of `output="std"`, the square root, they are Aumann-Shapley values.) A feature with
+# positive relevance makes the prediction less certain than it is where that feature is drawn from the reference rows.
+
+# %%
+unsure = neon.Explainer(process, output="variance", composite="shapley", reference=X[:300])(X[300:])
+print(unsure.explains)
+deviation = process.predict(X[300:], return_std=True)[1]
+print(f"largest difference to the model's own variance: {np.abs(unsure.prediction / deviation**2 - 1).max():.1e}")
+assert "Shapley values (exact)" in unsure.explains
+unsure.plot.waterfall(int(unsure.prediction.argmax()))

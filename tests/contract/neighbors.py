@@ -73,4 +73,7 @@ def cases() -> dict[str, Case]:
         if "Radius" in output:
             model.set_params(radius=5.0)
         cases[f"{output}-probability"] = Case(scaled(model), *wine, options={"output": "probability"})
+    for kernel, metric in {"gaussian": "euclidean", "exponential": "manhattan"}.items():
+        density = neighbors.KernelDensity(kernel=kernel, metric=metric, bandwidth=2.0)
+        cases[f"KernelDensity-density-{kernel}"] = Case(scaled(density), wine[0], options={"output": "density"})
     return cases

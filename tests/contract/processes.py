@@ -68,6 +68,11 @@ def cases() -> dict[str, Case]:
     found["GaussianProcessRegressor-two"] = Case(
         scaled(GaussianProcessRegressor(RBF(3.0), alpha=0.1, optimizer=None, normalize_y=True)), *two
     )
+    for output in ("variance", "std"):
+        for name in ("rbf", "matern-1.5", "sum"):
+            model = GaussianProcessRegressor(KERNELS[name], alpha=0.1, optimizer=None, normalize_y=True)
+            small, options = tuple(part[:40] for part in diabetes), {"output": output}
+            found[f"GaussianProcessRegressor-{output}-{name}"] = Case(scaled(model), *small, options=options)
     found["PCA-GaussianProcessRegressor"] = Case(
         make_pipeline(StandardScaler(), PCA(4), GaussianProcessRegressor(RBF(3.0), alpha=0.1, optimizer=None)),
         *diabetes,

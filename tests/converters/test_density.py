@@ -13,6 +13,7 @@ from sklearn.neighbors import KernelDensity
 from sklearn.svm import OneClassSVM
 
 import neon
+from neon.errors import UnsupportedModelError
 
 KERNELS = ("gaussian", "exponential", "epanechnikov", "tophat", "linear", "cosine")
 
@@ -130,3 +131,11 @@ def test_outliers_of_narrow_kernels_are_explained_exactly(kernel: Any, algorithm
     if kernel == "gaussian":
         one_leaf = KernelDensity(bandwidth=0.5, leaf_size=600).fit(points, sample_weight=weight).score_samples(rows)
         assert np.abs(model.score_samples(rows) - one_leaf).max() > 1.0
+
+
+def test_the_density_of_a_compact_kernel_is_refused() -> None:
+    model = KernelDensity(kernel="tophat").fit(np.zeros((3, 2)))
+    with pytest.raises(
+        UnsupportedModelError, match=r"output='density' of a tophat kernel.*'gaussian' and 'exponential'"
+    ):
+        neon.neuralize(model, output="density")

@@ -43,6 +43,7 @@ __all__ = [
     "Expression",
     "expansion",
     "has_distance",
+    "itself",
     "kernel_layers",
     "pairwise",
     "parse",
@@ -231,6 +232,20 @@ def has_distance(expression: Expression) -> bool:
     if isinstance(expression, Combined):
         return any(has_distance(part) for part in expression.parts)
     return isinstance(expression, Atom) and expression.kind != "scalar"
+
+
+def itself(kernel: Any) -> Expression:
+    """``k(x, x)``, noise included, as a kernel of x and the origin: scalar products are squared distances to it."""
+    if isinstance(kernel, kernels.Sum):
+        return _add(itself(kernel.k1), itself(kernel.k2))
+    if isinstance(kernel, kernels.Product):
+        return _multiply(itself(kernel.k1), itself(kernel.k2))
+    if isinstance(kernel, kernels.Exponentiation):
+        return _power(itself(kernel.kernel), float(kernel.exponent))
+    expression = parse(kernel)
+    if isinstance(expression, Atom) and expression.kind == "scalar":
+        return Atom("squared", expression.function)
+    return Constant(float(kernel.diag(np.ones((1, 1)))[0]))  # the same at any x
 
 
 def _stationary(length_scale: Any, function: Any) -> Atom:

@@ -1,4 +1,4 @@
-"""Gaussian processes: the mean of a regressor, the latent function of a classifier.
+"""Gaussian processes: mean, variance and standard deviation of a regressor, the latent function of a classifier.
 
 ``f = Σ_j α_j k(x, u_j) + b`` over the training points, for any kernel that scikit-learn's kernel algebra makes;
 relative to the training points' distribution unless a reference is given (the log-mean rule).
@@ -6,6 +6,8 @@ relative to the training points' distribution unless a reference is given (the l
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,8 @@ import torch
 from neon.converters.core import Ask, Conversion, Layers, converter, regression, some_rows
 from neon.converters.core.pairs import closest_rival, margins
 from neon.converters.kernels.algebra import has_distance, kernel_layers, parse
-from neon.nn import Linear, TwoClass
+from neon.converters.kernels.variance import root, variance_layers
+from neon.nn import Elementwise, Linear, TwoClass
 from neon.nn.linear.side_by_side import InParallel
 
 __all__ = ["convert_classifier", "convert_regressor"]
@@ -22,17 +25,18 @@ __all__ = ["convert_classifier", "convert_regressor"]
 
 @converter("sklearn.gaussian_process.GaussianProcessRegressor")
 def convert_regressor(model: Any, ask: Ask) -> Conversion:
-    """GaussianProcessRegressor: the predicted mean, of every target."""
-    ask.choose("predict")
-    scale, mean = np.atleast_1d(model._y_train_std), np.atleast_1d(model._y_train_mean)
-    weight = np.asarray(model.alpha_, dtype=np.float64).reshape(len(model.X_train_), -1).T  # (n_targets, n_points)
-    bias = np.broadcast_to(np.asarray(mean, dtype=np.float64), len(weight))
+    """GaussianProcessRegressor: the predicted mean, of every target; its variance and standard deviation ("std")."""
+    output = ask.choose("predict", "variance", "std")
     expression, points = parse(model.kernel_), np.asarray(model.X_train_, dtype=np.float64)
-    terms = np.abs(scale[:, None] * weight).sum(1).max() * np.max(model.kernel_.diag(points))  # which may cancel
-    return regression(
+    scale, shift = np.atleast_1d(model._y_train_std), np.atleast_1d(model._y_train_mean)
+    alpha = np.asarray(model.alpha_, dtype=np.float64).reshape(len(points), -1).T  # (n_targets, n_points)
+    weight, n = scale[:, None] * alpha, len(alpha)
+    last = Linear(weight, np.broadcast_to(np.asarray(shift, dtype=np.float64), n))
+    terms = np.abs(weight).sum(1).max() * np.max(model.kernel_.diag(points))  # which may cancel
+    mean = regression(
         model,
-        [*kernel_layers(expression, points), Linear(scale[:, None] * weight, bias)],
-        len(weight),
+        [*kernel_layers(expression, points), last],
+        n,
         "predicted value: the mean of the Gaussian process",
         reference=points if has_distance(expression) else None,
         takes_reference=True,
@@ -40,6 +44,32 @@ def convert_regressor(model: Any, ask: Ask) -> Conversion:
         rounding=float(np.finfo(np.float64).eps * terms),
         n_features=points.shape[1],  # which scikit-learn does not keep where the kernel needs no vectors
     )
+    if output == "predict":
+        return mean
+    layers, rounding = variance_layers(model)
+    variance = replace(
+        mean,
+        body=torch.nn.Sequential(*layers),
+        answers={},
+        explains="predicted variance of the Gaussian process",
+        own=lambda X: np.square(_deviation(model, X)).reshape(-1, n),
+        rounding=rounding,
+    )
+    if output == "variance":
+        return variance
+    return variance.then(
+        Elementwise(root, "√x"),
+        explains="predicted standard deviation of the Gaussian process",
+        own=lambda X: _deviation(model, X).reshape(-1, n),
+        rounding=rounding**0.5,
+    )
+
+
+def _deviation(model: Any, X: np.ndarray) -> np.ndarray:
+    """The model's own standard deviation, without its warning of a variance that rounding leaves below 0."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Predicted variances smaller than 0")
+        return np.asarray(model.predict(X, return_std=True)[1])
 
 
 @converter("sklearn.gaussian_process.GaussianProcessClassifier")

@@ -1,4 +1,4 @@
-"""Kernel density: outlierness as a soft distance to the training points.
+"""Kernel density: outlierness as a soft distance to the training points, and the density itself.
 
 Kauffmann et al. 2020, "The Clever Hans Effect in Anomaly Detection".
 """
@@ -16,7 +16,8 @@ from scipy.special import gammaln
 from neon.converters.core import Ask, Conversion, converter, some_rows
 from neon.converters.neighbors.metrics import metric_layers
 from neon.converters.neighbors.searches import padded, untouched
-from neon.nn import EffectiveDistance, SoftMin
+from neon.errors import UnsupportedModelError
+from neon.nn import Affine, EffectiveDistance, Elementwise, Linear, SoftMin
 from neon.nn.distances.effective import Within
 
 __all__ = ["convert_kde"]
@@ -28,8 +29,15 @@ def convert_kde(model: Any, ask: Ask) -> Conversion:
 
     A soft minimum of effective distances ``-log K``; for the gaussian kernel these are ``‖x - u_j‖² / 2h²``. Kernels
     of compact support give ``o = ∞`` (log p = -∞) where no training point is near: such rows cannot be explained.
+
+    "density": ``p = Σ_j w_j K(‖x - u_j‖ / h) / ∫K``, of the gaussian and the exponential kernel.
     """
-    ask.choose("outlierness")
+    output = ask.choose("outlierness", "density")
+    if output == "density" and model.kernel not in ("gaussian", "exponential"):
+        raise UnsupportedModelError(
+            f"output='density' of a {model.kernel} kernel, which has steps or kinks where its support ends; supported "
+            "are 'gaussian' and 'exponential'. Leave output=None to explain outlierness"
+        )
     points = np.asarray(model.tree_.data)
     distance, root = metric_layers(type(model).__name__, model.metric, model.metric_params, points)
     asked, bandwidth, dimension = untouched(model), float(model.bandwidth_), points.shape[1]
@@ -49,6 +57,20 @@ def convert_kde(model: Any, ask: Ask) -> Conversion:
     if model.kernel != "tophat" and len(points) > model.leaf_size:  # a tree of one leaf has no bounds to add up
         whole = {"leaf_size": len(points), "sample_weight": model.tree_.sample_weight}
         asked.tree_ = type(model.tree_)(points, metric=model.metric, **whole, **(model.metric_params or {}))
+    background = some_rows(points, "the training points", weights)
+    if output == "density":
+        return Conversion(
+            torch.nn.Sequential(
+                *_exponentials(model.kernel, bandwidth, distance, root),
+                Linear((weights / weights.sum() * math.exp(-constant))[None]),
+            ),
+            "density",
+            ("density",),
+            lambda X: np.exp(asked.score_samples(X)).reshape(-1, 1),
+            reference=points,
+            takes_reference=True,
+            background=background,
+        )
     with np.errstate(divide="ignore"):
         shares = np.log(weights / weights.sum())
     return Conversion(
@@ -59,8 +81,17 @@ def convert_kde(model: Any, ask: Ask) -> Conversion:
         link=lambda o: -o - constant,
         thresholds=model.kernel == "tophat",  # who is near is a matter of rounding
         infinite=model.kernel not in ("gaussian", "exponential"),
-        background=some_rows(points, "the training points", weights),
+        background=background,
     )
+
+
+def _exponentials(kernel: str, bandwidth: float, distance: list[torch.nn.Module], root: float) -> list[torch.nn.Module]:
+    """From rows to the values of the kernel: where its exponent adds up over the features, products over these."""
+    if kernel == "gaussian" and root == 0.5:
+        return [*distance, Affine(-0.5 / bandwidth**2), Elementwise(torch.exp)]
+    if kernel == "exponential" and root == 1.0:
+        return [*distance, Affine(-1 / bandwidth), Elementwise(torch.exp)]
+    return [*distance, EffectiveDistance(kernel, bandwidth, root), Affine(-1.0), Elementwise(torch.exp)]
 
 
 @dataclass(frozen=True, eq=False)
