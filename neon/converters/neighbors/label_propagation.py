@@ -40,7 +40,7 @@ def convert_label_propagation(model: Any, ask: Ask) -> Conversion:
     head: Layers = ()
     given = answers.probability()
     if knn:
-        layers: list[torch.nn.Module] = [NeighborMean([distance], _Nearest(nameless(model)), labels)]
+        layers: list[torch.nn.Module] = [NeighborMean([distance], _Nearest(nameless(model)), labels, fall=0.0)]
         if not np.allclose(labels.sum(1), 1.0):  # rows that no label has reached
             layers.append(Normalized(none=torch.nan))
         words = "a class's share of the labels of the nearest points"

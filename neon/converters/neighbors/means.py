@@ -108,8 +108,9 @@ def shares_of_votes(model: Any) -> Conversion:
 
 def neighbor_mean(model: Any, values: np.ndarray, alone: np.ndarray | None = None) -> NeighborMean:
     """The mean of the training rows' values by the model's own search and weights."""
-    distance, _ = neighbor_distance(model)
-    return NeighborMean(distance, model_search(model, Weighing(model.weights)), values, alone=alone)
+    distance, root = neighbor_distance(model)
+    fall = None if "Radius" in type(model).__name__ else Weighing(model.weights).fall(root)
+    return NeighborMean(distance, model_search(model, Weighing(model.weights)), values, alone=alone, fall=fall)
 
 
 def _shares(model: Any) -> tuple[np.ndarray, np.ndarray | None]:
@@ -173,6 +174,10 @@ class Weighing:
     """
 
     kind: Any
+
+    def fall(self, root: float) -> float | None:
+        """The p of weights ``∝ d^-p``, where ``d ** root`` are distances; None for those of a function."""
+        return None if callable(self.kind) else root if self.kind == "distance" else 0.0
 
     def __call__(self, d: Any) -> Any:
         if callable(self.kind):

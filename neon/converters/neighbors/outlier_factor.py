@@ -37,7 +37,8 @@ def convert_local_outlier_factor(model: Any, ask: Ask) -> Conversion:
     else:
         search = fitted = _Fitted(model)
         decide = fitted.decide
-    factor = LocalOutlierFactor(distances, search, model._distances_fit_X_[:, k - 1], model._lrd, -offset, root)
+    radii, densities = model._distances_fit_X_[:, k - 1], model._lrd
+    factor = LocalOutlierFactor(distances, search, radii, densities, -offset, root, fitted=not model.novelty)
 
     words = "local outlier factor" if model.novelty else "local outlier factor of a row that the model was fitted on"
     return Conversion(

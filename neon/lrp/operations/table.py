@@ -175,6 +175,8 @@ class Treatment(abc.ABC):  # noqa: B024
     nonnegative: bool = False  # whether the output is ≥ 0 for certain
     is_linear: bool = False  # whether the outputs are linear in the explained inputs, up to a constant
     cheap: bool = False  # whether the output is computed again in much less time than a linear map
+    held: bool = True  # of what `chooses`: whether the choice at the row may stand for that along a curved way
+    looks: bool = False  # whether it only looks up what another operation chooses by other values
 
     def propagate(
         self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
@@ -218,6 +220,10 @@ class Treatment(abc.ABC):  # noqa: B024
     def along(self, call: Call, slope: Tensor, start: Tensor, end: Tensor) -> Tensor:
         """Of an operation that `chooses`: the mean slope of its input on the straight line from start to end."""
         raise NotImplementedError
+
+    def chosen(self, call: Call, x: Tensor) -> Tensor:
+        """Of an operation that `chooses`: its output where its first input is x, by this one alone."""
+        return call.operation.run(lambda _: x)[0]
 
     def sources(self, call: Call, known: Sequence[Tensor]) -> tuple[Tensor, ...] | None:
         """Where each column of the outputs depends on one input column alone: which, by the columns of the inputs.

@@ -15,6 +15,8 @@ from neon.lrp.recording.tape import carriers
 
 __all__ = ["Front", "front_of"]
 
+Replace = Callable[[Step, Callable[[int], Tensor]], Tensor | None]
+
 
 @dataclass(eq=False)
 class Front:
@@ -43,15 +45,15 @@ class Front:
     def joint(self) -> bool:
         return all(terms.joint for terms in self.terms)
 
-    def run(self, units: Sequence[Tensor], replace: Callable[[Step, Tensor], Tensor | None] | None = None) -> Tensor:
+    def run(self, units: Sequence[Tensor], replace: Replace | None = None) -> Tensor:
         """The output, (n_samples, n_outputs), from units (n_samples, n_units) of each layer.
 
-        replace : what stands in for a step's output, given the step and its input.
+        replace : what stands in for a step's output, given the step and the value of each slot.
         """
         values = {terms.slot: unit for terms, unit in zip(self.terms, units, strict=True)}
         for step in self.rest:
             operation = step.call.operation
-            found = None if replace is None else replace(step, values[operation.inputs[0]])
+            found = None if replace is None else replace(step, values.__getitem__)
             if found is not None:
                 values[operation.outputs[0]] = found
                 continue
@@ -60,10 +62,7 @@ class Front:
         return values[self.output]
 
     def slopes(
-        self,
-        units: Sequence[Tensor],
-        weights: Tensor,
-        replace: Callable[[Step, Tensor], Tensor | None] | None = None,
+        self, units: Sequence[Tensor], weights: Tensor, replace: Replace | None = None
     ) -> tuple[tuple[Tensor, ...], Tensor]:
         """Derivatives of ``Σ_k weights_k f_k`` by the units of each layer, and f; arguments as for `run`.
 

@@ -157,6 +157,8 @@ class Integral:
             what = "Aumann-Shapley values (exact)"
             if not _lines(front):
                 what = "Shapley values (exact) of the alternative that is closest at the row"
+            elif _anew(front):
+                what = "Aumann-Shapley values, the neighbours not taken as given but found anew along the way"
         if self.start:
             return f"{what} from {next((terms.holds for terms in front.terms if terms.holds), self.start)}"
         drawn = "drawn together" if joint and (self.joint or exact) else "each drawn by itself"
@@ -228,19 +230,26 @@ def _is_exact(front: Front, *, held: bool) -> bool:
     kinds = [_kind(step) for step in front.rest]
     if "curved" in kinds or not _one_choice(front.rest, kinds):
         return False
-    return "choice" not in kinds or held or _lines(front)
+    return "choice" not in kinds or _lines(front) or (held and not _anew(front))
 
 
 def _lines(front: Front) -> bool:
     """Whether what is chosen from are straight lines."""
-    if front.straight:
+    looked_up = {slot for step in front.rest if step.treatment.looks for slot in step.call.inputs}
+    terms = [terms for terms in front.terms if terms.slot not in looked_up]
+    if all(unit.straight for unit in terms):
         return True
     chosen = {step.treatment.chooses(step.call) for step in front.rest} - {""}
-    return len(front.terms) == 1 and front.terms[0].alike and chosen == {"differences"}
+    return len(terms) == 1 and terms[0].alike and chosen == {"differences"}
+
+
+def _anew(front: Front) -> bool:
+    """Whether something is chosen that must be chosen anew along the way: who is near."""
+    return any(step.treatment.chooses(step.call) and not step.treatment.held for step in front.rest)
 
 
 def _kind(step: Step) -> str:
-    if step.treatment.is_linear:
+    if step.treatment.is_linear or step.treatment.looks:
         return "linear"
     return "choice" if step.treatment.chooses(step.call) else "curved"
 
@@ -264,28 +273,33 @@ def _exact(front: Front, rows: Tensor, weights: Tensor) -> tuple[Tensor, Tensor,
     both = [terms.units(ends) for terms in front.terms]
     starts: dict[int, Tensor] = {}
 
-    def keep(step: Step, x: Tensor) -> Tensor | None:
-        if _kind(step) == "choice":
-            starts[id(step)] = x
-        return None
+    def keep(step: Step, value: Callable[[int], Tensor]) -> Tensor | None:
+        if _kind(step) != "choice":
+            return None
+        starts[id(step)] = x = value(step.call.inputs[0])
+        return step.treatment.chosen(step.call, x)
 
     at_start = front.run([unit[0] for unit in both], keep)
 
-    def choose(step: Step, x: Tensor) -> Tensor | None:
+    def choose(step: Step, value: Callable[[int], Tensor]) -> Tensor | None:
         if _kind(step) != "choice":
             return None
+        x = value(step.call.inputs[0])
         start = starts[id(step)].expand_as(x) if _lines(front) else x.detach()
-        (out,) = step.call.operation.run(lambda _: x.detach())
+        (out,) = step.call.operation.run(lambda slot: value(slot).detach())
         return _Chosen.apply(x, out, lambda slope: step.treatment.along(step.call, slope, start, x.detach()))
 
     slopes, output = front.slopes([unit[1] for unit in both], weights, choose)
     phi = front.gather([t.integrated(s) for t, s in zip(front.terms, slopes, strict=True)], rows)
-    if _lines(front) or not starts:
+    if (_lines(front) and not _anew(front)) or not starts:
         base = (at_start * weights).sum(1)
-    else:  # of the held choices: f(x) less what the units moved
-        moved = [(s * (unit[1] - unit[0])).sum(1) for s, unit in zip(slopes, both, strict=True)]
-        base = (output * weights).sum(1) - torch.stack(moved).sum(0)
-    return phi, base, torch.zeros_like(base)
+        return phi, base, torch.zeros_like(base)
+    moved = [(s * (unit[1] - unit[0])).sum(1) for s, unit in zip(slopes, both, strict=True)]
+    less = (output * weights).sum(1) - torch.stack(moved).sum(0)
+    if not _anew(front):  # of the held choices: f(x) less what the units moved
+        return phi, less, torch.zeros_like(less)
+    base = (at_start * weights).sum(1)
+    return phi, base, less - base
 
 
 class _Chosen(torch.autograd.Function):

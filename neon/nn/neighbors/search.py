@@ -116,6 +116,7 @@ class _NeighborsOf(Treatment):
     """Held fixed: nothing arrives here, and nothing is handed on."""
 
     takes_reference = True
+    looks = True
     mean_first = True  # the neighbours of several rows have no mean
 
 
