@@ -63,7 +63,9 @@ def stretches(start: Tensor, end: Tensor, k: int) -> Iterator[Stretch]:
     """The way from t = 0 to t = 1 of the lines ``start + t (end - start)``, (n_samples, n_lines), in parts.
 
     A line that enters rises less than the one that leaves: the rises of the k add up to less each time, so that every
-    way ends.
+    way ends. Where several lines meet in one point, rounding decides which pair changes places first: Manhattan
+    distances do so halfway, of points that lie between the two ends of the way in every feature. What is shared adds up
+    the same in any order; how features share it depends on the order.
     """
     for samples in torch.arange(len(start), device=start.device).split(max(1, _SIZE // (k * start.shape[1]))):
         yield from _some_stretches(samples, start[samples], end[samples] - start[samples], k)
