@@ -13,7 +13,13 @@ from sklearn.cluster import KMeans
 from sklearn.covariance import EllipticEnvelope
 from sklearn.datasets import load_diabetes, load_wine
 from sklearn.decomposition import PCA
-from sklearn.ensemble import GradientBoostingRegressor, RandomForestClassifier, VotingRegressor
+from sklearn.ensemble import (
+    BaggingRegressor,
+    GradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+    VotingRegressor,
+)
 from sklearn.gaussian_process import GaussianProcessClassifier, GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from sklearn.kernel_approximation import Nystroem
@@ -181,6 +187,42 @@ def test_density(kernel: str, metric: str) -> None:
     model = KernelDensity(bandwidth=0.9, kernel=kernel, metric=metric).fit(X, sample_weight=1.0 + np.arange(len(X)))
     f = lambda rows: np.exp(model.score_samples(rows))  # noqa: E731
     check(model, [f] * len(ROWS), target=None, output="density")
+
+
+ENSEMBLES = {
+    "forest": RandomForestRegressor(7, max_depth=4, random_state=0),
+    "bag of trees": BaggingRegressor(n_estimators=5, max_features=3, random_state=0),
+    "bag of SVRs": BaggingRegressor(SVR(gamma=0.3), n_estimators=4, random_state=0),
+    "voting": VotingRegressor([("svr", SVR(gamma=0.3)), ("ridge", Ridge()), ("gb", GradientBoostingRegressor())]),
+    "weighted": VotingRegressor([("svr", SVR(gamma=0.3)), ("ridge", Ridge())], weights=[1, 3]),
+}
+
+
+@pytest.mark.parametrize("name", ENSEMBLES)
+def test_variance_over_members(name: str) -> None:
+    """``R_i = Σ_j Cov_m(R_i^m, R_j^m) + 2 Cov_m(R_i^m, b^m)``, with the members' relevance explained one by one."""
+    model = ENSEMBLES[name].fit(X, VALUES)
+    columns = getattr(model, "estimators_features_", [np.arange(D)] * len(model.estimators_))
+    weights = np.array(getattr(model, "weights", None) or [1.0] * len(columns))
+    weights = weights / weights.sum()
+    f = np.stack([m.predict(ROWS[:, c]) for m, c in zip(model.estimators_, columns, strict=True)], axis=1)
+    variance = ((f - (f @ weights)[:, None]) ** 2) @ weights
+    found = neon.Explainer(model, output="variance")(ROWS)
+    np.testing.assert_allclose(found.prediction, variance, rtol=1e-9, atol=1e-12)
+    assert found.conservation_error() <= 1e-12 * max(1.0, variance.max())
+    if name in ("forest", "bag of trees"):
+        members = np.zeros((len(columns), len(ROWS), D))
+        for part, member, chosen in zip(members, model.estimators_, columns, strict=True):
+            part[:, chosen] = neon.Explainer(member)(ROWS[:, chosen]).values
+        centered = members - np.tensordot(weights, members, 1)
+        bases = (f - members.sum(2).T) - ((f - members.sum(2).T) @ weights)[:, None]  # what the trees expect
+        expected = np.einsum("m,mni,mnj->ni", weights, centered, centered)
+        expected += 2 * np.einsum("m,nm,mni->ni", weights, bases, centered)
+        np.testing.assert_allclose(found.base_values, (bases**2) @ weights, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(found.values, expected, rtol=0, atol=1e-12 * max(1.0, variance.max()))
+    both = neon.Explainer(model, output="variance", composite="expected", reference=REFERENCE)(ROWS)
+    at = neon.Explainer(model, output="variance")(REFERENCE).prediction
+    np.testing.assert_allclose(both.base_values, at.mean(), rtol=1e-9)
 
 
 def test_quadratic_forms() -> None:

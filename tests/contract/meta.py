@@ -140,6 +140,15 @@ def votes(two: Data, three: Data) -> dict[str, Case]:
         "VotingClassifier-hard": Case(ensemble.VotingClassifier(mixture, weights=[1, 2, 2]), *three),
         "VotingClassifier-hard-binary": Case(ensemble.VotingClassifier(mixture), *two),
         "VotingRegressor": Case(ensemble.VotingRegressor(regressors, weights=[1, 2, 1]), X, y),
+        "VotingRegressor-variance": Case(
+            ensemble.VotingRegressor(regressors, weights=[1, 2, 1]), X, y, options={"output": "variance"}
+        ),
+        "BaggingRegressor-variance": Case(
+            ensemble.BaggingRegressor(scaled(SVR()), max_features=0.4, **random), X, y, options={"output": "variance"}
+        ),
+        "RandomForestRegressor-variance": Case(
+            ensemble.RandomForestRegressor(5, max_depth=4, random_state=0), X, y, options={"output": "variance"}
+        ),
         "VotingRegressor-linear": Case(ensemble.VotingRegressor(linear), X, y, relu=True),
         "BaggingClassifier-soft": Case(ensemble.BaggingClassifier(logistic(), max_features=0.5, **random), *three),
         "BaggingClassifier-votes": Case(

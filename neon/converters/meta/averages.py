@@ -8,18 +8,19 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
+import torch
 from scipy.special import expit
 
 from neon.converters.compose.names import column_names
 from neon.converters.core import Ask, Conversion, answers, of_classes, signed
 from neon.converters.core.members import NEVER, certain, decision, predicted, probability, vote
 from neon.converters.meta.side_by_side import beside, on_arrays
-from neon.nn import Linear, TwoClass
+from neon.nn import Elementwise, Linear, TwoClass
 from neon.nn.pooling.mean_log_odds import MeanLogOdds
 
 Given = TypeVar("Given")
 
-__all__ = ["Members", "counted_votes", "mean_decision", "mean_prediction", "mean_probability"]
+__all__ = ["Members", "counted_votes", "mean_decision", "mean_prediction", "mean_probability", "prediction_variance"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +64,16 @@ class Members:
         columns = None if self.columns is None else [self.columns[i] for i in places]
         return dataclasses.replace(self, held=[self.held[i] for i in places], columns=columns)
 
+    def predictions(self, X: Any) -> np.ndarray:
+        """What each member predicts by itself, (n_targets, n_members, n_samples)."""
+        rows = X.to_numpy() if self.columns is not None and hasattr(X, "to_numpy") else X
+        chosen = self.columns or [None] * len(self.held)
+        found = [
+            np.asarray(member.predict(rows if columns is None else rows[:, columns]), dtype=np.float64)
+            for columns, (_, member) in zip(chosen, self.held, strict=True)
+        ]
+        return np.stack([part.reshape(len(part), -1) for part in found]).transpose(2, 0, 1)
+
     def parts(self, give: Callable[..., Given], **options: Any) -> list[Given]:
         """What each member gives, by a function of `neon.converters.core.members`."""
         return [give(member, asked, **options) for asked, member in self.held]
@@ -90,6 +101,26 @@ def mean_prediction(members: Members, weights: np.ndarray | None = None) -> Conv
         output_names=together.output_names[:n],
         own=lambda X: np.asarray(members.model.predict(X), dtype=np.float64).reshape(-1, n),
         answers=answers.prediction(),
+    )
+
+
+def prediction_variance(members: Members, weights: np.ndarray | None = None) -> Conversion:
+    """The weighted variance of the members' predictions: ``v = Σ_m w_m d_m²``, ``d_m = f_m - Σ_k w_k f_k``.
+
+    The slopes ``w_m (d_m + d_m(b))``, b^m the base value that the relevance R^m of a member is relative to, give
+    ``R_i = Σ_j Cov_m(R_i^m, R_j^m) + 2 Cov_m(R_i^m, b^m)``, relative to the variance of the base values.
+    """
+    together = members.side_by_side(members.parts(predicted))
+    weights = np.ones(len(members.held)) if weights is None else np.asarray(weights, dtype=np.float64)
+    weights, each = weights / weights.sum(), np.eye(len(together.output_names) // len(members.held))
+    centered = np.eye(len(weights)) - weights
+    return together.then(
+        Linear(np.kron(centered, each)),
+        Elementwise(torch.square),
+        Linear(np.kron(weights, each)),
+        explains="variance of the members' predictions",
+        output_names=together.output_names[: len(each)],
+        own=lambda X: (weights @ np.square(centered @ members.predictions(X))).T,
     )
 
 

@@ -9,7 +9,14 @@ import numpy as np
 
 from neon.converters.core import Ask, Conversion, answers, converter
 from neon.converters.core.registry import bare
-from neon.converters.meta.averages import Members, counted_votes, mean_decision, mean_prediction, mean_probability
+from neon.converters.meta.averages import (
+    Members,
+    counted_votes,
+    mean_decision,
+    mean_prediction,
+    mean_probability,
+    prediction_variance,
+)
 from neon.converters.trees import voting as trees
 
 __all__ = ["convert_bagging", "convert_voting_classifier", "convert_voting_regressor"]
@@ -35,9 +42,9 @@ def convert_voting_classifier(model: Any, ask: Ask) -> Conversion:
 
 @converter("sklearn.ensemble.VotingRegressor")
 def convert_voting_regressor(model: Any, ask: Ask) -> Conversion:
-    """The weighted mean of the members' predictions."""
-    ask.choose("predict")
-    return mean_prediction(Members.named(model, ask), model._weights_not_none)
+    """The weighted mean of the members' predictions, or their weighted variance."""
+    give = prediction_variance if ask.choose("predict", "variance") == "variance" else mean_prediction
+    return give(Members.named(model, ask), model._weights_not_none)
 
 
 @converter(
@@ -48,11 +55,13 @@ def convert_voting_regressor(model: Any, ask: Ask) -> Conversion:
 )
 def convert_bagging(model: Any, ask: Ask) -> Conversion:
     """The members' mean, or where they have no probabilities the share of the votes; each reads columns of its own."""
+    members = Members.numbered(model, ask, [np.asarray(columns) for columns in model.estimators_features_])
+    if ask.output == "variance" and not hasattr(model, "classes_"):
+        return prediction_variance(members)
     if all(map(_of_trees, model.estimators_)):
         return trees.convert_bagging(model, ask)
-    members = Members.numbered(model, ask, [np.asarray(columns) for columns in model.estimators_features_])
     if not hasattr(model, "classes_"):
-        ask.choose("predict")
+        ask.choose("predict", "variance")
         return mean_prediction(members)
     n, first = len(model.estimators_), model.estimators_[0]
     probable = hasattr(first, "predict_proba")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from neon.converters.core import Ask, Conversion, answers, converter, targets
+from neon.converters.meta.averages import Members, prediction_variance
 from neon.converters.trees.build import Scores, Tree, convert_trees, join
 from neon.nn.trees import Trees
 
@@ -29,7 +30,9 @@ def convert_tree(model: Any, ask: Ask) -> Conversion:
     "imblearn.ensemble.BalancedRandomForestClassifier",
 )
 def convert_forest(model: Any, ask: Ask) -> Conversion:
-    """The trees' mean."""
+    """The trees' mean, or the variance of what they predict."""
+    if ask.output == "variance" and not hasattr(model, "classes_"):
+        return prediction_variance(Members.numbered(model, ask, [None] * len(model.estimators_)))
     return _convert(model.estimators_, model, ask)
 
 
@@ -61,7 +64,8 @@ def takes_missing(model: Any) -> bool:
 
 
 def _convert(members: Any, model: Any, ask: Ask) -> Conversion:
-    ask.choose("probability" if hasattr(model, "classes_") else "predict")
+    choices = ("probability",) if hasattr(model, "classes_") else ("predict",)
+    ask.choose(*choices, *(("variance",) if choices == ("predict",) and len(members) > 1 else ()))
     values = [node_values(member) / len(members) for member in members]
     trees = join(
         [read_tree(member.tree_, value) for member, value in zip(members, values, strict=True)],

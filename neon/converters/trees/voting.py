@@ -19,7 +19,7 @@ __all__ = ["convert_bagging"]
 def convert_bagging(model: Any, ask: Ask) -> Conversion:
     """The mean of what trees, or forests, predict from their columns."""
     classifies = hasattr(model, "classes_")
-    ask.choose(*(("probability",) if classifies else ("predict",)))
+    ask.choose(*(("probability",) if classifies else ("predict", "variance")))
     trees = list(_members(model, np.arange(model.n_features_in_), 1.0, len(model.classes_) if classifies else None))
     n_values = trees[0].value.shape[1]
     joined = join(trees, n_features=model.n_features_in_, base=np.zeros(n_values), precision="float32")
