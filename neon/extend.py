@@ -15,7 +15,7 @@ from neon.converters.core.encoding import Encoding, Text
 from neon.converters.core.registry import convert, register
 from neon.converters.preprocessing.encoders import register_encoder, register_linear
 from neon.lrp.message import Ledger, Message
-from neon.lrp.operations.elementwise import Elementwise
+from neon.lrp.operations.elementwise import ElementwiseTreatment
 from neon.lrp.operations.table import Call, Treatment, treat
 from neon.lrp.recording.tape import Retention
 from neon.nn.layer import Layer, operation
@@ -24,7 +24,7 @@ __all__ = [
     "Ask",
     "Call",
     "Conversion",
-    "Elementwise",
+    "ElementwiseTreatment",
     "Encoding",
     "Layer",
     "Ledger",

@@ -89,7 +89,7 @@ def test_a_treatment_without_either_method_is_an_error(monkeypatch: pytest.Monke
         neon.LRP(torch.special.bessel_j1, "zero")(torch.ones(1, 2), 0)
 
 
-@pytest.mark.parametrize("treatment", [Thirds(), extend.Elementwise()], ids=["own", "elementwise"])
+@pytest.mark.parametrize("treatment", [Thirds(), extend.ElementwiseTreatment()], ids=["own", "elementwise"])
 def test_an_operation_of_ones_own(treatment: extend.Treatment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table, "_TABLE", dict(table._TABLE))
     x = torch.tensor([[0.5, -1.0], [2.0, 0.25]], dtype=torch.float64)

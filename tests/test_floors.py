@@ -229,6 +229,15 @@ def test_every_module_has_a_floor() -> None:
         floor("neon.attic.trunk")
 
 
+def test_every_name_stands_for_one_class() -> None:
+    found: dict[str, list[str]] = {}
+    for path in MODULES:
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef):
+                found.setdefault(node.name, []).append(module_name(path))
+    assert not {name: modules for name, modules in found.items() if len(modules) > 1}
+
+
 OPTIONAL = ["xgboost", "lightgbm", "catboost", "shap", "captum", "numba", "polars", "skops", "matplotlib", "lime"]
 
 

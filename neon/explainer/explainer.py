@@ -21,7 +21,7 @@ from neon.explainer.placement import as_data, as_tensor, placement
 from neon.explainer.progress import progress_bar
 from neon.explainer.recordings import of_callable, of_outputs, of_weighted_outputs
 from neon.explainer.reference import reference_of
-from neon.explainer.rows import Rows, numbered
+from neon.explainer.rows import CallerRows, numbered
 from neon.explanation import Explanation
 from neon.lrp import LRP
 from neon.lrp.composites import Rules
@@ -143,7 +143,7 @@ class Explainer:
             If X does not fit the model, holds NaN or infinity, or the target is unknown; if there are no interactions
             of this model, rule or target.
         """
-        rows = Rows.read(self.network, X)
+        rows = CallerRows.read(self.network, X)
         target = resolved(target, self.network, len(rows))
         every = isinstance(target, str) and target == "all"
         if interactions and (not self._fitted or callable(target)):
@@ -154,7 +154,7 @@ class Explainer:
         explains = in_words(target, self._explains, getattr(self.network, "output_names", None))
         return self._explanation(found, rows, explains)
 
-    def _collected(self, rows: Rows, target: Any, interactions: bool) -> Collected:
+    def _collected(self, rows: CallerRows, target: Any, interactions: bool) -> Collected:
         """Explain chunk after chunk; target : None, "all", a callable, or output indices (n_rows,)."""
         size, fixed = self._chunk_size(isinstance(target, str), interactions)
         found, start = Collected(len(rows)), 0
@@ -208,7 +208,7 @@ class Explainer:
             added = encoding.total(added, self.network.n_features_in)[0].swapaxes(1, 2)
         return torch.from_numpy(added)
 
-    def _explanation(self, found: Collected, rows: Rows, explains: str) -> Explanation:
+    def _explanation(self, found: Collected, rows: CallerRows, explains: str) -> Explanation:
         check_outputs(self.network, rows.numbers, found.parts["prediction"], found.finite)
         pairs = found.parts.pop("interactions", None)
         found.close()

@@ -20,13 +20,13 @@ from neon.explainer.placement import as_data, module_rows
 from neon.explanation import Explanation
 from neon.explanation.fields import row_labels
 
-__all__ = ["Rows", "numbered"]
+__all__ = ["CallerRows", "numbered"]
 
 _CHECKED = 64  # rows that the model itself is asked for
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class CallerRows:
     """What explaining needs to know of the caller's rows.
 
     Attributes
@@ -49,7 +49,7 @@ class Rows:
     index: Any
 
     @classmethod
-    def read(cls, network: Network | torch.nn.Module, X: Any) -> Rows:
+    def read(cls, network: Network | torch.nn.Module, X: Any) -> CallerRows:
         """The rows of X, of which the model itself computes what the network does."""
         if not isinstance(network, Network):
             numbers = X.detach() if isinstance(X, Tensor) else module_rows(network, X)

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 __all__ = [
-    "Affine",
+    "AffineMap",
     "Bilinear",
     "Convolution",
     "Dense",
@@ -141,7 +141,7 @@ class Convolution(LinearMap):
 
 
 @dataclass(frozen=True, eq=False)
-class Affine(LinearMap):
+class AffineMap(LinearMap):
     """Elementwise ``x * scale``; weight broadcasts against the input of the given shape."""
 
     shape: torch.Size = torch.Size()

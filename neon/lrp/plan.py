@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from neon.lrp.message import Message
-from neon.lrp.propagate import Step
+from neon.lrp.propagate import BackwardStep
 
 __all__ = ["EXPLOSION", "Plan", "PlanRow", "observed"]
 
@@ -115,7 +115,7 @@ class Plan:
     __repr__ = __str__
 
 
-def observed(steps: Sequence[Step]) -> tuple[list[PlanRow], Callable[..., None]]:
+def observed(steps: Sequence[BackwardStep]) -> tuple[list[PlanRow], Callable[..., None]]:
     """A row for each operation, and what fills them while relevance is propagated."""
     rows = {
         id(step): PlanRow(
@@ -127,7 +127,7 @@ def observed(steps: Sequence[Step]) -> tuple[list[PlanRow], Callable[..., None]]
         for step in steps
     }
 
-    def observe(step: Step, above: tuple[Message | None, ...], below: tuple[Message | None, ...]) -> None:
+    def observe(step: BackwardStep, above: tuple[Message | None, ...], below: tuple[Message | None, ...]) -> None:
         row = rows[id(step)]
         row.relevance_out, row.magnitude_out = _total(above)
         row.relevance_in, row.magnitude_in = _total(below)

@@ -28,11 +28,11 @@ from neon.lrp.rewriting.canonize import (
 )
 from neon.lrp.rules import Rule
 
-__all__ = ["Step", "Walk", "assign", "check_replay", "propagate", "replay"]
+__all__ = ["BackwardStep", "Walk", "assign", "check_replay", "propagate", "replay"]
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class BackwardStep:
     """An operation with its treatment and, where it is a linear map, its rule."""
 
     call: Call
@@ -53,7 +53,7 @@ class Walk:
 
 def assign(
     tape: Tape, composite: Composite, references: dict[int, Tensor] | None = None, *, relative: bool = False
-) -> list[Step]:
+) -> list[BackwardStep]:
     """Give every operation on the way its treatment and rule.
 
     Parameters
@@ -95,13 +95,13 @@ def assign(
                 f"{operation.name!r} in module {operation.module or '(top level)'!r} has no relevance relative to "
                 "reference rows; explain without a reference"
             )
-        steps.append(Step(call, treatment, kind, rule))
+        steps.append(BackwardStep(call, treatment, kind, rule))
     composite.check_names(nodes)
     return steps
 
 
 def propagate(
-    steps: list[Step],
+    steps: list[BackwardStep],
     inputs: Iterable[int],
     output: int,
     message: Message,
@@ -110,7 +110,7 @@ def propagate(
     free: bool = False,
     at: dict[str, int] | None = None,
     keep: dict[int, tuple[Any, ...]] | None = None,
-    observe: Callable[[Step, tuple[Message | None, ...], tuple[Message | None, ...]], None] | None = None,
+    observe: Callable[[BackwardStep, tuple[Message | None, ...], tuple[Message | None, ...]], None] | None = None,
 ) -> Walk:
     """Send ``message`` from the output to the inputs.
 
@@ -197,7 +197,7 @@ def _of_input(message: Message | None, x: Tensor | None) -> Tensor:
     return relevance if x is None or not x.is_floating_point() else relevance.to(x.dtype)
 
 
-def _below(step: Step, above: tuple[Message | None, ...], ledger: Ledger) -> tuple[Message | None, ...]:
+def _below(step: BackwardStep, above: tuple[Message | None, ...], ledger: Ledger) -> tuple[Message | None, ...]:
     """What the treatment hands on, slopes with the values that they belong to."""
     call = step.call
     parts = zip(call.inputs, step.treatment.propagate(call, above, step.rule, ledger), strict=True)
@@ -224,7 +224,7 @@ def _only(message: Message, index: tuple[Any, ...], ledger: Ledger) -> Message:
     return Message.of_relevance(kept, vanishes=message.vanishes)
 
 
-def replay(steps: list[Step], inputs: dict[int, Tensor]) -> dict[int, Tensor]:
+def replay(steps: list[BackwardStep], inputs: dict[int, Tensor]) -> dict[int, Tensor]:
     """Values of every slot at reference rows, each operation treating several rows as it and its rule see fit."""
     values = dict(inputs)
     for step in steps:
@@ -233,7 +233,7 @@ def replay(steps: list[Step], inputs: dict[int, Tensor]) -> dict[int, Tensor]:
     return values
 
 
-def check_replay(steps: list[Step], inputs: dict[int, Tensor], output: int, expected: Tensor) -> None:
+def check_replay(steps: list[BackwardStep], inputs: dict[int, Tensor], output: int, expected: Tensor) -> None:
     """Compare the tape at one reference row with the model there: what was recorded at x must hold at r as well.
 
     Raises
@@ -281,6 +281,6 @@ def _treatment(operation: Operation) -> Treatment:
         raise UnsupportedOperationError(
             f"no relevance treatment for {operation.name!r} in module {operation.module or '(top level)'!r}{hint}. "
             "Register one with neon.extend.treat(function, by=treatment); for a function of each element alone, "
-            "by=neon.extend.Elementwise()"
+            "by=neon.extend.ElementwiseTreatment()"
         )
     return treatment

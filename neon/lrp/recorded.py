@@ -13,7 +13,7 @@ from neon.lrp.operations.table import mean_of
 from neon.lrp.paths.integral import Integral
 from neon.lrp.places import Part, as_index, slot_of
 from neon.lrp.plan import Plan, observed
-from neon.lrp.propagate import Step, Walk, propagate
+from neon.lrp.propagate import BackwardStep, Walk, propagate
 from neon.lrp.recording.calls import eager
 from neon.lrp.recording.tape import Tape
 from neon.lrp.rewriting.heads import Head, head_of
@@ -28,7 +28,7 @@ class Recording:
     """A recorded forward pass, ready to explain any target."""
 
     tape: Tape
-    steps: list[Step]
+    steps: list[BackwardStep]
     references: dict[int, Tensor] | None
     composite: str
     integral: Integral | None = None

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from neon import LRP, UnsupportedOperationError
-from neon.lrp.operations import Elementwise, Identity, supported_functions, table, treat
+from neon.lrp.operations import ElementwiseTreatment, Identity, supported_functions, table, treat
 from neon.lrp.recording.aliases import ALIASES
 from neon.lrp.recording.decompose import DECOMPOSITIONS
 from neon.lrp.recording.recorder import record
@@ -510,9 +510,11 @@ def test_a_function_is_registered_as_the_error_says(function: Any, monkeypatch: 
     monkeypatch.setattr(table, "_TABLE", dict(table._TABLE))
     x, weight = randn(3, 6), randn(4, 6)
     lrp = LRP(lambda t: function(F.linear(t, weight).abs()), "zero")
-    with pytest.raises(UnsupportedOperationError, match=r"neon\.extend\.treat\(.*by=neon\.extend\.Elementwise\(\)"):
+    with pytest.raises(
+        UnsupportedOperationError, match=r"neon\.extend\.treat\(.*by=neon\.extend\.ElementwiseTreatment\(\)"
+    ):
         lrp(x, 1)
-    for treatment in (Elementwise(), Identity()):
+    for treatment in (ElementwiseTreatment(), Identity()):
         treat(function, by=treatment)
         torch.testing.assert_close(lrp(x, 1).sum(1), function(F.linear(x, weight).abs())[:, 1])
 
@@ -520,7 +522,7 @@ def test_a_function_is_registered_as_the_error_says(function: Any, monkeypatch: 
 def test_another_name_of_a_function_is_registered_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table, "_TABLE", dict(table._TABLE))
     del table._TABLE[torch.atan]
-    treat(torch.arctan, by=Elementwise())
+    treat(torch.arctan, by=ElementwiseTreatment())
     x = randn(3, 6)
     torch.testing.assert_close(LRP(torch.atan, "zero")(x, 1).sum(1), torch.atan(x)[:, 1])
 

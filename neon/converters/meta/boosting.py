@@ -10,7 +10,7 @@ import numpy as np
 from neon.converters.core import Ask, Conversion, answers, check_several, converter, signed
 from neon.converters.core.members import predicted
 from neon.converters.meta.averages import Members, counted_votes
-from neon.converters.trees.build import Scores, convert_trees, join
+from neon.converters.trees.build import RawScores, convert_trees, join
 from neon.converters.trees.decision_trees import node_values, read_tree
 from neon.nn import TwoClass
 from neon.nn.pooling.weighted_median import WeightedMedian
@@ -74,7 +74,7 @@ def _votes_of_trees(model: Any, weights: np.ndarray) -> Conversion:
         votes = np.where(labels[:, None] == classes, weight, -weight / (len(classes) - 1))
         trees.append(read_tree(member.tree_, votes[:, 1:] - votes[:, :1] if len(classes) == 2 else votes))
     joined = join(trees, n_features=model.n_features_in_, base=np.zeros(trees[0].value.shape[1]), precision="float32")
-    scores = Scores(_VOTES, answers.weighted_votes(len(classes)), classes, classes)
+    scores = RawScores(_VOTES, answers.weighted_votes(len(classes)), classes, classes)
     return convert_trees(joined, scores, model.decision_function)
 
 
@@ -87,4 +87,4 @@ def _tree_each(model: Any) -> Conversion:
         output=np.arange(len(model.estimators_)),
         precision="float32",
     )
-    return convert_trees(joined, Scores("", {}, range(len(model.estimators_))), model.predict)
+    return convert_trees(joined, RawScores("", {}, range(len(model.estimators_))), model.predict)

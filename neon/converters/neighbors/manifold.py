@@ -47,7 +47,7 @@ def convert_isomap(model: Any, ask: Ask) -> Conversion:
         reference=points,
         takes_reference=True,
         thresholds=True,
-        inverse=_Nearest(np.asarray(model.embedding_), points),
+        inverse=_NearestRows(np.asarray(model.embedding_), points),
         stated=SquaredGeodesic.states,
     )
 
@@ -112,7 +112,7 @@ def convert_locally_linear(model: Any, ask: Ask) -> Conversion:
         embedding.shape[1],
         "component",
         thresholds=True,  # who is near is a matter of rounding where rows tie: scalings before run in scikit-learn
-        inverse=_Nearest(embedding, points),
+        inverse=_NearestRows(embedding, points),
         stated=Barycenter.states,
     )
 
@@ -134,7 +134,7 @@ class _Finder:
 
 
 @dataclass(frozen=True, eq=False)
-class _Nearest:
+class _NearestRows:
     """The training rows whose embeddings are nearest: points of reference for what follows on the embedding."""
 
     embedding: np.ndarray

@@ -14,7 +14,7 @@ from neon.converters.core import Answers, Conversion, answers, signed
 from neon.nn import TwoClass
 from neon.nn.trees import TreeEnsemble, Trees
 
-__all__ = ["Scores", "Tree", "convert_scores", "convert_stages", "convert_trees", "join"]
+__all__ = ["RawScores", "Tree", "convert_scores", "convert_stages", "convert_trees", "join"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +109,7 @@ def join(
     )
 
 
-class Scores(NamedTuple):
+class RawScores(NamedTuple):
     """What a library's raw scores are.
 
     Attributes
@@ -132,7 +132,7 @@ class Scores(NamedTuple):
 
 def convert_trees(
     trees: Trees,
-    scores: Scores,
+    scores: RawScores,
     own: Callable[[np.ndarray], np.ndarray],
     *,
     scores_only: bool = False,
@@ -160,7 +160,7 @@ def convert_trees(
 
 
 def convert_scores(
-    layer: torch.nn.Module, scores: Scores, own: Callable[[np.ndarray], np.ndarray], n_scores: int, **options: Any
+    layer: torch.nn.Module, scores: RawScores, own: Callable[[np.ndarray], np.ndarray], n_scores: int, **options: Any
 ) -> Conversion:
     """A layer that gives a library's scores; a single one with two names is the second's, and minus it the first's."""
     paired = n_scores == 1 and len(scores.names) == 2
@@ -187,7 +187,7 @@ def convert_stages(model: Any, trees: Trees, explains: str, given: Answers, **op
     predicts = "ask_on_tie"  # at 0, the second class wins
     if trees.n_outputs > 1:
         explains, given, predicts = "raw score of a class, before the softmax", answers.logits(), "largest"
-    scores = Scores(explains, given, model.classes_, model.classes_)
+    scores = RawScores(explains, given, model.classes_, model.classes_)
     return convert_trees(trees, scores, model.decision_function, predicts=predicts, **options)
 
 

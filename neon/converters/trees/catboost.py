@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from neon.converters.core import Ask, Conversion, Encoding, answers, converter, targets
-from neon.converters.trees.build import Scores, Tree, convert_trees, join
+from neon.converters.trees.build import RawScores, Tree, convert_trees, join
 from neon.errors import UnsupportedModelError
 
 __all__ = ["convert_catboost"]
@@ -219,33 +219,33 @@ def _export(model: Any) -> dict[str, Any]:
         return json.loads(path.read_text())
 
 
-def _outputs(model: Any, n_outputs: int) -> Scores:
+def _outputs(model: Any, n_outputs: int) -> RawScores:
     """What the raw formula value is; a sum of models does not know the loss."""
     known = "params" in model.get_metadata().keys()  # noqa: SIM118 - no dict
     loss = str(model.get_all_params().get("loss_function", "")).split(":")[0] if known else ""
     classes = np.asarray(model.classes_)
     if len(classes) and loss != "MultiLogloss" and len(classes) == max(n_outputs, 2):
         if n_outputs == 1 and loss in _LOG_ODDS:
-            return Scores("log-odds of a class", answers.log_odds(), classes, classes)
+            return RawScores("log-odds of a class", answers.log_odds(), classes, classes)
         if n_outputs == 1:
-            return Scores("raw score of a class", {}, classes, classes)
+            return RawScores("raw score of a class", {}, classes, classes)
         if loss == "MultiClassOneVsAll":  # probabilities that do not add up to 1
-            return Scores("log-odds of a class against the rest", answers.log_odds(), classes, classes)
-        return Scores("raw score of a class, before the softmax", answers.logits(), classes, classes)
+            return RawScores("log-odds of a class against the rest", answers.log_odds(), classes, classes)
+        return RawScores("raw score of a class, before the softmax", answers.logits(), classes, classes)
     if loss in ("MultiLogloss", "MultiCrossEntropy"):
-        return Scores("log-odds of a label", {}, [f"label {i}" for i in range(n_outputs)])
+        return RawScores("log-odds of a label", {}, [f"label {i}" for i in range(n_outputs)])
     names = targets(n_outputs)
     if not known:
-        return Scores("raw formula value of a sum of models", {}, names)
+        return RawScores("raw formula value of a sum of models", {}, names)
     if loss == "MultiQuantile":
         levels = str(model.get_all_params()["loss_function"]).split("alpha=")[1].split(";")[0].split(",")
-        return Scores("predicted quantile", {}, [f"quantile {float(level):g}" for level in levels])
+        return RawScores("predicted quantile", {}, [f"quantile {float(level):g}" for level in levels])
     if loss.startswith("RMSEWithUncertainty"):
-        return Scores("predicted value, and log of its standard deviation", {}, ["prediction", "log deviation"])
+        return RawScores("predicted value, and log of its standard deviation", {}, ["prediction", "log deviation"])
     if type(model).__name__ == "CatBoostRanker":
-        return Scores("ranking score", answers.prediction(), names)
+        return RawScores("ranking score", answers.prediction(), names)
     if loss in _LOG:
-        return Scores("log of the prediction", answers.exponential(), names)
+        return RawScores("log of the prediction", answers.exponential(), names)
     if loss in _LOG_ODDS:
-        return Scores("log-odds of the prediction", answers.squashed(), names)
-    return Scores("predicted value", answers.prediction(), names)
+        return RawScores("log-odds of the prediction", answers.squashed(), names)
+    return RawScores("predicted value", answers.prediction(), names)

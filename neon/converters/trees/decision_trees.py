@@ -11,7 +11,7 @@ import numpy as np
 
 from neon.converters.core import Ask, Conversion, answers, converter, targets
 from neon.converters.meta.averages import Members, prediction_variance
-from neon.converters.trees.build import Scores, Tree, convert_trees, join
+from neon.converters.trees.build import RawScores, Tree, convert_trees, join
 from neon.nn.trees import Trees
 
 __all__ = ["convert_forest", "convert_means", "convert_tree", "node_values", "read_tree", "takes_missing"]
@@ -79,11 +79,11 @@ def _convert(members: Any, model: Any, ask: Ask) -> Conversion:
 def convert_means(model: Any, trees: Trees, *, missing: bool) -> Conversion:
     """The predicted values, or the probability of each class, as the sum of what the trees hold."""
     if not hasattr(model, "classes_"):
-        scores = Scores("predicted value", answers.prediction(), targets(trees.n_outputs))
+        scores = RawScores("predicted value", answers.prediction(), targets(trees.n_outputs))
         return convert_trees(trees, scores, model.predict, missing=missing)
     if isinstance(model.classes_, list):
         names = [f"target {i}: {label}" for i, labels in enumerate(model.classes_) for label in labels]
         own = lambda X: np.concatenate(model.predict_proba(X), axis=1)  # noqa: E731
-        return convert_trees(trees, Scores("probability of a class", {}, names), own, missing=missing)
-    scores = Scores("probability of a class", answers.probability(), model.classes_, model.classes_)
+        return convert_trees(trees, RawScores("probability of a class", {}, names), own, missing=missing)
+    scores = RawScores("probability of a class", answers.probability(), model.classes_, model.classes_)
     return convert_trees(trees, scores, model.predict_proba, missing=missing)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from neon.converters.core import Ask, Conversion, converter, dense, names_of
-from neon.converters.trees.build import Scores, convert_trees, join
+from neon.converters.trees.build import RawScores, convert_trees, join
 from neon.converters.trees.decision_trees import read_tree
 
 __all__ = ["convert_embedding"]
@@ -24,5 +24,5 @@ def convert_embedding(model: Any, ask: Ask) -> Conversion:
         value[leaves, stop - len(leaves) + np.arange(len(leaves))] = 1.0
         trees.append(read_tree(member.tree_, value))
     joined = join(trees, n_features=int(model.n_features_in_), base=np.zeros(n), precision="float32")
-    scores = Scores("whether a leaf is reached", {}, names_of(model, n))
+    scores = RawScores("whether a leaf is reached", {}, names_of(model, n))
     return convert_trees(joined, scores, lambda X: dense(model.transform(X)))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from neon.converters.core import Ask, Conversion, answers, converter
-from neon.converters.trees.build import Scores, convert_stages, convert_trees, join
+from neon.converters.trees.build import RawScores, convert_stages, convert_trees, join
 from neon.converters.trees.decision_trees import read_tree
 from neon.errors import UnsupportedModelError
 
@@ -28,7 +28,7 @@ def convert_boosting(model: Any, ask: Ask) -> Conversion:
         precision="float32",
     )
     if not classifies:
-        return convert_trees(trees, Scores("predicted value", answers.prediction(), ["prediction"]), model.predict)
+        return convert_trees(trees, RawScores("predicted value", answers.prediction(), ["prediction"]), model.predict)
     if model.loss == "log_loss":
         return convert_stages(model, trees, "log-odds of a class", answers.log_odds())
     return convert_stages(model, trees, "raw score of a class, half its log-odds", answers.half_log_odds())

@@ -8,7 +8,7 @@ import numpy as np
 
 from neon.converters.compose.names import column_names
 from neon.converters.core import Ask, Conversion, Encoding, answers, check_several, converter
-from neon.converters.trees.build import Scores, Tree, convert_stages, convert_trees, join
+from neon.converters.trees.build import RawScores, Tree, convert_stages, convert_trees, join
 
 __all__ = ["convert_hist_boosting"]
 
@@ -30,9 +30,9 @@ def convert_hist_boosting(model: Any, ask: Ask) -> Conversion:
     options: dict[str, Any] = {"missing": True, "encoding": _encoding(model)}
     if not classifies:
         link = model._loss.link
-        scores = Scores("predicted value", answers.prediction(), ["prediction"])
+        scores = RawScores("predicted value", answers.prediction(), ["prediction"])
         if type(link).__name__ == "LogLink":
-            scores = Scores("log of the predicted mean", answers.exponential(), ["prediction"])
+            scores = RawScores("log of the predicted mean", answers.exponential(), ["prediction"])
             options["link"] = link.inverse
         return convert_trees(trees, scores, model.predict, **options)
     return convert_stages(model, trees, "log-odds of a class", answers.log_odds(), **options)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from neon.converters.core import Ask, Conversion, converter
-from neon.converters.trees.build import Scores, Tree, convert_trees, join
+from neon.converters.trees.build import RawScores, Tree, convert_trees, join
 from neon.converters.trees.decision_trees import read_tree
 
 __all__ = ["convert_isolation", "expected_depth"]
@@ -44,7 +44,7 @@ def convert_isolation(model: Any, ask: Ask) -> Conversion:
     )
     return convert_trees(
         trees,
-        Scores(words, {}, ["outlierness"]),
+        RawScores(words, {}, ["outlierness"]),
         lambda X: psi * np.log2(-model.score_samples(X)) + base,
         missing=True,
     )

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from neon.converters.core import Ask, Conversion, answers, check_several, converter
-from neon.converters.trees.build import Scores, Tree, convert_trees, join
+from neon.converters.trees.build import RawScores, Tree, convert_trees, join
 from neon.converters.trees.columns import Columns
 from neon.errors import UnsupportedModelError
 
@@ -137,7 +137,7 @@ def _array(fields: dict[str, str], name: str, kind: type = np.int64) -> np.ndarr
     return np.array(fields.get(name, "").split(), dtype=kind)
 
 
-def _outputs(objective: list[str], n_outputs: int, classes: np.ndarray | None) -> Scores:
+def _outputs(objective: list[str], n_outputs: int, classes: np.ndarray | None) -> RawScores:
     """What the raw score is."""
     name = objective[0]
     if n_outputs > 1:
@@ -146,23 +146,23 @@ def _outputs(objective: list[str], n_outputs: int, classes: np.ndarray | None) -
             unseen = [f"class {i}, never seen" for i in range(len(labels), n_outputs)]
             labels = np.array([*labels, *unseen], dtype=object)
         elif name == "multiclass":
-            return Scores("raw score of a class, before the softmax", answers.logits(), labels, labels)
+            return RawScores("raw score of a class, before the softmax", answers.logits(), labels, labels)
         elif name == "multiclassova" and "sigmoid:1" in objective:  # probabilities that do not add up to 1
-            return Scores("log-odds of a class against the rest", answers.log_odds(), labels, labels)
-        return Scores("raw score of a class", {}, labels, labels)
+            return RawScores("log-odds of a class against the rest", answers.log_odds(), labels, labels)
+        return RawScores("raw score of a class", {}, labels, labels)
     if name == "binary" or classes is not None:
         labels = np.arange(2) if classes is None else classes
         if "sigmoid:1" in objective:
-            return Scores("log-odds of a class", answers.log_odds(), labels, labels)
-        return Scores("raw score of a class", {}, labels, labels)
+            return RawScores("log-odds of a class", answers.log_odds(), labels, labels)
+        return RawScores("raw score of a class", {}, labels, labels)
     names = ["prediction"]
     if name in _LOG:
-        return Scores("log of the prediction", answers.exponential(), names)
+        return RawScores("log of the prediction", answers.exponential(), names)
     if name == "cross_entropy":
-        return Scores("log-odds of the prediction", answers.squashed(), names)
+        return RawScores("log-odds of the prediction", answers.squashed(), names)
     if name.startswith("cross_entropy"):
-        return Scores("raw score", {}, names)
+        return RawScores("raw score", {}, names)
     if "sqrt" in objective:
-        return Scores("signed square root of the predicted value", {}, names)
+        return RawScores("signed square root of the predicted value", {}, names)
     ranks = name in ("lambdarank", "rank_xendcg")
-    return Scores("ranking score" if ranks else "predicted value", answers.prediction(), names)
+    return RawScores("ranking score" if ranks else "predicted value", answers.prediction(), names)

@@ -15,7 +15,7 @@ import numpy as np
 
 from neon.converters.compose.names import numbered
 from neon.converters.core import Ask, Conversion, answers, converter, targets
-from neon.converters.trees.build import Scores, Tree, convert_scores, convert_trees, join
+from neon.converters.trees.build import RawScores, Tree, convert_scores, convert_trees, join
 from neon.converters.trees.columns import Columns
 from neon.errors import UnsupportedModelError
 from neon.nn import Linear
@@ -161,24 +161,26 @@ def _base_margin(learner: dict[str, Any], *, rounds: int) -> np.ndarray:
     return np.broadcast_to(base, (n_outputs,)).astype(np.float64)
 
 
-def _outputs(objective: str, n_outputs: int, classes: np.ndarray | None) -> Scores:
+def _outputs(objective: str, n_outputs: int, classes: np.ndarray | None) -> RawScores:
     """What the margin is."""
     if objective.startswith("multi:"):
         labels = np.arange(n_outputs) if classes is None else classes
-        return Scores("raw score of a class, before the softmax", answers.logits(), labels, labels)
+        return RawScores("raw score of a class, before the softmax", answers.logits(), labels, labels)
     if objective.startswith("binary:") and n_outputs == 1:
         labels = np.arange(2) if classes is None or len(classes) == 1 else classes  # 0 alone: the other is never seen
         if objective == "binary:hinge":
-            return Scores("margin of a class", {}, labels, labels)
-        return Scores("log-odds of a class", answers.log_odds(), labels, labels)
+            return RawScores("margin of a class", {}, labels, labels)
+        return RawScores("log-odds of a class", answers.log_odds(), labels, labels)
     if objective.startswith("binary:"):
-        return Scores("log-odds of a label", {}, [f"label {i}" for i in range(n_outputs)])
+        return RawScores("log-odds of a label", {}, [f"label {i}" for i in range(n_outputs)])
     names = targets(n_outputs)
     if objective in _LOGIT:
-        return Scores("log-odds of the predicted value", answers.squashed(), names)
+        return RawScores("log-odds of the predicted value", answers.squashed(), names)
     if objective in _LOG:
-        return Scores("log of the prediction", answers.exponential(), names)
-    return Scores("ranking score" if objective.startswith("rank:") else "predicted value", answers.prediction(), names)
+        return RawScores("log of the prediction", answers.exponential(), names)
+    return RawScores(
+        "ranking score" if objective.startswith("rank:") else "predicted value", answers.prediction(), names
+    )
 
 
 def _labels(learner: dict[str, Any]) -> dict[int, list[Any] | None]:

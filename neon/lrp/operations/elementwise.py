@@ -24,10 +24,10 @@ from neon.lrp.operations.table import Call, Treatment, treat
 from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
 
-__all__ = ["Elementwise", "Identity"]
+__all__ = ["ElementwiseTreatment", "Identity"]
 
 
-class Elementwise(Treatment):
+class ElementwiseTreatment(Treatment):
     """An activation or any other function of each element alone.
 
     Parameters
@@ -110,7 +110,7 @@ class Elementwise(Treatment):
         return not self.mean_first and call.references is not None and len(call.references[call.inputs[0]]) > 1
 
 
-class Exponential(Elementwise):
+class ExponentialTreatment(ElementwiseTreatment):
     """``exp``: the secant slope is the logarithmic mean, computed without cancellation."""
 
     def secant(self, call: Call, x: Tensor, x_ref: Tensor, y: Tensor, y_ref: Tensor) -> Tensor:
@@ -120,7 +120,7 @@ class Exponential(Elementwise):
         return factor.mul_(torch.maximum(y, y_ref))
 
 
-class Identity(Elementwise):
+class Identity(ElementwiseTreatment):
     """Functions that hand their input on: dropout in evaluation, clone, a change of memory layout."""
 
     is_linear = True
@@ -136,21 +136,21 @@ class Identity(Elementwise):
 
 
 T = torch.Tensor
-treat(*RELU, by=Elementwise(nonnegative=True, forget=True))
+treat(*RELU, by=ElementwiseTreatment(nonnegative=True, forget=True))
 # The parts of a distance: its reference is the mean distance of the reference rows.
-treat(torch.square, T.square, torch.abs, T.abs, by=Elementwise(nonnegative=True, mean_first=False))
-treat(torch._C._nn.smooth_l1_loss, torch._C._nn.huber_loss, by=Elementwise(nonnegative=True, mean_first=False))
-treat(torch.exp, T.exp, by=Exponential(nonnegative=True, offset=True))
+treat(torch.square, T.square, torch.abs, T.abs, by=ElementwiseTreatment(nonnegative=True, mean_first=False))
+treat(torch._C._nn.smooth_l1_loss, torch._C._nn.huber_loss, by=ElementwiseTreatment(nonnegative=True, mean_first=False))
+treat(torch.exp, T.exp, by=ExponentialTreatment(nonnegative=True, offset=True))
 treat(
     F.sigmoid, torch.sigmoid, T.sigmoid, F.hardsigmoid, F.softplus, torch.exp2, T.exp2,
-    by=Elementwise(nonnegative=True, offset=True),
+    by=ElementwiseTreatment(nonnegative=True, offset=True),
 )  # fmt: skip
-treat(F.relu6, T.sqrt, torch.sqrt, by=Elementwise(nonnegative=True))
+treat(F.relu6, T.sqrt, torch.sqrt, by=ElementwiseTreatment(nonnegative=True))
 treat(
     F.logsigmoid, torch.cos, T.cos, torch.cosh, T.cosh, torch.erfc, T.erfc, torch.sinc, T.sinc, torch.i0, T.i0,
     torch.acos, T.acos, torch.clamp, T.clamp, torch.clamp_min, T.clamp_min, torch.clamp_max, T.clamp_max, F.threshold,
     torch.threshold, F.hardtanh,
-    by=Elementwise(offset=True),
+    by=ElementwiseTreatment(offset=True),
 )  # fmt: skip
 treat(
     torch.pow, T.pow, T.__pow__,
@@ -162,7 +162,7 @@ treat(
     T.nan_to_num, T.sinh, T.asinh, torch.acosh, T.acosh, torch.tan, T.tan, torch.asin, T.asin, torch.atanh, T.atanh,
     T.hardshrink, torch.rrelu, F.rrelu, torch.positive, T.positive, T.__pos__, torch.round, T.round, torch.floor,
     T.floor, torch.ceil, T.ceil, torch.trunc, T.trunc,
-    by=Elementwise(),
+    by=ElementwiseTreatment(),
 )  # fmt: skip
 treat(
     F.dropout, F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout, F.feature_alpha_dropout,

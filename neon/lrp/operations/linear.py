@@ -9,19 +9,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from neon.lrp.linear_maps import Affine, Dense, LinearMap
+from neon.lrp.linear_maps import AffineMap, Dense, LinearMap
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations.table import Call, Treatment
 from neon.lrp.paths.terms import Background, LinearTerms, Terms
 from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import LinearCall, Pass, Reference, Rule
 
-__all__ = ["RELU", "Linear"]
+__all__ = ["RELU", "LinearTreatment"]
 
 RELU = frozenset({F.relu, torch.relu, torch.Tensor.relu})
 
 
-class Linear(Treatment):
+class LinearTreatment(Treatment):
     """An operation that is linear in its explained inputs.
 
     Parameters
@@ -73,14 +73,14 @@ class Linear(Treatment):
         if self.kind_of(call.operation) not in ("affine", "normalization"):
             return rule
         linear = self.map(call)
-        if not isinstance(linear, Affine):
+        if not isinstance(linear, AffineMap):
             return rule
         # A difference from the reference has no share in the bias.
         is_difference = isinstance(rule, Reference) and rule.reference is None and call.references is not None
         return Pass() if linear.bias is None or is_difference else rule
 
     def check(self, call: Call, rule: Rule | None) -> None:
-        if isinstance(rule, Pass) and not isinstance(self.map(call), Affine):
+        if isinstance(rule, Pass) and not isinstance(self.map(call), AffineMap):
             raise TypeError(f"Pass() fits elementwise maps only; {call.operation.name} mixes its inputs")
 
     def is_nonnegative(self, call: Call) -> bool:
@@ -91,7 +91,7 @@ class Linear(Treatment):
 
     def sources(self, call: Call, known: Sequence[Tensor]) -> tuple[Tensor, ...] | None:
         same = len(call.inputs) == 1 and call.tape.specs[call.inputs[0]].shape == call.tape.specs[call.output].shape
-        if same and self.kind_of(call.operation) == "affine" and isinstance(self.map(call), Affine):
+        if same and self.kind_of(call.operation) == "affine" and isinstance(self.map(call), AffineMap):
             return (known[0],)
         return None
 
@@ -108,7 +108,7 @@ class Linear(Treatment):
         if self._varies and isinstance(rule, (Pass, Reference)):
             message = _about_own_map(call, linear, message, ledger)
         if isinstance(rule, Pass):
-            assert isinstance(linear, Affine)
+            assert isinstance(linear, AffineMap)
             return _pass(call, linear, message)
         weighted = self.kind in ("dense", "convolution")
         return rule.propagate(_view(call, linear, weighted), message, ledger)
@@ -151,7 +151,7 @@ def _view(call: Call, linear: LinearMap, weighted: bool) -> LinearCall:
     )
 
 
-def _pass(call: Call, linear: Affine, message: Message) -> Message:
+def _pass(call: Call, linear: AffineMap, message: Message) -> Message:
     if message.slope is not None and (call.references is not None or linear.bias is None):
         return Message.of_slope(linear.vjp(message.slope)[0])
     return Message.of_relevance(message.relevance.sum_to_size(linear.shape), vanishes=message.vanishes)

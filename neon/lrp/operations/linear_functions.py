@@ -13,7 +13,7 @@ from torch import Tensor
 
 from neon.errors import UnsupportedOperationError
 from neon.lrp.linear_maps import (
-    Affine,
+    AffineMap,
     Bilinear,
     Convolution,
     Dense,
@@ -24,7 +24,7 @@ from neon.lrp.linear_maps import (
     Signed,
     Uniform,
 )  # fmt: skip
-from neon.lrp.operations.linear import Linear
+from neon.lrp.operations.linear import LinearTreatment
 from neon.lrp.operations.products import LinearOrProduct
 from neon.lrp.operations.table import Call, Treatment, treat
 from neon.lrp.recording.escapes import leaves
@@ -86,7 +86,7 @@ def _interpolate(call: Call, input: Tensor, *args: Any, **kwargs: Any) -> Linear
 class _Einsum(LinearOrProduct):
     """``einsum``, which of one operand alone moves or adds up elements."""
 
-    _alone = Linear(lambda call, *_: _fixed(call, call.blank(call.inputs[0])), "pooling")
+    _alone = LinearTreatment(lambda call, *_: _fixed(call, call.blank(call.inputs[0])), "pooling")
 
     def of(self, operation: Operation) -> Treatment:
         alone = len(operation.inputs) == 1 and not _constants(operation)
@@ -166,7 +166,7 @@ def _batch_norm(
         raise UnsupportedOperationError("batch_norm in training mode mixes the samples; call model.eval() first")
     scale, shift = batch_norm_affine(running_mean, running_var, weight, bias, eps)
     axes = input.ndim - 2
-    return Affine(_channels(scale, axes), _channels(shift, axes), input.shape)
+    return AffineMap(_channels(scale, axes), _channels(shift, axes), input.shape)
 
 
 def batch_norm_affine(
@@ -198,12 +198,12 @@ def _signed_sum(call: Call, a: Any, b: Any, sign_a: float, sign_b: float) -> Lin
     x, sign, constant = (a, sign_a, sign_b * b) if call.tracked(0) else (b, sign_b, sign_a * a)
     constant = torch.as_tensor(constant, dtype=x.dtype, device=x.device)
     # A mask's -∞ leaves nothing to share: no relevance arrives where a softmax has put 0.
-    return Affine(x.new_tensor(sign), constant.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0), x.shape)
+    return AffineMap(x.new_tensor(sign), constant.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0), x.shape)
 
 
 def _mul(call: Call, input: Any, other: Any) -> LinearMap:
     x, constant = (input, other) if call.tracked(0) else (other, input)
-    return Affine(torch.as_tensor(constant, dtype=x.dtype, device=x.device), None, x.shape)
+    return AffineMap(torch.as_tensor(constant, dtype=x.dtype, device=x.device), None, x.shape)
 
 
 def _div(call: Call, input: Any, other: Any, *, rounding_mode: str | None = None) -> LinearMap:
@@ -213,7 +213,7 @@ def _div(call: Call, input: Any, other: Any, *, rounding_mode: str | None = None
 
 
 def _neg(call: Call, input: Tensor) -> LinearMap:
-    return Affine(input.new_tensor(-1.0), None, input.shape)
+    return AffineMap(input.new_tensor(-1.0), None, input.shape)
 
 
 def _mean(call: Call, input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> LinearMap:
@@ -333,44 +333,44 @@ def _channels(vector: Tensor | None, axes: int) -> Any:
 
 T = torch.Tensor
 _BICUBIC = 2  # of torch.grid_sampler's interpolation modes
-treat(F.linear, by=Linear(_linear, "dense"))
+treat(F.linear, by=LinearTreatment(_linear, "dense"))
 treat(
     torch.matmul, T.matmul, T.__matmul__, T.__rmatmul__, torch.mm, T.mm, torch.mv, T.mv, torch.sparse.mm,
-    by=LinearOrProduct(Linear(_matmul, "dense")),
+    by=LinearOrProduct(LinearTreatment(_matmul, "dense")),
 )  # fmt: skip
 treat(
     torch.bmm, T.bmm, torch.tensordot, torch.inner, T.inner, torch.outer, T.outer, torch.linalg.vecdot,
     torch.kron, T.kron,
-    by=LinearOrProduct(Linear(_bilinear, "dense")),
+    by=LinearOrProduct(LinearTreatment(_bilinear, "dense")),
 )  # fmt: skip
-treat(F.interpolate, F.upsample, by=Linear(_interpolate, "pooling"))
-treat(torch.grid_sampler, by=Linear(_grid_sampler, "pooling"))
-treat(torch.einsum, by=_Einsum(Linear(_bilinear, "dense")))
-treat(torch.cumsum, T.cumsum, F.fold, by=Linear(_fixed, "pooling"))
-treat(torch.diff, T.diff, by=Linear(functools.partial(_fixed, nonnegative=False), "pooling"))
-treat(torch.addmm, T.addmm, by=Linear(_addmm, "dense"))
-treat(torch.conv1d, torch.conv2d, torch.conv3d, by=Linear(_convolution, "convolution"))
+treat(F.interpolate, F.upsample, by=LinearTreatment(_interpolate, "pooling"))
+treat(torch.grid_sampler, by=LinearTreatment(_grid_sampler, "pooling"))
+treat(torch.einsum, by=_Einsum(LinearTreatment(_bilinear, "dense")))
+treat(torch.cumsum, T.cumsum, F.fold, by=LinearTreatment(_fixed, "pooling"))
+treat(torch.diff, T.diff, by=LinearTreatment(functools.partial(_fixed, nonnegative=False), "pooling"))
+treat(torch.addmm, T.addmm, by=LinearTreatment(_addmm, "dense"))
+treat(torch.conv1d, torch.conv2d, torch.conv3d, by=LinearTreatment(_convolution, "convolution"))
 treat(
     torch.conv_transpose1d,
     torch.conv_transpose2d,
     torch.conv_transpose3d,
-    by=Linear(_conv_transpose, "convolution"),
+    by=LinearTreatment(_conv_transpose, "convolution"),
 )
-treat(F.batch_norm, torch.batch_norm, by=Linear(_batch_norm, "affine", merges=True))
-treat(torch.add, T.add, T.__add__, T.__radd__, by=Linear(_add, "sum"))
-treat(torch.sub, T.sub, T.__sub__, by=Linear(_sub, "sum"))
-treat(torch.rsub, T.__rsub__, by=Linear(_rsub, "sum"))
-treat(torch.mul, T.mul, T.__mul__, T.__rmul__, by=LinearOrProduct(Linear(_mul, "affine", cheap=True)))
+treat(F.batch_norm, torch.batch_norm, by=LinearTreatment(_batch_norm, "affine", merges=True))
+treat(torch.add, T.add, T.__add__, T.__radd__, by=LinearTreatment(_add, "sum"))
+treat(torch.sub, T.sub, T.__sub__, by=LinearTreatment(_sub, "sum"))
+treat(torch.rsub, T.__rsub__, by=LinearTreatment(_rsub, "sum"))
+treat(torch.mul, T.mul, T.__mul__, T.__rmul__, by=LinearOrProduct(LinearTreatment(_mul, "affine", cheap=True)))
 treat(
     torch.div, T.div, T.__truediv__, torch.true_divide, T.true_divide,
-    by=LinearOrProduct(Linear(_div, "affine", cheap=True)),
+    by=LinearOrProduct(LinearTreatment(_div, "affine", cheap=True)),
 )  # fmt: skip
-treat(torch.neg, T.neg, T.__neg__, by=Linear(_neg, "affine", cheap=True))
-treat(torch.mean, T.mean, by=Linear(_mean, "pooling"))
-treat(torch.sum, T.sum, by=Linear(_sum, "pooling"))
-treat(F.avg_pool1d, by=Linear(_avg_pool(1), "pooling"))
-treat(F.avg_pool2d, by=Linear(_avg_pool(2), "pooling"))
-treat(F.avg_pool3d, by=Linear(_avg_pool(3), "pooling"))
-treat(F.adaptive_avg_pool1d, torch.adaptive_avg_pool1d, by=Linear(_adaptive_avg_pool(1), "pooling"))
-treat(F.adaptive_avg_pool2d, by=Linear(_adaptive_avg_pool(2), "pooling"))
-treat(F.adaptive_avg_pool3d, by=Linear(_adaptive_avg_pool(3), "pooling"))
+treat(torch.neg, T.neg, T.__neg__, by=LinearTreatment(_neg, "affine", cheap=True))
+treat(torch.mean, T.mean, by=LinearTreatment(_mean, "pooling"))
+treat(torch.sum, T.sum, by=LinearTreatment(_sum, "pooling"))
+treat(F.avg_pool1d, by=LinearTreatment(_avg_pool(1), "pooling"))
+treat(F.avg_pool2d, by=LinearTreatment(_avg_pool(2), "pooling"))
+treat(F.avg_pool3d, by=LinearTreatment(_avg_pool(3), "pooling"))
+treat(F.adaptive_avg_pool1d, torch.adaptive_avg_pool1d, by=LinearTreatment(_adaptive_avg_pool(1), "pooling"))
+treat(F.adaptive_avg_pool2d, by=LinearTreatment(_adaptive_avg_pool(2), "pooling"))
+treat(F.adaptive_avg_pool3d, by=LinearTreatment(_adaptive_avg_pool(3), "pooling"))

@@ -16,9 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from neon.errors import UnsupportedOperationError
-from neon.lrp.linear_maps import Affine, LinearMap
+from neon.lrp.linear_maps import AffineMap, LinearMap
 from neon.lrp.message import Ledger, Message
-from neon.lrp.operations.linear import Linear
+from neon.lrp.operations.linear import LinearTreatment
 from neon.lrp.operations.table import Call, Treatment, treat
 from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
@@ -81,7 +81,7 @@ def _standardized(
     kept = input.shape[: input.ndim - len(normalized_shape)]
     scale = scale if weight is None else scale * weight
     if not center:
-        return Affine(scale, bias, input.shape)
+        return AffineMap(scale, bias, input.shape)
     return Standardized(scale, bias, input.shape, (*kept, math.prod(normalized_shape)))
 
 
@@ -118,7 +118,7 @@ def _normalize(
     call: Call, input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Any = None
 ) -> LinearMap:
     norm = torch.linalg.vector_norm(call.value(call.inputs[0]), p, dim, keepdim=True)
-    return Affine(1 / norm.clamp(min=eps), None, input.shape)
+    return AffineMap(1 / norm.clamp(min=eps), None, input.shape)
 
 
 def _local_response_norm(
@@ -128,11 +128,11 @@ def _local_response_norm(
     planes = squares.reshape(len(squares), 1, squares.shape[1], 1, -1)  # channels along the axis that is averaged
     planes = F.pad(planes, (0, 0, 0, 0, size // 2, (size - 1) // 2))
     means = F.avg_pool3d(planes, (size, 1, 1), stride=1).reshape(squares.shape)
-    return Affine((k + alpha * means).pow(-beta), None, input.shape)
+    return AffineMap((k + alpha * means).pow(-beta), None, input.shape)
 
 
 def _log_softmax(call: Call, input: Tensor, dim: Any = None, *args: Any, **kwargs: Any) -> LinearMap:
-    return Affine(input.new_ones(()), -call.value(call.inputs[0]).logsumexp(dim, keepdim=True), input.shape)
+    return AffineMap(input.new_ones(()), -call.value(call.inputs[0]).logsumexp(dim, keepdim=True), input.shape)
 
 
 class Softmax(Treatment):
@@ -162,11 +162,15 @@ def _softmax_axis(dim: int | None = None, *args: Any, **kwargs: Any) -> int:
 
 
 T = torch.Tensor
-treat(F.layer_norm, torch.layer_norm, by=Linear(_layer_norm, "normalization", cheap=True, varies=True))
-treat(F.rms_norm, torch.rms_norm, by=Linear(_rms_norm, "normalization", cheap=True, varies=True))
-treat(F.group_norm, torch.group_norm, by=Linear(_group_norm, "normalization", cheap=True, varies=True))
-treat(F.instance_norm, torch.instance_norm, by=Linear(_instance_norm, "normalization", cheap=True, varies=True))
-treat(F.normalize, by=Linear(_normalize, "affine", cheap=True, varies=True))
-treat(F.local_response_norm, by=Linear(_local_response_norm, "affine", cheap=True, varies=True))
-treat(F.log_softmax, torch.log_softmax, T.log_softmax, by=Linear(_log_softmax, "affine", cheap=True, varies=True))
+treat(F.layer_norm, torch.layer_norm, by=LinearTreatment(_layer_norm, "normalization", cheap=True, varies=True))
+treat(F.rms_norm, torch.rms_norm, by=LinearTreatment(_rms_norm, "normalization", cheap=True, varies=True))
+treat(F.group_norm, torch.group_norm, by=LinearTreatment(_group_norm, "normalization", cheap=True, varies=True))
+treat(
+    F.instance_norm, torch.instance_norm, by=LinearTreatment(_instance_norm, "normalization", cheap=True, varies=True)
+)
+treat(F.normalize, by=LinearTreatment(_normalize, "affine", cheap=True, varies=True))
+treat(F.local_response_norm, by=LinearTreatment(_local_response_norm, "affine", cheap=True, varies=True))
+treat(
+    F.log_softmax, torch.log_softmax, T.log_softmax, by=LinearTreatment(_log_softmax, "affine", cheap=True, varies=True)
+)
 treat(F.softmax, torch.softmax, T.softmax, by=Softmax())

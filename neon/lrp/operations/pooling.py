@@ -15,7 +15,7 @@ from neon.lrp.operations.table import Call, Treatment, treat
 from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
 
-__all__ = ["LogSumExp", "WinnerTakesAll"]
+__all__ = ["LogSumExpTreatment", "WinnerTakesAll"]
 
 
 class WinnerTakesAll(Treatment):
@@ -52,7 +52,7 @@ def _against_constant(call: Call) -> bool:
     return len(call.inputs) == 1 and any(isinstance(argument, Tensor) for argument in arguments)
 
 
-class LogSumExp(Treatment):
+class LogSumExpTreatment(Treatment):
     """``y = log Σ_k exp(x_k)``, gated: ``R_k = s p_k x_k`` with ``p = softmax(x)`` and the slope ``s = R / y``.
 
     What this leaves of y is the entropy of p; relative to a reference, ``y - y^ref - Σ_k p_k (x_k - x_k^ref)``.
@@ -97,4 +97,4 @@ treat(
     torch.amax, T.amax, torch.amin, T.amin,
     by=WinnerTakesAll(),
 )  # fmt: skip
-treat(torch.logsumexp, T.logsumexp, torch.special.logsumexp, by=LogSumExp())
+treat(torch.logsumexp, T.logsumexp, torch.special.logsumexp, by=LogSumExpTreatment())

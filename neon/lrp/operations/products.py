@@ -10,16 +10,16 @@ from torch import Tensor
 
 from neon.errors import UnsupportedOperationError
 from neon.lrp.message import Ledger, Message
-from neon.lrp.operations.linear import Linear
+from neon.lrp.operations.linear import LinearTreatment
 from neon.lrp.operations.table import Call, Delegating, Treatment
 from neon.lrp.recording.tape import Operation, Retention
 from neon.lrp.rules import Halves, Rule
 from neon.lrp.rules.base import share
 
-__all__ = ["LinearOrProduct", "Product"]
+__all__ = ["LinearOrProduct", "ProductTreatment"]
 
 
-class Product(Treatment):
+class ProductTreatment(Treatment):
     """A bilinear function of two explained values.
 
     `Halves`: both factors get half, ``R_a = a ⊙ ∂<s, a·b>/∂a / 2`` with ``s = R / st(ab)`` (AttnLRP, eq. 14-15), but
@@ -83,7 +83,7 @@ def _bilinear(call: Call, s: Tensor, portions: tuple[float, float]) -> list[Tens
     return parts
 
 
-class _Quotient(Product):
+class _Quotient(ProductTreatment):
     """``a / b``, which is not linear in b: a difference from a reference has no such halves."""
 
     takes_reference = False
@@ -92,7 +92,7 @@ class _Quotient(Product):
 class LinearOrProduct(Delegating):
     """A function that is linear in one explained argument, and a product of two."""
 
-    def __init__(self, linear: Linear) -> None:
+    def __init__(self, linear: LinearTreatment) -> None:
         self.linear = linear
         self.retention = Retention(inputs=True, output=linear.kind == "dense")
 
@@ -106,7 +106,7 @@ class LinearOrProduct(Delegating):
 
 
 T = torch.Tensor
-_PRODUCT, _QUOTIENT = Product(), _Quotient()
+_PRODUCT, _QUOTIENT = ProductTreatment(), _Quotient()
 _DIVISIONS = {torch.div, T.div, T.__truediv__, torch.true_divide}
 _ELEMENTWISE = {torch.mul, T.mul, T.__mul__, T.__rmul__, *_DIVISIONS}
 _MATMUL = {torch.matmul, T.matmul, T.__matmul__, torch.bmm, T.bmm}

@@ -11,7 +11,7 @@ from torch import Tensor
 from neon.errors import UnsupportedOperationError
 from neon.lrp.linear_maps import Fixed, LinearMap
 from neon.lrp.message import Ledger, Message
-from neon.lrp.operations.linear import Linear
+from neon.lrp.operations.linear import LinearTreatment
 from neon.lrp.operations.pooling import WinnerTakesAll
 from neon.lrp.operations.shape import Movement
 from neon.lrp.operations.table import Call, Delegating, Treatment, treat
@@ -73,7 +73,7 @@ class _Compared(WinnerTakesAll):
 class Scatter(Delegating):
     """By what becomes of values at one place: the last one stays, they are added up, or the largest one wins."""
 
-    _moved, _added, _compared = Movement(), Linear(_accumulated, "pooling"), _Compared()
+    _moved, _added, _compared = Movement(), LinearTreatment(_accumulated, "pooling"), _Compared()
 
     def of(self, operation: Operation) -> Treatment:
         reduction = _reduction(operation)
@@ -97,7 +97,7 @@ def _reduction(operation: Operation) -> str | None:
 
 T = torch.Tensor
 _PUT = {torch.index_put, T.index_put}
-treat(torch.index_add, T.index_add, torch.scatter_add, T.scatter_add, by=Linear(_accumulated, "pooling"))
+treat(torch.index_add, T.index_add, torch.scatter_add, T.scatter_add, by=LinearTreatment(_accumulated, "pooling"))
 treat(
     *_PUT, torch.scatter, T.scatter, torch.scatter_reduce, T.scatter_reduce, torch.index_reduce, T.index_reduce,
     torch.segment_reduce,

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from neon.errors import UnsupportedOperationError
 from neon.lrp.message import Ledger, Message
-from neon.lrp.operations.elementwise import Elementwise
+from neon.lrp.operations.elementwise import ElementwiseTreatment
 from neon.lrp.operations.table import Call, Treatment, treat
 from neon.lrp.recording.codes import is_code, looked_up, recoded
 from neon.lrp.recording.tape import Retention, Slot, carriers
@@ -182,4 +182,4 @@ treat(
     by=Movement(),
 )  # fmt: skip
 treat(F.embedding, torch.embedding, looked_up, F.one_hot, by=Embedding())
-treat(recoded, by=Elementwise())
+treat(recoded, by=ElementwiseTreatment())

@@ -261,7 +261,7 @@ _TABLE: dict[Callable[..., Any], Treatment] = {}
 def treat(*functions: Callable[..., Any], by: Treatment) -> None:
     """Register a treatment for torch functions, or for functions that join through torch's override protocol.
 
-    ``treat(torch.special.bessel_j0, by=Elementwise())`` is that of a function of each element alone.
+    ``treat(torch.special.bessel_j0, by=ElementwiseTreatment())`` is that of a function of each element alone.
     """
     for function in functions:
         _TABLE[ALIASES.get(function, function)] = by

@@ -10,12 +10,12 @@ from torch import Tensor
 
 from neon.errors import UnsupportedOperationError
 from neon.lrp.paths.terms import Background, SingleTerms, Terms
-from neon.lrp.propagate import Step
+from neon.lrp.propagate import BackwardStep
 from neon.lrp.recording.tape import carriers
 
 __all__ = ["Front", "front_of"]
 
-Replace = Callable[[Step, Callable[[int], Tensor]], Tensor | None]
+Replace = Callable[[BackwardStep, Callable[[int], Tensor]], Tensor | None]
 
 
 @dataclass(eq=False)
@@ -27,14 +27,14 @@ class Front:
     terms : list of Terms
     sources : list of Tensor
         For each of them: the input column that each column which it reads depends on alone; -1: on none.
-    rest : list of Step
+    rest : list of BackwardStep
     output : int
         The slot of the output.
     """
 
     terms: list[Terms]
     sources: list[Tensor]
-    rest: list[Step]
+    rest: list[BackwardStep]
     output: int
 
     @property
@@ -96,7 +96,7 @@ class Front:
 
 
 def front_of(
-    steps: Sequence[Step], x: int, output: int, rows: Tensor, backgrounds: MutableMapping[int, Background]
+    steps: Sequence[BackwardStep], x: int, output: int, rows: Tensor, backgrounds: MutableMapping[int, Background]
 ) -> Front:
     """The front of a recorded network that reads ``rows`` (n_samples, n_features) at slot ``x``.
 

@@ -20,7 +20,7 @@ from neon.errors import UnsupportedOperationError
 from neon.lrp.message import Ledger
 from neon.lrp.paths.front import Front, front_of
 from neon.lrp.paths.terms import Background
-from neon.lrp.propagate import Step, Walk
+from neon.lrp.propagate import BackwardStep, Walk
 
 __all__ = ["NODES", "Integral", "integrate", "legendre"]
 
@@ -79,7 +79,7 @@ class Integral:
         given = reference is not None
         return cls(rows, weights / weights.sum(), joint, "" if given else "the origin", given)
 
-    def walk(self, steps: Sequence[Step], x: int, output: int, rows: Tensor, weights: Tensor, ledger: Ledger) -> Walk:
+    def walk(self, steps: Sequence[BackwardStep], x: int, output: int, rows: Tensor, weights: Tensor, ledger: Ledger) -> Walk:
         """Relevance of ``Σ_k weights_k f_k``, weights (n_samples, n_outputs), and what it is relative to."""
         whole, *single = self._starts(x)
         if self.joint and self._each_row(front_of(steps, x, output, rows[:1], whole)):
@@ -98,7 +98,7 @@ class Integral:
             return Walk((relevance,), ledger)
         return Walk((relevance,), ledger, base=base)
 
-    def pairs(self, steps: Sequence[Step], x: int, output: int, rows: Tensor, weights: Tensor) -> Tensor:
+    def pairs(self, steps: Sequence[BackwardStep], x: int, output: int, rows: Tensor, weights: Tensor) -> Tensor:
         """Half the Shapley interactions of ``Σ_k weights_k f_k``, (n_samples, n_features, n_features).
 
         Raises
@@ -121,7 +121,7 @@ class Integral:
             total.add_(_pairs(front_of(steps, x, output, rows, start), rows, weights), alpha=float(portion))
         return total
 
-    def fits(self, steps: Sequence[Step], x: int, output: int, rows: Tensor) -> bool:
+    def fits(self, steps: Sequence[BackwardStep], x: int, output: int, rows: Tensor) -> bool:
         """Whether slopes tell the network: where trees are counted by their covers, only if its output is their sum.
 
         Trees elsewhere take their rule, as other composites give it to them, unless the caller gave reference rows or
@@ -147,7 +147,7 @@ class Integral:
                     self.fitting = True
         return self.fitting
 
-    def words(self, steps: Sequence[Step], x: int, output: int, row: Tensor) -> str:
+    def words(self, steps: Sequence[BackwardStep], x: int, output: int, row: Tensor) -> str:
         """What relevance is, and of which game."""
         front = front_of(steps, x, output, row, self._starts(x)[0])
         kinds = {_kind(step) for step in front.rest}
@@ -181,7 +181,7 @@ class Integral:
 
 
 def _maker(
-    steps: Sequence[Step], x: int, output: int, start: MutableMapping[int, Background]
+    steps: Sequence[BackwardStep], x: int, output: int, start: MutableMapping[int, Background]
 ) -> Callable[[Tensor], Front]:
     return lambda rows: front_of(steps, x, output, rows, start)
 
@@ -248,13 +248,13 @@ def _anew(front: Front) -> bool:
     return any(step.treatment.chooses(step.call) and not step.treatment.held for step in front.rest)
 
 
-def _kind(step: Step) -> str:
+def _kind(step: BackwardStep) -> str:
     if step.treatment.is_linear or step.treatment.looks:
         return "linear"
     return "choice" if step.treatment.chooses(step.call) else "curved"
 
 
-def _one_choice(steps: Sequence[Step], kinds: Sequence[str]) -> bool:
+def _one_choice(steps: Sequence[BackwardStep], kinds: Sequence[str]) -> bool:
     """Whether no choice reads what another chose."""
     chosen: set[int] = set()
     for step, kind in zip(steps, kinds, strict=True):
@@ -273,7 +273,7 @@ def _exact(front: Front, rows: Tensor, weights: Tensor) -> tuple[Tensor, Tensor,
     both = [terms.units(ends) for terms in front.terms]
     starts: dict[int, Tensor] = {}
 
-    def keep(step: Step, value: Callable[[int], Tensor]) -> Tensor | None:
+    def keep(step: BackwardStep, value: Callable[[int], Tensor]) -> Tensor | None:
         if _kind(step) != "choice":
             return None
         starts[id(step)] = x = value(step.call.inputs[0])
@@ -281,7 +281,7 @@ def _exact(front: Front, rows: Tensor, weights: Tensor) -> tuple[Tensor, Tensor,
 
     at_start = front.run([unit[0] for unit in both], keep)
 
-    def choose(step: Step, value: Callable[[int], Tensor]) -> Tensor | None:
+    def choose(step: BackwardStep, value: Callable[[int], Tensor]) -> Tensor | None:
         if _kind(step) != "choice":
             return None
         x = value(step.call.inputs[0])

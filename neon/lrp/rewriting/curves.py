@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from neon.lrp.operations import treatment_for
-from neon.lrp.operations.elementwise import Elementwise, Identity
+from neon.lrp.operations.elementwise import ElementwiseTreatment, Identity
 from neon.lrp.operations.linear import RELU
 from neon.lrp.operations.table import kind_of
 from neon.lrp.recording.tape import Operation, Slot, Tape
@@ -88,12 +88,12 @@ def _as_region(operation: Operation, chain: _Chain | None) -> Operation:
 
 def _is_curve(operation: Operation) -> bool:
     treatment = treatment_for(operation)
-    return isinstance(treatment, Elementwise) and not isinstance(treatment, Identity)
+    return isinstance(treatment, ElementwiseTreatment) and not isinstance(treatment, Identity)
 
 
 def _has_offset(curve: Operation) -> bool:
     treatment = treatment_for(curve)
-    return isinstance(treatment, Elementwise) and treatment.offset
+    return isinstance(treatment, ElementwiseTreatment) and treatment.offset
 
 
 def _named(curve: Callable[[Tensor], Tensor]) -> Callable[..., Any] | None:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from neon.lrp.operations import treat, treatment_for
-from neon.lrp.operations.elementwise import Elementwise, Identity
+from neon.lrp.operations.elementwise import ElementwiseTreatment, Identity
 from neon.lrp.operations.shape import Movement
 from neon.lrp.operations.table import kind_of, widened
 from neon.lrp.recording.tape import Operation, Slot, Tape, carriers
@@ -130,7 +130,7 @@ def held_constant(operation: Operation, slots: set[int], tape: Tape) -> Operatio
 
 
 def _keeps_elements(operation: Operation, tape: Tape) -> bool:
-    elementwise = isinstance(treatment_for(operation), Elementwise) or kind_of(operation) == "affine"
+    elementwise = isinstance(treatment_for(operation), ElementwiseTreatment) or kind_of(operation) == "affine"
     return elementwise and _same_shape(tape, operation.outputs[0], operation.inputs[0])
 
 
@@ -156,4 +156,4 @@ _REDUCTIONS: _Functions = frozenset({
     torch.linalg.norm, torch.linalg.vector_norm, torch.amax, T.amax, torch.logsumexp, T.logsumexp,
     torch.max, T.max, torch.amin, T.amin, torch.min, T.min,
 })  # fmt: skip
-treat(elementwise_region, by=Elementwise(offset=True))
+treat(elementwise_region, by=ElementwiseTreatment(offset=True))

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from neon.lrp.message import Ledger, Message, divide
 from neon.lrp.operations import treat, treatment_for
-from neon.lrp.operations.elementwise import Elementwise, Identity
+from neon.lrp.operations.elementwise import ElementwiseTreatment, Identity
 from neon.lrp.operations.normalization import Softmax
 from neon.lrp.operations.pooling import WinnerTakesAll
 from neon.lrp.operations.shape import Movement
@@ -215,4 +215,4 @@ _FROM_ZERO: _Functions = frozenset({
     torch.clamp, T.clamp, torch.clamp_min, T.clamp_min, torch.maximum, T.maximum, *_RECIPROCAL
 })  # fmt: skip
 treat(softmax_region, by=_SpelledSoftmax())
-treat(shifted_exp, by=Elementwise(nonnegative=True, offset=True))
+treat(shifted_exp, by=ElementwiseTreatment(nonnegative=True, offset=True))

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, treat
-from neon.lrp.operations.elementwise import Elementwise
+from neon.lrp.operations.elementwise import ElementwiseTreatment
 from neon.lrp.rules import Rule
 from neon.nn.layer import Layer, operation
 
@@ -43,7 +43,7 @@ class Step(Layer, of=step):
         return f"x {'<' if self.strict else '≤'} t, {self.threshold.numel()} thresholds"
 
 
-class _Step(Elementwise):
+class _Step(ElementwiseTreatment):
     """Relevance passes unchanged; relative to a reference it is 0 where x lies on the reference's side.
 
     Handed on undivided: a secant's slope between x and the reference has no value where either is infinite. At

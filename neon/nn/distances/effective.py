@@ -9,7 +9,7 @@ from torch import Tensor
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
-from neon.lrp.operations.elementwise import Elementwise
+from neon.lrp.operations.elementwise import ElementwiseTreatment
 from neon.lrp.rules import Rule
 from neon.nn.layer import Layer, operation
 from neon.nn.neighbors.search import Neighborhood
@@ -80,6 +80,6 @@ class _Within(Treatment):
         return (Message.of_relevance(message.relevance), None, None)
 
 
-treat(effective_distance, by=Elementwise(nonnegative=True))
+treat(effective_distance, by=ElementwiseTreatment(nonnegative=True))
 treat(within, by=_Within())
 scales(effective_distance, lambda t, kernel, root=0.5: 0.5 if (kernel, root) == ("gaussian", 0.5) else None)

@@ -16,7 +16,7 @@ from torch import Tensor
 from neon.lrp.linear_maps import LinearMap, Uniform
 from neon.lrp.message import Ledger, Message, divide
 from neon.lrp.operations import Call, Treatment, treat
-from neon.lrp.operations.linear import Linear
+from neon.lrp.operations.linear import LinearTreatment
 from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
 from neon.nn.distances.slopes import is_hit, slopes
@@ -85,7 +85,7 @@ class Total(Layer, of=total):
         return f"offset={self.offset is not None}"
 
 
-class _Total(Linear):
+class _Total(LinearTreatment):
     """A sum under its rule, with a distance's names for what no part can own.
 
     ``exact_hit``: relevance of a distance 0. ``off_subspace``: the share of the offset.

@@ -49,7 +49,7 @@ class Elementwise(Layer, of=elementwise):
         return self.formula
 
 
-class _Elementwise(activations.Elementwise):
+class _Elementwise(activations.ElementwiseTreatment):
     """As any activation; with an anchor a, the secant to it where there is no reference or x is at it.
 
     Without a reference, ``R = c (f(x) - f(a))`` has the slope ``c (f(x) - f(a)) / (x - a)`` on x - a, and ``offset``

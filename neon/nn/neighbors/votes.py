@@ -60,7 +60,7 @@ def majority_evidence(d: Tensor, index: Tensor, weights: Tensor, labels: Tensor,
     return torch.where(won, e.clamp(min=torch.finfo(e.dtype).tiny), e.clamp(max=0.0))
 
 
-class _Near(NamedTuple):
+class _ByNearness(NamedTuple):
     """The nearest points of every class, the neighbours first, each part sorted: (n_samples, n_candidates) each."""
 
     d: Tensor  # never falling: rounding must not tell apart what the search took for the same
@@ -68,7 +68,7 @@ class _Near(NamedTuple):
     labels: Tensor
 
 
-def _nearest(d: Tensor, index: Tensor, labels: Tensor, n_classes: int, depth: int) -> _Near:
+def _nearest(d: Tensor, index: Tensor, labels: Tensor, n_classes: int, depth: int) -> _ByNearness:
     inside = torch.zeros_like(d, dtype=torch.bool).scatter_(1, index, True)
     # What ties, but for rounding, is the same: its order must not depend on the other rows of a batch.
     snapped = (d * (_STEPS / d.amax(1, keepdim=True).clamp(min=torch.finfo(d.dtype).tiny))).round_()
@@ -80,7 +80,7 @@ def _nearest(d: Tensor, index: Tensor, labels: Tensor, n_classes: int, depth: in
     columns = torch.cat(found, 1)
     columns = columns.gather(1, snapped.gather(1, columns).argsort(dim=1, stable=True))
     columns = columns.gather(1, (~inside.gather(1, columns)).to(torch.uint8).argsort(dim=1, stable=True))
-    return _Near(d.gather(1, columns).cummax(1).values, columns, labels[columns])
+    return _ByNearness(d.gather(1, columns).cummax(1).values, columns, labels[columns])
 
 
 def _counts(votes: Tensor, n_classes: int) -> Tensor:
@@ -143,7 +143,7 @@ class _MajorityEvidence(Treatment):
         slope, lost = torch.zeros_like(d), s.new_zeros(len(s))
         for c in range(n_classes):
             rows = s[:, c].nonzero()[:, 0]
-            here = _Near(*(part[rows] for part in near))
+            here = _ByNearness(*(part[rows] for part in near))
             own, r = here.labels == c, needed[rows, c]
             weights = _window(~own, k - r + 1, d) - _window(own, r, d)
             slope[rows] = slope[rows].scatter_add(1, here.columns, s[rows, c, None] * weights)
@@ -231,7 +231,7 @@ class _VoteOdds(Treatment):
         relevance, lost = torch.zeros_like(d), s.new_zeros(len(s))
         for c in range(n_classes):
             rows = s[:, c].nonzero()[:, 0]
-            here = _Near(*(part[rows] for part in near))
+            here = _ByNearness(*(part[rows] for part in near))
             distance = here.d.clamp(min=floor)
             log_votes = -root * distance.log()
             p, q = (

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from neon.lrp.message import Ledger, Message
-from neon.lrp.propagate import Step, propagate
+from neon.lrp.propagate import BackwardStep, propagate
 from neon.lrp.recorded import Recording
 from neon.lrp.rules.tree import Interventional, Shapley
 from neon.lrp.targets import one_hot
@@ -42,9 +42,9 @@ def second_order(recording: Recording, target: Tensor) -> Tensor:
     _check(recording)
     x = recording.tape.inputs[0]
     rows, output = recording.tape.values[x], recording.output
-    arrived: list[tuple[Step, Tensor]] = []
+    arrived: list[tuple[BackwardStep, Tensor]] = []
 
-    def observe(step: Step, above: tuple[Message | None, ...], below: tuple[Message | None, ...]) -> None:
+    def observe(step: BackwardStep, above: tuple[Message | None, ...], below: tuple[Message | None, ...]) -> None:
         if step.call.operation.function is tree_ensemble:
             assert above[0] is not None
             assert above[0].slope is not None  # linear maps hand slopes on
