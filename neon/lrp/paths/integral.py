@@ -79,7 +79,9 @@ class Integral:
         given = reference is not None
         return cls(rows, weights / weights.sum(), joint, "" if given else "the origin", given)
 
-    def walk(self, steps: Sequence[BackwardStep], x: int, output: int, rows: Tensor, weights: Tensor, ledger: Ledger) -> Walk:
+    def walk(
+        self, steps: Sequence[BackwardStep], x: int, output: int, rows: Tensor, weights: Tensor, ledger: Ledger
+    ) -> Walk:
         """Relevance of ``Σ_k weights_k f_k``, weights (n_samples, n_outputs), and what it is relative to."""
         whole, *single = self._starts(x)
         if self.joint and self._each_row(front_of(steps, x, output, rows[:1], whole)):
