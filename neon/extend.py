@@ -11,7 +11,7 @@ joins neon itself.
 
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.encoding import Encoding, Text
+from neon.converters.core.encoded_columns import Encoding, Text
 from neon.converters.core.registry import convert, register
 from neon.converters.preprocessing.encoders import register_encoder, register_linear
 from neon.lrp.message import Ledger, Message

@@ -4,6 +4,7 @@ Explanations are measured by what they are of: every score asks the model's own 
 each row held fixed. Scores come row by row, with 95 % intervals over rows.
 """
 
+from neon.evaluate.all_subsets import exact_shapley, rank_agreement
 from neon.evaluate.explained import Explained
 from neon.evaluate.flipping import flipping
 from neon.evaluate.infidelity import infidelity
@@ -17,7 +18,6 @@ from neon.evaluate.randomization import randomization, randomized
 from neon.evaluate.refills import Blurred, Conditional, Mean, PatchMean, Refill, Rows, patches
 from neon.evaluate.report import report
 from neon.evaluate.scores import Curve, Key, Scores
-from neon.evaluate.shapley import exact_shapley, rank_agreement
 
 selectivity = flipping
 

@@ -15,10 +15,10 @@ import torch
 
 from neon import baselines
 from neon.converters import Network
-from neon.evaluate import peers
+from neon.evaluate import other_libraries as peers
+from neon.evaluate.all_subsets import exact_shapley
 from neon.evaluate.explained import Explained, background_rows
 from neon.evaluate.relevance import Method
-from neon.evaluate.shapley import exact_shapley
 from neon.explainer import Explainer
 from neon.explanation import Explanation
 

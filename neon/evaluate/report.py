@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from neon.errors import UnsupportedOperationError
+from neon.evaluate.all_subsets import exact_shapley, rank_agreement
 from neon.evaluate.explained import Explained, as_rows
 from neon.evaluate.flipping import flipping
 from neon.evaluate.infidelity import infidelity
@@ -18,7 +19,6 @@ from neon.evaluate.properties import conservation, continuity, max_sensitivity, 
 from neon.evaluate.refills import Refill, refill_of
 from neon.evaluate.relevance import Method
 from neon.evaluate.scores import Key, Scores
-from neon.evaluate.shapley import exact_shapley, rank_agreement
 
 __all__ = ["report"]
 

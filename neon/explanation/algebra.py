@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neon.explanation.columns import column_means
+from neon.explanation.as_numbers import column_means
 
 if TYPE_CHECKING:
     from neon.explanation import Explanation

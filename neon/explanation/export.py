@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neon.explanation.columns import coded
+from neon.explanation.as_numbers import coded
 
 if TYPE_CHECKING:
     import pandas

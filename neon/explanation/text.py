@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from neon.explanation.columns import in_words, is_date, is_duration
+from neon.explanation.as_numbers import in_words, is_date, is_duration
 
 # A red and a blue that differ in lightness too, and stay apart for all common kinds of colour blindness.
 RED = "#cc3340"

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from neon.errors import UnsupportedOperationError
-from neon.lrp.recording.codes import recoded
+from neon.lrp.recording.indices import recoded
 from neon.lrp.recording.tape import Operation, Tape
 
 __all__ = ["refuse_mixing"]

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from neon.explanation import Explanation
-from neon.explanation.columns import as_numbers
+from neon.explanation.as_numbers import as_numbers
 from neon.explanation.text import feature_order
 from neon.plots._canvas import FAINT, axes, documented, label_x, magnitudes, name_features, padded, table_of, what
 from neon.plots._colors import value_colors, value_scale

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from neon.explanation import Explanation
 from neon.explanation.algebra import positions
-from neon.explanation.columns import as_numbers, date_at, days, in_words, is_date, is_duration
+from neon.explanation.as_numbers import as_numbers, date_at, days, in_words, is_date, is_duration
 from neon.explanation.text import BLUE, GREY, RED, elide, elide_all
 from neon.plots._canvas import FAINT, documented, figure, label_top, legend, table_of, what
 from neon.plots._colors import group_color, value_colors, value_scale

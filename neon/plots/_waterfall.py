@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from neon.explanation import Explanation
-from neon.explanation.columns import as_numbers
+from neon.explanation.as_numbers import as_numbers
 from neon.explanation.text import BLUE, RED, elide, elide_all, feature_order, number
 from neon.plots._canvas import (
     FAINT,

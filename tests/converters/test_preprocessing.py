@@ -45,7 +45,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 import neon
 from neon.converters import register_encoder, register_linear
-from neon.converters.core.encoding import Encoding
+from neon.converters.core.encoded_columns import Encoding
 from tests.contract.case import SKLEARN
 from tests.contract.preprocessing import mixed, target_encoder, with_holes
 

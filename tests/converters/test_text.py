@@ -19,7 +19,7 @@ from sklearn.pipeline import Pipeline, make_pipeline, make_union
 from sklearn.preprocessing import StandardScaler
 
 import neon
-from neon.converters.core.encoding import Text
+from neon.converters.core.encoded_columns import Text
 from tests.contract.text import reviews
 
 DOCUMENTS = [

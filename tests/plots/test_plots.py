@@ -23,7 +23,7 @@ from sklearn.pipeline import make_pipeline
 
 import neon
 from neon import Explanation
-from neon.explanation.columns import coded
+from neon.explanation.as_numbers import coded
 from neon.explanation.text import BLUE, GREY, RED, elide, elide_all, named_value
 from neon.plots import _tokens
 

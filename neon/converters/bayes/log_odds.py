@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from neon.converters.core import Conversion, Encoding, Layers
-from neon.converters.core.spread import Spread
+from neon.converters.core.background import Spread
 from neon.nn import Affine, Evidence, GaussianEnergy, LinearEnergy
 
 __all__ = ["convert_log_odds", "log_odds"]

@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 
 from neon.converters.bayes.log_odds import convert_log_odds
 from neon.converters.core import Ask, Conversion, converter, gaussians
-from neon.converters.core.spread import Spread
+from neon.converters.core.background import Spread
 from neon.nn import GaussianEnergy, LinearEnergy, SoftMin
 
 __all__ = ["convert_mixture"]

@@ -15,8 +15,8 @@ from sklearn.pipeline import Pipeline
 from neon.converters.compose.columns import folded
 from neon.converters.compose.names import numbered
 from neon.converters.core import Ask, Conversion, Encoding, Transform, convert, converter
+from neon.converters.core.background import Spread
 from neon.converters.core.registry import steps_run
-from neon.converters.core.spread import Spread
 from neon.errors import UnsupportedModelError
 from neon.nn import Affine, Featurewise, Linear, Projection
 from neon.nn.trees import SplitUnits, TreeEnsemble

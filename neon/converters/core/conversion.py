@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from neon.converters.core.answers import Answers, Layers
-from neon.converters.core.encoding import Encoding
-from neon.converters.core.spread import Spread
+from neon.converters.core.background import Spread
+from neon.converters.core.encoded_columns import Encoding
 from neon.lrp.composites import Composite
 from neon.nn.linear.layers import Selection
 

@@ -12,7 +12,7 @@ from scipy import sparse
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from neon.converters.core.encoding import Encoding, Text
+    from neon.converters.core.encoded_columns import Encoding, Text
 
 __all__ = ["Intake", "Texts", "as_numpy", "as_records", "check_finite", "column_names", "entries", "numeric", "take"]
 

@@ -10,7 +10,7 @@ import torch
 
 from neon.converters.core.answers import prediction
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.encoding import Transform, names_of
+from neon.converters.core.encoded_columns import Transform, names_of
 
 __all__ = ["of_classes", "regression", "targets", "transformer"]
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from neon.converters.core import Ask, Conversion, Layers, converter, regression, some_rows
-from neon.converters.core.pairs import closest_rival, margins
+from neon.converters.core.one_vs_one import closest_rival, margins
 from neon.converters.kernels.algebra import has_distance, kernel_layers, parse
 from neon.converters.kernels.variance import root, variance_layers
 from neon.nn import Elementwise, Linear, TwoClass

@@ -20,7 +20,7 @@ from scipy.spatial.distance import cdist, pdist
 from scipy.special import logsumexp
 
 from neon.converters.core import Ask, Conversion, Layers, answers, converter, dense, some_rows
-from neon.converters.core.pairs import closest_rival, margins, rivals_beaten, votes_and_scores
+from neon.converters.core.one_vs_one import closest_rival, margins, rivals_beaten, votes_and_scores
 from neon.converters.kernels.algebra import expansion, pairwise
 from neon.errors import UnsupportedModelError
 from neon.lrp import composites

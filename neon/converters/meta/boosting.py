@@ -9,7 +9,7 @@ import numpy as np
 
 from neon.converters.core import Ask, Conversion, answers, check_several, converter, signed
 from neon.converters.core.members import predicted
-from neon.converters.meta.averages import Members, counted_votes
+from neon.converters.meta.mean_of_members import Members, counted_votes
 from neon.converters.trees.build import RawScores, convert_trees, join
 from neon.converters.trees.decision_trees import node_values, read_tree
 from neon.nn import TwoClass

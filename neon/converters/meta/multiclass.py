@@ -11,9 +11,9 @@ from scipy.special import expit
 
 from neon.converters.core import Answers, Ask, Conversion, answers, check_several, contrast, converter, of_classes
 from neon.converters.core.members import certain, probability
-from neon.converters.core.pairs import closest_rival, margins, votes_and_scores
-from neon.converters.meta.averages import Members
+from neon.converters.core.one_vs_one import closest_rival, margins, votes_and_scores
 from neon.converters.meta.machines import Machines, is_constant
+from neon.converters.meta.mean_of_members import Members
 from neon.errors import UnsupportedModelError
 from neon.nn import Evidence, Linear, SquaredDistance, TwoClass
 

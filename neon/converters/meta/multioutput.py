@@ -12,7 +12,7 @@ from scipy.special import expit
 from neon.converters.compose.names import column_names
 from neon.converters.core import Ask, Conversion, answers, convert, converter
 from neon.converters.core.members import binary_score, handed_on, predicted
-from neon.converters.meta.averages import Members
+from neon.converters.meta.mean_of_members import Members
 from neon.converters.meta.side_by_side import beside, common, shared_reference
 from neon.errors import UnsupportedModelError
 from neon.nn.linear.chain import Chain

@@ -9,7 +9,7 @@ import numpy as np
 
 from neon.converters.core import Ask, Conversion, answers, converter
 from neon.converters.core.registry import bare
-from neon.converters.meta.averages import (
+from neon.converters.meta.mean_of_members import (
     Members,
     counted_votes,
     mean_decision,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from neon.converters.core import Ask, Conversion, answers, converter, targets
-from neon.converters.meta.averages import Members, prediction_variance
+from neon.converters.meta.mean_of_members import Members, prediction_variance
 from neon.converters.trees.build import RawScores, Tree, convert_trees, join
 from neon.nn.trees import Trees
 

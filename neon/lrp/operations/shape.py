@@ -13,7 +13,7 @@ from neon.errors import UnsupportedOperationError
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations.elementwise import ElementwiseTreatment
 from neon.lrp.operations.table import Call, Treatment, treat
-from neon.lrp.recording.codes import is_code, looked_up, recoded
+from neon.lrp.recording.indices import is_code, looked_up, recoded
 from neon.lrp.recording.tape import Retention, Slot, carriers
 from neon.lrp.recording.writes import assigned, viewed, written
 from neon.lrp.rules import Rule

@@ -19,10 +19,10 @@ from torch.overrides import TorchFunctionMode
 
 from neon.errors import UnsupportedOperationError
 from neon.lrp.recording.aliases import ALIASES
-from neon.lrp.recording.codes import RECODING, index_leaves, is_code, looked_up, lookup, recoded
 from neon.lrp.recording.decompose import decomposition
 from neon.lrp.recording.distances import dropped_weight
 from neon.lrp.recording.escapes import Unseen, leaves, refuse_exports
+from neon.lrp.recording.indices import RECODING, index_leaves, is_code, looked_up, lookup, recoded
 from neon.lrp.recording.memory import Memory
 from neon.lrp.recording.names import function_name
 from neon.lrp.recording.tape import Operation, Retention, Slot, Tape, carriers, codes_of, replaced

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from neon.lrp.recording.codes import is_code
 from neon.lrp.recording.escapes import leaves
+from neon.lrp.recording.indices import is_code
 from neon.lrp.recording.names import function_name
 
 __all__ = ["Operation", "Retention", "Slot", "Tape", "carriers", "codes_of", "replaced"]

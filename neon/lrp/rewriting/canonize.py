@@ -16,7 +16,7 @@ from neon.lrp.operations.linear_functions import batch_norm_affine
 from neon.lrp.operations.pooling import WinnerTakesAll
 from neon.lrp.operations.shape import Movement
 from neon.lrp.operations.table import Call, kind_of
-from neon.lrp.recording.codes import RECODING, recoded
+from neon.lrp.recording.indices import RECODING, recoded
 from neon.lrp.recording.tape import Operation, Tape
 from neon.lrp.rewriting.peephole import elementwise_region
 from neon.lrp.rewriting.softmaxes import shifted_exp, softmax_region

@@ -13,7 +13,7 @@ from neon.lrp.operations.elementwise import ElementwiseTreatment
 from neon.lrp.rules import Rule
 from neon.nn.layer import Layer, operation
 from neon.nn.neighbors.search import Neighborhood
-from neon.nn.terms.exponential import scales
+from neon.nn.shapley.exponential import scales
 
 __all__ = ["EffectiveDistance", "Within", "effective_distance", "within"]
 

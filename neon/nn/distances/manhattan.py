@@ -14,7 +14,7 @@ from neon.nn.distances.additive import AdditiveTreatment, blocks
 from neon.nn.distances.layers import manhattan_layers
 from neon.nn.layer import Layer, operation
 from neon.nn.linear.layers import plain_linear
-from neon.nn.terms.exponential import exponential_terms
+from neon.nn.shapley.exponential import exponential_terms
 
 __all__ = ["ManhattanDistance", "manhattan_distance"]
 

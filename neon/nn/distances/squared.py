@@ -14,8 +14,8 @@ from neon.nn.distances.layers import distance_layers
 from neon.nn.distances.slopes import slopes
 from neon.nn.layer import Layer, operation
 from neon.nn.linear.layers import plain_linear, preimage
-from neon.nn.terms.exponential import exponential_terms
-from neon.nn.terms.quadratic import MetricTerms, SeparableTerms
+from neon.nn.shapley.exponential import exponential_terms
+from neon.nn.shapley.quadratic import MetricTerms, SeparableTerms
 
 __all__ = ["HybridDistance", "SquaredDistance", "squared_distance"]
 

@@ -17,7 +17,7 @@ from neon.nn.distances.slopes import slopes
 from neon.nn.distances.squared import squared_distance
 from neon.nn.layer import Layer, fixed, operation
 from neon.nn.linear.layers import preimage
-from neon.nn.terms.quadratic import MetricTerms, SeparableTerms
+from neon.nn.shapley.quadratic import MetricTerms, SeparableTerms
 
 __all__ = ["GaussianEnergy", "gaussian_energy", "paired"]
 

@@ -17,7 +17,7 @@ from neon.lrp.rules import Rule
 from neon.nn.layer import Layer, fixed, operation
 from neon.nn.linear.layers import Linear
 from neon.nn.pooling.log_sum_exp import LogSumExp, gated, log_sums
-from neon.nn.terms.exponential import exponentiates
+from neon.nn.shapley.exponential import exponentiates
 
 __all__ = ["LogRatio", "log_ratio"]
 

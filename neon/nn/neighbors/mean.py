@@ -13,7 +13,7 @@ from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
 from neon.nn.layer import operation
 from neon.nn.neighbors.search import Neighborhood
-from neon.nn.terms.nearest import lowest_of, stretches
+from neon.nn.shapley.nearest import lowest_of, stretches
 
 __all__ = ["NeighborMean", "neighbor_mean"]
 

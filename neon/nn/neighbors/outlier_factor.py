@@ -14,7 +14,7 @@ from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
 from neon.nn.layer import operation
 from neon.nn.neighbors.search import Neighborhood, following
-from neon.nn.terms.nearest import Stretch, lowest_of, stretches
+from neon.nn.shapley.nearest import Stretch, lowest_of, stretches
 
 __all__ = ["LocalOutlierFactor", "local_outlier_factor"]
 

@@ -17,7 +17,7 @@ from neon.nn.linear.layers import plain_linear
 from neon.nn.linear.side_by_side import SideBySide
 from neon.nn.pooling.minimum import PairwiseDifference, PooledMinimum, relu_minimum
 from neon.nn.pooling.softmin import SoftMin
-from neon.nn.terms.envelope import lowest
+from neon.nn.shapley.envelope import lowest
 
 __all__ = ["Evidence", "SoftmaxOdds", "evidence"]
 

@@ -11,7 +11,7 @@ from neon.lrp.operations import Call, Treatment, treat
 from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
 from neon.nn.layer import Layer, fixed, operation
-from neon.nn.terms.exponential import exponentiates
+from neon.nn.shapley.exponential import exponentiates
 
 __all__ = ["LogSumExp", "gated", "log_sum_exp", "log_sums"]
 

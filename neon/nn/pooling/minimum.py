@@ -16,7 +16,7 @@ from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
 from neon.nn.layer import Layer, operation
 from neon.nn.linear.layers import Linear, plain_linear
-from neon.nn.terms.envelope import lowest
+from neon.nn.shapley.envelope import lowest
 
 __all__ = [
     "PairwiseDifference",

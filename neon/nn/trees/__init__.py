@@ -5,8 +5,8 @@ from neon.nn.trees.conjunction import AndUnits, SplitUnits
 from neon.nn.trees.ensemble import Trees
 from neon.nn.trees.forest import Forest
 from neon.nn.trees.forms import relu_layers, tree_layers
-from neon.nn.trees.function import TreeEnsemble, tree_ensemble
 from neon.nn.trees.interactions import interactions
+from neon.nn.trees.operation import TreeEnsemble, tree_ensemble
 
 __all__ = [
     "AndUnits",

@@ -16,10 +16,10 @@ from torch import Tensor
 
 from neon.lrp.rules.tree import Path, TreeRule
 from neon.nn.trees import descent, kernels, references, vectorized
-from neon.nn.trees.blocks import in_blocks, in_threads, row_blocks
 from neon.nn.trees.forest import Forest
 from neon.nn.trees.quadrature import MOST_POINTS, gauss_legendre, n_points
 from neon.nn.trees.tables import Tables
+from neon.nn.trees.threads import in_blocks, in_threads, row_blocks
 
 __all__ = ["along_path", "encode", "evaluate", "interventional", "look_up", "pairs", "shapley"]
 

@@ -16,9 +16,9 @@ from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
 from neon.lrp.rules.tree import EqualShare, Interventional, Path, Shapley, TreeRule
 from neon.nn.layer import Layer, operation
-from neon.nn.trees.codes import Codes
 from neon.nn.trees.ensemble import Trees
 from neon.nn.trees.paths import Paths
+from neon.nn.trees.routing import Codes
 
 __all__ = ["AndUnits", "SplitUnits", "and_units", "check_size", "literal_weights", "split_units"]
 

@@ -20,7 +20,7 @@ _WALK = 512
 
 @njit(**_OPTIONS)
 def encode(x, bits, begin, end, used, cuts, n_cuts, categorical, strict, lowest, infinity, codes):
-    """Codes of rows ``begin..end``, as `neon.nn.trees.codes.Codes`; x (n, n_features) with its bits as integers.
+    """Codes of rows ``begin..end``, as `neon.nn.trees.routing.Codes`; x (n, n_features) with its bits as integers.
 
     A binary search whose steps many rows take together.
     """

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from neon.lrp.rules.tree import EqualShare, Interventional, Path, TreeRule
 from neon.nn.trees import vectorized
-from neon.nn.trees.blocks import has_numba
 from neon.nn.trees.forest import Forest
 from neon.nn.trees.tables import BITS, Tables, tabulate
+from neon.nn.trees.threads import has_numba
 
 __all__ = ["Engine", "base_of", "encode", "evaluate", "pairs", "relevance"]
 

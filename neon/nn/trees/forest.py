@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from neon.nn.trees.codes import Codes
 from neon.nn.trees.ensemble import Trees
 from neon.nn.trees.paths import Paths
+from neon.nn.trees.routing import Codes
 from neon.nn.trees.tables import Groups, Tables
 
 __all__ = ["Forest"]

@@ -10,7 +10,7 @@ from torch import Tensor
 from neon.lrp.rules.tree import Interventional, Shapley
 from neon.nn.trees import engine
 from neon.nn.trees.forest import Forest
-from neon.nn.trees.function import TreeEnsemble
+from neon.nn.trees.operation import TreeEnsemble
 
 __all__ = ["interactions"]
 

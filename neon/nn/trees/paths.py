@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neon.nn.trees.codes import Codes
 from neon.nn.trees.ensemble import Trees
+from neon.nn.trees.routing import Codes
 
 __all__ = ["Paths"]
 

@@ -12,7 +12,7 @@ from neon.lrp.rules.tree import Interventional, Shapley
 from neon.lrp.targets import one_hot
 from neon.nn.trees import engine
 from neon.nn.trees.forest import Forest
-from neon.nn.trees.function import tree_ensemble
+from neon.nn.trees.operation import tree_ensemble
 
 __all__ = ["second_order"]
 

@@ -1,4 +1,4 @@
-"""The loops of `neon.nn.terms.compiled` in torch: on any device, without numba, more slowly; one row at a time."""
+"""The loops of `neon.nn.shapley.compiled` in torch: on any device, without numba, more slowly; one row at a time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from neon.nn.terms.nodes import LOG_TOLERANCE, WIDTHS, n_nodes, rule
+from neon.nn.shapley.nodes import LOG_TOLERANCE, WIDTHS, n_nodes, rule
 
 __all__ = ["Kernel", "interactions", "log_units", "mean_factors", "rates", "shapley", "shares"]
 

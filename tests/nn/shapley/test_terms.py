@@ -15,12 +15,12 @@ from torch import Tensor
 
 from neon.lrp.paths.terms import Background, LinearTerms, Terms
 from neon.nn.distances.manhattan import _ManhattanTerms, manhattan_distance
-from neon.nn.terms import compiled, vectorized
-from neon.nn.terms.envelope import lowest
-from neon.nn.terms.nodes import n_nodes
-from neon.nn.terms.product import ProductTerms, SoftTerms
-from neon.nn.terms.quadratic import MetricTerms, SeparableTerms
-from neon.nn.terms.vectorized import Kernel
+from neon.nn.shapley import compiled, vectorized
+from neon.nn.shapley.envelope import lowest
+from neon.nn.shapley.kernel_products import ProductTerms, SoftTerms
+from neon.nn.shapley.nodes import n_nodes
+from neon.nn.shapley.quadratic import MetricTerms, SeparableTerms
+from neon.nn.shapley.vectorized import Kernel
 
 N, D, UNITS, ROWS = 3, 4, 3, 3
 

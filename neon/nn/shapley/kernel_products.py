@@ -4,7 +4,7 @@ An absent feature brings its mean factor: ``v_ji(t) = b_ji + t (a_ji - b_ji)`` w
 and b its mean over the reference rows. A sum ``Σ_j α_j Π_i a_ji`` then has the Shapley values
 ``φ_i = Σ_j α_j (a_ji - b_ji) ∫₀¹ Π_{k≠i} v_jk(t) dt`` of features drawn from their marginals (the games of Mohammadi et
 al. 2025, "PKeX-Shapley", who expand them in elementary symmetric polynomials). The integrand is a polynomial of degree
-d - 1, so that d/2 nodes of Gauss and Legendre are exact; `neon.nn.terms.nodes` says how many are enough.
+d - 1, so that d/2 nodes of Gauss and Legendre are exact; `neon.nn.shapley.nodes` says how many are enough.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from torch import Tensor
 
 from neon.lrp.paths.integral import legendre
 from neon.lrp.paths.terms import Background, Terms
-from neon.nn.terms import vectorized
-from neon.nn.terms.vectorized import Kernel
-from neon.nn.trees.blocks import in_threads, row_blocks
+from neon.nn.shapley import vectorized
+from neon.nn.shapley.vectorized import Kernel
+from neon.nn.trees.threads import in_threads, row_blocks
 
 __all__ = ["ProductTerms", "SoftTerms"]
 
@@ -125,6 +125,6 @@ def _loops(x: Tensor) -> ModuleType:
     """Compiled loops where there is numba, on the CPU."""
     if x.device.type != "cpu" or importlib.util.find_spec("numba") is None:
         return vectorized
-    from neon.nn.terms import compiled
+    from neon.nn.shapley import compiled
 
     return compiled

@@ -1,6 +1,6 @@
 """Loops over the factors of product units, compiled by numba: one row and unit at a time, features innermost.
 
-The functions of `neon.nn.terms.vectorized`, on the CPU. All release the interpreter's lock. Whatever the dtype of the
+The functions of `neon.nn.shapley.vectorized`, on the CPU. All release the interpreter's lock. Whatever the dtype of the
 arrays, the arithmetic is in double precision.
 
 Most of the time would go into exponentials and divisions. The exponential is written out, so that it runs in vector
@@ -21,8 +21,8 @@ from numba import njit, types
 from numba.extending import intrinsic
 from torch import Tensor
 
-from neon.nn.terms.nodes import ELLIPSES, LOG_TOLERANCE, rules
-from neon.nn.terms.vectorized import Kernel
+from neon.nn.shapley.nodes import ELLIPSES, LOG_TOLERANCE, rules
+from neon.nn.shapley.vectorized import Kernel
 
 __all__ = ["log_units", "mean_factors", "rates", "shapley", "shares"]
 
@@ -247,7 +247,7 @@ def _bound_and_middle(a, b, alpha, widths, quotients, space, bounds, out):
 
 @njit(**_INLINE)
 def _enough(bounds, log_scale, log_step, out):
-    """The least number of nodes whose error is within the tolerance of the largest value: `neon.nn.terms.nodes`."""
+    """The least number of nodes whose error is within the tolerance of the largest value: `neon.nn.shapley.nodes`."""
     peak, least = 0.0, np.inf
     for i in range(len(out)):
         peak = max(peak, abs(out[i]))

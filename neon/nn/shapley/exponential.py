@@ -11,7 +11,7 @@ from torch import Tensor
 from neon.lrp.operations import Call
 from neon.lrp.paths.terms import Background, Terms
 from neon.lrp.recording.tape import Operation, Slot
-from neon.nn.terms.product import ProductTerms, SoftTerms
+from neon.nn.shapley.kernel_products import ProductTerms, SoftTerms
 
 __all__ = ["exponential_terms", "exponentiates", "scales"]
 

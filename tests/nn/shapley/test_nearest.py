@@ -11,7 +11,7 @@ import torch
 from sklearn.neighbors import KNeighborsRegressor, LocalOutlierFactor
 
 import neon
-from neon.nn.terms.nearest import stretches
+from neon.nn.shapley.nearest import stretches
 
 Function = Callable[[np.ndarray, np.ndarray], float]  # of the parts' sums and of who is near
 
