@@ -90,9 +90,9 @@ def check_outputs(network: Network | torch.nn.Module, numbers: Any, prediction: 
             return
         if np.isnan(numbers.data if sparse.issparse(numbers) else numbers).any():
             raise ValueError(
-                f"X contains NaN, and for {len(outside)} rows, the first of them {outside[0]}, so does what the model "
-                f"makes of it ({network.explains}), as scalers hand NaN on: there is nothing to explain. Impute or "
-                "drop such rows"
+                "X contains NaN, which one part of the model takes and hands on, as scalers do, to another that does "
+                f"not take it or to the output ({network.explains}): for {len(outside)} rows, the first of them "
+                f"{outside[0]}, there is nothing to explain. Impute or drop such rows"
             )
     else:
         check_finite(numbers.cpu().numpy() if isinstance(numbers, torch.Tensor) else numbers)

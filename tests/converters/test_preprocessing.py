@@ -395,7 +395,7 @@ def test_scalers_hand_missing_entries_on(wine: tuple, scaler: Any) -> None:
         model = make_pipeline(scaler, after).fit(X, y)
         np.testing.assert_allclose(neon.explain(model, X).prediction, model.predict(X), rtol=0, atol=1e-10)
     alone = clone(scaler).fit(X)
-    with pytest.raises(ValueError, match=r"X contains NaN, and for \d+ rows, the first of them 0, so does .* Impute"):
+    with pytest.raises(ValueError, match=r"X contains NaN, .*: for \d+ rows, the first of them 0, .* Impute"):
         neon.explain(alone, X, 1)
     known = X[~np.isnan(X[:, 1])]
     np.testing.assert_allclose(neon.explain(alone, known, 1).prediction, alone.transform(known)[:, 1])
