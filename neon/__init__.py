@@ -1,5 +1,6 @@
 """neon: explain fitted models by rewriting them as equivalent networks and propagating relevance through them."""
 
+import importlib
 from typing import Any
 
 from neon import baselines, composites, extend, nn, rules, targets
@@ -27,6 +28,7 @@ __all__ = [
     "extend",
     "neuralize",
     "nn",
+    "plots",
     "rules",
     "summarize",
     "supported",
@@ -35,9 +37,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """`neon.evaluate`, imported when it is first used."""
-    if name == "evaluate":
-        import importlib
-
-        return importlib.import_module("neon.evaluate")
+    """`neon.evaluate` and `neon.plots`, imported when they are first used."""
+    if name in ("evaluate", "plots"):
+        return importlib.import_module(f"neon.{name}")
     raise AttributeError(f"module 'neon' has no attribute {name!r}")

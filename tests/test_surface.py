@@ -24,6 +24,7 @@ MODULES = (
     "neon.plots",
     "neon.extend",
     "neon.nn",
+    "neon.evaluate",
 )
 
 
