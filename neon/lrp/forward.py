@@ -20,10 +20,10 @@ from neon.lrp.rewriting.equal_values import merge_equal_values
 from neon.lrp.rewriting.peephole import merge_spelled_out
 from neon.lrp.rewriting.softmaxes import merge_softmax
 
-__all__ = ["Memory", "references_of", "tape_of"]
+__all__ = ["MemoryUse", "references_of", "tape_of"]
 
 _SEGMENT = 12  # operations between two checkpoints: about the square root of a deep model's number
-Memory = Literal["high", "normal", "low"]
+MemoryUse = Literal["high", "normal", "low"]
 
 
 def tape_of(
@@ -32,7 +32,7 @@ def tape_of(
     *,
     given: Given = (),
     output: Output = None,
-    memory: Memory = "normal",
+    memory: MemoryUse = "normal",
     names: bool = True,
     relative: bool = False,
 ) -> Tape:

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from neon.lrp.composites import Rules, by_name
-from neon.lrp.forward import Memory, references_of, tape_of
+from neon.lrp.forward import MemoryUse, references_of, tape_of
 from neon.lrp.paths.integral import Integral
 from neon.lrp.places import Part
 from neon.lrp.plan import Plan
@@ -48,7 +48,7 @@ class LRP:
         composite: Rules = "epsilon",
         *,
         output: Output = None,
-        memory: Memory = "normal",
+        memory: MemoryUse = "normal",
     ) -> None:
         if not callable(model):
             raise TypeError(f"model must be a torch module or a callable, got {type(model).__name__}")

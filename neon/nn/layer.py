@@ -29,8 +29,20 @@ def operation(function: Callable[P, R]) -> Callable[P, R]:
     It joins torch's override protocol: while a tape records, or where an argument is of a class that overrides torch
     functions, these are called with the function. They see all of its arguments in the order of its signature, those
     left out as the defaults that they have, so that ``Call.bound`` gives a treatment one value for each parameter.
+
+    Raises
+    ------
+    TypeError
+        If a parameter cannot be given both by its place and by its name.
     """
     signature = inspect.signature(function)
+    for parameter in signature.parameters.values():
+        if parameter.kind is not parameter.POSITIONAL_OR_KEYWORD:
+            raise TypeError(
+                f"{function.__name__}{signature}: the parameter {parameter.name!r} of an operation is "
+                f"{parameter.kind.description}; a treatment gets the arguments in their order, so declare it without "
+                "* and /"
+            )
     n_parameters = len(signature.parameters)
 
     @functools.wraps(function)
@@ -55,21 +67,35 @@ def fixed(values: ArrayLike | Tensor) -> Tensor:
     return torch.as_tensor(values, dtype=torch.float64).detach().clone()
 
 
+class _OfClass:
+    """The signature of a class; its instances do not have it, as they are called with other arguments."""
+
+    def __init__(self, signature: inspect.Signature) -> None:
+        self.signature = signature
+
+    def __get__(self, instance: object | None, owner: type) -> inspect.Signature:
+        if instance is not None:
+            raise AttributeError("__signature__")
+        return self.signature
+
+
 class Layer(torch.nn.Module):
     """A module that runs a function, and holds its arguments but for the first, the values that come from below.
 
     ``class ManhattanDistance(Layer, of=manhattan_distance)`` is complete: the constructor takes the other parameters of
     the function, by their names and with their defaults, and ``forward`` runs it. What the function takes as tensors is
-    kept as float64 buffers (tensors of whole numbers as they are), all else as attributes, under the parameters' names.
-    Buffers that are read elsewhere are annotated in the class, for type checkers.
+    kept as float64 buffers (those of ``index_names`` as they are), all else as attributes, lists as tuples, under the
+    parameters' names. Buffers that are read elsewhere are annotated in the class, for type checkers.
 
     A layer without such a function has a constructor and a ``forward`` of its own.
     """
 
-    __signature__: ClassVar[inspect.Signature]
+    __signature__: ClassVar[_OfClass]
     operation: ClassVar[Callable[..., Any]]
     takes: ClassVar[inspect.Signature] = inspect.Signature()
     buffer_names: ClassVar[frozenset[str]] = frozenset()
+    index_names: ClassVar[tuple[str, ...]] = ()  # tensors of whole numbers
+    option_names: ClassVar[tuple[str, ...]] = ()  # what the constructor takes by name only
     n_values: ClassVar[int] = 1  # how many arguments come from below
     no_relu: ClassVar[str] = ""  # why there is no ReLU form, in words
 
@@ -77,7 +103,10 @@ class Layer(torch.nn.Module):
         super().__init_subclass__(**kwargs)
         if of is not None:
             cls.operation = staticmethod(of)
-            cls.takes = inspect.Signature(list(inspect.signature(of).parameters.values())[cls.n_values :])
+            taken = list(inspect.signature(of).parameters.values())[cls.n_values :]
+            cls.takes = inspect.Signature(
+                [each.replace(kind=each.KEYWORD_ONLY) if each.name in cls.option_names else each for each in taken]
+            )
             hints = typing.get_type_hints(of)
             cls.buffer_names = frozenset(name for name in cls.takes.parameters if _is_tensor(hints.get(name)))
         own = list(inspect.signature(cls.__init__).parameters.values())[1:]
@@ -85,7 +114,7 @@ class Layer(torch.nn.Module):
         if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in own):  # the others are handed on
             names = {parameter.name for parameter in named}
             own = named + [parameter for name, parameter in cls.takes.parameters.items() if name not in names]
-        cls.__signature__ = inspect.Signature(own)
+        cls.__signature__ = _OfClass(inspect.Signature(own))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()
@@ -96,11 +125,13 @@ class Layer(torch.nn.Module):
         given.apply_defaults()
         for name, value in given.arguments.items():
             if name not in self.buffer_names:
-                setattr(self, name, value)
-            elif isinstance(value, Tensor) and not value.is_floating_point():
-                self.register_buffer(name, value.detach().clone())
+                setattr(self, name, tuple(value) if isinstance(value, list) else value)
+            elif value is None:
+                self.register_buffer(name, None)
+            elif name in self.index_names:
+                self.register_buffer(name, torch.as_tensor(value).detach().clone())
             else:
-                self.register_buffer(name, None if value is None else fixed(value))
+                self.register_buffer(name, fixed(value))
 
     def held(self) -> tuple[Any, ...]:
         """The arguments of the function that the layer holds."""

@@ -38,10 +38,6 @@ class Front:
     output: int
 
     @property
-    def straight(self) -> bool:
-        return all(terms.straight for terms in self.terms)
-
-    @property
     def joint(self) -> bool:
         return all(terms.joint for terms in self.terms)
 

@@ -51,6 +51,7 @@ class ActiveSet(Layer, of=active_set):
     """`active_set` of a fixed dictionary."""
 
     no_relu = "codes are linear on every set of atoms in use, and these are too many"
+    option_names = ("ridge", "penalty")
     states: tuple[str, ...] = ("the components in use",)
     dictionary: Tensor
     penalty: float

@@ -74,6 +74,7 @@ class Featurewise(Layer, of=featurewise):
     """`featurewise` with a fixed function."""
 
     no_relu = "an encoding after other layers is no row of Linear and ReLU"
+    index_names = ("source",)
     source: Tensor
 
     def __init__(self, function: Callable[[np.ndarray], np.ndarray], source: np.ndarray, name: str) -> None:

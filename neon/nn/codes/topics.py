@@ -67,6 +67,7 @@ class TopicShares(Layer, of=topic_weights):
     """The shares of fixed topics in documents: `topic_weights` and `topic_shares`."""
 
     no_relu = "topics share every word by iterated exponentials"
+    option_names = ("prior", "n_steps", "tolerance")
     states: tuple[str, ...] = ("the topics' claims on each word", "the length of the document")
     topics: Tensor
     prior: float

@@ -49,6 +49,7 @@ def difference(x: Tensor, centers: Tensor, centered: bool = False) -> Tensor:
 class Difference(Layer, of=difference):
     """`difference` to fixed centers."""
 
+    option_names = ("centered",)
     centers: Tensor
 
     def extra_repr(self) -> str:

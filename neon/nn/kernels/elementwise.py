@@ -38,15 +38,23 @@ class Elementwise(Layer, of=elementwise):
         self, function: Callable[[Tensor], Tensor], formula: str | None = None, anchor: float | None = None
     ) -> None:
         super().__init__(function, anchor)
+        self.as_itself = anchor is None and _has_treatment(function)
         self.formula = getattr(function, "__name__", str(function)) if formula is None else formula
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.anchor is None and treatment_of(self.function) is not None:
+        if self.as_itself:
             return self.function(x)
         return super().forward(x)
 
     def extra_repr(self) -> str:
         return self.formula
+
+
+def _has_treatment(function: Callable[[Tensor], Tensor]) -> bool:
+    try:
+        return treatment_of(function) is not None
+    except TypeError:  # it has no hash, so none is registered for it
+        return False
 
 
 class _Elementwise(activations.ElementwiseTreatment):

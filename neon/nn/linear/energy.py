@@ -51,11 +51,11 @@ def linear_energy(
 class LinearEnergy(Layer, of=linear_energy):
     """`linear_energy` of fixed classes."""
 
+    option_names = ("shares", "means", "residual")
     weight: Tensor
     bias: Tensor
     shares: Tensor | None
     means: Tensor | None
-
     residual: str
 
     def after(self, weight: Tensor, bias: Tensor | None) -> LinearEnergy:

@@ -46,6 +46,7 @@ class Monomials(Layer, of=monomials):
     """`monomials` with fixed exponents, ndarray of int (n_monomials, n_features)."""
 
     no_relu = "products of features are not piecewise linear"
+    index_names = ("factors",)
     factors: Tensor
 
     def __init__(self, exponents: ArrayLike) -> None:

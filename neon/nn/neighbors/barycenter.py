@@ -64,6 +64,7 @@ class Barycenter(Layer, of=barycenter):
     """`barycenter` of fixed points."""
 
     no_relu = "which training rows are neighbours is found by search"
+    option_names = ("ridge", "factor", "shift")
     states: tuple[str, ...] = ("the neighbours", "the strength of the ridge")
     points: Tensor
     values: Tensor

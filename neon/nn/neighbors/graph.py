@@ -40,6 +40,7 @@ def neighbor_graph(d: Tensor, index: Tensor, weights: Tensor, root: float | None
 class NeighborGraph(Neighborhood, of=neighbor_graph):
     """`neighbor_graph` of fixed points; distance, search : see `Neighborhood`."""
 
+    option_names = ("root",)
     root: float | None
 
     def extra_repr(self) -> str:

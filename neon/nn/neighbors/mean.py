@@ -73,6 +73,7 @@ def _flat(index: Tensor, weights: Tensor) -> _Flat:
 class NeighborMean(Neighborhood, of=neighbor_mean):
     """`neighbor_mean` of fixed values; distance, search : see `Neighborhood`."""
 
+    option_names = ("alone", "fall")
     values: Tensor
     alone: Tensor | None
     fall: float | None

@@ -113,6 +113,7 @@ def _at_rank(d: Tensor, side: Tensor, rank: Tensor, kth: Tensor) -> Tensor:
 class MajorityEvidence(Neighborhood, of=majority_evidence):
     """`majority_evidence` of fixed labels; distance, search : see `Neighborhood`."""
 
+    index_names = ("labels",)
     labels: Tensor
     n_classes: int
 

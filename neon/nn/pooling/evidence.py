@@ -59,6 +59,7 @@ def evidence(d: Tensor, stiffness: float = 1.0, soft: bool = False) -> Tensor:
 class Evidence(Layer, of=evidence):
     """`evidence` with a fixed stiffness."""
 
+    option_names = ("soft",)
     stiffness: float
     soft: bool
 

@@ -63,6 +63,7 @@ def _columns(group: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
 class PooledMinimum(Layer, of=pooled_minimum):
     """`pooled_minimum` with a fixed stiffness."""
 
+    option_names = ("gated",)
     groups: int | Sequence[int]
     stiffness: float
     gated: bool

@@ -24,6 +24,8 @@ def normalized(p: Tensor, none: float | None = None) -> Tensor:
 class Normalized(Layer, of=normalized):
     """`normalized` as a layer."""
 
+    option_names = ("none",)
+
 
 class _Normalized(Treatment):
     """The score p_c and the divisor S = Σ p share ``P_c - P_c(r) = p_c / S - r_c / S_r`` as Shapley values.

@@ -21,7 +21,7 @@ def winner(h: Tensor) -> Tensor:
 
 
 class Winner(Layer, of=winner):
-    """`winner` of fixed groups."""
+    """`winner` as a layer."""
 
 
 class _Winner(Treatment):
