@@ -39,7 +39,7 @@ def judged(model: Any, X: Any) -> tuple[str, str]:
     if n == 0 or int(np.prod(getattr(rows, "shape", (1,)))) > CELLS or (hasattr(X, "shape") and np.prod(X.shape) > 1e8):
         raise Passed("no rows, or too many")
     before, own = copy.deepcopy(rows), _answers(model, rows)
-    options = {"reference": data} if takes_data(model) else {}
+    options = {"data": data} if takes_data(model) else {}
     try:
         network = neon.neuralize(model, **options)
         explainer = neon.Explainer(model, **options)

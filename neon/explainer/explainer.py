@@ -98,6 +98,7 @@ class Explainer:
         self._reference = reference_of(network, self._lrp.composite, reference, self._tensor)
         self._probe: Probe | None = None
         if isinstance(network, Network):
+            assert not isinstance(self._reference, tuple)
             row = self._tensor(np.zeros((1, network.intake.n_encoded)))
             self._probe = Probe.of(self._lrp, row, self._reference)
             if reference is not None and not self._probe.relative:

@@ -11,7 +11,8 @@ from scipy import sparse
 from torch import Tensor
 
 from neon.converters import Network
-from neon.converters.core.registry import bare, takes_data
+from neon.converters.core.background import Spread
+from neon.converters.core.registry import innermost, takes_data
 from neon.explainer.placement import as_array
 from neon.lrp.composites import Composite
 from neon.lrp.paths.integral import Integral
@@ -23,8 +24,10 @@ _STARTS = 100  # rows that "expected" starts from by itself; as many as the call
 
 def reference_of(
     network: Network | torch.nn.Module, composite: Composite, given: Any, place: Callable[[Any], Tensor]
-) -> Tensor | Integral | None:
+) -> Tensor | tuple[Tensor, Tensor] | Integral | None:
     """What relevance is relative to: reference rows, the path rule from them, or nothing.
+
+    Of a torch module, which reads the rows as they are, the path rule's rows and weights.
 
     Parameters
     ----------
@@ -33,10 +36,18 @@ def reference_of(
     place : callable
         Puts an array where the network computes.
     """
-    if composite.along:
+    if not composite.along:
+        rows = _reference_rows(network, composite, given)
+        return None if rows is None else place(rows)
+    if isinstance(network, Network):
         return _integral_from(network, composite, given, place)
-    rows = _reference_rows(network, composite, given)
-    return None if rows is None else place(rows)
+    if given is None:
+        raise ValueError(
+            f"composite {composite.name!r} starts from reference rows, and a torch module holds none: give reference=; "
+            "neon.LRP(module, composite) starts from the origin"
+        )
+    starts, weights = _module_rows(given)
+    return place(starts), place(weights)
 
 
 def _reference_rows(network: Network | torch.nn.Module, composite: Composite, given: Any) -> np.ndarray | None:
@@ -50,11 +61,15 @@ def _reference_rows(network: Network | torch.nn.Module, composite: Composite, gi
         if given is None:
             return None
         if not isinstance(network, Network) and composite.takes_reference:
-            return as_array(given) if isinstance(given, torch.Tensor) else np.asarray(given)
+            rows, weights = _module_rows(given)
+            _check_equal(weights)
+            return rows
         if not isinstance(network, Network):
             words = ", or give composite='neon'"
         elif takes_data(network.model):
-            words = f"; the rows that {type(bare(network.model)).__name__} was fitted on are data= ({network.explains})"
+            inner = innermost(network.model)
+            whole = "" if inner is network.model else ", as the whole model reads them"
+            words = f"; the rows that {type(inner).__name__} was fitted on are data={whole} ({network.explains})"
         else:
             words = f" ({network.explains})"
         raise ValueError(f"this model's explanation is not relative to a reference point; leave reference=None{words}")
@@ -72,36 +87,57 @@ def _reference_rows(network: Network | torch.nn.Module, composite: Composite, gi
     return np.zeros((1, network.intake.n_encoded))
 
 
-def _integral_from(
-    network: Network | torch.nn.Module, composite: Composite, given: Any, place: Callable[[Any], Tensor]
-) -> Integral:
+def _integral_from(network: Network, composite: Composite, given: Any, place: Callable[[Any], Tensor]) -> Integral:
     """The path rule of a composite that integrates, from the caller's rows or from what the model holds."""
-    if not isinstance(network, Network):
-        raise ValueError(
-            f"composite {composite.name!r} explains fitted models; for a torch module take one of the others of "
-            "neon.composites.names()"
-        )
     rows, weights = given if _weighted(given) else (given, None)
     start = ""
     if rows is not None:
         rows = _encoded(network, rows)
-    elif network.background is not None:
-        spread = network.background.few(_STARTS) if composite.along == "rows" else network.background
+    elif (spread := network.background or _own(network)) is not None:
+        spread = spread.few(_STARTS) if composite.along == "rows" else spread
         rows, weights, start = spread.rows, spread.weights, spread.words
-    elif network.reference is not None:
-        rows, start = network.reference, "the network's own reference"
     elif composite.along == "rows":
         raise ValueError(
             f"composite {composite.name!r} starts from reference rows, and this model holds none: give reference="
         )
     else:
         rows, start = np.zeros((1, network.intake.n_encoded)), "the origin"
-    weights = np.ones(len(rows)) if weights is None else np.asarray(weights, dtype=np.float64)
-    if weights.shape != (len(rows),) or not np.isfinite(weights).all() or (weights < 0).any() or not weights.sum() > 0:
-        raise ValueError(f"weights of {len(rows)} reference rows must be as many numbers ≥ 0, and not all of them 0")
+    weights = np.ones(len(rows)) if weights is None else _checked(weights, len(rows))
     everywhere = given is not None or network.takes_reference
     joint = composite.along == "rows"
     return Integral(place(rows), place(weights / weights.sum()), joint, start, everywhere=everywhere)
+
+
+def _own(network: Network) -> Spread | None:
+    """The network's own reference rows, which weigh the same."""
+    rows = network.reference
+    return None if rows is None else Spread(rows, np.ones(len(rows)), "the network's own reference")
+
+
+def _module_rows(given: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The caller's reference rows for a torch module, and their weights."""
+    rows, weights = given if _weighted(given) else (given, None)
+    rows = np.atleast_2d(as_array(rows))
+    return rows, np.ones(len(rows)) if weights is None else _checked(weights, len(rows))
+
+
+def _checked(weights: Any, n: int) -> np.ndarray:
+    """Weights of n reference rows."""
+    try:
+        weights = np.asarray(weights, dtype=np.float64)
+    except (TypeError, ValueError):
+        weights = np.empty(0)
+    if weights.shape != (n,) or not np.isfinite(weights).all() or (weights < 0).any() or not weights.sum() > 0:
+        raise ValueError(f"weights of {n} reference rows must be as many numbers ≥ 0, and not all of them 0")
+    return weights
+
+
+def _check_equal(weights: np.ndarray) -> None:
+    """Refuse weights that differ: rules other than the path rules count each row once."""
+    if (weights != weights[:1]).any():
+        raise ValueError(
+            "reference must be rows that weigh the same; repeat rows that weigh more, or take composite='shapley'"
+        )
 
 
 def _weighted(given: Any) -> bool:
@@ -109,7 +145,7 @@ def _weighted(given: Any) -> bool:
     if not (isinstance(given, tuple) and len(given) == 2):
         return False
     rows, weights = given
-    return np.ndim(weights) == 1 and (hasattr(rows, "columns") or sparse.issparse(rows) or np.ndim(rows) == 2)
+    return np.ndim(weights) == 1 and (hasattr(rows, "columns") or sparse.issparse(rows) or np.ndim(rows) >= 2)
 
 
 def _encoded(network: Network, rows: Any) -> np.ndarray:
@@ -118,10 +154,7 @@ def _encoded(network: Network, rows: Any) -> np.ndarray:
         rows = rows.to_frame().T
     if _weighted(rows):
         rows, weights = rows
-        if len(set(map(float, weights))) != 1:
-            raise ValueError(
-                "reference must be rows that weigh the same; repeat rows that weigh more, or take composite='shapley'"
-            )
+        _check_equal(_checked(weights, rows.shape[0] if hasattr(rows, "shape") else len(rows)))
     if not hasattr(rows, "columns") and not sparse.issparse(rows):
         rows = np.atleast_2d(np.asarray(rows))
     try:

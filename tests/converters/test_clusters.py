@@ -12,6 +12,8 @@ from scipy import sparse
 from sklearn import cluster
 from sklearn.base import clone
 from sklearn.datasets import load_iris, load_wine, make_blobs, make_moons
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -276,6 +278,15 @@ def test_refusals_name_what_is_wrong() -> None:
         neon.neuralize(cluster.DBSCAN(eps=2.4).fit(WINE), reference=WINE)
     with pytest.raises(ValueError, match="leave data=None"):
         neon.neuralize(cluster.KMeans(3).fit(WINE), data=WINE)
+    search = GridSearchCV(cluster.KMeans(n_init=1), {"n_clusters": [3]}).fit(WINE)
+    with pytest.raises(ValueError, match="KMeans is converted from what it holds; leave data=None"):
+        neon.neuralize(search, data=WINE)
+    with pytest.raises(ValueError, match="leave reference=None \\(evidence"):
+        neon.Explainer(search, reference=WINE)
+    frozen = FrozenEstimator(make_pipeline(StandardScaler(), cluster.DBSCAN(eps=2.4)).fit(WINE))
+    assert neon.neuralize(frozen, data=WINE).agreement > 0.9
+    with pytest.raises(ValueError, match="rows that DBSCAN was fitted on are data=, as the whole model reads them"):
+        neon.Explainer(frozen, reference=WINE)
     with pytest.raises(ValueError, match="one per row"):
         neon.explain_clusters([0, 1], WINE)
     with pytest.raises(ValueError, match="mark noise by -1"):

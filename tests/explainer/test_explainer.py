@@ -12,7 +12,7 @@ from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_wine
 from sklearn.decomposition import PCA
-from sklearn.ensemble import HistGradientBoostingClassifier, VotingClassifier
+from sklearn.ensemble import BaggingRegressor, HistGradientBoostingClassifier, VotingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -20,7 +20,7 @@ from sklearn.manifold import Isomap, LocallyLinearEmbedding
 from sklearn.neighbors import KernelDensity
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, Normalizer, StandardScaler
-from sklearn.svm import SVC
+from sklearn.svm import SVC, SVR
 from torch import nn
 
 import neon
@@ -388,3 +388,41 @@ def test_reference_rows_of_a_module() -> None:
     np.testing.assert_allclose(found.base_values + found.values.sum(1), found.prediction)
     with pytest.raises(ValueError, match="composite='neon'"):
         neon.Explainer(module, reference=rows)
+    few, weights = neon.summarize(X, 3)
+    np.testing.assert_array_equal(
+        neon.Explainer(module, composite="neon", reference=(few, weights))(X, 1).values,
+        neon.Explainer(module, composite="neon", reference=few)(X, 1).values,
+    )
+    with pytest.raises(ValueError, match="repeat rows that weigh more"):
+        neon.Explainer(module, composite="neon", reference=(few, [1.0, 2.0, 1.0]))
+
+
+def test_a_module_is_explained_from_each_reference_row() -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3)).double()
+    X, rows = np.random.default_rng(0).normal(size=(5, 4)), np.random.default_rng(1).normal(size=(2, 4))
+    found = neon.Explainer(module, composite="expected", reference=(rows, [1.0, 3.0]))(X, 1)
+    one, other = (neon.Explainer(module, composite="expected", reference=row)(X, 1) for row in rows)
+    np.testing.assert_allclose(found.values, 0.25 * one.values + 0.75 * other.values, rtol=0, atol=1e-9)
+    with torch.no_grad():
+        base = np.array([0.25, 0.75]) @ module(torch.from_numpy(rows))[:, 1].numpy()
+    np.testing.assert_allclose(found.base_values, np.full(5, base))
+    np.testing.assert_allclose(found.base_values + found.values.sum(1), found.prediction, atol=1e-8)
+    with pytest.raises(ValueError, match="a torch module holds none: give reference="):
+        neon.Explainer(module, composite="expected")
+
+
+@pytest.mark.parametrize("weights", [np.ones(3), np.zeros(5), [1.0, 1.0, 1.0, 1.0, np.nan], ["a"] * 5])
+@pytest.mark.parametrize("composite", [None, "shapley"])
+def test_weights_that_do_not_fit_are_refused(logistic: Any, composite: Any, weights: Any) -> None:
+    module = nn.Linear(X.shape[1], 2).double()
+    for model, rule in ((logistic, composite), (module, composite or "neon")):
+        with pytest.raises(ValueError, match="weights of 5 reference rows must be as many numbers"):
+            neon.Explainer(model, composite=rule, reference=(X[:5].to_numpy(), weights))
+
+
+def test_its_own_reference_rows_are_thinned_where_each_is_a_start() -> None:
+    model = BaggingRegressor(SVR(), n_estimators=3, random_state=0).fit(X.to_numpy(), np.arange(len(X)))
+    explainer = neon.Explainer(model, composite="expected")
+    assert len(explainer.network.reference) > 200
+    assert len(explainer._reference.rows) <= 100

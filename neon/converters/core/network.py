@@ -22,7 +22,7 @@ from neon.converters.core.arrays import dense
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.intake import Intake, take
-from neon.converters.core.registry import convert, steps_run, takes_data
+from neon.converters.core.registry import convert, innermost, steps_run, takes_data
 from neon.errors import UnsupportedModelError
 from neon.nn import Featurewise, forms
 from neon.nn.trees import SplitUnits, TreeEnsemble
@@ -258,7 +258,7 @@ def neuralize(model: Any, *, output: str | None = None, form: str = "fused", dat
     """
     if data is not None and not takes_data(model):
         raise ValueError(
-            f"{type(model).__name__} is converted from what it holds; leave data=None (rows that the explanation is "
-            "relative to are neon.Explainer's reference=)"
+            f"{type(innermost(model)).__name__} is converted from what it holds; leave data=None (rows that "
+            "the explanation is relative to are neon.Explainer's reference=)"
         )
     return Network(model, output=output, form=form, data=data)

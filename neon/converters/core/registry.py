@@ -19,8 +19,8 @@ from neon.converters.core.conversion import Conversion
 from neon.errors import UnsupportedModelError, no_relu_form
 
 __all__ = [
-    "bare", "check_several", "convert", "converter", "decline", "declined", "may_hold_nothing", "no_relu_form",
-    "public_name", "register", "registered", "steps_run", "takes_data",
+    "bare", "check_several", "convert", "converter", "decline", "declined", "innermost", "may_hold_nothing",
+    "no_relu_form", "public_name", "register", "registered", "steps_run", "takes_data",
 ]  # fmt: skip
 
 Converter = Callable[[Any, Ask], Conversion]
@@ -215,10 +215,23 @@ def bare(model: Any) -> Any:
     return model
 
 
+def innermost(model: Any) -> Any:
+    """What a pipeline ends in, and a search or a frozen estimator holds; any other model itself."""
+    while _reads_data(model):
+        held = getattr(model, "best_estimator_", getattr(model, "estimator", None))
+        held = model.steps[-1][1] if hasattr(model, "steps") else held
+        if held is None:
+            break
+        model = held
+    return model
+
+
 def takes_data(model: Any) -> bool:
-    """Whether a model, or the last step of a pipeline, is converted by means of the rows that it was fitted on."""
-    while hasattr(model, "steps"):
-        model = model.steps[-1][1]
+    """Whether a model, or the `innermost` one, is converted by means of the rows that it was fitted on."""
+    return _reads_data(innermost(model))
+
+
+def _reads_data(model: Any) -> bool:
     return (cls := _known_class(model)) is not None and _REGISTRY[public_name(cls)].takes_data
 
 
