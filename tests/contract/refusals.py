@@ -37,6 +37,5 @@ _CASES: dict[str, tuple[tuple[str, ...], str]] = {
     "GaussianProcessClassifier-one_vs_rest": (("predict", *_PROBABILITIES), "latent function"),
     "GaussianProcessClassifier-one_vs_one": (("predict", *_PROBABILITIES), "latent function"),
     "GaussianProcessClassifier-linear": (("predict", *_PROBABILITIES), "latent function"),
-    "LGBMClassifier-each": (("decision_function",), "log-odds of a class against the rest"),
 }
 ANSWERS = {(case, answer): why for case, (answers, why) in _CASES.items() for answer in answers}

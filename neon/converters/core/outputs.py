@@ -10,7 +10,7 @@ import torch
 
 from neon.converters.core.answers import prediction
 from neon.converters.core.conversion import Conversion
-from neon.converters.core.encoded_columns import Transform, names_of
+from neon.converters.core.encoded_columns import names_of
 
 __all__ = ["of_classes", "regression", "targets", "transformer"]
 
@@ -47,4 +47,4 @@ def transformer(
     prefix : what the columns are called, with their numbers. Default: as the transformer calls them.
     """
     names = tuple(f"{prefix} {i}" for i in range(n)) if prefix else names_of(model, n)
-    return Conversion(torch.nn.Sequential(*layers), explains, names, Transform(model), **traits)
+    return Conversion(torch.nn.Sequential(*layers), explains, names, model.transform, **traits)

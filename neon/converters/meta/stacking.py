@@ -10,7 +10,7 @@ import torch
 
 from neon.converters.compose.names import column_names, numbered
 from neon.converters.compose.pipeline import chain
-from neon.converters.core import Ask, Conversion, Transform, convert, converter
+from neon.converters.core import Ask, Conversion, convert, converter, dense
 from neon.converters.core.members import handed_on
 from neon.converters.meta.side_by_side import beside
 
@@ -38,7 +38,7 @@ def convert_stacking(model: Any, ask: Ask) -> Conversion:
     columns = tuple(f"column {i}" for i in range(sum(n_outputs)))
     front = dataclasses.replace(beside(parts, given=given), output_names=columns)
     head = convert(model.final_estimator_, ask.inside("final_estimator_", ask.output))
-    whole = chain([dataclasses.replace(front, own=Transform(model)), head])
+    whole = chain([dataclasses.replace(front, own=lambda X: dense(model.transform(X))), head])
     return dataclasses.replace(
         whole,
         composite=front.composite if head.composite in ("neon", "perceptron") else head.composite,
