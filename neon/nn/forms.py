@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 import torch
+from torch import Tensor
 
 from neon.errors import no_relu_form
 from neon.nn.layer import Layer
 from neon.nn.linear.layers import plain_linear
 
-__all__ = ["relu", "spelled_out"]
+__all__ = ["first_number", "relu", "spelled_out"]
+
+
+def first_number(layers: Iterable[torch.nn.Module]) -> Tensor:
+    """A tensor of the dtype and device that layers take: their first floating buffer or parameter, else float64."""
+    weights = chain.from_iterable(chain(layer.buffers(), layer.parameters()) for layer in layers)
+    return next((w for w in weights if w.is_floating_point()), torch.zeros((), dtype=torch.float64))
 
 
 def spelled_out(layers: Iterable[torch.nn.Module], n_features: int) -> torch.nn.Sequential:
@@ -76,7 +84,8 @@ def _flat(layers: Iterable[torch.nn.Module]) -> Iterator[torch.nn.Module]:
 
 def _with_widths(layers: Iterable[torch.nn.Module], n_features: int) -> Iterator[tuple[torch.nn.Module, int]]:
     """Each layer with the number of columns that it reads: the layers tell it of a batch without rows."""
-    x = torch.zeros(0, n_features, dtype=torch.float64)
+    layers = list(layers)
+    x = first_number(layers).new_zeros(0, n_features)
     before: torch.nn.Module = torch.nn.Identity()
     for layer in layers:
         with torch.no_grad():
@@ -95,5 +104,7 @@ def _dropped(following: Sequence[torch.nn.Module]) -> bool:
 
 def _joined(first: torch.nn.Linear, second: torch.nn.Linear) -> torch.nn.Linear:
     """Two linear maps as one."""
-    bias = torch.zeros(len(second.weight), dtype=second.weight.dtype) if second.bias is None else second.bias
-    return plain_linear(second.weight @ first.weight, bias if first.bias is None else bias + second.weight @ first.bias)
+    weight = second.weight.to(first.weight)
+    bias = weight.new_zeros(len(weight)) if second.bias is None else second.bias.to(weight)
+    bias = bias if first.bias is None else bias + weight @ first.bias
+    return plain_linear(weight @ first.weight, bias).to(weight)

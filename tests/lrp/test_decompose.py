@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+from typing import Any
+
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from neon import LRP
 from neon.errors import UnsupportedOperationError
+from neon.lrp.recording import decompose, distances
+from neon.lrp.recording.signatures import with_arguments_of
 
 grouped = getattr(torch, "_grouped_mm", None)
 needs_grouped = pytest.mark.skipif(grouped is None, reason="torch._grouped_mm came with torch 2.8")
@@ -62,3 +69,47 @@ def test_groups_of_columns_are_refused() -> None:
     x, ends = torch.randn(8, 8).double(), torch.tensor([3, 8], dtype=torch.int32)
     with pytest.raises(UnsupportedOperationError, match="groups of"):
         LRP(lambda x: grouped(x, x.T, offs=ends).sum((0, 2)), "epsilon")(x)
+
+
+def test_arguments_that_a_newer_torch_adds_are_refused() -> None:
+    def older(x: Tensor, scale: float = 1.0) -> Tensor:
+        return x * scale
+
+    def newer(x: Tensor, scale: float = 1.0, power: float = 1.0, mask: Tensor | None = None) -> Tensor:
+        return older(x, scale)
+
+    run = with_arguments_of(newer, takes="x scale")(lambda given: older(given.x, given.scale))
+    x = torch.ones(2)
+    assert torch.equal(run(x, 3.0, 1.0, mask=None), 3 * x)
+    for more in ({"power": 2.0}, {"mask": x}):
+        with pytest.raises(UnsupportedOperationError, match=f"newer with {next(iter(more))}=.* leave it out"):
+            run(x, **more)
+
+
+IN_VAIN = {  # arguments that change no value
+    F.multi_head_attention_forward: {"embed_dim_to_check", "is_causal"},
+    F.embedding_bag: {"norm_type", "scale_grad_by_freq", "sparse"},
+}
+
+
+@pytest.mark.parametrize(
+    ("function", "run"),
+    [
+        (F.triplet_margin_loss, distances.triplet_margin_loss),
+        (F.triplet_margin_with_distance_loss, distances.triplet_margin_with_distance_loss),
+        (F.cosine_embedding_loss, distances.cosine_embedding_loss),
+        (F.multi_head_attention_forward, decompose.multi_head_attention_forward),
+        (F.embedding_bag, decompose.embedding_bag),
+    ],
+    ids=lambda f: f.__name__,
+)
+def test_every_argument_is_read_or_refused(function: Any, run: Any) -> None:
+    parameters = inspect.signature(function).parameters
+    source = inspect.getsource(run.__wrapped__)
+    source += inspect.getsource(distances._triplet) if "_triplet(" in source else ""
+    read = set(re.findall(r"given\.(\w+)", source))
+    assert read <= set(parameters)
+    required = {name: None for name, parameter in parameters.items() if parameter.default is parameter.empty}
+    for name in set(parameters) - read - IN_VAIN.get(function, set()):
+        with pytest.raises(UnsupportedOperationError, match=f"with {name}="):
+            run(**{**required, name: object()})

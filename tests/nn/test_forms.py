@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
+from sklearn.base import BaseEstimator, RegressorMixin
 
-from neon import nn
+import neon
+from neon import extend, nn
 from neon.lrp import LRP
 from neon.nn import forms
 from neon.nn.linear.chain import Chain
@@ -98,3 +101,35 @@ def test_a_map_to_differences_of_distances_is_one_layer() -> None:
 def test_none_of_linear_and_relu_alone(layers: list[torch.nn.Module], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         forms.relu(layers, 4)
+
+
+def test_float32_networks_have_other_forms() -> None:
+    x, network = (
+        torch.randn(5, 4),
+        torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2, bias=False)),
+    )
+    for form in (forms.spelled_out, forms.relu):
+        assert torch.equal(form(network, 4)(x), network(x))
+    for after in (torch.nn.Linear(2, 2), torch.nn.Linear(3, 2, bias=False)):
+        before = torch.nn.Linear(4, after.in_features)
+        torch.testing.assert_close(forms._joined(before, after)(x), after(before(x)))
+
+
+def test_a_converter_may_give_float32_layers() -> None:
+    class Half(BaseEstimator, RegressorMixin):
+        def fit(self, X: np.ndarray, y: np.ndarray) -> Half:
+            self.n_features_in_, self.linear_ = X.shape[1], torch.nn.Linear(X.shape[1], 1)
+            return self
+
+        def predict(self, X: np.ndarray) -> np.ndarray:
+            with torch.no_grad():
+                return self.linear_(torch.as_tensor(X).float())[:, 0].double().numpy()
+
+    def convert_half(model: Half, ask: extend.Ask) -> extend.Conversion:
+        layers = torch.nn.Sequential(model.linear_)
+        return extend.Conversion(layers, "prediction", ("y",), lambda X: model.predict(X)[:, None])
+
+    X = draw(6, 4).numpy()
+    extend.register(Half, by=convert_half)
+    for form in ("fused", "layers", "relu"):
+        assert neon.neuralize(Half().fit(X, X[:, 0]), form=form).verify(X) < 1e-6

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import itertools
 import threading
 import warnings
 from collections.abc import Callable
@@ -206,9 +205,7 @@ class Network(torch.nn.Module):
         return index
 
     def _tensor(self, numbers: Any) -> Tensor:
-        weights = itertools.chain(self.buffers(), self.parameters())
-        like = next((w for w in weights if w.is_floating_point()), torch.zeros((), dtype=torch.float64))
-        return torch.tensor(np.ascontiguousarray(dense(numbers))).to(like)
+        return torch.tensor(np.ascontiguousarray(dense(numbers))).to(forms.first_number([self]))
 
     def extra_repr(self) -> str:
         return f"explains: {self.explains}\nform: {self.form}, outputs: {', '.join(self.output_names[:6])}" + (

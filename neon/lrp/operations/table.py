@@ -20,6 +20,7 @@ from neon.lrp.rules import Rule
 __all__ = [
     "Call",
     "Delegating",
+    "Held",
     "Treatment",
     "kind_of",
     "mean_of",
@@ -192,7 +193,7 @@ class Treatment(abc.ABC):  # noqa: B024
         self, call: Call, message: Message, rule: Rule | None, ledger: Ledger
     ) -> Message | tuple[Message | None, ...]:
         """The message to the one explained input, or those to several, from that of the one output."""
-        raise NotImplementedError(f"{type(self).__name__} has neither back nor propagate; see neon.extend.Treatment")
+        raise NotImplementedError  # `treat` takes no treatment that has neither method
 
     def kind_of(self, operation: Operation) -> str:
         """The kind of one recorded operation."""
@@ -255,6 +256,20 @@ class Delegating(Treatment):
         """The treatment of one recorded operation."""
 
 
+class Held(Treatment):
+    """What is held fixed hands nothing on: relevance that arrives at it is ``held``."""
+
+    takes_reference = True
+
+    def propagate(
+        self, call: Call, messages: tuple[Message | None, ...], rule: Rule | None, ledger: Ledger
+    ) -> tuple[Message | None, ...]:
+        for message in messages:
+            if ledger.enabled and message is not None:
+                ledger.absorb("held", message.relevance)
+        return (None,) * len(call.inputs)
+
+
 _TABLE: dict[Callable[..., Any], Treatment] = {}
 
 
@@ -262,7 +277,18 @@ def treat(*functions: Callable[..., Any], by: Treatment) -> None:
     """Register a treatment for torch functions, or for functions that join through torch's override protocol.
 
     ``treat(torch.special.bessel_j0, by=ElementwiseTreatment())`` is that of a function of each element alone.
+
+    Raises
+    ------
+    TypeError
+        If the treatment does not say how relevance crosses.
     """
+    kind = type(by)
+    if kind.back is Treatment.back and kind.propagate is Treatment.propagate and not isinstance(by, Delegating):
+        raise TypeError(
+            f"{kind.__name__} has neither back nor propagate: write one of them, which hands relevance on; see "
+            "neon.extend.Treatment"
+        )
     for function in functions:
         _TABLE[ALIASES.get(function, function)] = by
 

@@ -50,7 +50,13 @@ def scaled_dot_product_attention(
     return weights @ value
 
 
-@with_arguments_of(F.multi_head_attention_forward)
+@with_arguments_of(
+    F.multi_head_attention_forward,
+    takes="query key value num_heads in_proj_weight in_proj_bias bias_k bias_v add_zero_attn dropout_p out_proj_weight "
+    "out_proj_bias training key_padding_mask need_weights attn_mask use_separate_proj_weight q_proj_weight "
+    "k_proj_weight v_proj_weight static_k static_v average_attn_weights "
+    "embed_dim_to_check is_causal",  # a check; a hint that attn_mask is the causal one
+)
 def multi_head_attention_forward(given: SimpleNamespace) -> tuple[Tensor, Tensor | None]:
     refuse_dropout(given.dropout_p if given.training else 0.0, "multi_head_attention_forward")
     if given.static_k is not None or given.static_v is not None:
@@ -186,7 +192,11 @@ def _lp_pool(average: Callable[..., Tensor], axes: int) -> Callable[..., Tensor]
     return run
 
 
-@with_arguments_of(F.embedding_bag)
+@with_arguments_of(
+    F.embedding_bag,
+    takes="input weight offsets max_norm mode per_sample_weights include_last_offset padding_idx "
+    "norm_type scale_grad_by_freq sparse",  # of max_norm; of gradients
+)
 def embedding_bag(given: SimpleNamespace) -> Tensor:
     if given.max_norm is not None:
         raise UnsupportedOperationError("embedding_bag with max_norm changes its table; use F.embedding and a sum")

@@ -135,7 +135,9 @@ def huber_loss(
     return _reduced(found if weight is None else found * weight, None, None, reduction)
 
 
-@with_arguments_of(F.triplet_margin_loss)
+@with_arguments_of(
+    F.triplet_margin_loss, takes="anchor positive negative margin p eps swap size_average reduce reduction"
+)
 def triplet_margin_loss(given: SimpleNamespace) -> Tensor:
     def distance(a: Tensor, b: Tensor) -> Tensor:
         return pairwise_distance(a, b, given.p, given.eps)
@@ -143,7 +145,10 @@ def triplet_margin_loss(given: SimpleNamespace) -> Tensor:
     return _reduced(_triplet(given, distance), given.size_average, given.reduce, given.reduction)
 
 
-@with_arguments_of(F.triplet_margin_with_distance_loss)
+@with_arguments_of(
+    F.triplet_margin_with_distance_loss,
+    takes="anchor positive negative distance_function margin swap reduction",
+)
 def triplet_margin_with_distance_loss(given: SimpleNamespace) -> Tensor:
     return _reduced(_triplet(given, given.distance_function or pairwise_distance), None, None, given.reduction)
 
@@ -155,7 +160,7 @@ def _triplet(given: SimpleNamespace, distance: Callable[[Tensor, Tensor], Tensor
     return F.relu(distance(given.anchor, given.positive) - far + given.margin)
 
 
-@with_arguments_of(F.cosine_embedding_loss)
+@with_arguments_of(F.cosine_embedding_loss, takes="input1 input2 target margin size_average reduce reduction")
 def cosine_embedding_loss(given: SimpleNamespace) -> Tensor:
     similarity = cosine_similarity(given.input1, given.input2, -1)
     found = torch.where(given.target == 1, 1 - similarity, F.relu(similarity - given.margin))

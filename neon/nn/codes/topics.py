@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from neon.lrp.message import Ledger, Message
-from neon.lrp.operations import Call, Treatment, treat
+from neon.lrp.operations import Call, Held, Treatment, treat
 from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
 from neon.nn.layer import Layer, operation
@@ -138,12 +138,6 @@ def _digamma(x: Tensor) -> Tensor:
     return y.log() - 0.5 / y - series - steps.reciprocal().masked_fill(steps >= 6, 0.0).sum(0)
 
 
-class _TopicWeights(Treatment):
-    """Held fixed: who claims a word is no part of what the word brings."""
-
-    takes_reference = True
-
-
 class _TopicShares(Treatment):
     """LRP-0 through ``f_k = (α + Σ_w n_w φ_wk) / S``, claims φ and length S held fixed: ``R_w = n_w Σ_k c_k φ_wk / S``.
 
@@ -172,5 +166,5 @@ class _TopicShares(Treatment):
         return Message.of_slope(slope), None
 
 
-treat(topic_weights, by=_TopicWeights())
+treat(topic_weights, by=Held())  # who claims a word is no part of what the word brings
 treat(topic_shares, by=_TopicShares())

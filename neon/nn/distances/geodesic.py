@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -25,17 +26,18 @@ class _LastMean:
     """What was computed of the last reference rows, which come with every chunk of rows; a pickle leaves it behind."""
 
     def __init__(self) -> None:
-        self._last: tuple[Tensor, Tensor] | None = None
+        self._last: tuple[weakref.ref[Tensor], Tensor, int, Tensor] | None = None
 
     def __reduce__(self) -> tuple:
         return _LastMean, ()
 
-    def of(self, rows: Tensor, compute: Callable[[], Tensor]) -> Tensor:
-        """``compute()``, unless it was computed of these very rows just before."""
-        last = self._last
-        if last is None or last[0] is not rows:
-            self._last = last = (rows, compute())
-        return last[1]
+    def of(self, rows: Tensor, points: Tensor, compute: Callable[[], Tensor]) -> Tensor:
+        """``compute()``, unless it was computed of these very rows and points just before."""
+        last, version = self._last, points._version
+        # Each recording has a tensor of its own over the layer's memory of the points, whose writes torch counts.
+        if last is None or last[0]() is not rows or last[1].data_ptr() != points.data_ptr() or last[2] != version:
+            self._last = last = (weakref.ref(rows), points, version, compute())
+        return last[3]
 
 
 class ShortestPaths(NamedTuple):
@@ -180,7 +182,7 @@ class _SquaredGeodesic(Treatment):
         relevance = _along(x, paths, finder, s)
         if call.references is not None:
             rows = call.references[call.inputs[0]]
-            relevance.addmm_(s, paths.known.of(rows, lambda: _mean(rows, paths, finder)), alpha=-1)
+            relevance.addmm_(s, paths.known.of(rows, paths.points, lambda: _mean(rows, paths, finder)), alpha=-1)
         return Message.of_relevance(relevance)
 
     def at_reference(self, call: Call, values: dict[int, Tensor], rule: Rule | None) -> tuple[Tensor, ...]:

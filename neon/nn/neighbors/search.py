@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neon.lrp.operations import Treatment, treat
+from neon.lrp.operations import Held, treat
 from neon.nn.distances.squared import SquaredDistance
 from neon.nn.forms import spelled_out
 from neon.nn.layer import Layer, operation
@@ -112,10 +112,9 @@ class _After:
             return self.search(self.linear(torch.as_tensor(x)).numpy())
 
 
-class _NeighborsOf(Treatment):
-    """Held fixed: nothing arrives here, and nothing is handed on."""
+class _NeighborsOf(Held):
+    """Who is near is held fixed."""
 
-    takes_reference = True
     looks = True
     mean_first = True  # the neighbours of several rows have no mean
 

@@ -10,7 +10,6 @@ d - 1, so that d/2 nodes of Gauss and Legendre are exact; `neon.nn.shapley.nodes
 from __future__ import annotations
 
 import functools
-import importlib.util
 from collections.abc import Callable
 from types import ModuleType
 
@@ -21,7 +20,7 @@ from neon.lrp.paths.integral import legendre
 from neon.lrp.paths.terms import Background, Terms
 from neon.nn.shapley import vectorized
 from neon.nn.shapley.vectorized import Kernel
-from neon.nn.trees.threads import in_threads, row_blocks
+from neon.nn.trees.threads import has_numba, in_threads, row_blocks
 
 __all__ = ["ProductTerms", "SoftTerms"]
 
@@ -123,7 +122,7 @@ class SoftTerms(_Factors):
 
 def _loops(x: Tensor) -> ModuleType:
     """Compiled loops where there is numba, on the CPU."""
-    if x.device.type != "cpu" or importlib.util.find_spec("numba") is None:
+    if x.device.type != "cpu" or not has_numba():
         return vectorized
     from neon.nn.shapley import compiled
 

@@ -7,7 +7,6 @@ and would take the cores from ours; between two of our loops, nothing large runs
 from __future__ import annotations
 
 import functools
-import importlib.util
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -19,8 +18,12 @@ __all__ = ["has_numba", "in_blocks", "in_threads", "row_blocks"]
 
 @functools.cache
 def has_numba() -> bool:
-    """Whether the compiled loops can be used; numba is imported with them, at the first use."""
-    return importlib.util.find_spec("numba") is not None
+    """Whether the compiled loops can be used: numba is there, and takes the NumPy that is installed."""
+    try:
+        import numba  # noqa: F401
+    except ImportError:
+        return False
+    return True
 
 
 def row_blocks(n: int, least: int, most: int | None = None) -> list[slice]:

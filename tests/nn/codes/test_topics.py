@@ -134,3 +134,11 @@ def test_negative_counts_have_no_shares() -> None:
     found = layer()(x)
     assert found[1].isnan().all()
     assert not found[[0, 2, 3]].isnan().any()
+
+
+def test_what_is_held_fixed_keeps_its_relevance() -> None:
+    x = counts()
+    recording = LRP(lambda x: nn.topic_weights(x, B, PRIOR, N_STEPS, TOLERANCE), "neon").record(x)
+    walk = recording.propagate(1, account=True)
+    assert not walk.relevance[0].any()
+    close(walk.ledger.absorbed["held"], recording.output[:, 1])

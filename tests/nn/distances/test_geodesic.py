@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import pickle
 import sys
+import weakref
 from typing import Any
 
 import numpy as np
@@ -168,6 +169,19 @@ def test_behind_a_linear_map(power: float) -> None:
                 expected += weights[j] * tree[0][j] * (back @ delta) * (slope @ weight)
                 b = tree[1][b]
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+
+
+def test_reference_rows_are_not_kept_alive_and_other_points_are_seen() -> None:
+    network, known = network_of(2.0), geodesic._LastMean()
+    rows, points = torch.as_tensor(REFERENCE).clone(), network.points
+    assert known.of(rows, points.detach(), lambda: torch.zeros(1)) is known.of(rows, points.detach(), torch.ones)
+    assert known.of(rows, points.clone(), lambda: torch.ones(1)) == 1
+    known.of(rows, points.detach(), lambda: torch.zeros(1))
+    points += 1
+    assert known.of(rows, points.detach(), lambda: torch.ones(1)) == 1
+    gone = weakref.ref(rows)
+    del rows
+    assert gone() is None
 
 
 def test_no_rows_and_many_rows_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
