@@ -465,3 +465,20 @@ def test_trees_beside_densities_are_relative_to_nothing(voting: Any) -> None:
     members = [("tree", DecisionTreeClassifier(max_depth=2)), ("nb", GaussianNB())]
     explanation = neon.explain(ensemble.VotingClassifier(members, voting=voting).fit(X, y), X[:9])
     assert explanation.conservation_error() < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("around", "output"),
+    [
+        (lambda trees: ensemble.VotingRegressor([("trees", trees), ("ridge", Ridge())]), None),
+        (lambda trees: ensemble.VotingRegressor([("trees", trees), ("ridge", Ridge())]), "variance"),
+        (lambda trees: ensemble.BaggingRegressor(trees, n_estimators=2, random_state=0), None),
+        (lambda trees: ensemble.RandomForestRegressor(10, random_state=0), "variance"),
+    ],
+)
+def test_scaled_rows_on_thresholds_of_members_go_where_the_model_sends_them(around: Any, output: str | None) -> None:
+    draw = np.random.default_rng(0).integers
+    even, odd = 2.0 * draw(0, 50, (400, 3)), 2.0 * draw(0, 49, (400, 3)) + 1  # thresholds are midpoints
+    trees = ensemble.HistGradientBoostingRegressor(max_iter=10)
+    model = make_pipeline(StandardScaler(), around(trees)).fit(even, 1.7 * even[:, 0] + np.sin(even[:, 1]))
+    assert neon.neuralize(model, output=output).verify(odd) <= 1e-9

@@ -63,6 +63,8 @@ def common(parts: Sequence[Conversion]) -> dict[str, Any]:
         "takes_reference": all(part.takes_reference for part in parts),
         "missing": any(part.missing for part in parts),
         "single": parts[0].single if len({part.single for part in parts}) == 1 else "",
+        "thresholds": any(part.thresholds for part in parts),
+        "rounding": max(part.rounding for part in parts),
         "infinite": any(part.infinite for part in parts),
         "n_features": next((part.n_features for part in parts if part.n_features is not None), None),
     }
