@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_iris
-from sklearn.ensemble import VotingRegressor
+from sklearn.ensemble import RandomTreesEmbedding, VotingRegressor
+from sklearn.feature_selection import VarianceThreshold
+from sklearn.kernel_approximation import Nystroem
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 
 import neon
@@ -56,6 +59,24 @@ def test_unknown_outputs_name_the_class_and_the_choices() -> None:
     register(Total, by=convert_total)
     with pytest.raises(neon.errors.UnknownOutputError, match=r"'margin' is unknown for Total; choose from \['pred"):
         neon.neuralize(Total().fit(X, y), output="margin")
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        StandardScaler(),
+        OneHotEncoder(),
+        Nystroem(n_components=4),
+        RandomTreesEmbedding(2, max_depth=2),
+        make_pipeline(StandardScaler(), VarianceThreshold()),
+        make_column_transformer((StandardScaler(), [0, 1])),
+    ],
+)
+def test_transformers_have_one_output(model: Any) -> None:
+    model.fit(X)
+    with pytest.raises(neon.errors.UnknownOutputError, match=r"'nonsense' is unknown for \w+; choose from"):
+        neon.neuralize(model, output="nonsense")
+    assert neon.neuralize(model, output="transform").verify(X) <= 1e-9
 
 
 def test_a_function_that_takes_no_question_is_refused() -> None:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
 from sklearn.gaussian_process import GaussianProcessClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier
-from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier, OutputCodeClassifier
 from sklearn.naive_bayes import GaussianNB
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neighbors import KNeighborsClassifier, RadiusNeighborsClassifier
+from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 import neon
+from neon.converters.core.registry import convert
 
 
 def overlapping(n_classes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -96,3 +100,36 @@ def test_classes_that_every_machine_rules_out() -> None:
     assert neon.explain(rest, X_new, "all", output="probability").conservation_error() <= 1e-12
     voting = VotingClassifier([("a", rest), ("b", GaussianNB())], voting="soft").fit(X, y)
     assert neon.neuralize(voting).verify(X_new) <= 1e-12
+
+
+def test_pairs_of_machines_without_any_difference_agree_to_rounding() -> None:
+    X, _, X_new = overlapping(2)
+    everywhere = RadiusNeighborsClassifier(50.0)
+    for model in (OneVsOneClassifier(everywhere), OutputCodeClassifier(everywhere, random_state=0)):
+        model.fit(X[:60], np.arange(60) % 2)  # as many of each
+        explanation = neon.explain(model, X_new)
+        assert np.abs(explanation.prediction).max() <= 1e-15
+        np.testing.assert_array_equal(explanation.target, model.predict(X_new))
+
+
+@pytest.mark.parametrize("output", ["log_odds", "probability"])
+def test_bags_against_the_rest_predict_by_their_mean_decision(output: str) -> None:
+    X, y, X_new = overlapping(3)
+    bag = BaggingClassifier(LogisticRegression(C=1e3), n_estimators=3, max_samples=0.1, random_state=0)
+    model = OneVsRestClassifier(bag).fit(X, y)
+    assert (model.classes_[model.predict_proba(X_new).argmax(1)] != model.predict(X_new)).any()
+    np.testing.assert_array_equal(neon.explain(model, X_new, output=output).target, model.predict(X_new))
+
+
+@pytest.mark.parametrize("machine", [GaussianNB(), LogisticRegression()])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_pairs_of_pairs(machine: Any, n_classes: int) -> None:
+    X, y, X_new = overlapping(n_classes)
+    model = OneVsOneClassifier(make_pipeline(OneVsOneClassifier(machine))).fit(X, y)
+    explanation = neon.explain(model, X_new)
+    np.testing.assert_array_equal(explanation.target, model.predict(X_new))
+    assert explanation.conservation_error() <= 1e-9
+    if n_classes > 2:
+        columns = dataclasses.replace(convert(model), head=convert(model).answers["decision_function"])
+        found = columns.layers(torch.as_tensor(X_new)).detach().numpy()
+        np.testing.assert_allclose(found, model.decision_function(X_new), atol=1e-12)

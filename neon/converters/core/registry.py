@@ -16,7 +16,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
-from neon.errors import UnsupportedModelError, no_relu_form
+from neon.converters.core.encoded_columns import Transform
+from neon.errors import UnknownOutputError, UnsupportedModelError, no_relu_form
 
 __all__ = [
     "bare", "check_several", "convert", "converter", "decline", "declined", "innermost", "may_hold_nothing",
@@ -120,6 +121,8 @@ def convert(model: Any, ask: Ask | None = None) -> Conversion:
     ------
     UnsupportedModelError
         If no converter is registered for the model's class or one that it inherits from.
+    UnknownOutputError
+        If the model has no such output.
     sklearn.exceptions.NotFittedError
         If the model is not fitted.
     """
@@ -140,6 +143,8 @@ def convert(model: Any, ask: Ask | None = None) -> Conversion:
         if error.path or not ask.path:
             raise
         raise UnsupportedModelError(f"{error} (at step {ask.path!r})", path=ask.path) from error
+    if isinstance(conversion.own, Transform) and output not in (None, "transform"):
+        raise UnknownOutputError(f"output={output!r} is unknown for {type(model).__name__}; choose from ['transform']")
     if counted:
         conversion = dataclasses.replace(conversion, n_features=ask.n_features)
     return conversion if cls is type(model) else dataclasses.replace(conversion, inherits=True)

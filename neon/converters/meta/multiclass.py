@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from scipy.special import expit
+from sklearn.multiclass import OneVsOneClassifier
 
 from neon.converters.core import Answers, Ask, Conversion, answers, check_several, contrast, converter, of_classes
 from neon.converters.core.members import certain, probability
@@ -18,6 +19,8 @@ from neon.errors import UnsupportedModelError
 from neon.nn import Evidence, Linear, SquaredDistance, TwoClass
 
 __all__ = ["convert_one_vs_one", "convert_one_vs_rest", "convert_output_code"]
+
+_ROUNDING = 4 * float(np.finfo(np.float64).eps)  # of differences of probabilities, or of distances to codes
 
 
 @converter("sklearn.multiclass.OneVsRestClassifier")
@@ -92,6 +95,7 @@ def _of_probabilities(model: Any, output: str, binary: bool, ask: Ask) -> Conver
         answers={name: given[name]},
         own=lambda X: np.asarray(model.predict_proba(X), dtype=np.float64),
         link=expit if odds else None,
+        predicts="always_ask" if hasattr(model.estimators_[0], "decision_function") else "largest",  # by which it is
         **of_classes(model),
     )
 
@@ -117,26 +121,42 @@ def convert_one_vs_one(model: Any, ask: Ask) -> Conversion:
             f"OneVsOneClassifier of {type(model.estimators_[0]).__name__}: it counts what its machines predict, which "
             "is not the sign of their scores (thresholds of their own, mean scores of bags); use OneVsRestClassifier"
         )
-    against, smallest = closest_rival(n, 0.5 if kind == "predict_proba" else 0.0)
-    tied = votes_and_scores(n, kind)
+    nested = _decides_at_half(model.estimators_[0])
+    # Of two classes scikit-learn itself takes such a machine's score against 0, though it votes at a half.
+    halved = kind == "predict_proba" or (nested and n > 2)
+    against, smallest = closest_rival(n, 0.5 if halved else 0.0)
+    tied = votes_and_scores(n, "predict_proba" if halved else kind)
+    given = {} if nested and n == 2 else {"decision_function": tied}
 
     def own(X: Any) -> np.ndarray:
         f = machines.own(X.to_numpy() if hasattr(X, "to_numpy") else X)
-        return margins(f - 0.5, n) + 0.5 * (kind == "log_odds") if machines.probable else margins(f, n)
+        return margins(f - 0.5 * (halved or machines.probable), n) + 0.5 * (kind == "log_odds")
 
     words = "margin of a class over its closest rival, of pairwise machines"
     if n == 2:
         words = "margin of a class, of its pairwise machine"
-    return machines.side_by_side(on_all=True).then(
+    together = machines.side_by_side(on_all=True)
+    return together.then(
         *against,
         explains=f"{words}, in {machines.words}" if machines.probable else words,
         head=smallest,
-        answers={"decision_function": tied} | ({"votes": tied} if n > 2 else {}),
+        answers=given | ({"votes": tied} if n > 2 else {}),
         own=own,
         link=expit if kind == "log_odds" else None,
         predicts="ask_on_tie",
+        rounding=max(together.rounding, _ROUNDING) if machines.probable else together.rounding,
         **of_classes(model),
     )
+
+
+def _decides_at_half(machine: Any) -> bool:
+    """Whether a machine predicts the second of two classes where its decision function is above a half, not above 0.
+
+    So does a OneVsOneClassifier of two classes whose machine gives probabilities, as such or at the end of a pipeline.
+    """
+    while hasattr(machine, "steps") or hasattr(machine, "best_estimator_"):
+        machine = machine.steps[-1][1] if hasattr(machine, "steps") else machine.best_estimator_
+    return isinstance(machine, OneVsOneClassifier) and not hasattr(machine.estimators_[0], "decision_function")
 
 
 @converter("sklearn.multiclass.OutputCodeClassifier")
@@ -150,11 +170,12 @@ def convert_output_code(model: Any, ask: Ask) -> Conversion:
     apart = ((codes[:, None] - codes) ** 2).sum(2)
     nearest = apart[~np.eye(n, dtype=bool)].reshape(n, -1).min(1).mean()  # the evidence at a class's own code
     stiffness = 1 / nearest if nearest > 0 else 1.0
-
-    return machines.side_by_side().then(
+    together = machines.side_by_side()
+    return together.then(
         SquaredDistance(codes),
         Evidence(stiffness),
         explains="evidence for a class: how much closer the scores are to its code than to any other, squared distance",
         own=lambda X: contrast(((machines.own(X)[:, None] - codes) ** 2).sum(2)),
+        rounding=max(together.rounding, _ROUNDING * codes.shape[1]),
         **of_classes(model),
     )

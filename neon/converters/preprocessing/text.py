@@ -26,6 +26,7 @@ def convert_vectorizer(model: Any, ask: Ask) -> Conversion:
 
     Where rows are divided by their norm, the norm is held fixed: a token owns what its own count brings.
     """
+    ask.choose("transform")
     states = ("the norm of a row",) if getattr(model, "norm", None) else ()
     return _convert(model, getattr(model, "vocabulary_", None), _Texts(model), states)
 
@@ -33,6 +34,7 @@ def convert_vectorizer(model: Any, ask: Ask) -> Conversion:
 @converter("sklearn.feature_extraction.DictVectorizer", "sklearn.feature_extraction.FeatureHasher")
 def convert_dictionary(model: Any, ask: Ask) -> Conversion:
     """DictVectorizer, FeatureHasher: a feature for each key (with its value, where that is a string), or each hash."""
+    ask.choose("transform")
     return _convert(model, getattr(model, "feature_names_", None))
 
 

@@ -16,6 +16,7 @@ __all__ = ["convert_embedding"]
 @converter("sklearn.ensemble.RandomTreesEmbedding")
 def convert_embedding(model: Any, ask: Ask) -> Conversion:
     """An output for each leaf of each tree: 1 where the row ends, 0 elsewhere."""
+    ask.choose("transform")
     sizes = [member.get_n_leaves() for member in model.estimators_]
     n, trees = sum(sizes), []
     for member, stop in zip(model.estimators_, np.cumsum(sizes), strict=True):
