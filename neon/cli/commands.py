@@ -6,6 +6,7 @@ import contextlib
 import functools
 import sys
 from argparse import Namespace
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from neon.cli.files import check_writable, load_model, read_table, write_whole
 from neon.cli.terminal import say, visible
 from neon.converters import Network, neuralize
 from neon.converters.core.intake import take
+from neon.converters.core.registry import innermost, takes_data
 from neon.explainer import Explainer
 from neon.explainer.placement import as_tensor
 from neon.explanation import Explanation
@@ -70,14 +72,15 @@ def explain(options: Namespace) -> int:
         raise ValueError("--plot-kind says what --plot draws: give --plot a file")
     model = _model(options)
     data, reference, fitted_on = _tables(options, options.data, options.reference, options.fitted_on)
-    explainer = Explainer(
-        model,
-        output=options.output,
-        composite=options.composite,
-        reference=reference,
-        data=fitted_on,
-        device=options.device,
-    )
+    with _naming_options(model, options):
+        explainer = Explainer(
+            model,
+            output=options.output,
+            composite=options.composite,
+            reference=reference,
+            data=fitted_on,
+            device=options.device,
+        )
     explanation = explainer(data, _target(options.target, explainer.network))
     if options.out is not None:
         frame = explanation.to_frame()
@@ -91,7 +94,8 @@ def show(options: Namespace) -> int:
     """Print the equivalent network."""
     model = _model(options)
     data, fitted_on = _tables(options, options.data, options.fitted_on)
-    network = neuralize(model, output=options.output, data=fitted_on)
+    with _naming_options(model, options):
+        network = neuralize(model, output=options.output, data=fitted_on)
     say(str(network))
     say(_plan(network, data))
     if data is None:
@@ -121,6 +125,22 @@ def _model(options: Namespace) -> Any:
     if isinstance(model, torch.nn.Module):
         raise ValueError(f"{options.model} holds a torch module; explain it in Python: neon.Explainer(module)(X)")
     return model
+
+
+@contextlib.contextmanager
+def _naming_options(model: Any, options: Namespace) -> Iterator[None]:
+    """What the rows of a fit are called on the command line, where they are missing or nothing takes them."""
+    if options.fitted_on is not None and not takes_data(model):
+        raise ValueError(
+            f"{type(innermost(model)).__name__} is converted from what it holds: leave --fitted-on out, which is for a "
+            "clustering without predict"
+        )
+    try:
+        yield
+    except ValueError as error:
+        if "data=" not in str(error):
+            raise
+        raise ValueError(f"{error}; on the command line: --fitted-on FILE") from error
 
 
 def _tables(options: Namespace, *paths: str | None) -> list[Any]:

@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.metrics import euclidean_distances
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from neon.converters.core.intake import column_names, numeric, take
+from neon.converters.core.intake import check_finite, column_names, numeric, take
 from neon.explainer.placement import as_array
 
 __all__ = ["summarize"]
@@ -31,7 +30,8 @@ def summarize(X: Any, k: int = 50) -> tuple[Any, np.ndarray]:
     Parameters
     ----------
     X : array-like (n_rows, n_features), DataFrame or sparse matrix
-        Columns of a DataFrame that are no numbers count as equal or not; missing values as the column's median.
+        Columns of a DataFrame that are no numbers count as equal or not; missing numbers as the column's median.
+        Documents have no columns to compare: choose some yourself.
     k : int
         Fewer cost less: "expected" starts from each of them.
 
@@ -42,16 +42,23 @@ def summarize(X: Any, k: int = 50) -> tuple[Any, np.ndarray]:
     weights : ndarray (k,)
         All 1/k.
 
+    Raises
+    ------
+    ValueError
+        If X has no rows or columns, is neither numbers nor a DataFrame, or holds infinity; if k is no number of rows.
+
     Examples
     --------
     >>> neon.Explainer(model, composite="expected", reference=neon.summarize(X_train, 30))
     """
-    if not isinstance(k, int | np.integer) or k < 1:
+    if not isinstance(k, int | np.integer) or isinstance(k, bool) or k < 1:
         raise ValueError(f"k must be a whole number of rows, at least 1, got {k!r}")
-    if not (hasattr(X, "columns") or sparse.issparse(X)):
-        X = as_array(numeric(X))
-    elif sparse.issparse(X):
+    if sparse.issparse(X):
         X = X.tocsr()
+    elif column_names(X) is None:
+        X = as_array(numeric(X))
+    if len(X.shape) != 2 or X.shape[1] == 0:
+        raise ValueError(f"X must be rows and columns (n_rows, n_features), got shape {tuple(X.shape)}")
     if X.shape[0] == 0:
         raise ValueError("X has no rows to choose from")
     chosen = np.arange(X.shape[0]) if k >= X.shape[0] else _herd(_standardized(X), int(k))
@@ -61,15 +68,27 @@ def summarize(X: Any, k: int = 50) -> tuple[Any, np.ndarray]:
 def _standardized(X: Any) -> Any:
     """Columns of variance 1, dense or sparse."""
     if sparse.issparse(X):
-        return StandardScaler(with_mean=False).fit_transform(X.astype(np.float64))
-    numbers = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
-    if column_names(X) is None:
-        return numbers.fit_transform(X)
-    X = X if hasattr(X, "iloc") else X.to_pandas()
-    words = make_pipeline(OneHotEncoder(sparse_output=False), StandardScaler())
-    kinds = ["number", "bool"]
-    columns = make_column_selector(dtype_include=kinds), make_column_selector(dtype_exclude=kinds)
-    return make_column_transformer((numbers, columns[0]), (words, columns[1])).fit_transform(X)
+        X = numeric(X)
+        check_finite(X)
+        return StandardScaler(with_mean=False).fit_transform(X)
+    names = column_names(X)
+    if names is None:
+        return _scaled(X)
+    frame = (X if hasattr(X, "iloc") else X.to_pandas()).set_axis(range(len(names)), axis=1)
+    numbers = frame.select_dtypes(["number", "bool"], exclude="timedelta")
+    others = frame.drop(columns=numbers.columns)
+    parts = [_scaled(numeric(numbers))] if numbers.shape[1] else []
+    if others.shape[1]:
+        codes = np.stack([others[i].factorize()[0] for i in others], axis=1)  # of what is missing -1
+        parts.append(make_pipeline(OneHotEncoder(sparse_output=False), StandardScaler()).fit_transform(codes))
+    return np.hstack(parts)
+
+
+def _scaled(numbers: np.ndarray) -> np.ndarray:
+    """Columns of variance 1, their medians in place of what is missing."""
+    check_finite(numbers, missing=True)
+    median = SimpleImputer(strategy="median", keep_empty_features=True)
+    return np.asarray(make_pipeline(median, StandardScaler()).fit_transform(numbers))
 
 
 def _herd(Z: Any, k: int) -> np.ndarray:

@@ -20,7 +20,7 @@ import pytest
 import skops.io
 import torch
 import xgboost
-from sklearn.cluster import AgglomerativeClustering, KMeans
+from sklearn.cluster import DBSCAN, AgglomerativeClustering, KMeans
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
@@ -344,10 +344,16 @@ def test_a_clustering_without_predict(folder: Path, capsys: pytest.CaptureFixtur
     joblib.dump(make_pipeline(StandardScaler(), AgglomerativeClustering(3)).fit(X), "clusters.joblib")
     wine = str(DATA / "wine.csv")
     assert main(["explain", "clusters.joblib", wine, "--trust-pickle"]) == 2
-    assert "neon.Explainer(model, data=X)" in capsys.readouterr().err
+    assert "holds no rows; give those that it was fitted on" in (said := capsys.readouterr().err)
+    assert "on the command line: --fitted-on FILE" in said
     assert main(["explain", "clusters.joblib", wine, "--trust-pickle", "--fitted-on", wine]) == 0
     assert capsys.readouterr().out.startswith("explains: evidence for a cluster")
     assert main(["show", "clusters.joblib", "--trust-pickle", "--fitted-on", wine]) == 0
+    joblib.dump(make_pipeline(StandardScaler(), DBSCAN(eps=2.4)).fit(X), "density.joblib")
+    assert main(["explain", "density.joblib", wine, "--trust-pickle", "--reference", wine]) == 2
+    assert "on the command line: --fitted-on FILE" in capsys.readouterr().err
+    assert main(["show", "model.skops", "--fitted-on", wine]) == 2
+    assert "leave --fitted-on out" in capsys.readouterr().err
 
 
 def test_rows_outside_the_support_are_said_in_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

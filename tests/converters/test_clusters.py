@@ -274,8 +274,6 @@ def test_refusals_name_what_is_wrong() -> None:
     refuse(cluster.HDBSCAN(min_cluster_size=170, copy=True), WINE, "no competitor", data=WINE)
     refuse(cluster.AgglomerativeClustering(3), WINE, r"Explainer\(model, data=X\)", reference=WINE)
     refuse(cluster.DBSCAN(eps=2.4), WINE, r"the rows that DBSCAN was fitted on are data=", reference=WINE)
-    with pytest.warns(FutureWarning, match=r"reference= of neuralize\(\) is called data= now"):
-        neon.neuralize(cluster.DBSCAN(eps=2.4).fit(WINE), reference=WINE)
     with pytest.raises(ValueError, match="leave data=None"):
         neon.neuralize(cluster.KMeans(3).fit(WINE), data=WINE)
     search = GridSearchCV(cluster.KMeans(n_init=1), {"n_clusters": [3]}).fit(WINE)

@@ -61,6 +61,39 @@ def test_frames_keep_their_columns_and_texts() -> None:
     assert list(neon.summarize(FRAME, 5)[0].columns) == list(FRAME.columns)
 
 
+@pytest.mark.parametrize(
+    "column",
+    [
+        pd.to_timedelta(np.arange(50), unit="D"),
+        pd.date_range("2020", periods=50),
+        ["u", 1] * 25,
+        ["u", None] * 25,
+        pd.array([1, None] * 25, dtype="Int64"),
+        pd.array([True, None] * 25, dtype="boolean"),
+        np.full(50, np.nan),
+    ],
+    ids=["durations", "dates", "words and numbers", "missing words", "Int64", "boolean", "all missing"],
+)
+def test_columns_of_whatever_kind_are_told_apart(column: Any) -> None:
+    frame = pd.DataFrame({0: ROWS[:50, 0], "a": column})
+    rows, _ = neon.summarize(frame, 4)
+    pd.testing.assert_frame_equal(rows, frame.loc[rows.index])
+    frame.columns = ["twice", "twice"]
+    assert list(neon.summarize(frame, 4)[0].index) == list(rows.index)
+
+
+def test_what_holds_no_rows_of_columns_is_refused() -> None:
+    for rows in (ROWS[:, 0], FRAME["age"], np.empty((4, 0))):
+        with pytest.raises(ValueError, match=r"X must be rows and columns \(n_rows, n_features\), got shape"):
+            neon.summarize(rows, 3)
+    with pytest.raises(ValueError, match="X must be numeric"):
+        neon.summarize(["a text", "another"], 1)
+    far = np.where(ROWS > 0.15, np.inf, ROWS)
+    for rows in (far, pd.DataFrame(far), sparse.csr_matrix(far)):
+        with pytest.raises(ValueError, match="X contains infinity"):
+            neon.summarize(rows, 3)
+
+
 def test_sparse_rows_stay_sparse() -> None:
     rows, weights = neon.summarize(sparse.csr_matrix(np.maximum(ROWS, 0)), 7)
     assert sparse.issparse(rows)
@@ -76,7 +109,7 @@ def test_all_rows_where_there_are_no_more() -> None:
     np.testing.assert_array_equal(same, np.ones((3, 2)))
 
 
-@pytest.mark.parametrize("k", [0, 2.5, "3"])
+@pytest.mark.parametrize("k", [0, 2.5, "3", True])
 def test_bad_numbers_of_rows_are_refused(k: Any) -> None:
     with pytest.raises(ValueError, match="k must be a whole number of rows"):
         neon.summarize(ROWS, k)

@@ -15,7 +15,6 @@ from scipy import sparse
 from sklearn.compose import ColumnTransformer
 from torch import Tensor
 
-from neon._deprecation import renamed_argument
 from neon._version import bound_to_version
 from neon.converters.core.arrays import dense
 from neon.converters.core.ask import Ask
@@ -237,7 +236,6 @@ def _with_states(conversion: Conversion) -> str:
     return f"{conversion.explains} ({words} held fixed)"
 
 
-@renamed_argument("reference", "data", removed_in="1.0")
 def neuralize(model: Any, *, output: str | None = None, form: str = "fused", data: Any = None) -> Network:
     """Rewrite a fitted model as an equivalent network.
 

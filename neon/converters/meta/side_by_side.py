@@ -178,9 +178,7 @@ def on_arrays(part: Conversion, given: Sequence[str], columns: np.ndarray | None
     if part.encoding is not None and part.encoding.records:
         return part
     if part.encoding is not None:
-        picked = Encoding(
-            _Array(chosen), chosen, tuple(given[i] for i in chosen.tolist()), records=part.encoding.records
-        )
+        picked = Encoding(_Array(chosen), chosen, tuple(given[i] for i in chosen.tolist()))
         return dataclasses.replace(part, encoding=picked.then(part.encoding))
     if len(chosen) == len(given) and (chosen == np.arange(len(given))).all():
         return part
