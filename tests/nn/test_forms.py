@@ -118,16 +118,16 @@ def test_float32_networks_have_other_forms() -> None:
 def test_a_converter_may_give_float32_layers() -> None:
     class Half(BaseEstimator, RegressorMixin):
         def fit(self, X: np.ndarray, y: np.ndarray) -> Half:
-            self.n_features_in_, self.linear_ = X.shape[1], torch.nn.Linear(X.shape[1], 1)
+            linear = torch.nn.Linear(X.shape[1], 3), torch.nn.Linear(3, 1)
+            self.n_features_in_, self.layers_ = X.shape[1], torch.nn.Sequential(linear[0], torch.nn.ReLU(), linear[1])
             return self
 
         def predict(self, X: np.ndarray) -> np.ndarray:
             with torch.no_grad():
-                return self.linear_(torch.as_tensor(X).float())[:, 0].double().numpy()
+                return self.layers_(torch.as_tensor(X).float())[:, 0].double().numpy()
 
     def convert_half(model: Half, ask: extend.Ask) -> extend.Conversion:
-        layers = torch.nn.Sequential(model.linear_)
-        return extend.Conversion(layers, "prediction", ("y",), lambda X: model.predict(X)[:, None])
+        return extend.Conversion(model.layers_, "prediction", ("y",), lambda X: model.predict(X)[:, None])
 
     X = draw(6, 4).numpy()
     extend.register(Half, by=convert_half)
