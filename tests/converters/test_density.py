@@ -139,3 +139,24 @@ def test_the_density_of_a_compact_kernel_is_refused() -> None:
         UnsupportedModelError, match=r"output='density' of a tophat kernel.*'gaussian' and 'exponential'"
     ):
         neon.neuralize(model, output="density")
+
+
+@pytest.mark.parametrize(("bandwidth", "words"), [(0.01, r"exp\(737\), which no number holds"), (1e4, r"exp\(-2026\)")])
+def test_a_density_that_no_number_holds_is_refused(bandwidth: float, words: str) -> None:
+    points = np.random.default_rng(0).normal(size=(20, 200))
+    model = KernelDensity(bandwidth=bandwidth).fit(points)
+    with pytest.raises(UnsupportedModelError, match=words):
+        neon.neuralize(model, output="density")
+    assert neon.neuralize(model).verify(points) <= 1e-9
+
+
+def test_the_reference_of_a_density_leaves_out_points_without_weight() -> None:
+    points = np.random.default_rng(0).normal(size=(40, 2))
+    weight = np.repeat([1.0, 0.0], 20)
+    far = points + 20 * (weight == 0)[:, None]
+    found = neon.explain(KernelDensity().fit(far, sample_weight=weight), points[:5], output="density")
+    alone = neon.explain(KernelDensity().fit(far[:20]), points[:5], output="density")
+    np.testing.assert_allclose(found.values, alone.values, atol=1e-12)
+    assert found.explains == alone.explains
+    unequal = KernelDensity().fit(points, sample_weight=weight + 1)
+    assert "count alike whatever their weights" in neon.explain(unequal, points[:5], output="density").explains

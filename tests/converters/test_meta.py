@@ -107,6 +107,13 @@ def test_a_vote_is_shared_by_the_lead_of_the_winner() -> None:
     close(ledger["margin"][0], 1 - 2 / 3)
 
 
+def test_votes_of_scores_that_tie_to_rounding_go_to_the_margin() -> None:
+    h, r = np.array([[0.3, 0.1 + 0.2, 0.1 * 3]]), np.array([[0.3, 0.7 - 1e-16, 0.7]])  # votes for 1 and for 2
+    found, ledger = relevance(winner, h, 1, r)
+    assert np.abs(found).max() <= 10.0
+    close(found[0].sum() + ledger["margin"][0], winner(tensor(h))[0, 1] - winner(tensor(r))[0, 1])
+
+
 def test_weighted_median() -> None:
     h, w = random.normal(size=(50, 7)), random.random(7)
     wanted = []

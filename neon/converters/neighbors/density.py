@@ -22,6 +22,9 @@ from neon.nn.distances.effective import Within
 
 __all__ = ["convert_kde"]
 
+_LARGEST = 700.0  # logarithm of a number that float64 holds
+_ALIKE = " (without reference rows, relative to the training points, which count alike whatever their weights)"
+
 
 @converter("sklearn.neighbors.KernelDensity")
 def convert_kde(model: Any, ask: Ask) -> Conversion:
@@ -59,15 +62,21 @@ def convert_kde(model: Any, ask: Ask) -> Conversion:
         asked.tree_ = type(model.tree_)(points, metric=model.metric, **whole, **(model.metric_params or {}))
     background = some_rows(points, "the training points", weights)
     if output == "density":
+        if abs(constant) > _LARGEST:
+            raise UnsupportedModelError(
+                f"output='density' of bandwidth {bandwidth:g} in {dimension} columns: at a training point it is about "
+                f"exp({-constant:.0f}), which no number holds. Leave output=None to explain outlierness"
+            )
+        counted, alike = weights > 0, "" if len(np.unique(weights[weights > 0])) == 1 else _ALIKE
         return Conversion(
             torch.nn.Sequential(
                 *_exponentials(model.kernel, bandwidth, distance, root),
                 Linear((weights / weights.sum() * math.exp(-constant))[None]),
             ),
-            "density",
+            f"density{alike}",
             ("density",),
             lambda X: np.exp(asked.score_samples(X)).reshape(-1, 1),
-            reference=points,
+            reference=points[counted],
             takes_reference=True,
             background=background,
         )

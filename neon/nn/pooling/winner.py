@@ -13,6 +13,8 @@ from neon.nn.layer import Layer, operation
 
 __all__ = ["Winner", "winner"]
 
+_ROUNDING = 16  # units of it, up to which scores tie
+
 
 @operation
 def winner(h: Tensor) -> Tensor:
@@ -30,6 +32,7 @@ class _Winner(Treatment):
     With a reference r: b is the winner there, or where that is a as well, the runner-up at x. The slope
     ``1 / (l + |l_r|)`` gives the difference of the two votes exactly where the winners differ. Where they do not, votes
     do not differ, yet the lead does: it gets ``(l - l_r) / (l + l_r)``, between -1 and 1, and ``margin`` takes it back.
+    Leads that are rounding count as none; where both are, ``margin`` takes the vote.
     Without a reference: ``1 / (l + 1)``, scores being log-odds or margins; ``margin`` is the rest of the vote.
     """
 
@@ -46,7 +49,7 @@ class _Winner(Treatment):
         t = message.slope_over(moved_votes, ledger)
         if ledger.enabled:
             ledger.absorb("margin", t * moved_votes)
-        moved, scale = h, h.new_ones(())
+        moved, scale, tie = h, h.new_ones(()), h.new_zeros(())
         if h_ref is None or v_ref is None:
             t = t.gather(1, first)
         else:
@@ -55,8 +58,11 @@ class _Winner(Treatment):
             moved = h - h_ref
             wide = h_ref.expand_as(h)
             scale = (wide.gather(1, first) - wide.gather(1, rival)).abs()
+            tie = _ROUNDING * torch.finfo(h.dtype).eps * torch.maximum(h.abs(), wide.abs()).amax(1, keepdim=True)
+            scale = scale.masked_fill(scale <= tie, 0.0)
             t = t.gather(1, first) - t.gather(1, rival)
-        s = divide(t, h.gather(1, first) - h.gather(1, rival) + scale)
+        lead = h.gather(1, first) - h.gather(1, rival)
+        s = divide(t, lead.masked_fill(lead <= tie, 0.0) + scale)
         if ledger.enabled:
             ledger.absorb("margin", -s * (moved.gather(1, first) - moved.gather(1, rival)))
         slope = torch.zeros_like(h).scatter_add_(1, first, s).scatter_add_(1, rival, -s)
