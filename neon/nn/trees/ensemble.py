@@ -101,80 +101,84 @@ class Trees:
             If the arrays do not describe trees.
         """
         whole = {"roots": roots, "left": left, "right": right, "feature": feature}
-        integers = {name: np.array(array, dtype=np.int64).ravel() for name, array in whole.items()}
-        roots, left, right, feature = integers.values()
-        n_nodes = len(feature)
-        leaf = left < 0
-        values = np.array(value, dtype=np.float64).reshape(n_nodes, -1)
-        bases = np.atleast_1d(np.array(base, dtype=np.float64))
-        covers = np.array(cover, dtype=np.float64).ravel()
-        missing = np.broadcast_to(np.asarray(missing_left, dtype=bool), n_nodes).copy()
-        outputs = None if output is None else np.array(output, dtype=np.int64).ravel()
+        nodes = {name: np.array(array, dtype=np.int64).ravel() for name, array in whole.items()}
+        leaf, n_nodes = nodes["left"] < 0, len(nodes["feature"])
         left_sets = {int(n): np.unique(np.asarray(c, dtype=np.int64)) for n, c in (categories or {}).items()}
         thresholds = _rounded(np.array(threshold, dtype=np.float64).ravel(), precision, strict)
         thresholds[leaf] = np.nan
         thresholds[list(left_sets)] = np.nan
-        feature[leaf] = -1
-        paths = None if path_value is None else np.array(path_value, dtype=np.float64).reshape(n_nodes, -1)
+        nodes["feature"][leaf] = -1
+        trees = cls(
+            n_features=n_features,
+            **nodes,
+            threshold=thresholds,
+            missing_left=np.broadcast_to(np.asarray(missing_left, dtype=bool), n_nodes).copy(),
+            cover=np.array(cover, dtype=np.float64).ravel(),
+            value=np.array(value, dtype=np.float64).reshape(n_nodes, -1),
+            base=np.atleast_1d(np.array(base, dtype=np.float64)),
+            output=None if output is None else np.array(output, dtype=np.int64).ravel(),
+            strict=strict,
+            precision=precision,
+            categories=left_sets,
+            path_value=None if path_value is None else np.array(path_value, dtype=np.float64).reshape(n_nodes, -1),
+        )
+        trees._check_nodes()
+        trees._check_splits()
+        trees._check_values()
+        trees._complete()
+        return trees
 
-        for name, array in {"left": left, "right": right, "threshold": thresholds, "cover": covers}.items():
-            if len(array) != n_nodes:
-                raise ValueError(f"{name} has {len(array)} entries, feature has {n_nodes}")
+    def _check_nodes(self) -> None:
+        left, right, leaf = self.left, self.right, self.left < 0
+        for name, array in {"left": left, "right": right, "threshold": self.threshold, "cover": self.cover}.items():
+            if len(array) != self.n_nodes:
+                raise ValueError(f"{name} has {len(array)} entries, feature has {self.n_nodes}")
         children = np.concatenate([left[~leaf], right[~leaf]])
-        parents = np.tile(np.flatnonzero(~leaf), 2)
-        every = np.sort(np.concatenate([roots, children]))
-        if (leaf != (right < 0)).any() or not np.array_equal(every, np.arange(n_nodes)):
+        every = np.sort(np.concatenate([self.roots, children]))
+        if (leaf != (right < 0)).any() or not np.array_equal(every, np.arange(self.n_nodes)):
             raise ValueError("every node must be a root or the child of exactly one node with two children")
-        if (children <= parents).any():
+        if (children <= np.tile(np.flatnonzero(~leaf), 2)).any():
             raise ValueError("nodes must stand before their children")
-        if (feature[~leaf] < 0).any() or (feature >= n_features).any():
-            raise ValueError(f"split features must lie in 0..{n_features - 1}")
-        if not (covers[leaf] >= 0).all() or not np.isfinite(covers[leaf]).all():
+        if not (self.cover[leaf] >= 0).all() or not np.isfinite(self.cover[leaf]).all():
             raise ValueError("covers of leaves must be finite and >= 0")
-        categorical = np.zeros(n_nodes, dtype=bool)
-        categorical[list(left_sets)] = True
-        if (categorical & leaf).any() or np.isnan(thresholds[~leaf & ~categorical]).any():
+
+    def _check_splits(self) -> None:
+        feature, leaf = self.feature, self.left < 0
+        if (feature[~leaf] < 0).any() or (feature >= self.n_features).any():
+            raise ValueError(f"split features must lie in 0..{self.n_features - 1}")
+        categorical = np.zeros(self.n_nodes, dtype=bool)
+        categorical[list(self.categories)] = True
+        if (categorical & leaf).any() or np.isnan(self.threshold[~leaf & ~categorical]).any():
             raise ValueError("every inner node needs a threshold or categories, and no leaf any")
         both = np.intersect1d(feature[categorical], feature[~leaf & ~categorical])
         if len(both):
             raise ValueError(f"features {both.tolist()} have both categorical and numeric splits")
-        if any((c < 0).any() for c in left_sets.values()):
+        if any((c < 0).any() for c in self.categories.values()):
             raise ValueError("categories must be >= 0")
-        if outputs is None and values.shape[1] != len(bases):
-            raise ValueError(f"value has {values.shape[1]} columns for {len(bases)} outputs; give output= or base=")
-        if outputs is not None:
-            if values.shape[1] != 1 or len(outputs) != len(roots):
-                raise ValueError("with output=, each tree has a single value and one output")
-            if ((outputs < 0) | (outputs >= len(bases))).any():
-                raise ValueError(f"output must lie in 0..{len(bases) - 1}")
-        if not np.isfinite(values[leaf]).all():
-            raise ValueError("leaf values must be finite")
-        if paths is not None and paths.shape != values.shape:
-            raise ValueError(f"path_value has shape {paths.shape}, value {values.shape}")
 
-        for level in reversed(_levels(roots, left, right)):
-            inner = level[~leaf[level]]
-            a, b = left[inner], right[inner]
-            covers[inner] = covers[a] + covers[b]
-            share = np.divide(covers[a], covers[inner], out=np.full(len(inner), 0.5), where=covers[inner] > 0)[:, None]
-            values[inner] = share * values[a] + (1 - share) * values[b]
-        return cls(
-            n_features=n_features,
-            roots=roots,
-            left=left,
-            right=right,
-            feature=feature,
-            threshold=thresholds,
-            missing_left=missing,
-            cover=covers,
-            value=values,
-            base=bases,
-            output=outputs,
-            strict=strict,
-            precision=precision,
-            categories=left_sets,
-            path_value=paths,
-        )
+    def _check_values(self) -> None:
+        n_values, n_outputs = self.value.shape[1], self.n_outputs
+        if self.output is None and n_values != n_outputs:
+            raise ValueError(f"value has {n_values} columns for {n_outputs} outputs; give output= or base=")
+        if self.output is not None:
+            if n_values != 1 or len(self.output) != len(self.roots):
+                raise ValueError("with output=, each tree has a single value and one output")
+            if ((self.output < 0) | (self.output >= n_outputs)).any():
+                raise ValueError(f"output must lie in 0..{n_outputs - 1}")
+        if not np.isfinite(self.value[self.left < 0]).all():
+            raise ValueError("leaf values must be finite")
+        if self.path_value is not None and self.path_value.shape != self.value.shape:
+            raise ValueError(f"path_value has shape {self.path_value.shape}, value {self.value.shape}")
+
+    def _complete(self) -> None:
+        """Covers and values of inner nodes, from those of their leaves."""
+        cover, value = self.cover, self.value
+        for level in reversed(self.levels()):
+            inner = level[self.left[level] >= 0]
+            a, b = self.left[inner], self.right[inner]
+            cover[inner] = cover[a] + cover[b]
+            share = np.divide(cover[a], cover[inner], out=np.full(len(inner), 0.5), where=cover[inner] > 0)[:, None]
+            value[inner] = share * value[a] + (1 - share) * value[b]
 
     @property
     def n_trees(self) -> int:
@@ -201,16 +205,12 @@ class Trees:
 
     def levels(self) -> list[np.ndarray]:
         """The nodes of each depth, roots first."""
-        return _levels(self.roots, self.left, self.right)
-
-
-def _levels(roots: np.ndarray, left: np.ndarray, right: np.ndarray) -> list[np.ndarray]:
-    levels, level = [], roots
-    while len(level):
-        levels.append(level)
-        inner = level[left[level] >= 0]
-        level = np.concatenate([left[inner], right[inner]])
-    return levels
+        levels, level = [], self.roots
+        while len(level):
+            levels.append(level)
+            inner = level[self.left[level] >= 0]
+            level = np.concatenate([self.left[inner], self.right[inner]])
+        return levels
 
 
 def _rounded(threshold: np.ndarray, precision: str, strict: bool) -> np.ndarray:
