@@ -143,7 +143,8 @@ def convert(model: Any, ask: Ask | None = None) -> Conversion:
         if error.path or not ask.path:
             raise
         raise UnsupportedModelError(f"{error} (at step {ask.path!r})", path=ask.path) from error
-    if isinstance(conversion.own, Transform) and output not in (None, "transform"):
+    transforms = isinstance(conversion.own, Transform) or conversion.own == getattr(model, "transform", None)
+    if transforms and output not in (None, "transform"):
         raise UnknownOutputError(f"output={output!r} is unknown for {type(model).__name__}; choose from ['transform']")
     if counted:
         conversion = dataclasses.replace(conversion, n_features=ask.n_features)
