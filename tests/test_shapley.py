@@ -329,10 +329,10 @@ def test_bad_weights_are_refused() -> None:
             neon.Explainer(svr, composite="shapley", reference=(REFERENCE, weights))
 
 
-def test_torch_modules_are_refused() -> None:
+def test_torch_modules_start_from_rows_that_the_caller_gives() -> None:
     import torch
 
-    with pytest.raises(ValueError, match="explains fitted models"):
+    with pytest.raises(ValueError, match=r"reference rows.*give reference=.*neon\.LRP"):
         neon.Explainer(torch.nn.Linear(2, 1), composite="shapley")
 
 
