@@ -49,8 +49,9 @@ def panels(scores: Scores, metrics: Sequence[str] | None = None) -> Figure:
         ax.set_yticks(range(len(methods)), methods)
         ax.set_ylim(len(methods) - 0.5, -0.5)
         ax.tick_params(labelsize=8)
-        if any(refills):
-            ax.legend(fontsize=7, frameon=False)
+    marks = {label: mark for ax in axes.flat for mark, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+    if marks:  # one legend for all panels, where it hides no mark
+        figure.legend(marks.values(), marks, loc="outside upper right", ncols=len(marks), fontsize=8, frameon=False)
     for ax in axes.flat[len(wanted) :]:
         ax.set_axis_off()
     return figure
