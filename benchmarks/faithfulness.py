@@ -12,13 +12,11 @@ of the rules start anew with ``--fresh``.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import textwrap
 import time
 import warnings
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,35 +24,16 @@ from typing import Any
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[variable] = "1"  # before numpy is imported: processes share the cores
 
-import joblib  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from sklearn import datasets  # noqa: E402
-from sklearn.cluster import Birch, KMeans  # noqa: E402
-from sklearn.covariance import EllipticEnvelope  # noqa: E402
-from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis  # noqa: E402
-from sklearn.ensemble import GradientBoostingClassifier, IsolationForest, RandomForestClassifier  # noqa: E402
-from sklearn.gaussian_process import GaussianProcessClassifier, GaussianProcessRegressor  # noqa: E402
-from sklearn.gaussian_process.kernels import RBF  # noqa: E402
-from sklearn.kernel_ridge import KernelRidge  # noqa: E402
-from sklearn.mixture import GaussianMixture  # noqa: E402
-from sklearn.naive_bayes import GaussianNB  # noqa: E402
-from sklearn.neighbors import (  # noqa: E402
-    KernelDensity,
-    KNeighborsClassifier,
-    KNeighborsRegressor,
-    LocalOutlierFactor,
-    NearestCentroid,
-)
-from sklearn.neural_network import MLPRegressor  # noqa: E402
-from sklearn.preprocessing import StandardScaler  # noqa: E402
-from sklearn.svm import SVC, SVR, OneClassSVM  # noqa: E402
-from tqdm import tqdm  # noqa: E402
 
+from benchmarks.cases import BUNDLED, FAMILIES, OUTLIERS, split  # noqa: E402
+from benchmarks.pages import write_section  # noqa: E402
+from benchmarks.records import gathered, known, rounded  # noqa: E402
 from neon import evaluate  # noqa: E402
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "evaluation.md"
-BEGIN, END = "<!-- faithfulness: made by python -m benchmarks.faithfulness --write -->", "<!-- end -->"
+BEGIN = "<!-- faithfulness: made by python -m benchmarks.faithfulness --write -->"
 METHODS = ("neon", "shapley", "expected", "kernel_shap", "gradient_x_input", "abs_z", "random")
 OURS = METHODS[:3]
 REFILLS = ("rows", "conditional", "mean")
@@ -69,84 +48,7 @@ def abs_z(model: Any, X: np.ndarray, target: Any = None, background: Any = None)
 KNOWN = {**evaluate.methods, "abs_z": abs_z}
 
 
-@dataclass(frozen=True)
-class Family:
-    """Models of one kind.
-
-    make : from the number of features, an estimator; fits : what it is fitted to, "" for nothing; output : see neon.
-    """
-
-    make: Callable[[int], Any]
-    fits: str = ""
-    output: str | None = None
-
-
-FAMILIES = {
-    "OneClassSVM": Family(lambda d: OneClassSVM(gamma=1 / d, nu=0.1)),
-    "KernelDensity": Family(lambda d: KernelDensity(bandwidth=(d / 2) ** 0.5)),
-    "LocalOutlierFactor": Family(lambda d: LocalOutlierFactor(novelty=True)),
-    "EllipticEnvelope": Family(lambda d: EllipticEnvelope(random_state=0)),
-    "IsolationForest": Family(lambda d: IsolationForest(n_estimators=50, random_state=0)),
-    "KMeans (4)": Family(lambda d: KMeans(4, n_init=4, random_state=0)),
-    "Birch": Family(lambda d: Birch(n_clusters=4, threshold=d**0.5)),
-    "GaussianMixture (4)": Family(lambda d: GaussianMixture(4, covariance_type="diag", reg_covar=0.05, random_state=0)),
-    "NearestCentroid": Family(lambda d: NearestCentroid(), "classes"),
-    "KNeighborsClassifier": Family(lambda d: KNeighborsClassifier(), "classes"),
-    "KNeighborsRegressor": Family(lambda d: KNeighborsRegressor(), "values"),
-    "SVC": Family(lambda d: SVC(gamma=1 / d), "classes"),
-    "SVC, log-ratio": Family(lambda d: SVC(gamma=1 / d), "classes", "log_ratio"),
-    "SVR": Family(lambda d: SVR(gamma=1 / d), "values"),
-    "KernelRidge": Family(lambda d: KernelRidge(alpha=0.5, kernel="rbf", gamma=1 / d), "values"),
-    "GaussianProcessRegressor": Family(
-        lambda d: GaussianProcessRegressor(RBF(d**0.5), alpha=0.3, optimizer=None, normalize_y=True), "values"
-    ),
-    "GaussianProcessClassifier": Family(
-        lambda d: GaussianProcessClassifier(4 * RBF(d**0.5), optimizer=None), "classes"
-    ),
-    "QDA": Family(lambda d: QuadraticDiscriminantAnalysis(solver="eigen", shrinkage=0.3), "classes"),
-    "GaussianNB": Family(lambda d: GaussianNB(var_smoothing=0.05), "classes"),
-    "MLPRegressor": Family(
-        lambda d: MLPRegressor(hidden_layer_sizes=(32,), solver="lbfgs", alpha=1.0, max_iter=500, random_state=0),
-        "values",
-    ),
-    "RandomForestClassifier": Family(
-        lambda d: RandomForestClassifier(50, min_samples_leaf=3, random_state=0), "classes"
-    ),
-    "GradientBoostingClassifier": Family(
-        lambda d: GradientBoostingClassifier(n_estimators=50, random_state=0), "classes"
-    ),
-}
-OUTLIERS = ("OneClassSVM", "KernelDensity", "LocalOutlierFactor", "EllipticEnvelope", "IsolationForest")
-DATA = {
-    "wine": datasets.load_wine,
-    "diabetes": datasets.load_diabetes,
-    "breast cancer": datasets.load_breast_cancer,
-    "iris": datasets.load_iris,
-    "digits": datasets.load_digits,
-}
 QUICK = ("wine", "diabetes")
-
-
-@dataclass(frozen=True)
-class Split:
-    """Standardised rows to fit and to explain; targets as classes and as values."""
-
-    fitted: np.ndarray
-    explained: np.ndarray
-    targets: dict[str, np.ndarray | None]
-
-
-def split(name: str, n_rows: int, n_fitted: int = 400) -> Split:
-    """At most a third of a data set is explained; classes of diabetes are thirds, values of others class numbers."""
-    X, y = DATA[name](return_X_y=True)
-    order = np.random.default_rng(0).permutation(len(X))
-    n_rows = min(n_rows, len(X) // 3)
-    explained, fitted = order[:n_rows], order[n_rows : n_rows + n_fitted]
-    scaler = StandardScaler().fit(X[fitted])
-    classes = np.digitize(y, np.quantile(y, [1 / 3, 2 / 3])) if name == "diabetes" else y
-    values = (y - y.mean()) / y.std()
-    targets = {"": None, "classes": classes[fitted], "values": values[fitted]}
-    return Split(scaler.transform(X[fitted]), scaler.transform(X[explained]), targets)
 
 
 def measured(family: str, data: str, methods: Iterable[str], n_rows: int, n_draws: int) -> list[dict[str, Any]]:
@@ -159,7 +61,7 @@ def measured(family: str, data: str, methods: Iterable[str], n_rows: int, n_draw
     part = split(data, n_rows)
     made, kind = FAMILIES[family], {"family": family, "data": data}
     try:
-        model = made.make(part.fitted.shape[1]).fit(part.fitted, part.targets[made.fits])
+        model = made.fitted(part)
         f = evaluate.Explained(model, made.output)
         labels = f.labels(part.explained)
     except Exception as error:
@@ -187,37 +89,22 @@ def measured(family: str, data: str, methods: Iterable[str], n_rows: int, n_draw
     return records
 
 
-def rounded(scores: np.ndarray) -> list[float]:
-    return [float(f"{score:.6g}") for score in scores]
-
-
 def in_words(error: Exception) -> str:
     return f"{type(error).__name__}: {textwrap.shorten(str(error), 140)}"
 
 
 def run(options: argparse.Namespace) -> dict[tuple[str, str, str], dict[str, Any]]:
     """All records, of which those that the file has are not measured again."""
-    options.cache.parent.mkdir(parents=True, exist_ok=True)
-    if options.fresh:
-        options.cache.unlink(missing_ok=True)
-    lines = options.cache.read_text().splitlines() if options.cache.exists() else []
-    found = {(r["family"], r["data"], r["method"]): r for r in map(json.loads, lines)}
+    fields = ("family", "data", "method")
+    found = known(options.cache, fields, options.fresh)
     jobs = [
-        (family, data, missing)
+        (family, data, missing, options.rows, options.draws)
         for data in options.data
         for family in options.families
         if (missing := [method for method in METHODS if (family, data, method) not in found])
     ]
-    work = joblib.Parallel(n_jobs=options.jobs, return_as="generator_unordered")(
-        joblib.delayed(measured)(*job, options.rows, options.draws) for job in jobs
-    )
-    with options.cache.open("a") as file:
-        for records in tqdm(work, total=len(jobs), unit="model"):
-            for record in records:
-                found[record["family"], record["data"], record["method"]] = record
-                file.write(json.dumps(record) + "\n")
-            file.flush()
-    return found
+    gathered(measured, jobs, options.cache, options.jobs)
+    return known(options.cache, fields)
 
 
 def page(found: dict[tuple[str, str, str], dict[str, Any]], options: argparse.Namespace) -> str:
@@ -333,19 +220,11 @@ def wanted(record: dict[str, Any], options: argparse.Namespace) -> bool:
     return record["family"] in options.families and record["data"] in options.data
 
 
-def write(section: str) -> None:
-    """Put the section into the documentation, in place of the one before."""
-    text = DOCS.read_text()
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    DOCS.write_text(f"{before.rstrip()}\n\n{BEGIN}\n## Faithfulness of the rules\n\n{section}{END}\n{after.lstrip()}")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help=f"12 rows of {' and '.join(QUICK)}")
     parser.add_argument("--families", nargs="*", default=list(FAMILIES), choices=list(FAMILIES), metavar="NAME")
-    parser.add_argument("--data", nargs="*", choices=list(DATA), metavar="NAME")
+    parser.add_argument("--data", nargs="*", choices=list(BUNDLED), metavar="NAME")
     parser.add_argument("--rows", type=int, help="rows to explain of each data set (100)")
     parser.add_argument("--draws", type=int, help="draws of a refill for each row (8)")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
@@ -355,12 +234,12 @@ def main() -> None:
     options = parser.parse_args()
     options.rows = options.rows or (12 if options.quick else 100)
     options.draws = options.draws or (4 if options.quick else 8)
-    options.data = options.data or list(QUICK if options.quick else DATA)
+    options.data = options.data or list(QUICK if options.quick else BUNDLED)
     options.cache = options.cache or Path(f"build/faithfulness-{options.rows}-{options.draws}.jsonl")
     section = page(run(options), options)
     print(section)
     if options.write:
-        write(section)
+        write_section(DOCS, BEGIN, f"## Faithfulness of the rules\n\n{section}")
 
 
 if __name__ == "__main__":
