@@ -6,16 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import DBSCAN, Birch, BisectingKMeans, KMeans, MeanShift
 from sklearn.covariance import EllipticEnvelope
 from sklearn.datasets import load_wine
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import BaggingRegressor, RandomForestClassifier, VotingRegressor
 from sklearn.gaussian_process import GaussianProcessClassifier, GaussianProcessRegressor
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import Ridge
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import (
     KernelDensity,
@@ -43,7 +45,11 @@ WORDS = {
         *(GaussianMixture(3, covariance_type=kind, random_state=0) for kind in ("full", "tied", "diag", "spherical")),
         BayesianGaussianMixture(n_components=2, random_state=0),
     ],
-    "the classes (points of their means and covariances)": [GaussianNB(), QuadraticDiscriminantAnalysis()],
+    "the classes (points of their means and covariances)": [
+        GaussianNB(),
+        QuadraticDiscriminantAnalysis(),
+        CalibratedClassifierCV(GaussianNB(), cv=3),
+    ],
     "the Gaussian (points of": [EllipticEnvelope(random_state=0)],
     "the support vectors": [SVR(), SVC(), SVC(kernel="poly"), OneClassSVM()],
     "the training rows": [
@@ -54,6 +60,11 @@ WORDS = {
         LabelSpreading(gamma=2.0),
     ],
     "the training points": [KernelDensity()],
+    "the support vectors of the estimators inside": [
+        BaggingRegressor(SVR(), n_estimators=3, random_state=0),
+        OneVsRestClassifier(SVC()),
+        VotingRegressor([("svr", SVR()), ("low", SVR(C=0.01)), ("ridge", Ridge())]),
+    ],
     "the training rows that its trees counted": [RandomForestClassifier(3, max_depth=3, random_state=0)],
     "the origin": [Ridge()],
 }
@@ -109,6 +120,22 @@ def test_pipelines_take_it_back_to_their_own_columns() -> None:
     np.testing.assert_array_equal(spread.weights, np.bincount(labels))
     reduced = make_pipeline(StandardScaler(), PCA(2), SVR()).fit(X, Y)
     assert "from the support vectors" in neon.Explainer(reduced, composite="shapley")(X[:2]).explains
+
+
+def test_estimators_side_by_side_tell_together_and_count_the_same() -> None:
+    members = [("svr", SVR()), ("low", SVR(C=0.01, epsilon=0.5)), ("ridge", Ridge())]
+    model = VotingRegressor(members).fit(X, Y)
+    spread = neon.neuralize(model).background
+    assert spread is not None
+    svr, low, _ = model.estimators_
+    np.testing.assert_array_equal(spread.rows, np.concatenate([svr.support_vectors_, low.support_vectors_]))
+    n = len(svr.support_vectors_)
+    np.testing.assert_allclose([spread.weights[:n].sum(), spread.weights[n:].sum()], 1.0)
+    same = VotingRegressor([("a", SVR()), ("b", SVR(tol=1e-9)), ("ridge", Ridge())]).fit(X, Y)
+    alone = neon.neuralize(same).background
+    assert alone is not None
+    np.testing.assert_array_equal(alone.rows, same.estimators_[0].support_vectors_)
+    assert alone.words == "the support vectors"
 
 
 def test_many_rows_are_thinned_and_it_is_said() -> None:

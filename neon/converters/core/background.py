@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from neon.converters.core.arrays import dense
 
-__all__ = ["Spread", "counted", "gaussians", "some_rows"]
+__all__ = ["Spread", "counted", "gaussians", "of_members", "some_rows"]
 
 _NUMBERS = 1_000_000  # that are kept of many rows
 _ROWS = 1000
@@ -75,3 +76,20 @@ def gaussians(means: ArrayLike, covariances: ArrayLike, shares: ArrayLike, words
     rows = np.concatenate([centers[:, None] + steps, centers[:, None] - steps], axis=1)
     each = np.repeat(np.asarray(shares, dtype=np.float64), 2 * d) / (2 * d)
     return counted(rows.reshape(n * 2 * d, d), each, f"{words} (points of their means and covariances)")
+
+
+def of_members(spreads: Iterable[Spread | None]) -> Spread | None:
+    """Of estimators that were fitted on the same rows: what each holds of them counts the same.
+
+    Those that hold nothing take what the others hold.
+    """
+    held = [spread for spread in spreads if spread is not None]
+    if not held:
+        return None
+    first, words = held[0], dict.fromkeys(spread.words for spread in held)
+    if all(np.array_equal(s.rows, first.rows) and np.array_equal(s.weights, first.weights) for s in held):
+        return first
+    few = [spread.few(max(1, _ROWS // len(held))) for spread in held]
+    rows = np.concatenate([spread.rows for spread in few])
+    weights = np.concatenate([spread.weights / spread.weights.sum() for spread in few])
+    return Spread(rows, weights, f"{', '.join(words)} of the estimators inside")

@@ -12,7 +12,7 @@ import torch
 from scipy import sparse
 
 from neon.converters.compose.linear_maps import as_linear
-from neon.converters.core import Conversion, Encoding
+from neon.converters.core import Conversion, Encoding, of_members
 from neon.converters.core.arrays import unchanged
 from neon.lrp.composites import Composite
 from neon.nn import Affine, Linear, SideBySide
@@ -34,10 +34,12 @@ def beside(parts: Sequence[Conversion], *, given: Sequence[str]) -> Conversion:
         Names of the caller's columns.
     """
     branches = [part.layers for part in parts]
+    background = None
     if all(part.encoding is None for part in parts):
         folds = all(part.takes_reference for part in parts)
         encoding, layers = None, _parallel(branches, len(given), folds)
         reference = shared_reference([part.reference for part in parts])
+        background = of_members(part.background for part in parts)
     else:
         encodings = [part.encoding or _numbers(given) for part in parts]
         sizes = [len(e.source) for e in encodings]
@@ -51,6 +53,7 @@ def beside(parts: Sequence[Conversion], *, given: Sequence[str]) -> Conversion:
         tuple(name for part in parts for name in part.output_names),
         np.asarray,
         reference=reference if traits["takes_reference"] else None,
+        background=background,
         encoding=encoding,
         **traits,
     )
