@@ -20,7 +20,7 @@ from neon.explainer.labels import in_words, output_indices, resolved
 from neon.explainer.placement import as_data, as_tensor, placement
 from neon.explainer.progress import progress_bar
 from neon.explainer.recordings import of_callable, of_outputs, of_weighted_outputs
-from neon.explainer.reference import reference_of
+from neon.explainer.reference import reference_of, weighing
 from neon.explainer.rows import CallerRows, numbered
 from neon.explanation import Explanation
 from neon.lrp import LRP
@@ -47,10 +47,10 @@ class Explainer:
         The LRP rules. Default: the network's own.
     reference : array-like (n_features,) or (n_rows, n_features), or such rows and weights (n_rows,), optional
         What "no evidence" looks like: a point or background rows, such as `neon.summarize` chooses. The composites
-        "shapley" and "expected" draw absent features from them; by default, from what the model holds of the rows that
-        it was fitted on, as ``explanation.explains`` says. Default: ``network.reference``, which is what the
-        steps of a pipeline take to the origin of the model's linear map or to its support vectors; where they have no
-        inverse, the origin of what they read. Models with no use for one refuse it.
+        "shapley", "expected" and "banzhaf" draw absent features from them; by default, from what the model holds of
+        the rows that it was fitted on, as ``explanation.explains`` says. Default: ``network.reference``, which is what
+        the steps of a pipeline take to the origin of the model's linear map or to its support vectors; where they have
+        no inverse, the origin of what they read. Models with no use for one refuse it.
     data : array-like (n_rows, n_features), optional
         The rows that a clustering without ``predict`` (DBSCAN, HDBSCAN, ...) was fitted on; other models take none.
     device : str, optional
@@ -94,7 +94,7 @@ class Explainer:
             kind = "composite" if reference is None else "reference_composite"
             composite = getattr(network, kind, "epsilon")
         memory: Literal["high", "normal"] = "high" if self._fitted else "normal"
-        self._lrp = LRP(network, composite, output=output if is_torch else None, memory=memory)
+        self._lrp = LRP(network, weighing(composite, reference), output=output if is_torch else None, memory=memory)
         self._reference = reference_of(network, self._lrp.composite, reference, self._tensor)
         self._probe: Probe | None = None
         if isinstance(network, Network):

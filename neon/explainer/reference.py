@@ -14,12 +14,23 @@ from neon.converters import Network
 from neon.converters.core.background import Spread
 from neon.converters.core.registry import innermost, takes_data
 from neon.explainer.placement import as_array
-from neon.lrp.composites import Composite
+from neon.lrp.composites import Composite, Rules, by_name
 from neon.lrp.paths.integral import Integral
 
-__all__ = ["reference_of"]
+__all__ = ["reference_of", "weighing"]
 
 _STARTS = 100  # rows that "expected" starts from by itself; as many as the caller gives
+
+
+def weighing(composite: Rules, given: Any) -> Rules:
+    """The composite, and "interventional" with rows that do not weigh the same as the path rule from each of them.
+
+    Both are the same for sums of trees. Where something curved follows, relevance is integrated from each row.
+    """
+    if composite != "interventional" or not _weighted(given):
+        return composite
+    weights = _checked(given[1], np.shape(given[1])[0])
+    return composite if (weights == weights[0]).all() else Composite(by_name(composite).rules, composite, "rows")
 
 
 def reference_of(
@@ -105,7 +116,9 @@ def _integral_from(network: Network, composite: Composite, given: Any, place: Ca
     weights = np.ones(len(rows)) if weights is None else _checked(weights, len(rows))
     everywhere = given is not None or network.takes_reference
     joint = composite.along == "rows"
-    return Integral(place(rows), place(weights / weights.sum()), joint, start, everywhere=everywhere)
+    middle = composite.along == "middle"
+    portions = place(weights / weights.sum())
+    return Integral(place(rows), portions, joint, start, everywhere=everywhere, middle=middle)
 
 
 def _own(network: Network) -> Spread | None:

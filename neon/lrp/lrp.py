@@ -158,7 +158,7 @@ class LRP:
         if composite.along:
             integral = reference
             if not isinstance(integral, Integral):
-                integral = Integral.of(composite.name, inputs, reference, joint=composite.along == "rows")
+                integral = Integral.of(composite.name, composite.along, inputs, reference)
             steps = assign(tape, composite)
             if integral.fits(steps, tape.inputs[0], tape.output, inputs[0]):
                 return Recording(tape, steps, None, composite.name, integral)

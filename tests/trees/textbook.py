@@ -87,6 +87,15 @@ def shapley(game, n_features):
     return np.array(phi)
 
 
+def banzhaf(game, n_features):
+    """Banzhaf values (n_features, n_outputs): what a feature adds, averaged over all sets of others."""
+    worth = {s: game(s) for s in subsets(range(n_features))}
+    return np.array([
+        np.mean([worth[tuple(sorted((*s, i)))] - worth[s] for s in worth if i not in s], axis=0)
+        for i in range(n_features)
+    ])  # fmt: skip
+
+
 def interactions(game, n_features):
     """Shapley interaction values as shap defines them: half the index off the diagonal, main effects on it."""
     worth = {s: game(s) for s in subsets(range(n_features))}

@@ -24,7 +24,8 @@ class Composite:
         of two explained values that none fits take `SignalTakesAll`.
     along : str
         "means": relevance is integrated along the way on which features are switched on together
-        (`neon.lrp.paths.integral`), absent ones at the means of their terms; "rows": from each reference row. The
+        (`neon.lrp.paths.integral`), absent ones at the means of their terms; "rows": from each reference row;
+        "middle": not integrated but taken where each feature is present with probability 1/2. The
         rules are those of what stands first on the way: tree ensembles.
     name : str
         Shown by ``repr`` and `neon.LRP.plan`.
@@ -37,13 +38,13 @@ class Composite:
 
     rules: tuple[tuple[Selector, Rule], ...]
     name: str = "custom"
-    along: Literal["", "means", "rows"] = ""
+    along: Literal["", "means", "rows", "middle"] = ""
 
     def __init__(
         self,
         rules: Sequence[tuple[Selector | str, Rule]],
         name: str = "custom",
-        along: Literal["", "means", "rows"] = "",
+        along: Literal["", "means", "rows", "middle"] = "",
     ) -> None:
         checked = []
         for entry in rules:

@@ -166,7 +166,15 @@ def expected(engine: EngineName = "auto") -> Composite:
     return _relative("expected", Interventional(engine=engine), "rows")
 
 
-def _relative(name: str, rule: TreeRule, along: Literal["", "means", "rows"] = "") -> Composite:
+def banzhaf(engine: EngineName = "auto") -> Composite:
+    """Banzhaf values, of models that are sums of trees, kernels or quadratic forms: all sets of features count alike.
+
+    They do not add up to the prediction: the residual "banzhaf" holds the difference.
+    """
+    return _relative("banzhaf", Shapley(engine=engine), "middle")
+
+
+def _relative(name: str, rule: TreeRule, along: Literal["", "means", "rows", "middle"] = "") -> Composite:
     return Composite([(kind("tree"), rule), (kind("affine"), Pass()), (anything(), Reference())], name, along)
 
 
@@ -192,6 +200,7 @@ _PRESETS: dict[str, Callable[..., Composite]] = {
         equal,
         shapley,
         expected,
+        banzhaf,
     )
 }
 __all__ = ["Rules", "by_name", "names", "register", *_PRESETS]

@@ -3,7 +3,7 @@
 ``φ_i = ∫₀¹ Σ_j ∂g/∂u_j(u(t)) ∂u_j/∂t_i dt`` for ``f(x) = g(u(x))`` with units u made of terms of single features
 (`neon.lrp.paths.terms`): ``Σ_i φ_i = f(x) - g(u(0))``. Where g is linear in the units these are their Shapley values;
 elsewhere the values of Aumann and Shapley (1974): integrated gradients (Sundararajan et al. 2017) in the space of
-terms.
+terms. The integrand at t = 1/2 is the Banzhaf value (Owen 1975): every set of other features counts the same.
 """
 
 from __future__ import annotations
@@ -52,6 +52,9 @@ class Integral:
     joint : bool
         Whether each reference row is a start of its own, and the relevance is the mean over them; otherwise absent
         features bring their mean terms.
+    middle : bool
+        Whether relevance is the integrand at t = 1/2, of networks that are linear in their units: Banzhaf values. They
+        do not add up to ``f(x) - g(u(0))``.
     """
 
     rows: Tensor
@@ -61,10 +64,11 @@ class Integral:
     relative: bool = True
     everywhere: bool = True
     fitting: bool | None = None
+    middle: bool = False
     backgrounds: list[dict[int, Background]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, composite: str, inputs: tuple[Tensor, ...], reference: Any, *, joint: bool) -> Integral:
+    def of(cls, composite: str, along: str, inputs: tuple[Tensor, ...], reference: Any) -> Integral:
         """From reference rows, or rows with weights; without any from the origin (trees: from their covers)."""
         if len(inputs) != 1 or inputs[0].ndim != 2 or not inputs[0].is_floating_point():
             raise ValueError(
@@ -77,13 +81,16 @@ class Integral:
         if weights is None:
             weights = rows.new_ones(len(rows))
         given = reference is not None
-        return cls(rows, weights / weights.sum(), joint, "" if given else "the origin", given)
+        start = "" if given else "the origin"
+        return cls(rows, weights / weights.sum(), along == "rows", start, given, middle=along == "middle")
 
     def walk(
         self, steps: Sequence[BackwardStep], x: int, output: int, rows: Tensor, weights: Tensor, ledger: Ledger
     ) -> Walk:
         """Relevance of ``Σ_k weights_k f_k``, weights (n_samples, n_outputs), and what it is relative to."""
         whole, *single = self._starts(x)
+        if self.middle:
+            return self._middle(front_of(steps, x, output, rows, whole), rows, weights, ledger)
         if self.joint and self._each_row(front_of(steps, x, output, rows[:1], whole)):
             relevance, base, missed = torch.zeros_like(rows), rows.new_zeros(len(rows)), rows.new_zeros(len(rows))
             for portion, start in zip(self.weights, single, strict=True):
@@ -94,11 +101,22 @@ class Integral:
             relevance, base, missed = integrate(_maker(steps, x, output, whole), rows, weights, held=True)
         if ledger.enabled and bool((missed != 0).any()):
             ledger.absorb("quadrature", missed)
-        if not self.relative:
-            if ledger.enabled:
-                ledger.absorb("expectation", base)
-            return Walk((relevance,), ledger)
-        return Walk((relevance,), ledger, base=base)
+        return self._walk(relevance, base, ledger)
+
+    def _middle(self, front: Front, rows: Tensor, weights: Tensor, ledger: Ledger) -> Walk:
+        """Slopes in the middle, and by how much they are less than the mean ones of all features together."""
+        phi, base, slopes = _linear(front, rows, weights)
+        relevance = front.gather([t.middle(s) for t, s in zip(front.terms, slopes, strict=True)], rows)
+        if ledger.enabled:
+            ledger.absorb("banzhaf", (phi - relevance).sum(1))
+        return self._walk(relevance, base, ledger)
+
+    def _walk(self, relevance: Tensor, base: Tensor, ledger: Ledger) -> Walk:
+        if self.relative:
+            return Walk((relevance,), ledger, base=base)
+        if ledger.enabled:
+            ledger.absorb("expectation", base)
+        return Walk((relevance,), ledger)
 
     def pairs(self, steps: Sequence[BackwardStep], x: int, output: int, rows: Tensor, weights: Tensor) -> Tensor:
         """Half the Shapley interactions of ``Σ_k weights_k f_k``, (n_samples, n_features, n_features).
@@ -106,16 +124,13 @@ class Integral:
         Raises
         ------
         ValueError
-            If the network is not linear in its units: its values are then no Shapley values.
+            If the network is not linear in its units: its values are then no Shapley values. Of Banzhaf values.
         """
+        if self.middle:
+            raise ValueError("interactions are Shapley interactions: take composite='shapley' or 'expected'")
         whole, *single = self._starts(x)
         front = front_of(steps, x, output, rows, whole)
-        curved = [step.call.operation.name for step in front.rest if _kind(step) != "linear"]
-        if curved:
-            raise ValueError(
-                f"interactions are of sums of kernels, trees and quadratic forms, but this model's output is no linear "
-                f"map of them ({', '.join(dict.fromkeys(curved))}); leave interactions=False"
-            )
+        _check_linear("interactions", front, "leave interactions=False")
         if not self._each_row(front):
             return _pairs(front, rows, weights)
         total = rows.new_zeros(*rows.shape, rows.shape[1])
@@ -133,7 +148,13 @@ class Integral:
         ------
         UnsupportedOperationError
             If there are such rows, and trees read what others compute: these steps have no slopes.
+        ValueError
+            If the network is not linear in its units, and Banzhaf values are asked for.
         """
+        if self.middle and self.fitting is None:
+            front = front_of(steps, x, output, rows[:1], self._starts(x)[0])
+            _check_linear("Banzhaf values", front, "take composite='shapley'")
+            self.fitting = True
         if self.fitting is None:
             self.fitting = all(step.kind != "tree" for step in steps)
             if not self.fitting:
@@ -154,7 +175,8 @@ class Integral:
         front = front_of(steps, x, output, row, self._starts(x)[0])
         kinds = {_kind(step) for step in front.rest}
         exact, joint = kinds <= {"linear"}, self._each_row(front) or front.joint
-        what = "Shapley values (exact)" if exact else "Aumann-Shapley values"
+        game = "Banzhaf" if self.middle else "Shapley"
+        what = f"{game} values (exact)" if exact else "Aumann-Shapley values"
         if not exact and _is_exact(front, held=not self.joint):
             what = "Aumann-Shapley values (exact)"
             if not _lines(front):
@@ -180,6 +202,24 @@ class Integral:
             parts = [Background(row[None], one) for row in self.rows] if self.joint else []
             self.backgrounds = [{x: part} for part in (Background(self.rows, self.weights, not self.start), *parts)]
         return self.backgrounds
+
+
+def _check_linear(what: str, front: Front, advice: str) -> None:
+    """Refuse networks that are not linear in their units."""
+    curved = [step.call.operation.name for step in front.rest if _kind(step) != "linear"]
+    if curved:
+        raise ValueError(
+            f"{what} are of sums of kernels, trees and quadratic forms, but this model's output is no linear map of "
+            f"them ({', '.join(dict.fromkeys(curved))}); {advice}"
+        )
+
+
+def _linear(front: Front, rows: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+    """Of a front that is linear in its units: relevance, what it is relative to, and the slopes of the units."""
+    starts = [terms.units(rows.new_zeros(1))[0] for terms in front.terms]
+    slopes, at_start = front.slopes(starts, weights)
+    phi = front.gather([t.integrated(s) for t, s in zip(front.terms, slopes, strict=True)], rows)
+    return phi, (at_start * weights).sum(1), slopes
 
 
 def _maker(

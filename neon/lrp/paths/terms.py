@@ -100,6 +100,13 @@ class Terms(abc.ABC):
         slopes : (n_samples, n_units)
         """
 
+    def middle(self, slopes: Tensor) -> Tensor:
+        """``Σ_j slopes_j ∂u_j/∂t_i(1/2)``, (n_samples, n_features): the Banzhaf values of ``Σ_j slopes_j u_j``.
+
+        slopes : (n_samples, n_units)
+        """
+        return self.shares(slopes[None], slopes.new_full((1,), 0.5))
+
     def pairs(self, slopes: Tensor) -> Tensor:
         """Half the Shapley interactions of ``Σ_j slopes_j u_j``, (n_samples, n_features, n_features).
 
@@ -174,6 +181,9 @@ class JoinedTerms(Terms):
 
     def integrated(self, slopes: Tensor) -> Tensor:
         return self._summed(lambda part, own: part.integrated(own), slopes)
+
+    def middle(self, slopes: Tensor) -> Tensor:
+        return self._summed(lambda part, own: part.middle(own), slopes)
 
     def pairs(self, slopes: Tensor) -> Tensor:
         return self._summed(lambda part, own: part.pairs(own), slopes)

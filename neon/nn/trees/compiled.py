@@ -11,13 +11,12 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from scipy.special import comb
 from torch import Tensor
 
 from neon.lrp.rules.tree import Path, TreeRule
 from neon.nn.trees import descent, kernels, references, vectorized
 from neon.nn.trees.forest import Forest
-from neon.nn.trees.quadrature import MOST_POINTS, gauss_legendre, n_points
+from neon.nn.trees.quadrature import Index, rules_of, shares_between
 from neon.nn.trees.tables import Tables
 from neon.nn.trees.threads import in_blocks, in_threads, row_blocks
 
@@ -91,9 +90,9 @@ def look_up(forest: Forest, tables: Tables, codes: Tensor, slope: Tensor) -> Ten
     return torch.from_numpy(phi[:, : len(codes)]).t()
 
 
-def shapley(forest: Forest, codes: Tensor, slope: Tensor) -> Tensor:
-    """Shapley values against the covers, (n_used, n_samples)."""
-    rule = _rule_of(forest, slope)
+def shapley(forest: Forest, codes: Tensor, slope: Tensor, index: Index) -> Tensor:
+    """Values against the covers, (n_used, n_samples)."""
+    rule = _rule_of(forest, slope, index)
     # G and H of a block stay in the second-level cache.
     rows = _CACHE // (2 * (forest.paths.max_depth + 1) * rule[1].nbytes // len(rule[1]))
     block = int(np.clip(1 << rows.bit_length() >> 1, 64, 512))
@@ -104,15 +103,14 @@ def shapley(forest: Forest, codes: Tensor, slope: Tensor) -> Tensor:
     return _in_tasks(forest, codes, slope, run)
 
 
-def interventional(forest: Forest, codes: Tensor, slope: Tensor, reference: Tensor) -> Tensor:
-    """Shapley values against reference rows, (n_used, n_samples); in double precision, as `along_path`."""
+def interventional(
+    forest: Forest, codes: Tensor, slope: Tensor, reference: Tensor, weights: Tensor, index: Index
+) -> Tensor:
+    """Values against reference rows, (n_used, n_samples); in double precision, as `along_path`."""
     paths, rows = forest.paths, np.ascontiguousarray(reference.numpy())
-    most = int(paths.n_literals.max(initial=0))
-    a, b = np.arange(most + 2)[None], np.arange(most + 1)[:, None]  # p and q
-    plus = np.divide(1.0, a * comb(a + b, a), out=np.zeros((most + 1, most + 2)), where=a > 0)
-    minus = np.divide(1.0, b * comb(a + b, a), out=np.zeros((most + 1, most + 2)), where=b > 0)
-    plus[:, -1] = minus[:, -1] = 0
-    against = rows, 1 / rows.shape[1], plus, minus
+    dead = ((0, 0), (0, 1))  # a last column of zeros
+    plus, minus = (np.pad(part, dead) for part in shares_between(int(paths.n_literals.max(initial=0)), index))
+    against = rows, weights.double().numpy(), plus, minus
 
     def run(codes: np.ndarray, slope: np.ndarray, phi: np.ndarray, first: int, last: int) -> None:
         references.interventional(codes, slope, phi, first, last, forest.edges, *against)
@@ -120,14 +118,14 @@ def interventional(forest: Forest, codes: Tensor, slope: Tensor, reference: Tens
     return _in_tasks(forest, codes, slope.double(), run).to(slope.dtype)
 
 
-def pairs(forest: Forest, codes: Tensor, slope: Tensor, reference: Tensor | None) -> Tensor:
+def pairs(forest: Forest, codes: Tensor, slope: Tensor, reference: Tensor | None, weights: Tensor | None) -> Tensor:
     """Interactions, (n_samples, n_used, n_used); against the covers in double precision, as `along_path`."""
     if reference is not None:  # for which there is no compiled loop
-        return vectorized.pairs(forest, codes, slope, reference)
+        return vectorized.pairs(forest, codes, slope, reference, weights)
     trees, n_used, n = forest.trees, *codes.shape
     out = slope.new_zeros(n, n_used, n_used)
     weight = slope.double()
-    rule = _rule_of(forest, weight)
+    rule = _rule_of(forest, weight, "shapley")
 
     def task(part: slice) -> None:
         own = np.ascontiguousarray(codes[:, part].numpy())
@@ -141,11 +139,10 @@ def pairs(forest: Forest, codes: Tensor, slope: Tensor, reference: Tensor | None
     return out
 
 
-def _rule_of(forest: Forest, slope: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _rule_of(forest: Forest, slope: Tensor, index: Index) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """How many quadrature points each tree takes, and the points and weights of every number of them."""
-    each, kind = n_points(forest.paths.n_literals, slope.dtype), _kind(slope)
-    points, weights = (table[:, : each.max()].astype(kind) for table in gauss_legendre(MOST_POINTS[torch.float64]))
-    return each, points, weights
+    each, points, weights = rules_of(forest.paths.n_literals, slope.dtype, index)
+    return each, points.astype(_kind(slope)), weights.astype(_kind(slope))
 
 
 def _in_tasks(forest: Forest, codes: Tensor, slope: Tensor, run: Callable[..., None]) -> Tensor:

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations import Call, Treatment, treat
-from neon.lrp.paths.integral import legendre
 from neon.lrp.paths.terms import Background, StraightTerms, Terms
 from neon.lrp.recording.tape import Retention
 from neon.lrp.rules import Rule
@@ -18,6 +17,7 @@ from neon.lrp.rules.tree import EqualShare, Interventional, Path, Shapley, TreeR
 from neon.nn.layer import Layer, operation
 from neon.nn.trees.ensemble import Trees
 from neon.nn.trees.paths import Paths
+from neon.nn.trees.quadrature import Index, rules_of, shares_between
 from neon.nn.trees.routing import Codes
 
 __all__ = ["AndUnits", "SplitUnits", "and_units", "check_size", "literal_weights", "split_units"]
@@ -272,24 +272,30 @@ class _AndTerms(StraightTerms):
         super().__init__(slot, start, and_units(x, units))
 
     def integrated(self, slopes: Tensor) -> Tensor:
-        units = self.units_
+        return self._of_index(slopes, "shapley")
+
+    def middle(self, slopes: Tensor) -> Tensor:
+        return self._of_index(slopes, "banzhaf")
+
+    def _of_index(self, slopes: Tensor, index: Index) -> Tensor:
+        units, own = self.units_, self.own
         if not self.others:
-            return units.to_units(_toward_covers(units, self.own, slopes), by_edge=False)
-        shares = torch.stack([weight * _between(units, self.own, row, slopes) for row, weight in self.others]).sum(0)
+            return units.to_units(_toward_covers(units, own, slopes, index), by_edge=False)
+        shares = torch.stack([weight * _between(units, own, row, slopes, index) for row, weight in self.others]).sum(0)
         return units.to_units(shares, by_edge=False)
 
     def pairs(self, slopes: Tensor) -> Tensor:
         raise ValueError("interactions are of the fused form of trees; explain the model itself")
 
 
-def _toward_covers(units: AndUnits, o: Tensor, slope: Tensor) -> Tensor:
+def _toward_covers(units: AndUnits, o: Tensor, slope: Tensor, index: Index = "shapley") -> Tensor:
     """``v (o_i - z_i) ∫ Π_{k≠i} (z_k + (o_k - z_k) t) dt``, (n_samples, n_leaves, longest)."""
     z = units.probability.to(slope)
     real = torch.arange(z.shape[1], device=z.device) < units.size[:, None]
-    points, weights = legendre(max(1, (max(units.size.tolist(), default=1) + 1) // 2))
+    (q,), points, weights = rules_of(units.size.cpu().numpy().max(initial=1, keepdims=True), torch.float64, index)
     difference = o.to(slope) - z
     total = torch.zeros_like(difference)
-    for t, weight in zip(points, weights, strict=True):
+    for t, weight in zip(points[q, :q], weights[q, :q], strict=True):
         factor = z + difference * float(t)
         total += float(weight) * _product_of_others(factor)
     return slope[:, :, None] * difference * total * real
@@ -303,14 +309,12 @@ def _product_of_others(factor: Tensor) -> Tensor:
     return before * after
 
 
-def _between(units: AndUnits, own: Tensor, other: Tensor, slope: Tensor) -> Tensor:
-    """Shares against one reference row: ``v (p-1)! q! / (p+q)!`` and ``-v p! (q-1)! / (p+q)!``."""
-    only_own, only_other = (own & ~other).to(slope), (other & ~own).to(slope)
+def _between(units: AndUnits, own: Tensor, other: Tensor, slope: Tensor, index: Index = "shapley") -> Tensor:
+    """Shares against one reference row, as `shares_between`."""
+    only_own, only_other = own & ~other, other & ~own
     p, q = only_own.sum(2), only_other.sum(2)
     reached = (own | other).all(2).to(slope)
-    whole = torch.lgamma(p + q + 1)
-    gain = torch.exp(torch.lgamma(p.clamp(min=1)) + torch.lgamma(q + 1) - whole)
-    loss = torch.exp(torch.lgamma(p + 1) + torch.lgamma(q.clamp(min=1)) - whole)
+    gain, loss = (torch.as_tensor(part).to(slope)[q, p] for part in shares_between(own.shape[2], index))
     return (slope * reached)[:, :, None] * (only_own * gain[:, :, None] - only_other * loss[:, :, None])
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from neon.lrp.rules.tree import EqualShare, Interventional, Path, TreeRule
 from neon.nn.trees import vectorized
 from neon.nn.trees.forest import Forest
+from neon.nn.trees.quadrature import Index
 from neon.nn.trees.tables import BITS, Tables, tabulate
 from neon.nn.trees.threads import has_numba
 
@@ -26,7 +27,7 @@ class Engine(Protocol):
     """What `neon.nn.trees.compiled` and `neon.nn.trees.vectorized` both compute.
 
     Rows x (n_samples, n_features), their codes (n_used, n_samples), slope (n_samples, n_outputs), codes of reference
-    rows (n_used, n_reference); the result ``Σ_k slope_k φ_k`` is (n_used, n_samples).
+    rows (n_used, n_reference) and their weights (n_reference,); the result ``Σ_k slope_k φ_k`` is (n_used, n_samples).
     """
 
     def encode(self, forest: Forest, x: Tensor) -> Tensor: ...
@@ -37,11 +38,15 @@ class Engine(Protocol):
 
     def look_up(self, forest: Forest, tables: Tables, codes: Tensor, slope: Tensor) -> Tensor: ...
 
-    def shapley(self, forest: Forest, codes: Tensor, slope: Tensor) -> Tensor: ...
+    def shapley(self, forest: Forest, codes: Tensor, slope: Tensor, index: Index) -> Tensor: ...
 
-    def interventional(self, forest: Forest, codes: Tensor, slope: Tensor, reference: Tensor) -> Tensor: ...
+    def interventional(
+        self, forest: Forest, codes: Tensor, slope: Tensor, reference: Tensor, weights: Tensor, index: Index
+    ) -> Tensor: ...
 
-    def pairs(self, forest: Forest, codes: Tensor, slope: Tensor, reference: Tensor | None) -> Tensor: ...
+    def pairs(
+        self, forest: Forest, codes: Tensor, slope: Tensor, reference: Tensor | None, weights: Tensor | None
+    ) -> Tensor: ...
 
 
 def _engine(rows: Tensor) -> Engine:
@@ -67,18 +72,29 @@ def evaluate(forest: Forest, codes: Tensor, dtype: torch.dtype) -> Tensor:
     return (base + _engine(codes).evaluate(forest, codes)).to(dtype)
 
 
-def base_of(forest: Forest, rule: TreeRule | None, reference: Tensor | None, dtype: torch.dtype) -> Tensor:
+def base_of(
+    forest: Forest, rule: TreeRule | None, reference: Tensor | None, dtype: torch.dtype, weights: Tensor | None = None
+) -> Tensor:
     """What a rule's relevance is relative to, (1, n_outputs); ``reference`` are rows (n_reference, n_features)."""
     trees = forest.trees
     if reference is not None and (rule is None or isinstance(rule, Interventional)):
-        return evaluate(forest, encode(forest, reference), torch.float64).mean(0, keepdim=True).to(dtype)
+        found = evaluate(forest, encode(forest, reference), torch.float64)
+        return (_equal(found) if weights is None else weights.to(found))[None].matmul(found).to(dtype)
     at_root = trees.expectation
     if isinstance(rule, Path) and trees.path_value is not None:
         at_root = trees.total(trees.path_value[trees.roots])
     return torch.as_tensor(at_root)[None].to(dtype)
 
 
-def relevance(forest: Forest, rule: TreeRule, codes: Tensor, slope: Tensor, reference: Tensor | None = None) -> Tensor:
+def relevance(
+    forest: Forest,
+    rule: TreeRule,
+    codes: Tensor,
+    slope: Tensor,
+    reference: Tensor | None = None,
+    weights: Tensor | None = None,
+    index: Index = "shapley",
+) -> Tensor:
     """``Σ_k slope_k φ_k``.
 
     Parameters
@@ -87,6 +103,10 @@ def relevance(forest: Forest, rule: TreeRule, codes: Tensor, slope: Tensor, refe
     slope : (n_samples, n_outputs)
     reference : int32 (n_used, n_reference), optional
         Codes of the reference rows.
+    weights : (n_reference,), optional
+        Theirs, adding up to 1. Default: all the same.
+    index : "shapley" or "banzhaf"
+        Of the rules `Shapley` and `Interventional`, whose integrals over t the Banzhaf value takes at t = 1/2.
 
     Returns
     -------
@@ -101,21 +121,41 @@ def relevance(forest: Forest, rule: TreeRule, codes: Tensor, slope: Tensor, refe
     if isinstance(rule, (Path, EqualShare)):
         return engine.along_path(forest, rule, codes, slope)
     reference = reference if isinstance(rule, Interventional) else None
-    tables = _tables_for(forest, rule, codes, slope, reference)
+    if reference is None:
+        weights = None
+    elif weights is None:
+        weights = _equal(reference.t())
+    tables = _tables_for(forest, rule, codes, slope, reference, weights, index)
     if tables is not None:
         return engine.look_up(forest, tables, codes, slope)
-    if reference is not None:
-        return engine.interventional(forest, codes, slope, reference)
-    return engine.shapley(forest, codes, slope)
+    if reference is None:
+        return engine.shapley(forest, codes, slope, index)
+    assert weights is not None
+    return engine.interventional(forest, codes, slope, reference, weights, index)
 
 
-def pairs(forest: Forest, codes: Tensor, slope: Tensor, reference: Tensor | None) -> Tensor:
+def pairs(
+    forest: Forest, codes: Tensor, slope: Tensor, reference: Tensor | None, weights: Tensor | None = None
+) -> Tensor:
     """``Σ_k slope_k φ_ij,k`` for i ≠ j, (n_samples, n_used, n_used); 0 on the diagonal. Arguments as `relevance`."""
-    return _engine(codes).pairs(forest, codes, slope, reference)
+    if reference is not None and weights is None:
+        weights = _equal(reference.t())
+    return _engine(codes).pairs(forest, codes, slope, reference, weights)
+
+
+def _equal(rows: Tensor) -> Tensor:
+    """Weights that are all the same, (n_rows,)."""
+    return torch.full((len(rows),), 1 / max(len(rows), 1), dtype=torch.float64, device=rows.device)
 
 
 def _tables_for(
-    forest: Forest, rule: TreeRule, codes: Tensor, slope: Tensor, reference: Tensor | None
+    forest: Forest,
+    rule: TreeRule,
+    codes: Tensor,
+    slope: Tensor,
+    reference: Tensor | None,
+    weights: Tensor | None,
+    index: Index,
 ) -> Tables | None:
     """The rule's look-up tables where they are asked for, or pay off for these rows alone."""
     asked, p = getattr(rule, "engine", "auto"), forest.paths
@@ -124,9 +164,10 @@ def _tables_for(
         return None
     if longest > BITS:
         raise ValueError(f"look-up tables take paths of at most {BITS} features, here {longest}; use engine='kernel'")
-    rows = None if reference is None else reference.cpu()
-    mark = None if rows is None else hashlib.sha1(rows.numpy().tobytes()).hexdigest()
-    key = (type(rule), slope.dtype, slope.device, mark)
+    given = [part.cpu() for part in (reference, weights) if part is not None]
+    rows, portions = given or (None, None)
+    mark = hashlib.sha1(b"".join(part.numpy().tobytes() for part in given)).hexdigest()
+    key = (type(rule), index, slope.dtype, slope.device, mark)
     with forest.lock:
         groups, width = forest.groups, -(-len(p.codes.used) // 8) * 8
         entries = int(groups.row[-1]) * forest.trees.value.shape[1]
@@ -145,5 +186,7 @@ def _tables_for(
             return forest.tables[key]
         while len(forest.tables) >= 2:
             forest.tables.pop(next(iter(forest.tables)))
-        forest.tables[key] = tabulate(forest.trees, p, groups, slope.dtype, rows, width).to(slope.device)
+        forest.tables[key] = tabulate(forest.trees, p, groups, slope.dtype, rows, portions, index, width).to(
+            slope.device
+        )
         return forest.tables[key]

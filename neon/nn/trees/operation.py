@@ -16,6 +16,7 @@ from neon.nn.trees import engine
 from neon.nn.trees.ensemble import Trees
 from neon.nn.trees.forest import Forest
 from neon.nn.trees.forms import relu_layers, tree_layers
+from neon.nn.trees.quadrature import Index
 
 __all__ = ["TreeEnsemble", "tree_ensemble"]
 
@@ -123,20 +124,23 @@ class _TreeTerms(StraightTerms):
         self.forest, self.codes, self.n_features = forest, engine.encode(forest, x), x.shape[1]
         self.rule: TreeRule = (Interventional if background.given else Shapley)(engine=engine_of)
         rows, weights = background.rows, background.weights
-        self.references: list[tuple[Tensor | None, float]] = [(None, 1.0)]
-        start = engine.base_of(forest, self.rule, rows, x.dtype).to(x)
+        self.references: tuple[Tensor | None, Tensor | None] = (None, None)
         if background.given:
-            codes = engine.encode(forest, rows.to(x))
-            self.references = [(codes, 1.0)]
-            if bool((weights != weights[0]).any()):  # the engine weighs all rows the same
-                self.references = [(codes[:, [r]], float(w)) for r, w in enumerate(weights) if w > 0]
-                start = weights[None].to(x) @ engine.evaluate(forest, codes, x.dtype)
+            held = weights > 0
+            rows, weights = rows[held], weights[held]
+            self.references = engine.encode(forest, rows.to(x)), weights
+        start = engine.base_of(forest, self.rule, rows, x.dtype, weights).to(x)
         super().__init__(slot, start, engine.evaluate(forest, self.codes, x.dtype))
 
     def integrated(self, slopes: Tensor) -> Tensor:
-        slopes = slopes.contiguous()
-        parts = [w * engine.relevance(self.forest, self.rule, self.codes, slopes, r) for r, w in self.references]
-        phi, used = torch.stack(parts).sum(0).t(), self.forest.paths.codes.used
+        return self._of_index(slopes, "shapley")
+
+    def middle(self, slopes: Tensor) -> Tensor:
+        return self._of_index(slopes, "banzhaf")
+
+    def _of_index(self, slopes: Tensor, index: Index) -> Tensor:
+        phi = engine.relevance(self.forest, self.rule, self.codes, slopes.contiguous(), *self.references, index).t()
+        used = self.forest.paths.codes.used
         if len(used) == self.n_features:
             return phi
         places = torch.as_tensor(used, device=phi.device)
@@ -144,11 +148,11 @@ class _TreeTerms(StraightTerms):
 
     def pairs(self, slopes: Tensor) -> Tensor:
         slopes = slopes.contiguous()
-        parts = [w * engine.pairs(self.forest, self.codes, slopes, r) for r, w in self.references]
+        pairs = engine.pairs(self.forest, self.codes, slopes, *self.references)
         used = torch.as_tensor(self.forest.paths.codes.used, device=slopes.device)
         found = slopes.new_zeros(len(slopes), self.n_features, self.n_features)
         if len(used):
-            found[:, used[:, None], used] = torch.stack(parts).sum(0).to(slopes)
+            found[:, used[:, None], used] = pairs.to(slopes)
         return found
 
 

@@ -5,25 +5,29 @@ from __future__ import annotations
 import abc
 import functools
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 import torch
+from scipy.special import comb
 from torch import Tensor
 
 from neon.lrp.paths.integral import legendre
 from neon.nn.trees.ensemble import Trees
 from neon.nn.trees.paths import Paths
 
-__all__ = ["MOST_POINTS", "Covers", "Pairs", "chunks", "gauss_legendre", "n_points", "quadrature", "satisfied"]
+__all__ = ["Covers", "Index", "Pairs", "chunks", "n_points", "quadrature", "rules_of", "satisfied", "shares_between"]
+
+# Of a game's multilinear extension on its diagonal, whose slope is taken: its mean over [0, 1], or that in the middle.
+Index = Literal["shapley", "banzhaf"]
 
 _MEMORY = 1 << 27  # bytes of G and of the states at a time
 # So many points on paths of up to so many features leave 1e-11 and 1e-6, with a millionth of the cover at the leaf.
 _POINTS = {torch.float64: {20: 8, 40: 10, np.inf: 12}, torch.float32: {12: 5, 24: 6, np.inf: 7}}
-MOST_POINTS = {dtype: max(enough.values()) for dtype, enough in _POINTS.items()}
 
 
 @functools.cache
-def gauss_legendre(most: int) -> tuple[np.ndarray, np.ndarray]:
+def _gauss_legendre(most: int) -> tuple[np.ndarray, np.ndarray]:
     """Points and weights on [0, 1]; row q holds the rule of q points, (most + 1, most)."""
     points, weights = np.zeros((most + 1, most)), np.zeros((most + 1, most))
     for q in range(1, most + 1):
@@ -35,6 +39,29 @@ def n_points(n_literals: np.ndarray, dtype: torch.dtype) -> np.ndarray:
     """Enough quadrature points for paths of so many features: ``ceil(D / 2)`` are exact, and fewer suffice."""
     lengths, points = (list(part) for part in zip(*_POINTS[dtype].items(), strict=True))
     return np.clip((n_literals + 1) // 2, 1, np.array(points)[np.searchsorted(lengths, n_literals)])
+
+
+def rules_of(n_literals: np.ndarray, dtype: torch.dtype, index: Index) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """How many points each tree takes (n_trees,); points and weights of every number of them, (most + 1, most)."""
+    if index == "banzhaf":
+        return np.ones_like(n_literals), np.array([[0.0], [0.5]]), np.array([[0.0], [1.0]])
+    each = n_points(n_literals, dtype)
+    return each, *_gauss_legendre(int(each.max(initial=1)))
+
+
+def shares_between(most: int, index: Index) -> tuple[np.ndarray, np.ndarray]:
+    """What a leaf of value 1 gives to a literal that only x satisfies, and takes from one that only the reference does.
+
+    (most + 1, most + 1), by how many q only the reference row satisfies and how many p only x does, of at most ``most``
+    literals: ``(p-1)! q! / (p+q)!`` and ``p! (q-1)! / (p+q)!``; in the middle of the diagonal both ``2^(1-p-q)``.
+    """
+    p, q = np.arange(most + 1)[None], np.arange(most + 1)[:, None]
+    if index == "banzhaf":
+        half = 0.5 ** (p + q - 1)
+        return half * (p > 0), half * (q > 0)
+    whole = comb(p + q, p)
+    plus = np.divide(1.0, p * whole, out=np.zeros_like(whole), where=p > 0)
+    return plus, np.divide(1.0, q * whole, out=np.zeros_like(whole), where=q > 0)
 
 
 def satisfied(paths: Paths, edges: np.ndarray, codes: Tensor) -> Tensor:

@@ -19,10 +19,11 @@ _OPTIONS: dict[str, Any] = {"nogil": True, "cache": True, "fastmath": {"contract
 
 
 @njit(**_OPTIONS)
-def interventional(codes, slope, phi, first_tree, last_tree, edges, reference, scale, plus, minus):
-    """Add ``scale Σ_k slope_k φ_k``, summed over reference rows, to ``phi`` (n_used, n_rows).
+def interventional(codes, slope, phi, first_tree, last_tree, edges, reference, weights, plus, minus):
+    """Add ``Σ_k slope_k φ_k``, the weighted sum over reference rows, to ``phi`` (n_used, n_rows).
 
-    One row at a time against a block of reference rows: codes (n_used, n_rows), reference (n_used, n_reference).
+    One row at a time against a block of reference rows: codes (n_used, n_rows), reference (n_used, n_reference),
+    weights (n_reference,).
     ``plus[q, p]`` and ``minus[q, p]`` are the shares of literals that only x, or only the reference row, satisfies;
     their last column is 0, for pairs that reach no leaf below together.
     """
@@ -42,9 +43,10 @@ def interventional(codes, slope, phi, first_tree, last_tree, edges, reference, s
     feature_at = np.zeros(max_depth + 1, np.int32)
     for begin in range(0, n_reference, _REFERENCES):
         n = min(_REFERENCES, n_reference - begin)
+        weight = weights[begin : begin + n]
         for row in range(n_rows):
             for tree in range(first_tree, last_tree):
-                s = scale * slope[output[tree], row] if n_values == 1 else scale
+                s = slope[output[tree], row] if n_values == 1 else kind.type(1)
                 if s == 0:
                     continue
                 e, e1 = start[tree], start[tree + 1]
@@ -92,8 +94,8 @@ def interventional(codes, slope, phi, first_tree, last_tree, edges, reference, s
                         q = missed[d]
                         lost = kind.type(0)
                         for b in range(n):
-                            gain[d, b] = v * plus[q, count[d, b]]
-                            lost += minus[q, count[d, b]]
+                            gain[d, b] = v * plus[q, count[d, b]] * weight[b]
+                            lost += minus[q, count[d, b]] * weight[b]
                         loss[d] = v * lost
                     else:
                         for b in range(n):

@@ -8,7 +8,6 @@ patterns: WOODELF, Nadel and Wettenstein 2026; for prediction, Hummingbird, Naka
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,7 +17,7 @@ from torch import Tensor
 
 from neon.nn.trees.ensemble import Trees
 from neon.nn.trees.paths import Paths
-from neon.nn.trees.quadrature import satisfied
+from neon.nn.trees.quadrature import Index, rules_of, satisfied, shares_between
 
 __all__ = ["BITS", "Groups", "Tables", "look_up", "tabulate"]
 
@@ -164,9 +163,16 @@ class Tables:
 
 
 def tabulate(
-    trees: Trees, paths: Paths, groups: Groups, dtype: torch.dtype, reference: Tensor | None, width: int
+    trees: Trees,
+    paths: Paths,
+    groups: Groups,
+    dtype: torch.dtype,
+    reference: Tensor | None,
+    weights: Tensor | None,
+    index: Index,
+    width: int,
 ) -> Tables:
-    """Fill the tables: Shapley values against the covers, or against reference rows' codes (n_used, n_reference)."""
+    """Fill the tables: against the covers, or against reference rows' codes (n_used, n_reference) with weights."""
     n_values = trees.value.shape[1]
     out = torch.zeros(n_values, int(groups.row[-1]), width, dtype=dtype)
     n_literals = (groups.feature >= 0).sum(1)
@@ -177,9 +183,10 @@ def tabulate(
             own = of_size[i : i + step]
             edges = groups.edge[own, :D]
             if reference is None:
-                shares = _against_covers(torch.as_tensor(paths.z[edges]))
+                shares = _against_covers(torch.as_tensor(paths.z[edges]), index)
             else:
-                shares = _against_rows(paths, edges, reference)
+                assert weights is not None
+                shares = _against_rows(paths, edges, reference, weights, index)
             values = torch.as_tensor(trees.value[paths.node[groups.leaf[own]]])
             _scatter(out, groups, own, D, shares, values)
     return Tables(groups, out)
@@ -206,13 +213,13 @@ def _scatter(out: Tensor, groups: Groups, own: np.ndarray, D: int, shares: Tenso
             flat[k].index_add_(0, at.flatten(), amount.flatten().to(out.dtype))
 
 
-def _against_covers(z: Tensor) -> Tensor:
+def _against_covers(z: Tensor, index: Index) -> Tensor:
     """Shares of D literals with cover probabilities z (n_leaves, D), at every set that holds: (n_leaves, 2 ** D, D)."""
     n, D = z.shape
-    points, weights = (torch.as_tensor(a) for a in np.polynomial.legendre.leggauss((D + 1) // 2))
-    t = (points + 1) / 2
+    (q,), points, weights = rules_of(np.array([D]), torch.float64, index)
+    t, weight = torch.as_tensor(points[q, :q]), torch.as_tensor(weights[q, :q])
     holds, fails = z[:, :, None] + (1 - z[:, :, None]) * t, z[:, :, None] * (1 - t)  # (n_leaves, D, n_points)
-    product = (weights / 2).expand(n, 1, -1)
+    product = weight.expand(n, 1, -1)
     for j in range(D):
         product = torch.cat([product * fails[:, j, None], product * holds[:, j, None]], 1)
     on = torch.einsum("lsq,ljq->lsj", product, (1 - z[:, :, None]) / holds)
@@ -220,11 +227,11 @@ def _against_covers(z: Tensor) -> Tensor:
     return torch.where(_members(D), on, off)
 
 
-def _against_rows(paths: Paths, edges: np.ndarray, reference: Tensor) -> Tensor:
+def _against_rows(paths: Paths, edges: np.ndarray, reference: Tensor, weights: Tensor, index: Index) -> Tensor:
     """The same against reference rows, by how many of them satisfy each set of a leaf's literals."""
     n, D = edges.shape
     shares = torch.zeros(n, 2**D, D, dtype=torch.float64)
-    between = _between(D).flatten(1)  # (2 ** D, 2 ** D * D), the reference row's set first
+    between = _between(D, index).flatten(1)  # (2 ** D, 2 ** D * D), the reference row's set first
     step = max(1, _MEMORY // (16 * max(reference.shape[1], 1) * D))
     for i in range(0, n, step):
         held = _merged(paths, edges[i : i + step].ravel(), reference).view(-1, D, reference.shape[1])
@@ -232,23 +239,20 @@ def _against_rows(paths: Paths, edges: np.ndarray, reference: Tensor) -> Tensor:
         for j in range(D):
             pattern |= held[:, j].long() << j
         count = torch.zeros(len(pattern), 2**D, dtype=torch.float64)
-        count.scatter_add_(1, pattern, torch.full(pattern.shape, 1 / reference.shape[1], dtype=torch.float64))
+        count.scatter_add_(1, pattern, weights.double().expand(pattern.shape))
         shares[i : i + step] = (count @ between).view(-1, 2**D, D)
     return shares
 
 
-def _between(D: int) -> Tensor:
+def _between(D: int, index: Index) -> Tensor:
     """``v = 1``: share of literal i where the reference row satisfies T and x satisfies S, (T, S, i)."""
     member = _members(D)
     only_x = member[None] & ~member[:, None]  # (T, S, i)
     only_other = member[:, None] & ~member[None]
     p, q = only_x.sum(2), only_other.sum(2)
     valid = (member[None] | member[:, None]).all(2)
-    factorial = torch.tensor([math.factorial(k) for k in range(D + 1)], dtype=torch.float64)
-    whole = factorial[(p + q).clamp(max=D)]
-    gain = factorial[(p - 1).clamp(min=0)] * factorial[q] / whole
-    loss = -factorial[p] * factorial[(q - 1).clamp(min=0)] / whole
-    return (only_x * gain[:, :, None] + only_other * loss[:, :, None]) * valid[:, :, None]
+    gain, loss = (torch.as_tensor(part)[q, p, None] for part in shares_between(D, index))
+    return (only_x * gain - only_other * loss) * valid[:, :, None]
 
 
 def _members(D: int) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 from neon.lrp.rules.tree import Path, TreeRule
 from neon.nn.trees import tables as embeddings
 from neon.nn.trees.forest import Forest
-from neon.nn.trees.quadrature import Covers, Literals, Pairs, chunks, gauss_legendre, n_points, quadrature
+from neon.nn.trees.quadrature import Covers, Index, Literals, Pairs, chunks, quadrature, rules_of
 from neon.nn.trees.tables import Tables
 
 __all__ = ["along_path", "encode", "evaluate", "interventional", "look_up", "pairs", "shapley"]
@@ -79,30 +79,40 @@ def look_up(forest: Forest, tables: Tables, codes: Tensor, slope: Tensor) -> Ten
     return embeddings.look_up(forest.trees, forest.paths, tables, codes, slope, forest.outputs)
 
 
-def shapley(forest: Forest, codes: Tensor, slope: Tensor) -> Tensor:
-    """Shapley values against the covers, (n_used, n_samples)."""
-    return _in_lanes(forest, codes, slope, None)
+def shapley(forest: Forest, codes: Tensor, slope: Tensor, index: Index) -> Tensor:
+    """Values against the covers, (n_used, n_samples)."""
+    return _in_lanes(forest, codes, slope, None, None, index)
 
 
-def interventional(forest: Forest, codes: Tensor, slope: Tensor, reference: Tensor) -> Tensor:
-    """Shapley values against reference rows, (n_used, n_samples)."""
-    return _in_lanes(forest, codes, slope, reference)
+def interventional(
+    forest: Forest, codes: Tensor, slope: Tensor, reference: Tensor, weights: Tensor, index: Index
+) -> Tensor:
+    """Values against reference rows, (n_used, n_samples)."""
+    return _in_lanes(forest, codes, slope, reference, weights, index)
 
 
-def pairs(forest: Forest, codes: Tensor, slope: Tensor, reference: Tensor | None) -> Tensor:
+def pairs(forest: Forest, codes: Tensor, slope: Tensor, reference: Tensor | None, weights: Tensor | None) -> Tensor:
     """Interactions against the covers, or reference rows; (n_samples, n_used, n_used)."""
-    both = _in_lanes(forest, codes, slope, reference, in_pairs=True).unflatten(0, (len(codes), len(codes)))
+    both = _in_lanes(forest, codes, slope, reference, weights, "shapley", in_pairs=True)
+    both = both.unflatten(0, (len(codes), len(codes)))
     return ((both + both.transpose(0, 1)) / 2).permute(2, 0, 1)
 
 
 def _in_lanes(
-    forest: Forest, codes: Tensor, slope: Tensor, reference: Tensor | None, *, in_pairs: bool = False
+    forest: Forest,
+    codes: Tensor,
+    slope: Tensor,
+    reference: Tensor | None,
+    weights: Tensor | None,
+    index: Index,
+    *,
+    in_pairs: bool = False,
 ) -> Tensor:
     """By quadrature, of features (n_used, n_samples) or pairs of them (n_used * n_used, n_samples).
 
     A lane is a row, or a row and a reference row.
     """
-    paths, (points, weights) = forest.paths, _rule_of(forest, slope)
+    paths, (points, portions) = forest.paths, _rule_of(forest, slope, index)
     out = slope.new_zeros(len(codes) ** 2 if in_pairs else len(codes), codes.shape[1])
     n_reference, n_others = 1 if reference is None else reference.shape[1], 1
     size = max(1, _LANES // n_reference)
@@ -114,20 +124,23 @@ def _in_lanes(
                 others = reference[:, j : j + _LANES]
                 n_others = others.shape[1]
                 literals = Pairs(points, own.repeat_interleave(n_others, 1), others.repeat(1, own.shape[1]))
-            each = slope[i : i + size].t().repeat_interleave(n_others, 1) / n_reference
+            each = slope[i : i + size].t().repeat_interleave(n_others, 1)
+            if weights is not None:
+                each = each * weights[j : j + _LANES].to(each).repeat(own.shape[1])
             total = each.new_zeros(len(out), each.shape[1])
-            for part in chunks(paths, 4 * len(weights) * each.shape[1] * each.element_size()):
-                found = quadrature(forest.trees, paths, literals, weights, each, part, total if in_pairs else None)
+            for part in chunks(paths, 4 * len(portions) * each.shape[1] * each.element_size()):
+                found = quadrature(forest.trees, paths, literals, portions, each, part, total if in_pairs else None)
                 if not in_pairs:
                     total += found
             out[:, i : i + size] += total.unflatten(1, (own.shape[1], n_others)).sum(2)
     return out
 
 
-def _rule_of(forest: Forest, slope: Tensor) -> tuple[Tensor, Tensor]:
+def _rule_of(forest: Forest, slope: Tensor, index: Index) -> tuple[Tensor, Tensor]:
     """Quadrature points and weights for the longest path, (n_points,)."""
-    q = int(n_points(forest.paths.n_literals, slope.dtype).max(initial=1))
-    return tuple(torch.as_tensor(table[q, :q]).to(slope) for table in gauss_legendre(q))  # type: ignore[return-value]
+    each, points, weights = rules_of(forest.paths.n_literals, slope.dtype, index)
+    q = int(each.max(initial=1))
+    return torch.as_tensor(points[q, :q]).to(slope), torch.as_tensor(weights[q, :q]).to(slope)
 
 
 def _node_tensors(forest: Forest, device: torch.device) -> tuple[Tensor, Tensor]:
