@@ -33,11 +33,18 @@ __all__ = [
     "summarize",
     "supported",
     "targets",
+    "tune",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """`neon.evaluate` and `neon.plots`, imported when they are first used."""
+    """`neon.evaluate`, `neon.plots` and `neon.tune`, imported when they are first used."""
     if name in ("evaluate", "plots"):
         return importlib.import_module(f"neon.{name}")
+    if name == "tune":
+        return importlib.import_module("neon.evaluate").tune
     raise AttributeError(f"module 'neon' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -18,6 +18,8 @@ from neon.evaluate.randomization import randomization, randomized
 from neon.evaluate.refills import Blurred, Conditional, Mean, PatchMean, Refill, Rows, patches
 from neon.evaluate.report import report
 from neon.evaluate.scores import Curve, Key, Scores
+from neon.evaluate.tune import tune
+from neon.evaluate.tuning import Tuning
 
 selectivity = flipping
 
@@ -34,6 +36,7 @@ __all__ = [
     "Refill",
     "Rows",
     "Scores",
+    "Tuning",
     "auroc",
     "conservation",
     "continuity",
@@ -55,4 +58,5 @@ __all__ = [
     "ratio_interval",
     "report",
     "selectivity",
+    "tune",
 ]

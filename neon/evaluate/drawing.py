@@ -13,8 +13,9 @@ from neon.evaluate.metrics import METRICS
 
 if TYPE_CHECKING:
     from neon.evaluate.scores import Scores
+    from neon.evaluate.tuning import Tuning
 
-__all__ = ["flipping_curves", "panels"]
+__all__ = ["differences", "flipping_curves", "panels"]
 
 _COLUMNS = 3
 
@@ -73,4 +74,30 @@ def flipping_curves(scores: Scores, refill: str | None = None, ax: Axes | None =
     ax.set_ylabel("explained function")
     if any(key.method for key in scores.curves):
         ax.legend(fontsize=8, frameon=False)
+    return ax
+
+
+def differences(tuning: Tuning, ax: Axes | None = None) -> Axes:
+    """Gains of candidates over the default: with their intervals where they were chosen among, and held out."""
+    table = tuning.table
+    if ax is None:
+        _, ax = plt.subplots(figsize=(6, 1.2 + 0.26 * len(table)), layout="constrained")
+    half = [table["gain"] - table["low"], table["high"] - table["gain"]]
+    ax.errorbar(
+        table["gain"], range(len(table)), xerr=half, fmt="o", color="0.55", markersize=3.5, linewidth=1,
+        label="rows that choose (interval for all together)",
+    )  # fmt: skip
+    if tuning.judged in table.index[1:]:
+        mean, low, high = tuning.gain
+        at = table.index.get_loc(tuning.judged) + 0.25
+        ax.errorbar(
+            mean, at, xerr=[[mean - low], [high - mean]], fmt="D", color="C0", markersize=5, linewidth=2,
+            label="held-out rows",
+        )  # fmt: skip
+    ax.axvline(0, color="0.7", linewidth=0.8, zorder=0)
+    ax.set_yticks(range(len(table)), list(table.index))
+    ax.set_ylim(len(table) - 0.5, -0.5)
+    ax.set_xlabel(f"gain over the default: {tuning.metric}, {METRICS[tuning.metric].unit} (right: better)")
+    ax.tick_params(labelsize=8)
+    ax.legend(fontsize=8, frameon=False)
     return ax

@@ -12,8 +12,8 @@ __all__ = ["mean_interval", "ratio_interval"]
 _LEVEL = 0.95
 
 
-def mean_interval(values: np.ndarray) -> tuple[float, float, float]:
-    """The mean over rows and its 95 % interval ``m ± t s / √n``, t of Student's distribution with n - 1 degrees.
+def mean_interval(values: np.ndarray, level: float = _LEVEL) -> tuple[float, float, float]:
+    """The mean over rows and its interval ``m ± t s / √n``, t of Student's distribution with n - 1 degrees.
 
     It holds for rows that are drawn independently from what one wants to speak of. NaN, of rows for which a score is
     not defined, is left out; a single row has no interval (NaN).
@@ -29,7 +29,7 @@ def mean_interval(values: np.ndarray) -> tuple[float, float, float]:
     mean = float(values.mean())
     if len(values) == 1:
         return mean, np.nan, np.nan
-    half = float(stats.t.ppf((1 + _LEVEL) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
+    half = float(stats.t.ppf((1 + level) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
     return mean, mean - half, mean + half
 
 
