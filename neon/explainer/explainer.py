@@ -16,15 +16,18 @@ from neon.converters import Network, neuralize
 from neon.converters.core.intake import take
 from neon.explainer.checks import check_outputs, check_quadrature, check_sums
 from neon.explainer.chunks import FIRST_ROWS, Chunk, Collected, Probe, rows_within
+from neon.explainer.equivalence import COMPARED, Comparisons
 from neon.explainer.labels import in_words, output_indices, resolved
 from neon.explainer.placement import as_data, as_tensor, placement
 from neon.explainer.progress import progress_bar
 from neon.explainer.recordings import of_callable, of_outputs, of_weighted_outputs
 from neon.explainer.reference import reference_of, weighing
+from neon.explainer.replays import Replays
 from neon.explainer.rows import CallerRows, numbered
 from neon.explanation import Explanation
 from neon.lrp import LRP
 from neon.lrp.composites import Rules
+from neon.lrp.paths.integral import Integral
 from neon.lrp.recorded import Recording
 from neon.lrp.recording.calls import Output
 from neon.lrp.targets import Contrast, LogOdds, rows_of
@@ -96,11 +99,14 @@ class Explainer:
         memory: Literal["high", "normal"] = "high" if self._fitted else "normal"
         self._lrp = LRP(network, weighing(composite, reference), output=output if is_torch else None, memory=memory)
         self._reference = reference_of(network, self._lrp.composite, reference, self._tensor)
+        self._comparisons = Comparisons()
         self._probe: Probe | None = None
+        self._replays: Replays | None = None
         if isinstance(network, Network):
             assert not isinstance(self._reference, tuple)
             row = self._tensor(np.zeros((1, network.intake.n_encoded)))
             self._probe = Probe.of(self._lrp, row, self._reference)
+            self._replays = Replays(self._lrp, self._reference, self._probe.references)
             if reference is not None and not self._probe.relative:
                 raise ValueError(
                     f"composite {self._lrp.composite.name!r} has no rule for this model that is relative to reference "
@@ -117,6 +123,10 @@ class Explainer:
 
     def __call__(self, X: Any, target: Any = None, *, interactions: bool = False) -> Explanation:
         """Explain the rows of X.
+
+        The network of a fitted model is compared with the model's own function at the first 64 rows of each call of 64
+        rows or more. Calls of fewer rows are compared until 64 rows of this explainer have been, and from then on once
+        in 1,000 rows: to ask a model takes longer than to explain a row. Safe in threads.
 
         Parameters
         ----------
@@ -143,8 +153,10 @@ class Explainer:
         ValueError
             If X does not fit the model, holds NaN or infinity, or the target is unknown; if there are no interactions
             of this model, rule or target.
+        UnsupportedModelError
+            If the network differs from the model by more than rounding, as where the model was fitted anew.
         """
-        rows = CallerRows.read(self.network, X)
+        rows = CallerRows.read(self.network, X, self._comparisons)
         target = resolved(target, self.network, len(rows))
         every = isinstance(target, str) and target == "all"
         if interactions and (not self._fitted or callable(target)):
@@ -165,14 +177,19 @@ class Explainer:
                 here = slice(start, stop)
                 x, given = self._tensor(rows.numbers[here]), take(rows.given, here)
                 chosen = target[here] if isinstance(target, np.ndarray) else rows_of(target, here, len(rows))
-                references = None if self._probe is None else self._probe.references
-                recording = self._lrp.record(x, reference=self._reference, references=references, names=False)
+                recording = self._recording(x, compare=rows.compared and start == 0 and stop <= COMPARED)
                 found.add(start, self._chunk(recording, given, chosen, interactions))
                 if not fixed:
                     size = rows_within(recording.tape.bytes_per_sample())
                 reach(stop)
                 start = stop
         return found
+
+    def _recording(self, x: Tensor, *, compare: bool) -> Recording:
+        if self._replays is None:  # a torch module may run other operations each time
+            assert not isinstance(self._reference, Integral)
+            return self._lrp.record(x, reference=self._reference, names=False)
+        return self._replays.of(x, compare=compare)
 
     def _chunk_size(self, every: bool, interactions: bool) -> tuple[int, bool]:
         """How many rows to explain at a time; and whether that stays so once the first ones are measured."""

@@ -15,14 +15,12 @@ from torch import Tensor
 from neon.converters import Encoding, Network
 from neon.converters.core.intake import Texts, column_names, take
 from neon.explainer.checks import check_sources
-from neon.explainer.equivalence import check_equivalence
+from neon.explainer.equivalence import COMPARED, Comparisons, check_equivalence
 from neon.explainer.placement import as_data, module_rows
 from neon.explanation import Explanation
 from neon.explanation.fields import row_labels
 
 __all__ = ["CallerRows", "numbered"]
-
-_CHECKED = 64  # rows that the model itself is asked for
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +38,8 @@ class CallerRows:
         The names that the caller's columns have.
     index : array-like, optional
         The caller's labels of the rows.
+    compared : bool
+        Whether the first of them were compared with the model itself.
     """
 
     network: Network | torch.nn.Module
@@ -47,20 +47,23 @@ class CallerRows:
     numbers: Any
     columns: Sequence[str] | None
     index: Any
+    compared: bool = False
 
     @classmethod
-    def read(cls, network: Network | torch.nn.Module, X: Any) -> CallerRows:
-        """The rows of X, of which the model itself computes what the network does."""
+    def read(cls, network: Network | torch.nn.Module, X: Any, comparisons: Comparisons) -> CallerRows:
+        """The rows of X, the first of them compared with what the model itself computes where that is due."""
         if not isinstance(network, Network):
             numbers = X.detach() if isinstance(X, Tensor) else module_rows(network, X)
             return cls(network, numbers, numbers, column_names(X), row_labels(X))
         given, names = network.intake.given(X)
         numbers = network.intake.read(given)
-        first, some = take(given, slice(0, _CHECKED)), take(numbers, slice(0, _CHECKED))
-        check_equivalence(network, first, some)
-        if network.intake.encoding is not None:
-            check_sources(network.intake.encoding, network.intake.rows(first), some)
-        return cls(network, given, numbers, names, row_labels(X))
+        due = comparisons.due(given.shape[0])
+        if due:
+            first, some = take(given, slice(0, COMPARED)), take(numbers, slice(0, COMPARED))
+            check_equivalence(network, first, some)
+            if network.intake.encoding is not None:
+                check_sources(network.intake.encoding, network.intake.rows(first), some)
+        return cls(network, given, numbers, names, row_labels(X), compared=due)
 
     def __len__(self) -> int:
         return int(self.given.shape[0])

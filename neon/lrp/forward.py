@@ -55,7 +55,7 @@ def tape_of(
         pick=lambda found: picked(found, output, len(inputs[0])),
         is_cheap=is_cheap if memory == "normal" else lambda function, n_inputs: False,
     )
-    tape = Tape(relevant_operations(tape), tape.inputs, tape.output, tape.specs, tape.values)
+    tape = Tape(relevant_operations(tape), tape.inputs, tape.output, tape.specs, tape.values, tape.closed)
     tape = merge_equal_values(merge_recodings(merge_batch_norm(tape)))
     tape = merge_spelled_out(tape, hold=False) if relative else merge_curves(merge_spelled_out(merge_softmax(tape)))
     tape.operations = relevant_operations(tape)

@@ -15,6 +15,7 @@ from neon.lrp.plan import Plan
 from neon.lrp.propagate import assign
 from neon.lrp.recorded import Recording
 from neon.lrp.recording.calls import Given, Output, check_inputs, eager, in_training
+from neon.lrp.rewriting.heads import head_of
 from neon.lrp.start import Target
 
 __all__ = ["LRP"]
@@ -168,7 +169,8 @@ class LRP:
             rows = reference if isinstance(reference, tuple) else (reference,)
             placed = tuple(row.to(x_) for row, x_ in zip(rows, inputs, strict=True))
             references = references_of(tape, composite, self.model, placed)
-        return Recording(tape, assign(tape, composite, references), references, composite.name)
+        head = head_of(tape) if references is None else None
+        return Recording(tape, assign(tape, composite, references), references, composite.name, head=head)
 
     def plan(self, x: Tensor | tuple[Tensor, ...], target: Target = None, *, given: Given = ()) -> Plan:
         """A table of every operation: its module, rule, relevance in and out, and what it absorbed.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -28,7 +29,7 @@ from neon.lrp.rewriting.canonize import (
 )
 from neon.lrp.rules import Rule
 
-__all__ = ["BackwardStep", "Walk", "assign", "check_replay", "propagate", "replay"]
+__all__ = ["BackwardStep", "Walk", "assign", "check_replay", "on_tape", "propagate", "replay"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +69,7 @@ def assign(
         is computed.
     """
     operations = relevant_operations(tape)
-    tape = Tape(operations, tape.inputs, tape.output, tape.specs, tape.values)
+    tape = Tape(operations, tape.inputs, tape.output, tape.specs, tape.values, tape.closed)
     consumers, nonnegative = tape.consumers(), nonnegative_slots(tape)
     gates, scales = gate_slots(tape), scale_slots(tape)
     mixed, factors = mixed_slots(tape), factor_slots(tape)
@@ -98,6 +99,11 @@ def assign(
         steps.append(BackwardStep(call, treatment, kind, rule))
     composite.check_names(nodes)
     return steps
+
+
+def on_tape(step: BackwardStep, tape: Tape) -> BackwardStep:
+    """The same step of another tape, on which the same operations were run."""
+    return BackwardStep(dataclasses.replace(step.call, tape=tape), step.treatment, step.kind, step.rule)
 
 
 def propagate(

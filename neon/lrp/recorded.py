@@ -16,7 +16,7 @@ from neon.lrp.plan import Plan, observed
 from neon.lrp.propagate import BackwardStep, Walk, propagate
 from neon.lrp.recording.calls import eager
 from neon.lrp.recording.tape import Tape
-from neon.lrp.rewriting.heads import Head, head_of
+from neon.lrp.rewriting.heads import Head
 from neon.lrp.start import Target, begin
 from neon.lrp.targets import one_hot
 
@@ -25,13 +25,19 @@ __all__ = ["Recording"]
 
 @dataclass(eq=False)
 class Recording:
-    """A recorded forward pass, ready to explain any target."""
+    """A recorded forward pass, ready to explain any target.
+
+    head : Head, optional
+        A final sigmoid or softmax, of which an index explains the logits. Relative to a reference probabilities are
+        explained as they are: their difference has no share at z = 0.
+    """
 
     tape: Tape
     steps: list[BackwardStep]
     references: dict[int, Tensor] | None
     composite: str
     integral: Integral | None = None
+    head: Head | None = None
 
     @property
     def output(self) -> Tensor:
@@ -41,7 +47,7 @@ class Recording:
     @property
     def explained(self) -> Tensor:
         """The output as an index explains it: in front of a final sigmoid or softmax, if there is one."""
-        return self.output if self._head is None else self._head.logits(self.tape)
+        return self.output if self.head is None else self.head.logits(self.tape)
 
     @property
     def base(self) -> Tensor | None:
@@ -79,7 +85,7 @@ class Recording:
         first = Ledger(enabled=account, n_samples=len(self.tape.specs[self.tape.inputs[0]]))
         output, start = self._begin(target, first)
         # What is asked of the probabilities is known of their logits.
-        after = self._head.after if self._head is not None and output != self.tape.output else frozenset()
+        after = self.head.after if self.head is not None and output != self.tape.output else frozenset()
         slots = {name: output if (slot := slot_of(self.tape, name)) in after else slot for name in at}
 
         def run(start: Message, ledger: Ledger) -> Walk:
@@ -130,9 +136,4 @@ class Recording:
         return start.slope_over(self.output, ledger)
 
     def _begin(self, target: Target, ledger: Ledger) -> tuple[int, Message]:
-        return begin(self.tape, target, ledger, base=self.base, head=self._head)
-
-    @property
-    def _head(self) -> Head | None:
-        # Relative to a reference probabilities are explained as they are: their difference has no share at z = 0.
-        return head_of(self.tape) if self.references is None and self.integral is None else None
+        return begin(self.tape, target, ledger, base=self.base, head=self.head)

@@ -25,12 +25,18 @@ class Unseen(TorchDispatchMode):
     ----------
     explained : mapping of int to (weak reference, slot)
         The tensors on the tape by their ``id``.
+
+    Attributes
+    ----------
+    noticed : bool
+        Whether there was any such result.
     """
 
     def __init__(self, explained: Mapping[int, tuple[weakref.ref[Tensor], int]]) -> None:
         super().__init__()
         self._explained = explained
         self._results: dict[int, tuple[Tensor, str]] = {}  # the tensors as well: an id is one tensor's while it lives
+        self.noticed = False
         self._exported = ""  # what made a Python number of them
         self._paused = self._popped = False
 
@@ -53,6 +59,7 @@ class Unseen(TorchDispatchMode):
             result = func(*args, **kwargs)
         name = func._schema.name.removeprefix("aten::")
         if not self._paused and name not in _CONSTANT and any(map(self._tainted, leaves((args, kwargs)))):
+            self.noticed = True
             # Noted only: TorchScript would make an error of another kind of whatever is raised here.
             for leaf in leaves(result):
                 if isinstance(leaf, Tensor) and (leaf.is_floating_point() or leaf.is_complex() or leaf.is_quantized):

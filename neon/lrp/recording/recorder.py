@@ -89,6 +89,7 @@ def record(
         raise ValueError("the model's output does not depend on its input through differentiable operations")
     recorder.tape.output = slot
     recorder.tape.values[slot] = output.detach()
+    recorder.tape.closed &= not recorder.unseen.noticed
     return recorder.tape
 
 
@@ -146,7 +147,10 @@ class _Recorder(TorchFunctionMode):
             return self._spell_out(spelled_out, args, kwargs, function_name(func), rebound)
         self.unseen.pause()
         try:
-            return func(*args, **kwargs) if func in _CONSTANT else self._record(plain, args, kwargs, rebound, given)
+            if func in _CONSTANT:
+                self.tape.closed &= func in _BLANK
+                return func(*args, **kwargs)
+            return self._record(plain, args, kwargs, rebound, given)
         finally:
             self.unseen.resume()
 
@@ -178,6 +182,7 @@ class _Recorder(TorchFunctionMode):
         """
         module, name = self._module_name((args, kwargs)), function_name(func)
         if name == "detach":  # in place
+            self.tape.closed = False
             self._memory.tracked.pop(id(rebound), None)
             return rebound
         inputs = self._inputs(name, args, kwargs)
@@ -188,6 +193,8 @@ class _Recorder(TorchFunctionMode):
         result = func(*args, **kwargs)
         refuse_exports(name, module, result)
         outputs = carriers(result) or self._codes(func, name, result)
+        if not (inputs and outputs) and func not in _OF_SHAPE:
+            self.tape.closed = False
         if rebound is not None and given is not None and not (inputs and outputs):
             return self._write_constant(given, rebound, result)
         if not inputs or not outputs or all(self.slot(output) is not None for output in outputs):
@@ -197,6 +204,8 @@ class _Recorder(TorchFunctionMode):
             self._refuse_numbers(name, module, inputs)
         if whole and name in RECODING and not self._moves(func):
             func, args = recoded, (func, *args)
+        # What else a function gives, the places of maxima, is a constant to whoever reads it.
+        self.tape.closed &= sum(isinstance(leaf, Tensor) for leaf in leaves(result)) == len(outputs)
         self._write_down(Operation(func, args, kwargs, inputs, (), module), outputs, in_place=rebound is not None)
         if rebound is not None:
             self._rebind(rebound, result, module)
@@ -209,6 +218,8 @@ class _Recorder(TorchFunctionMode):
     def _write_down(self, ran: Operation, outputs: list[Tensor], *, in_place: bool) -> None:
         """Put a function that ran on the tape: slots in place of explained values, and which of these are kept."""
         followed = set(ran.inputs)
+        explained = {slot for leaf in leaves((ran.args, ran.kwargs)) if (slot := self.slot(leaf)) is not None}
+        self.tape.closed &= explained == followed
         frozen = functools.partial(
             replaced,
             leaf=lambda leaf: Slot(s) if (s := self.slot(leaf)) in followed else self._memory.constants.hold(leaf),
@@ -322,6 +333,26 @@ _CONSTANT = frozenset(
         torch.Tensor.new_full,
         torch.Tensor.new_empty,
         torch.Tensor.new_tensor,
+    }
+)
+# Those of them that are the same for other values, as many.
+_BLANK = _CONSTANT - {
+    torch.Tensor.detach,
+    torch.detach,
+    torch.Tensor.data.__get__,  # type: ignore[attr-defined]
+    torch.rand_like,
+    torch.randn_like,
+}
+# Questions that the values do not decide.
+_OF_SHAPE = frozenset(
+    {
+        *(torch.Tensor.size, torch.Tensor.dim, torch.Tensor.numel, torch.Tensor.nelement, torch.Tensor.__len__),
+        *(torch.Tensor.stride, torch.Tensor.is_contiguous, torch.numel, torch.is_floating_point, torch.is_complex),
+        *(torch.Tensor.is_floating_point, torch.Tensor.is_complex, torch.Tensor.element_size),
+        *(
+            getattr(torch.Tensor, name).__get__
+            for name in ("shape", "ndim", "dtype", "device", "layout", "is_cuda", "is_sparse", "requires_grad")
+        ),
     }
 )
 _LOOKUPS = frozenset({"__getitem__", "index_select", "gather", "take_along_dim"})  # where a table may be a constant

@@ -74,6 +74,9 @@ class Tape:
 
     A value that was not kept is recomputed from its operation's inputs, so that what is kept is a matter of
     speed and memory, never of correctness.
+
+    ``closed``: whether explained values reach the operations through their inputs alone. No mask, index, number or
+    branch was computed from them aside, and so the same operations are run on other rows, as many.
     """
 
     operations: list[Operation] = field(default_factory=list)
@@ -81,6 +84,7 @@ class Tape:
     output: int = -1
     specs: dict[int, Tensor] = field(default_factory=dict)  # on the meta device: shape, stride, dtype
     values: dict[int, Tensor] = field(default_factory=dict)
+    closed: bool = True
     mixed: frozenset[int] | None = field(default=None, init=False, repr=False)  # slots of several samples (see samples)
     _producers: dict[int, Operation] = field(default_factory=dict, init=False, repr=False)
 

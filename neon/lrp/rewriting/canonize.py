@@ -192,7 +192,9 @@ def merge_batch_norm(tape: Tape) -> Tape:
     if not merged:
         return tape
     operations = [merged.get(id(operation), operation) for operation in tape.operations]
-    return Tape([op for op in operations if op is not None], tape.inputs, tape.output, tape.specs, tape.values)
+    return Tape(
+        [op for op in operations if op is not None], tape.inputs, tape.output, tape.specs, tape.values, tape.closed
+    )
 
 
 def _after(linear: Operation, norm: Operation) -> Operation:

@@ -124,6 +124,7 @@ def held_constant(operation: Operation, slots: set[int], tape: Tape) -> Operatio
     """The operation with some of its inputs taken for constants."""
     if slots.isdisjoint(operation.inputs):
         return operation
+    tape.closed = False
     args, kwargs = operation.arguments(lambda slot: tape.value(slot) if slot in slots else Slot(slot))  # type: ignore[arg-type,return-value]
     kept = tuple(slot for slot in operation.inputs if slot not in slots)
     return dataclasses.replace(operation, args=args, kwargs=kwargs, inputs=kept)

@@ -155,6 +155,7 @@ def _is_invariant(softmax: Region, shift: Operation, position: int, tape: Tape) 
     """Whether a softmax does not change when its scores are shifted: seen at scores of 0, where all of them count."""
     scores = torch.zeros_like(widened(tape.value(softmax.root)))
     others = [tape.value(slot) for slot in {*shift.inputs} - {shift.inputs[position]}]
+    tape.closed &= not others  # what is seen here depends on their values
     amount = others[0] if others else next(arg for arg in shift.args if not isinstance(arg, Slot))
     amount = torch.as_tensor(widened(amount), dtype=scores.dtype, device=scores.device)
     if not scores.numel():
