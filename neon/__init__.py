@@ -1,7 +1,7 @@
 """neon: explain fitted models by rewriting them as equivalent networks and propagating relevance through them."""
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neon import baselines, composites, extend, nn, rules, targets
 from neon._version import __version__ as __version__
@@ -11,6 +11,10 @@ from neon.errors import UnknownOutputError, UnsupportedModelError, UnsupportedOp
 from neon.explainer import Explainer, explain, summarize
 from neon.explanation import Explanation
 from neon.lrp import LRP
+
+if TYPE_CHECKING:
+    from neon.evaluate import tune
+    from neon.shift import explain_shift
 
 __all__ = [
     "LRP",
@@ -25,6 +29,7 @@ __all__ = [
     "evaluate",
     "explain",
     "explain_clusters",
+    "explain_shift",
     "extend",
     "neuralize",
     "nn",
@@ -36,13 +41,15 @@ __all__ = [
     "tune",
 ]
 
+_LAZY = {"explain_shift": "neon.shift", "tune": "neon.evaluate"}
+
 
 def __getattr__(name: str) -> Any:
-    """`neon.evaluate`, `neon.plots` and `neon.tune`, imported when they are first used."""
+    """What is imported when it is first used: `neon.evaluate`, `neon.plots`, and single names of other packages."""
     if name in ("evaluate", "plots"):
         return importlib.import_module(f"neon.{name}")
-    if name == "tune":
-        return importlib.import_module("neon.evaluate").tune
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
     raise AttributeError(f"module 'neon' has no attribute {name!r}")
 
 

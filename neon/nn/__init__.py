@@ -19,6 +19,7 @@ from neon.nn.distances.layers import (
 )
 from neon.nn.distances.manhattan import ManhattanDistance, manhattan_distance
 from neon.nn.distances.squared import SquaredDistance, squared_distance
+from neon.nn.distances.transport import MinkowskiNorm, Wasserstein, minkowski_norm
 from neon.nn.gaussians.energy import GaussianEnergy, gaussian_energy
 from neon.nn.kernels.elementwise import Elementwise, elementwise
 from neon.nn.kernels.log_ratio import LogRatio, log_ratio
@@ -60,6 +61,7 @@ __all__ = [
     "LogSumExp",
     "MajorityEvidence",
     "ManhattanDistance",
+    "MinkowskiNorm",
     "Monomials",
     "NeighborGraph",
     "NeighborMean",
@@ -80,6 +82,7 @@ __all__ = [
     "Total",
     "TwoClass",
     "VoteOdds",
+    "Wasserstein",
     "additive_distance",
     "balanced_product",
     "barycenter",
@@ -97,6 +100,7 @@ __all__ = [
     "majority_evidence",
     "manhattan_distance",
     "manhattan_layers",
+    "minkowski_norm",
     "monomials",
     "neighbor_graph",
     "neighbor_mean",
