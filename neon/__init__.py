@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from neon import baselines, composites, extend, nn, rules, targets
 from neon._version import __version__ as __version__
 from neon.clusters import explain_clusters
-from neon.converters import Network, neuralize, supported
+from neon.converters import Network, load_model, neuralize, supported
 from neon.errors import UnknownOutputError, UnsupportedModelError, UnsupportedOperationError
 from neon.explainer import Explainer, explain, summarize
 from neon.explanation import Explanation
@@ -31,6 +31,7 @@ __all__ = [
     "explain_clusters",
     "explain_shift",
     "extend",
+    "load_model",
     "neuralize",
     "nn",
     "plots",

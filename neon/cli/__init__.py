@@ -46,6 +46,8 @@ _OUT = (
     "it in a spreadsheet, which runs text that starts with =, +, - or @, where they come from strangers"
 )
 
+_MODEL = "a fitted model: .skops, .json/.ubj/.txt/.cbm of a boosting library, or .pkl/.joblib with --trust-pickle"
+
 
 class _Parser(argparse.ArgumentParser):
     """Says in one line what is wrong with the arguments, and where to read how they are."""
@@ -64,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     show = commands.add_parser("show", help="print the equivalent network of a fitted model")
     tables = ".csv, .parquet or .npy"
     for command in (explain, show):
-        command.add_argument("model", help="a fitted model: .skops, or .pkl/.joblib with --trust-pickle")
+        command.add_argument("model", help=_MODEL)
         command.add_argument("--output", help='which function of the model, e.g. "decision_function"')
         command.add_argument(
             "--trust", action="append", default=[], metavar="TYPE", help="allow a type in a .skops file"

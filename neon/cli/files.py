@@ -17,13 +17,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from neon.converters import model_files
+
 __all__ = ["check_writable", "load_model", "read_table", "write_whole"]
 
 _SUFFIXES = (".csv", ".parquet", ".npy")
 
 
 def load_model(path: str, *, trust: Sequence[str] = (), trust_pickle: bool = False) -> Any:
-    """Load a fitted model; only ``.skops`` is safe, because loading a pickle runs whatever code it names.
+    """Load a fitted model: ``.skops``, or a boosting library's own file; loading a pickle runs whatever code it names.
 
     Raises
     ------
@@ -33,8 +35,13 @@ def load_model(path: str, *, trust: Sequence[str] = (), trust_pickle: bool = Fal
     file = _existing(path)
     if file.suffix == ".skops":
         return _load_skops(file, trust)
+    if file.suffix in model_files.SUFFIXES:
+        return model_files.load_model(path)
     if file.suffix not in (".pkl", ".pickle", ".joblib"):
-        raise ValueError(f"{path}: a model is a .skops, .pkl, .pickle or .joblib file")
+        raise ValueError(
+            f"{path}: a model is a .skops, .pkl, .pickle or .joblib file, or one that XGBoost, LightGBM or CatBoost "
+            f"wrote: {', '.join(model_files.SUFFIXES)}"
+        )
     if not trust_pickle:
         raise ValueError(
             f"{path} is a pickle, and loading one runs any code it names; save the model with skops.io.dump, or give "

@@ -7,6 +7,7 @@ from neon.converters.core import Ask, Conversion, Encoding, convert, converter
 from neon.converters.core.coverage import supported
 from neon.converters.core.network import Network, neuralize
 from neon.converters.core.registry import register
+from neon.converters.model_files import load_model
 from neon.converters.preprocessing.encoders import register_encoder, register_linear
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Network",
     "convert",
     "converter",
+    "load_model",
     "neuralize",
     "register",
     "register_encoder",

@@ -49,7 +49,7 @@ def convert_catboost(model: Any, ask: Ask) -> Conversion:
     scores = _outputs(model, len(bias))
     if scores.classes is not None:
         options["labels"] = lambda X: np.ravel(model.predict(X, prediction_type="Class"))
-        if len(bias) == 1 and model.get_probability_threshold() != 0.5:
+        if len(bias) == 1 and getattr(model, "get_probability_threshold", lambda: 0.5)() != 0.5:
             options["predicts"] = "always_ask"
     return convert_trees(
         joined,

@@ -68,10 +68,8 @@ class Columns:
 
     def with_labels(self, frame: Any) -> Any:
         """A data frame whose columns of labels are categories, as the model's library wants them."""
-        if not isinstance(self.labels, Mapping):
-            return frame
         changed = {}
-        for i, labels in self.labels.items():
+        for i, labels in self._labels_of(frame).items():
             name, column = frame.columns[i], frame[frame.columns[i]]
             if labels is not None and not str(column.dtype).lower().startswith(_CATEGORIES):
                 import pandas as pd
@@ -87,15 +85,7 @@ class Columns:
         return frame
 
     def _codes(self, frame: Any) -> np.ndarray:
-        labels = self.labels
-        if not isinstance(labels, Mapping):
-            held = [i for i, name in enumerate(frame.columns) if _is_label(frame[name].dtype)]
-            if len(labels) != len(held):
-                raise ValueError(
-                    f"X has {len(held)} columns of categories, but the model was fitted with {len(labels)}"
-                )
-            labels = dict(zip(held, labels, strict=True))
-        numbers = np.empty(frame.shape)
+        labels, numbers = self._labels_of(frame), np.empty(frame.shape)
         for i, name in enumerate(frame.columns):
             column = frame[name]
             if i in labels and (labels[i] is not None or _is_label(column.dtype)):
@@ -106,6 +96,17 @@ class Columns:
             except (TypeError, ValueError) as error:
                 raise ValueError(f"column {name!r} must be numeric, as when the model was fitted; {error}") from error
         return numbers
+
+    def _labels_of(self, frame: Any) -> Mapping[int, Sequence[Any] | None]:
+        """The categories of each of a data frame's columns that hold labels."""
+        if isinstance(self.labels, Mapping):
+            return self.labels
+        held = [i for i, name in enumerate(frame.columns) if _is_label(frame[name].dtype)]
+        if len(self.labels) != len(held):
+            raise ValueError(
+                f"X has {len(held)} columns of categories, but the model was fitted with {len(self.labels)}"
+            )
+        return dict(zip(held, self.labels, strict=True))
 
     def _codes_of(self, column: Any, labels: Sequence[Any] | None) -> np.ndarray:
         is_category = str(column.dtype) == "category"

@@ -63,13 +63,15 @@ def _convert(booster: Any, classes: np.ndarray | None, *, numbers_of_objects: bo
     labels = booster.pandas_categorical or []
     options: dict[str, Any] = {}
     zeros = zero_missing == 1
+    columns = Columns(labels, closed=False, low=-_ZERO, high=_ZERO, missing=zeros)
     if labels or zeros.any():
-        columns = Columns(labels, closed=False, low=-_ZERO, high=_ZERO, missing=zeros)
         options["encoding"] = columns.encoding(names)
 
     def own(X: Any) -> np.ndarray:
         if numbers_of_objects and isinstance(X, np.ndarray) and X.dtype.kind == "O":
             X = X.astype(np.float64)
+        if labels and hasattr(X, "columns"):
+            X = columns.with_labels(X)
         return scale * booster.predict(X, raw_score=True)
 
     return convert_trees(
