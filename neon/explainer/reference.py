@@ -16,6 +16,7 @@ from neon.converters.core.registry import innermost, takes_data
 from neon.explainer.placement import as_array
 from neon.lrp.composites import Composite, Rules, by_name
 from neon.lrp.paths.integral import Integral
+from neon.lrp.paths.terms import players_of
 
 __all__ = ["reference_of", "weighing"]
 
@@ -117,8 +118,18 @@ def _integral_from(network: Network, composite: Composite, given: Any, place: Ca
     everywhere = given is not None or network.takes_reference
     joint = composite.along == "rows"
     middle = composite.along == "middle"
-    portions = place(weights / weights.sum())
-    return Integral(place(rows), portions, joint, start, everywhere=everywhere, middle=middle)
+    rows, portions = place(rows), place(weights / weights.sum())
+    players = _players(network, rows.device)
+    return Integral(rows, portions, joint, players, start, everywhere=everywhere, middle=middle)
+
+
+def _players(network: Network, device: torch.device) -> Tensor | None:
+    """The caller's column that each encoded one was made of, where some have several."""
+    encoding = network.intake.encoding
+    if encoding is None or encoding.records:
+        return None
+    players = players_of(torch.from_numpy(encoding.source))
+    return None if players is None else players.to(device)
 
 
 def _own(network: Network) -> Spread | None:

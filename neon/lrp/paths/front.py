@@ -118,10 +118,9 @@ def front_of(
                 sources.update(zip(call.operation.outputs, found, strict=True))
                 if not backgrounds.keys() >= set(call.operation.outputs):
                     there = call.operation.run(lambda slot: backgrounds[slot].rows)
-                    first = backgrounds[x]
                     backgrounds.update(
-                        (slot, Background(part, first.weights, first.given))
-                        for slot, part in zip(call.operation.outputs, there, strict=True)
+                        (slot, backgrounds[x].after(part, source))
+                        for slot, part, source in zip(call.operation.outputs, there, found, strict=True)
                     )
                 continue
         single = [slot for slot in inputs if slot in sources]

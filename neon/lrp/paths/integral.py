@@ -52,6 +52,8 @@ class Integral:
     joint : bool
         Whether each reference row is a start of its own, and the relevance is the mean over them; otherwise absent
         features bring their mean terms.
+    players : Tensor (n_features,), optional
+        Columns that are present or absent together, as `Background.players` says it.
     middle : bool
         Whether relevance is the integrand at t = 1/2, of networks that are linear in their units: Banzhaf values. They
         do not add up to ``f(x) - g(u(0))``.
@@ -60,6 +62,7 @@ class Integral:
     rows: Tensor
     weights: Tensor
     joint: bool
+    players: Tensor | None = None
     start: str = ""
     relative: bool = True
     everywhere: bool = True
@@ -82,7 +85,7 @@ class Integral:
             weights = rows.new_ones(len(rows))
         given = reference is not None
         start = "" if given else "the origin"
-        return cls(rows, weights / weights.sum(), along == "rows", start, given, middle=along == "middle")
+        return cls(rows, weights / weights.sum(), along == "rows", None, start, given, middle=along == "middle")
 
     def walk(
         self, steps: Sequence[BackwardStep], x: int, output: int, rows: Tensor, weights: Tensor, ledger: Ledger
@@ -183,6 +186,8 @@ class Integral:
                 what = "Shapley values (exact) of the alternative that is closest at the row"
             elif _anew(front):
                 what = "Aumann-Shapley values, the neighbours not taken as given but found anew along the way"
+        if any(terms.apart for terms in front.terms):
+            what += " of the columns that features are encoded as, added up"
         if self.start:
             return f"{what} from {next((terms.holds for terms in front.terms if terms.holds), self.start)}"
         drawn = "drawn together" if joint and (self.joint or exact) else "each drawn by itself"
@@ -199,8 +204,9 @@ class Integral:
         """The reference rows all together, and one by one, by slot."""
         if not self.backgrounds:
             one = torch.ones_like(self.weights[:1])
-            parts = [Background(row[None], one) for row in self.rows] if self.joint else []
-            self.backgrounds = [{x: part} for part in (Background(self.rows, self.weights, not self.start), *parts)]
+            parts = [Background(row[None], one, players=self.players) for row in self.rows] if self.joint else []
+            whole = Background(self.rows, self.weights, not self.start, self.players)
+            self.backgrounds = [{x: part} for part in (whole, *parts)]
         return self.backgrounds
 
 

@@ -16,7 +16,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-__all__ = ["Background", "JoinedTerms", "LinearTerms", "SingleTerms", "StraightTerms", "Terms"]
+__all__ = ["Background", "JoinedTerms", "LinearTerms", "SingleTerms", "StraightTerms", "Terms", "players_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,11 +25,15 @@ class Background:
 
     given : whether the caller gave them; otherwise layers that hold a background of their own take that (trees, whose
     covers say how the training rows were spread).
+
+    players : the feature that each column was made of, (n_columns,), counted from 0: columns of one feature, such as
+    those of a one-hot code, are present or absent together. None: each column is a feature by itself.
     """
 
     rows: Tensor
     weights: Tensor
     given: bool = True
+    players: Tensor | None = None
     known: dict[Hashable, Tensor] = field(default_factory=dict)
 
     def memo(self, key: Hashable, compute: Callable[[], Tensor]) -> Tensor:
@@ -37,6 +41,11 @@ class Background:
         if key not in self.known:
             self.known[key] = compute()
         return self.known[key]
+
+    def after(self, rows: Tensor, source: Tensor) -> Background:
+        """The rows as a further layer reads them, each column of which was made of one (-1: of none)."""
+        made_of = source if self.players is None else torch.where(source < 0, source, self.players[source])
+        return Background(rows, self.weights, self.given, players_of(made_of))
 
     @cached_property
     def mean(self) -> Tensor:
@@ -53,6 +62,13 @@ class Background:
     def variance(self) -> Tensor:
         """(1, n_features)."""
         return self.weights[None] @ (self.rows - self.mean).square()
+
+
+def players_of(features: Tensor) -> Tensor | None:
+    """`Background.players` of columns made of the given features; -1: of none, and then a player of its own."""
+    alone = -1 - torch.arange(len(features), device=features.device)
+    kept, players = torch.unique(torch.where(features < 0, alone, features), return_inverse=True)
+    return None if len(kept) == len(features) else players
 
 
 class Terms(abc.ABC):
@@ -72,12 +88,15 @@ class Terms(abc.ABC):
         What the layer holds of the training rows, in words, and takes in place of the network's background.
     joint : bool
         Whether `integrated` takes absent features as they are drawn together, row by row of the background.
+    apart : bool
+        Whether columns of one feature (`Background.players`) are switched on one by one all the same.
     """
 
     straight: ClassVar[bool] = False
     alike: ClassVar[bool] = False
     joint: ClassVar[bool] = False
     holds: ClassVar[str] = ""
+    apart: bool = False
     slot: int
     end: Tensor
 

@@ -75,9 +75,16 @@ def _exp(y):
 
 
 @njit(**_INLINE)
-def _factors(x, centers, rate, power, out):
-    """``a`` of one row and unit."""
-    if power == 2:
+def _factors(x, centers, rate, power, players, out):
+    """``a`` of one row and unit; without players each column has a factor of its own."""
+    if len(players) > 0:
+        out[:] = 0.0
+        for i in range(len(x)):
+            moved = x[i] - centers[i]
+            out[players[i]] += moved * moved if power == 2 else abs(moved)
+        for i in range(len(out)):
+            out[i] = _exp(-rate * out[i])
+    elif power == 2:
         for i in range(len(x)):
             moved = x[i] - centers[i]
             out[i] = _exp(-rate * (moved * moved))
@@ -171,21 +178,21 @@ def _sum_of_quotients(b, c, t, shared):
 
 
 @njit(**_OPTIONS)
-def _mean_factors(x, weights, centers, rate, power, out):
-    a = np.empty(x.shape[1])
+def _mean_factors(x, weights, centers, rate, power, players, out):
+    a = np.empty(out.shape[1])
     for j in range(len(centers)):
         for r in range(len(x)):
-            _factors(x[r], centers[j], rate, power, a)
+            _factors(x[r], centers[j], rate, power, players, a)
             for i in range(len(a)):
                 out[j, i] += weights[r] * a[i]
 
 
 @njit(**_OPTIONS)
-def _log_units(x, centers, rate, power, b, t, out):
-    a, c, p = np.empty(x.shape[1]), np.empty(x.shape[1]), np.empty(len(t))
+def _log_units(x, centers, rate, power, players, b, t, out):
+    a, c, p = np.empty(b.shape[1]), np.empty(b.shape[1]), np.empty(len(t))
     for r in range(len(x)):
         for j in range(len(centers)):
-            _factors(x[r], centers[j], rate, power, a)
+            _factors(x[r], centers[j], rate, power, players, a)
             _differences(a, b[j], c)
             _products(b[j], c, t, p)
             for q in range(len(t)):
@@ -193,26 +200,26 @@ def _log_units(x, centers, rate, power, b, t, out):
 
 
 @njit(**_OPTIONS)
-def _rates(x, centers, rate, power, b, t, out):
-    a, c = np.empty(x.shape[1]), np.empty(x.shape[1])
+def _rates(x, centers, rate, power, players, b, t, out):
+    a, c = np.empty(b.shape[1]), np.empty(b.shape[1])
     for r in range(len(x)):
         for j in range(len(centers)):
-            _factors(x[r], centers[j], rate, power, a)
+            _factors(x[r], centers[j], rate, power, players, a)
             shared = _differences(a, b[j], c)
             for q in range(len(t)):
                 out[q, r, j] = _sum_of_quotients(b[j], c, t[q], shared)
 
 
 @njit(**_OPTIONS)
-def _shares(x, centers, rate, power, b, slopes, t, out):
-    d = x.shape[1]
+def _shares(x, centers, rate, power, players, b, slopes, t, out):
+    d = b.shape[1]
     a, c, total, s = np.empty(d), np.empty(d), np.empty(d), np.empty(len(t))
     for r in range(len(x)):
         for j in range(len(centers)):
             s[:] = slopes[:, r, j]
             if not s.any():
                 continue
-            _factors(x[r], centers[j], rate, power, a)
+            _factors(x[r], centers[j], rate, power, players, a)
             shared = _differences(a, b[j], c)
             total[:] = 0.0
             _add_quotients(b[j], c, t, s, shared, total)
@@ -260,15 +267,15 @@ def _enough(bounds, log_scale, log_step, out):
 
 
 @njit(**_OPTIONS)
-def _shapley(x, centers, rate, power, b, alpha, widths, log_scale, log_step, sizes, nodes, weights, out):
-    m, d = centers.shape
+def _shapley(x, centers, rate, power, players, b, alpha, widths, log_scale, log_step, sizes, nodes, weights, out):
+    m, d = b.shape
     a, c, total, phi = np.empty((m, d)), np.empty(d), np.empty(d), np.empty(d)
     p, bounds, space = np.empty(nodes.shape[1]), np.empty(len(widths)), np.empty((2, len(widths)))
     for r in range(len(x)):
         bounds[:], phi[:] = 0.0, 0.0
         for j in range(m):
             if alpha[r, j] != 0.0:
-                _factors(x[r], centers[j], rate, power, a[j])
+                _factors(x[r], centers[j], rate, power, players, a[j])
                 _bound_and_middle(a[j], b[j], alpha[r, j], widths, total, space, bounds, phi)
         k, last = -1, len(sizes) - 1
         while True:
@@ -295,7 +302,7 @@ def _shapley(x, centers, rate, power, b, alpha, widths, log_scale, log_step, siz
 
 
 def mean_factors(kernel: Kernel, rows: Tensor, weights: Tensor) -> Tensor:
-    out = torch.zeros_like(kernel.centers)
+    out = kernel.centers.new_zeros(len(kernel.centers), kernel.n_features)
     _mean_factors(_array(rows), _array(weights), *_arrays(kernel), out.numpy())
     return out
 
@@ -313,19 +320,23 @@ def rates(kernel: Kernel, b: Tensor, x: Tensor, t: Tensor) -> Tensor:
 
 
 def shares(kernel: Kernel, b: Tensor, x: Tensor, slopes: Tensor, t: Tensor) -> Tensor:
-    out = x.new_zeros(x.shape)
+    out = x.new_zeros(len(x), b.shape[1])
     _shares(_array(x), *_arrays(kernel), _array(b), _array(slopes), _array(t), out.numpy())
     return out
 
 
 def shapley(kernel: Kernel, b: Tensor, x: Tensor, alpha: Tensor) -> Tensor:
-    out = x.new_empty(x.shape)
-    _shapley(_array(x), *_arrays(kernel), _array(b), _array(alpha), *ELLIPSES, *rules(x.shape[1]), out.numpy())
+    out = x.new_empty(len(x), b.shape[1])
+    _shapley(_array(x), *_arrays(kernel), _array(b), _array(alpha), *ELLIPSES, *rules(b.shape[1]), out.numpy())
     return out
 
 
-def _arrays(kernel: Kernel) -> tuple[np.ndarray, float, int]:
-    return _array(kernel.centers), kernel.rate, kernel.power
+_NONE = torch.empty(0, dtype=torch.int64)
+
+
+def _arrays(kernel: Kernel) -> tuple[np.ndarray, float, int, np.ndarray]:
+    players = _NONE if kernel.players is None else kernel.players
+    return _array(kernel.centers), kernel.rate, kernel.power, _array(players)
 
 
 def _array(x: Tensor) -> np.ndarray:

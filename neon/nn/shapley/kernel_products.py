@@ -45,7 +45,7 @@ class _Factors(Terms):
         self, slot: int, x: Tensor, background: Background, centers: Tensor, rate: float, power: int, end: Tensor
     ) -> None:
         self.slot, self.x, self.rate, self.end = slot, x, rate, end
-        self.kernel = Kernel(centers, rate, power)
+        self.kernel, self.mean = Kernel(centers, rate, power, background.players), background.mean
         self.absent = background.memo(
             ("factors", slot, rate, power),
             lambda: _loops(x).mean_factors(self.kernel, background.rows, background.weights),
@@ -76,7 +76,28 @@ class _Factors(Terms):
 
     def _log_shares(self, slopes: Tensor, t: Tensor) -> Tensor:
         loops = _loops(self.x)
-        return self._rows(lambda k, b, x, part: loops.shares(k, b, x, part.transpose(0, 1), t), slopes.transpose(0, 1))
+        shares = self._rows(
+            lambda k, b, x, part: loops.shares(k, b, x, part.transpose(0, 1), t), slopes.transpose(0, 1)
+        )
+        return self._to_columns(shares)
+
+    def _to_columns(self, found: Tensor) -> Tensor:
+        """From features, on all axes but the first, to the columns that each has."""
+        players = self.kernel.players
+        if players is None:
+            return found
+        portions = self._portions(players)
+        for axis in range(1, found.ndim):
+            shape = [len(found), *(len(players) if a == axis else 1 for a in range(1, found.ndim))]
+            found = found.index_select(axis, players) * portions.view(shape)
+        return found
+
+    def _portions(self, players: Tensor) -> Tensor:
+        """Columns share what their feature has by how far each is from the reference mean, (n_samples, n_columns)."""
+        moved = (self.x - self.mean).abs()
+        total = moved.new_zeros(len(moved), self.kernel.n_features).index_add_(1, players, moved)[:, players]
+        sizes = torch.bincount(players)[players]
+        return torch.where(total > 0, moved / total, 1 / sizes)
 
     def _ending(self, units: Tensor, t: Tensor) -> Tensor:
         """At t = 1 the units are the network's own, digit for digit."""
@@ -97,10 +118,10 @@ class ProductTerms(_Factors):
         return self._log_shares(slopes * self.units(t), t)
 
     def integrated(self, slopes: Tensor) -> Tensor:
-        return self._rows(_loops(self.x).shapley, slopes)
+        return self._to_columns(self._rows(_loops(self.x).shapley, slopes))
 
     def pairs(self, slopes: Tensor) -> Tensor:
-        return self._rows(vectorized.interactions, slopes)
+        return self._to_columns(self._rows(vectorized.interactions, slopes))
 
 
 class SoftTerms(_Factors):

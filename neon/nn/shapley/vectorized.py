@@ -15,22 +15,33 @@ __all__ = ["Kernel", "interactions", "log_units", "mean_factors", "rates", "shap
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
-    """Units ``Π_i exp(-γ |x_i - u_ji|^p)`` with centers u (n_units, n_features), rate γ and power p = 1 or 2."""
+    """Units ``Π_i exp(-γ |x_i - u_ji|^p)`` with centers u (n_units, n_columns), rate γ and power p = 1 or 2.
+
+    players : the feature of each column (n_columns,), if some have several: the factor of a feature is the product of
+    its columns'.
+    """
 
     centers: Tensor
     rate: float
     power: int
+    players: Tensor | None = None
+
+    @property
+    def n_features(self) -> int:
+        return self.centers.shape[1] if self.players is None else int(self.players.max()) + 1
 
     def factors(self, row: Tensor) -> Tensor:
         """``a_ji`` of one row, (n_units, n_features)."""
         moved = self.centers - row
         moved = moved.square_() if self.power == 2 else moved.abs_()
+        if self.players is not None:
+            moved = moved.new_zeros(len(moved), self.n_features).index_add_(1, self.players, moved)
         return moved.mul_(-self.rate).exp_()
 
 
 def mean_factors(kernel: Kernel, rows: Tensor, weights: Tensor) -> Tensor:
     """``b_ji``: the mean of the factors over weighted rows, (n_units, n_features)."""
-    total = torch.zeros_like(kernel.centers)
+    total = kernel.centers.new_zeros(len(kernel.centers), kernel.n_features)
     for row, weight in zip(rows, weights, strict=True):
         total.add_(kernel.factors(row).mul_(weight))
     return total
@@ -58,7 +69,7 @@ def rates(kernel: Kernel, b: Tensor, x: Tensor, t: Tensor) -> Tensor:
 
 def shares(kernel: Kernel, b: Tensor, x: Tensor, slopes: Tensor, t: Tensor) -> Tensor:
     """``Σ_q Σ_j slopes_qj (a - b)_ji / v_ji(t_q)``, (n_rows, n_features); slopes (n_nodes, n_rows, n_units)."""
-    found = torch.zeros_like(x)
+    found = x.new_zeros(len(x), b.shape[1])
     for i, row in enumerate(x):
         a = kernel.factors(row)
         for slope, node in zip(slopes[:, i], t, strict=True):
@@ -68,7 +79,7 @@ def shares(kernel: Kernel, b: Tensor, x: Tensor, slopes: Tensor, t: Tensor) -> T
 
 def shapley(kernel: Kernel, b: Tensor, x: Tensor, alpha: Tensor) -> Tensor:
     """``Σ_j α_j (a - b)_ji ∫₀¹ Π_{k≠i} v_jk(t) dt``, (n_rows, n_features); alpha (n_rows, n_units)."""
-    found = torch.empty_like(x)
+    found = x.new_empty(len(x), b.shape[1])
     for i, row in enumerate(x):
         found[i] = _to_the_bound(kernel.factors(row), b, alpha[i], integrated)
     return found
@@ -76,7 +87,7 @@ def shapley(kernel: Kernel, b: Tensor, x: Tensor, alpha: Tensor) -> Tensor:
 
 def interactions(kernel: Kernel, b: Tensor, x: Tensor, alpha: Tensor) -> Tensor:
     """``½ Σ_j α_j (a - b)_ji (a - b)_jk ∫₀¹ Π_{l≠i,k} v_jl(t) dt``, 0 on the diagonal; one more axis than `shapley`."""
-    found = x.new_empty(*x.shape, x.shape[1])
+    found = x.new_empty(len(x), b.shape[1], b.shape[1])
     for i, row in enumerate(x):
         found[i] = _to_the_bound(kernel.factors(row), b, alpha[i], _interactions)
     return found

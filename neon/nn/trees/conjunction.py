@@ -269,6 +269,7 @@ class _AndTerms(StraightTerms):
             other = units.merge(units.literals(background.rows))
             self.others = [(row, float(w)) for row, w in zip(other.split(1), background.weights, strict=True)]
             start = background.weights[None] @ and_units(background.rows, units)
+        self.apart = background.players is not None
         super().__init__(slot, start, and_units(x, units))
 
     def integrated(self, slopes: Tensor) -> Tensor:

@@ -130,6 +130,7 @@ class _TreeTerms(StraightTerms):
             rows, weights = rows[held], weights[held]
             self.references = engine.encode(forest, rows.to(x)), weights
         start = engine.base_of(forest, self.rule, rows, x.dtype, weights).to(x)
+        self.apart = background.players is not None
         super().__init__(slot, start, engine.evaluate(forest, self.codes, x.dtype))
 
     def integrated(self, slopes: Tensor) -> Tensor:
