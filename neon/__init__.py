@@ -13,6 +13,7 @@ from neon.explanation import Explanation
 from neon.lrp import LRP
 
 if TYPE_CHECKING:
+    from neon.artifacts import spray
     from neon.evaluate import tune
     from neon.shift import explain_shift
 
@@ -36,13 +37,14 @@ __all__ = [
     "nn",
     "plots",
     "rules",
+    "spray",
     "summarize",
     "supported",
     "targets",
     "tune",
 ]
 
-_LAZY = {"explain_shift": "neon.shift", "tune": "neon.evaluate"}
+_LAZY = {"explain_shift": "neon.shift", "spray": "neon.artifacts", "tune": "neon.evaluate"}
 
 
 def __getattr__(name: str) -> Any:

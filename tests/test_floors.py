@@ -26,6 +26,7 @@ FLOORS = {
     "neon.explainer": 4,
     "neon.explanation": 4,
     "neon.plots": 4,
+    "neon.artifacts": 5,
     "neon.cli": 5,
     "neon.evaluate": 5,
     "neon.report": 5,
