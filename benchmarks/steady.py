@@ -1,9 +1,10 @@
 """Whether the tests pass whatever their order and whatever else the machine does.
 
-``python -m benchmarks.steady`` runs the whole suite three times in its own order, three times shuffled, and once with
-two workers beside four processes that keep the processor busy; it prints the time of every run and the tests that
-failed.
-``--times 1 -- tests/lrp -k gamma`` runs less.
+    python -m benchmarks.steady                          # own order, shuffled, loaded: three times each
+    python -m benchmarks.steady --only shuffled --times 1 -- tests/lrp -k gamma
+
+Two workers run the whole suite in its own order, shuffled, and beside four processes that keep the processor busy; the
+time of every run is printed and the tests that failed.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 __all__ = ["Run", "busy", "main", "run"]
 
 BUSY = 4  # processes that compute nothing, without a pause
 WORKERS = 2
+KINDS = ("own", "shuffled", "loaded")
 
 
 class Run(NamedTuple):
@@ -57,25 +59,28 @@ def run(name: str, options: Sequence[str]) -> Run:
     return Run(name, time.perf_counter() - began, tuple(failed), lines[-1] if lines else "")
 
 
-def runs(times: int, seed: int, options: Sequence[str]) -> Iterator[Run]:
+def runs(kinds: Collection[str], times: int, seed: int, options: Sequence[str]) -> Iterator[Run]:
     """In its own order, shuffled, and loaded."""
-    for i in range(times):
+    options = [*options, "-n", str(WORKERS)]
+    for i in range(times if "own" in kinds else 0):
         yield run(f"own order {i + 1}", options)
-    for i in range(times):
+    for i in range(times if "shuffled" in kinds else 0):
         yield run(f"shuffled, seed {seed + i}", [*options, f"--shuffle={seed + i}"])
-    with busy(BUSY):
-        yield run(f"{WORKERS} workers beside {BUSY} busy processes", [*options, "-n", str(WORKERS)])
+    for i in range(times if "loaded" in kinds else 0):
+        with busy(BUSY):
+            yield run(f"beside {BUSY} busy processes {i + 1}", options)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--times", type=int, default=3, help="runs in the suite's order, and as many shuffled")
+    parser.add_argument("--times", type=int, default=3, help="runs of each kind")
+    parser.add_argument("--only", nargs="+", choices=KINDS, default=KINDS, help="kinds of runs")
     parser.add_argument("--seed", type=int, help="of the first shuffled run; the next ones count up. Default: any")
     parser.add_argument("options", nargs="*", help="for pytest, after --")
     options = parser.parse_args(arguments)
     seed = random.randrange(10**6) if options.seed is None else options.seed
     unsteady: dict[str, list[str]] = {}
-    for found in runs(options.times, seed, options.options):
+    for found in runs(options.only, options.times, seed, options.options):
         print(f"{found.name:<36} {found.seconds:7.0f} s   {found.summary}", flush=True)
         for test in found.failed:
             unsteady.setdefault(test, []).append(found.name)
