@@ -32,7 +32,7 @@ class _Engined(TreeRule):
     ----------
     engine : "auto", "tables" or "kernel"
         Look-up tables (shallow trees, many rows), or a walk over all edges (deep trees, few rows). Both are exact;
-        "auto" takes the one expected to be faster.
+        "auto" takes the one expected to be faster, and against reference rows may count their patterns at each leaf.
     """
 
     engine: EngineName = "auto"

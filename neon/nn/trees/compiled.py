@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from neon.lrp.rules.tree import Path, TreeRule
-from neon.nn.trees import descent, kernels, references, vectorized
+from neon.nn.trees import descent, kernels, patterns, references, vectorized
 from neon.nn.trees.forest import Forest
+from neon.nn.trees.paths import Paths
 from neon.nn.trees.quadrature import Index, rules_of, shares_between
 from neon.nn.trees.tables import Tables
 from neon.nn.trees.threads import in_blocks, in_threads, row_blocks
@@ -24,6 +26,7 @@ __all__ = ["along_path", "encode", "evaluate", "interventional", "look_up", "pai
 
 _ROWS = 1024  # rows of one task
 _ROWS_OF_TABLES = 4096  # enough rows to make reading a tree's tables from memory once worth it
+_TABLES = 1 << 21  # entries of the tables of patterns that are held at a time, of 16 bytes each
 _CACHE = 1 << 18  # bytes of the second-level cache that one thread works in
 
 
@@ -97,25 +100,92 @@ def shapley(forest: Forest, codes: Tensor, slope: Tensor, index: Index) -> Tenso
     rows = _CACHE // (2 * (forest.paths.max_depth + 1) * rule[1].nbytes // len(rule[1]))
     block = int(np.clip(1 << rows.bit_length() >> 1, 64, 512))
 
-    def run(codes: np.ndarray, slope: np.ndarray, phi: np.ndarray, first: int, last: int) -> None:
-        kernels.shapley(codes, slope, phi, first, last, forest.edges, *rule, block)
-
-    return _in_tasks(forest, codes, slope, run)
+    return _in_tasks(forest, codes, slope, _run(kernels.shapley, forest, *rule, block))
 
 
 def interventional(
-    forest: Forest, codes: Tensor, slope: Tensor, reference: Tensor, weights: Tensor, index: Index
+    forest: Forest,
+    codes: Tensor,
+    slope: Tensor,
+    reference: Tensor,
+    weights: Tensor,
+    index: Index,
+    counted: int,
 ) -> Tensor:
-    """Values against reference rows, (n_used, n_samples); in double precision, as `along_path`."""
-    paths, rows = forest.paths, np.ascontiguousarray(reference.numpy())
-    dead = ((0, 0), (0, 1))  # a last column of zeros
-    plus, minus = (np.pad(part, dead) for part in shares_between(int(paths.n_literals.max(initial=0)), index))
-    against = rows, weights.double().numpy(), plus, minus
+    """Values against reference rows, (n_used, n_samples); in double precision, as `along_path`.
 
-    def run(codes: np.ndarray, slope: np.ndarray, phi: np.ndarray, first: int, last: int) -> None:
-        references.interventional(codes, slope, phi, first, last, forest.edges, *against)
+    Leaves with at most ``counted`` features on their path from counts of patterns, the others by a walk.
+    """
+    rows, each = (np.ascontiguousarray(reference.numpy()), weights.double().numpy()), slope.double()
+    most = max(int(forest.paths.n_literals.max(initial=0)), patterns.FEWEST)
+    plus, minus = shares_between(most, index)
+    found = torch.zeros(codes.shape, dtype=torch.float64)
+    rule = *rules_of(np.arange(most + 1), torch.float64, index, exact=True), -minus[:, 0].cumsum()
+    for tables in _pattern_tables(forest, counted, rows, rule):
+        found += _in_tasks(forest, codes, each, _run(patterns.add_shares, forest, *tables))
+    passed = forest.longest_below > counted
+    if passed.any():
+        dead = ((0, 0), (0, 1))  # a last column of zeros
+        walk = _run(references.interventional, forest, passed, *rows, np.pad(plus, dead), np.pad(minus, dead))
+        found += _in_tasks(forest, codes, each, walk)
+    return found.to(slope.dtype)
 
-    return _in_tasks(forest, codes, slope.double(), run).to(slope.dtype)
+
+def _pattern_tables(
+    forest: Forest, counted: int, rows: tuple[np.ndarray, np.ndarray], rule: tuple[np.ndarray, ...]
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+    """Of the leaves with at most so many features on their path, as many at a time as `_TABLES` holds.
+
+    ``rows`` are the reference rows and their weights; ``rule`` is what `neon.nn.trees.patterns.sum_counts` takes of it.
+
+    Yields
+    ------
+    place : int64 (n_edges,)
+        Where each leaf's entries begin.
+    passed : bool (n_edges,)
+        Whether an edge leads to one of the leaves.
+    U, V : (n_entries,), see `neon.nn.trees.patterns`
+    """
+    leaves = np.flatnonzero(forest.paths.leaf & (forest.paths.length <= counted))
+    sizes = 1 << np.maximum(forest.paths.length[leaves], patterns.FEWEST)
+    memory, ends, first = np.empty((2, max(_TABLES, sizes.max(initial=0)))), sizes.cumsum(), 0
+    while first < len(leaves):
+        begin = ends[first] - sizes[first]
+        last = int(np.searchsorted(ends, begin + memory.shape[1], side="right"))
+        own = slice(first, last)
+        yield _tables_of(
+            forest, leaves[own], (ends - sizes - begin)[own], rows, rule, memory[:, : ends[last - 1] - begin]
+        )
+        first = last
+
+
+def _tables_of(
+    forest: Forest,
+    leaves: np.ndarray,
+    begins: np.ndarray,
+    rows: tuple[np.ndarray, np.ndarray],
+    rule: tuple[np.ndarray, ...],
+    memory: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    paths, (U, V) = forest.paths, memory
+    place = np.zeros(paths.n_edges, dtype=np.int64)
+    place[leaves] = begins
+    U[:] = 0
+
+    def task(part: slice) -> None:
+        own = leaves[part]
+        trees = paths.tree(own)
+        patterns.count(*rows, trees[0], trees[-1] + 1, forest.edges, place, _leads_to(paths, own), U)
+        patterns.sum_counts(begins[part], paths.length[own], *rule, U, V)
+
+    in_blocks(task, len(leaves), 256)
+    return place, _leads_to(paths, leaves), U, V
+
+
+def _leads_to(paths: Paths, leaves: np.ndarray) -> np.ndarray:
+    """Which edges lead to one of some leaves, bool (n_edges,)."""
+    before = np.searchsorted(leaves, np.arange(paths.n_edges + 1))
+    return before[paths.skip] > before[:-1]
 
 
 def pairs(forest: Forest, codes: Tensor, slope: Tensor, reference: Tensor | None, weights: Tensor | None) -> Tensor:
@@ -143,6 +213,11 @@ def _rule_of(forest: Forest, slope: Tensor, index: Index) -> tuple[np.ndarray, n
     """How many quadrature points each tree takes, and the points and weights of every number of them."""
     each, points, weights = rules_of(forest.paths.n_literals, slope.dtype, index)
     return each, points.astype(_kind(slope)), weights.astype(_kind(slope))
+
+
+def _run(loop: Callable[..., None], forest: Forest, *given: Any) -> Callable[..., None]:
+    """A loop as `_in_tasks` calls it."""
+    return lambda codes, slope, phi, first, last: loop(codes, slope, phi, first, last, forest.edges, *given)
 
 
 def _in_tasks(forest: Forest, codes: Tensor, slope: Tensor, run: Callable[..., None]) -> Tensor:

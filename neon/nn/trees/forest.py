@@ -19,8 +19,8 @@ __all__ = ["Forest"]
 
 
 _OF_PATHS = [
-    "start", "depth", "above", "above_edge", "feature", "low", "high", "offset", "side", "table", "ratio", "z_above",
-    "z", "leaf", "skip", "max_depth",
+    "start", "depth", "above", "above_edge", "slot", "length", "feature", "low", "high", "offset", "side", "table",
+    "ratio", "z_above", "z", "leaf", "skip", "max_depth",
 ]  # fmt: skip
 # What the compiled loops read of edges: fields of `Paths`, the most edges of a tree, the value at each edge's lower
 # end, and each tree's output.
@@ -85,6 +85,16 @@ class Forest:
         paths, values = self.paths, np.ascontiguousarray(self.trees.value[self.paths.node])
         longest = int(np.diff(paths.start).max(initial=0))
         return Edges._make([*(getattr(paths, name) for name in _OF_PATHS), longest, values, self.outputs])
+
+    @functools.cached_property
+    def longest_below(self) -> np.ndarray:
+        """The most features on the path of any leaf that an edge leads to, (n_edges,)."""
+        paths = self.paths
+        longest = np.where(paths.leaf, paths.length, 0)
+        for d in range(paths.max_depth, 1, -1):
+            level = np.flatnonzero(paths.depth == d)
+            np.maximum.at(longest, paths.parent[level], longest[level])
+        return longest
 
     @functools.cached_property
     def steps(self) -> np.ndarray:

@@ -22,7 +22,7 @@ _PART: dict[str, Any] = {**_OPTIONS, "cache": False, "forceinline": True}
 
 
 @njit(**_PART)
-def _taken(low, high, offset, side, table, e, codes, yes, no, out):
+def taken(low, high, offset, side, table, e, codes, yes, no, out):
     """``yes`` where codes (n,) of its feature take edge e, ``no`` elsewhere."""
     n = len(codes)
     if offset[e] >= 0:
@@ -170,7 +170,7 @@ def shapley(codes, slope, phi, first_tree, last_tree, edges, n_points, points, w
             for e in range(e0, e1):
                 d, a, f, i = depth[e], above[e], feature[e], e - e0
                 on_path[d], feature_at[d] = i, f
-                _taken(low, high, offset, side, table, e, codes[f, begin : begin + n], two, one, state[d])
+                taken(low, high, offset, side, table, e, codes[f, begin : begin + n], two, one, state[d])
                 if a:
                     for b in range(n):
                         state[d, b] = state[d, b] if state[a, b] == 2 else zero
@@ -252,7 +252,7 @@ def look_up(codes, slope, phi, edges, group_start, source, asked, row, rows):
                 if asked[e] == 0:
                     continue
                 i, above = e - e0, edges.above_edge[e]
-                _taken(
+                taken(
                     low,
                     high,
                     offset,

@@ -33,6 +33,9 @@ class Paths:
         Depth of the nearest edge above on the same feature, 0 where there is none.
     above_edge : int
         That edge, -1 where there is none.
+    slot, length : int
+        Which of the merged literals on the path the edge belongs to, in the order of first appearance; how many there
+        are down to the edge.
     feature : int
         Position among the used features.
     low, high, offset, side
@@ -57,6 +60,8 @@ class Paths:
     parent: np.ndarray
     above: np.ndarray
     above_edge: np.ndarray
+    slot: np.ndarray
+    length: np.ndarray
     feature: np.ndarray
     low: np.ndarray
     high: np.ndarray
@@ -97,7 +102,8 @@ class Paths:
         tree = np.zeros(n, dtype=np.int64)
         tree[trees.roots] = np.arange(trees.n_trees)
         depth, above = np.zeros(n, dtype=np.int32), _same_feature(parent, feature)
-        z_above, z, literals = np.ones(n), np.ones(n), np.zeros(n, dtype=np.int64)
+        z_above, z = np.ones(n), np.ones(n)
+        literals, slot = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
         is_left = np.zeros(n, dtype=bool)
         is_left[trees.left[inner]] = True
         for d, level in enumerate(levels[1:], 1):
@@ -108,6 +114,7 @@ class Paths:
             z_above[level] = np.where(a >= 0, z[a], 1.0)
             z[level] = z_above[level] * ratio[level]
             literals[level] = literals[p] + (a < 0)
+            slot[level] = np.where(a < 0, literals[p], slot[a])
 
         low, high, offset, table = codes.left_sets(trees)
         n_literals = np.zeros(trees.n_trees, dtype=np.int64)
@@ -123,6 +130,8 @@ class Paths:
             parent=edge[p],
             above=np.where(a >= 0, depth[a], 0).astype(np.int32),
             above_edge=np.where(a >= 0, edge[a], -1),
+            slot=slot[order],
+            length=literals[order],
             feature=feature[order].astype(np.int32),
             low=low[p],
             high=high[p],

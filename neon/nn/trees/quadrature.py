@@ -41,11 +41,13 @@ def n_points(n_literals: np.ndarray, dtype: torch.dtype) -> np.ndarray:
     return np.clip((n_literals + 1) // 2, 1, np.array(points)[np.searchsorted(lengths, n_literals)])
 
 
-def rules_of(n_literals: np.ndarray, dtype: torch.dtype, index: Index) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def rules_of(
+    n_literals: np.ndarray, dtype: torch.dtype, index: Index, *, exact: bool = False
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """How many points each tree takes (n_trees,); points and weights of every number of them, (most + 1, most)."""
     if index == "banzhaf":
         return np.ones_like(n_literals), np.array([[0.0], [0.5]]), np.array([[0.0], [1.0]])
-    each = n_points(n_literals, dtype)
+    each = np.maximum((n_literals + 1) // 2, 1) if exact else n_points(n_literals, dtype)
     return each, *_gauss_legendre(int(each.max(initial=1)))
 
 

@@ -19,11 +19,11 @@ _OPTIONS: dict[str, Any] = {"nogil": True, "cache": True, "fastmath": {"contract
 
 
 @njit(**_OPTIONS)
-def interventional(codes, slope, phi, first_tree, last_tree, edges, reference, weights, plus, minus):
+def interventional(codes, slope, phi, first_tree, last_tree, edges, passed, reference, weights, plus, minus):
     """Add ``Σ_k slope_k φ_k``, the weighted sum over reference rows, to ``phi`` (n_used, n_rows).
 
     One row at a time against a block of reference rows: codes (n_used, n_rows), reference (n_used, n_reference),
-    weights (n_reference,).
+    weights (n_reference,). ``passed`` says which edges lead to leaves that are asked for.
     ``plus[q, p]`` and ``minus[q, p]`` are the shares of literals that only x, or only the reference row, satisfies;
     their last column is 0, for pairs that reach no leaf below together.
     """
@@ -52,35 +52,36 @@ def interventional(codes, slope, phi, first_tree, last_tree, edges, reference, w
                 e, e1 = start[tree], start[tree + 1]
                 while e < e1:
                     d, a = depth[e], above[e]
-                    feature_at[d] = feature[e]
-                    code = codes[feature[e], row]
-                    if offset[e] >= 0:
-                        taken = table[offset[e] + code] == side[e]
-                    else:
-                        taken = ((code >= low[e]) & (code <= high[e])) == (side[e] == 1)
-                    own[d] = own[a] & taken
-                    turn[d] = 1 if own[d] else (-1 if own[a] else 0)
-                    missed[d] = missed[d - 1] + (turn[d] == -1)
-                    at = reference[feature[e], begin : begin + n]
-                    if offset[e] >= 0:
-                        for b in range(n):
-                            holds[d, b] = table[offset[e] + at[b]] == side[e]
-                    else:
-                        flip = np.int32(1 - side[e])
-                        for b in range(n):
-                            holds[d, b] = np.int32((at[b] >= low[e]) & (at[b] <= high[e])) ^ flip
-                    for b in range(n):
-                        fails[d, b] = holds[a, b] & (1 - holds[d, b])
-                        holds[d, b] &= holds[a, b]
                     least = dead
-                    if own[d]:
+                    if passed[e]:
+                        feature_at[d] = feature[e]
+                        code = codes[feature[e], row]
+                        if offset[e] >= 0:
+                            taken = table[offset[e] + code] == side[e]
+                        else:
+                            taken = ((code >= low[e]) & (code <= high[e])) == (side[e] == 1)
+                        own[d] = own[a] & taken
+                        turn[d] = 1 if own[d] else (-1 if own[a] else 0)
+                        missed[d] = missed[d - 1] + (turn[d] == -1)
+                        at = reference[feature[e], begin : begin + n]
+                        if offset[e] >= 0:
+                            for b in range(n):
+                                holds[d, b] = table[offset[e] + at[b]] == side[e]
+                        else:
+                            flip = np.int32(1 - side[e])
+                            for b in range(n):
+                                holds[d, b] = np.int32((at[b] >= low[e]) & (at[b] <= high[e])) ^ flip
                         for b in range(n):
-                            count[d, b] = min(count[d - 1, b] + fails[d, b], dead)
-                            least = min(least, count[d, b])
-                    else:
-                        for b in range(n):
-                            count[d, b] = count[d - 1, b] if holds[d, b] else dead
-                            least = min(least, count[d, b])
+                            fails[d, b] = holds[a, b] & (1 - holds[d, b])
+                            holds[d, b] &= holds[a, b]
+                        if own[d]:
+                            for b in range(n):
+                                count[d, b] = min(count[d - 1, b] + fails[d, b], dead)
+                                least = min(least, count[d, b])
+                        else:
+                            for b in range(n):
+                                count[d, b] = count[d - 1, b] if holds[d, b] else dead
+                                least = min(least, count[d, b])
                     last = d  # the deepest edge that is left behind next
                     if least == dead:
                         last = d - 1

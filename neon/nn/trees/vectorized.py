@@ -85,9 +85,9 @@ def shapley(forest: Forest, codes: Tensor, slope: Tensor, index: Index) -> Tenso
 
 
 def interventional(
-    forest: Forest, codes: Tensor, slope: Tensor, reference: Tensor, weights: Tensor, index: Index
+    forest: Forest, codes: Tensor, slope: Tensor, reference: Tensor, weights: Tensor, index: Index, counted: int
 ) -> Tensor:
-    """Values against reference rows, (n_used, n_samples)."""
+    """Values against reference rows, (n_used, n_samples), each pair of rows by itself: nothing is counted."""
     return _in_lanes(forest, codes, slope, reference, weights, index)
 
 
