@@ -37,6 +37,12 @@ def cases() -> dict[str, Case]:
     found["HistGradientBoostingRegressor"] = Case(
         ensemble.HistGradientBoostingRegressor(max_iter=8), rows, values, relu=True
     )
+    found["GradientBoostingClassifier-probability"] = Case(
+        ensemble.GradientBoostingClassifier(**small),
+        wine,
+        labels,
+        options={"output": "probability", "reference": wine[::20]},
+    )
     found["IsolationForest"] = Case(ensemble.IsolationForest(**small), wine, relu=True)
     found["scaled-RandomForest"] = Case(
         make_pipeline(StandardScaler(), ensemble.RandomForestClassifier(**small)), wine, labels, relu=True

@@ -55,7 +55,8 @@ class Conversion:
     predicts : str
         "largest": the class of the largest output, where no other is as large. "ask_on_tie": where no output is above
         0, the model is asked, as machines that decide between two classes each vote, and the votes may tie.
-        "always_ask": it is asked everywhere.
+        "always_ask": it is asked everywhere. "none": outputs are no alternatives, such as losses; targets have to be
+        given.
     rounding : float
         By how much the model's own rounding may move an output: where two are closer, the model is asked as well.
     labels : callable, optional
@@ -98,7 +99,7 @@ class Conversion:
     background: Spread | None = None
     takes_reference: bool = False
     classes: np.ndarray | None = None
-    predicts: Literal["largest", "ask_on_tie", "always_ask"] = "largest"
+    predicts: Literal["largest", "ask_on_tie", "always_ask", "none"] = "largest"
     rounding: float = 0.0
     labels: Callable[[np.ndarray], np.ndarray] | None = None
     thresholds: bool = False

@@ -174,6 +174,8 @@ class Network(torch.nn.Module):
         best, index = output.max(1)
         if output.shape[1] == 1:
             return index
+        if self.predicts == "none":
+            raise ValueError(f"{self.explains}: give target=, one true label for each row, or 'all' for every label")
         if self.classes is None:
             some = ", ".join(map(repr, self.output_names[:3])) + (", ..." if len(self.output_names) > 3 else "")
             raise ValueError(

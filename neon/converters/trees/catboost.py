@@ -16,6 +16,7 @@ import numpy as np
 
 from neon.converters.core import Ask, Conversion, Encoding, answers, converter, targets
 from neon.converters.trees.build import RawScores, Tree, convert_trees, join
+from neon.converters.trees.probabilities import OUTPUTS, answered
 from neon.errors import UnsupportedModelError
 
 __all__ = ["convert_catboost"]
@@ -29,7 +30,7 @@ _LOG_ODDS = ("Logloss", "CrossEntropy")
 )
 def convert_catboost(model: Any, ask: Ask) -> Conversion:
     """The raw formula value: log-odds, log of the prediction, ranking score or predicted value, by the loss."""
-    ask.choose("raw_formula_value")
+    output = ask.choose("raw_formula_value", *OUTPUTS)
     exported = _export(model)
     scale, bias = exported["scale_and_bias"]
     splits = _Splits(exported["features_info"])
@@ -51,7 +52,7 @@ def convert_catboost(model: Any, ask: Ask) -> Conversion:
         options["labels"] = lambda X: np.ravel(model.predict(X, prediction_type="Class"))
         if len(bias) == 1 and getattr(model, "get_probability_threshold", lambda: 0.5)() != 0.5:
             options["predicts"] = "always_ask"
-    return convert_trees(
+    part = convert_trees(
         joined,
         scores,
         lambda X: model.predict(X, **kind),
@@ -60,6 +61,7 @@ def convert_catboost(model: Any, ask: Ask) -> Conversion:
         feature_names=() if numbered else names,
         **options,
     )
+    return answered(part, output, own="raw_formula_value")
 
 
 class _Splits:

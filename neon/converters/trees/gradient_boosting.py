@@ -9,6 +9,7 @@ import numpy as np
 from neon.converters.core import Ask, Conversion, answers, converter
 from neon.converters.trees.build import RawScores, convert_stages, convert_trees, join
 from neon.converters.trees.decision_trees import read_tree
+from neon.converters.trees.probabilities import OUTPUTS, answered
 from neon.errors import UnsupportedModelError
 
 __all__ = ["convert_boosting"]
@@ -18,7 +19,7 @@ __all__ = ["convert_boosting"]
 def convert_boosting(model: Any, ask: Ask) -> Conversion:
     """The raw decision function ``init + learning_rate Σ_t tree_t(x)``, one for each of more than two classes."""
     classifies = hasattr(model, "classes_")
-    ask.choose(*(("decision_function",) if classifies else ("predict",)))
+    output = ask.choose(*(("decision_function", *OUTPUTS) if classifies else ("predict",)))
     stages, n_scores = model.estimators_.shape
     trees = join(
         [read_tree(m.tree_, model.learning_rate * m.tree_.value[:, 0]) for m in model.estimators_.reshape(-1)],
@@ -30,8 +31,10 @@ def convert_boosting(model: Any, ask: Ask) -> Conversion:
     if not classifies:
         return convert_trees(trees, RawScores("predicted value", answers.prediction(), ["prediction"]), model.predict)
     if model.loss == "log_loss":
-        return convert_stages(model, trees, "log-odds of a class", answers.log_odds())
-    return convert_stages(model, trees, "raw score of a class, half its log-odds", answers.half_log_odds())
+        part = convert_stages(model, trees, "log-odds of a class", answers.log_odds())
+    else:
+        part = convert_stages(model, trees, "raw score of a class, half its log-odds", answers.half_log_odds())
+    return answered(part, output, own="decision_function")
 
 
 def _start(model: Any) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 from neon.converters.compose.names import column_names
 from neon.converters.core import Ask, Conversion, Encoding, answers, check_several, converter
 from neon.converters.trees.build import RawScores, Tree, convert_stages, convert_trees, join
+from neon.converters.trees.probabilities import OUTPUTS, answered
 
 __all__ = ["convert_hist_boosting"]
 
@@ -19,7 +20,7 @@ def convert_hist_boosting(model: Any, ask: Ask) -> Conversion:
     classifies = hasattr(model, "classes_")
     if classifies:
         check_several(model)
-    ask.choose(*(("decision_function",) if classifies else ("raw_prediction",)))
+    output = ask.choose(*(("decision_function", *OUTPUTS) if classifies else ("raw_prediction",)))
     n_scores = model.n_trees_per_iteration_
     trees = join(
         [_read(tree) for stage in model._predictors for tree in stage],
@@ -35,7 +36,8 @@ def convert_hist_boosting(model: Any, ask: Ask) -> Conversion:
             scores = RawScores("log of the predicted mean", answers.exponential(), ["prediction"])
             options["link"] = link.inverse
         return convert_trees(trees, scores, model.predict, **options)
-    return convert_stages(model, trees, "log-odds of a class", answers.log_odds(), **options)
+    part = convert_stages(model, trees, "log-odds of a class", answers.log_odds(), **options)
+    return answered(part, output, own="decision_function")
 
 
 def _read(tree: Any) -> Tree:

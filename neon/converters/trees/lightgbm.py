@@ -14,6 +14,7 @@ import numpy as np
 from neon.converters.core import Ask, Conversion, answers, check_several, converter
 from neon.converters.trees.build import RawScores, Tree, convert_trees, join
 from neon.converters.trees.columns import Columns
+from neon.converters.trees.probabilities import OUTPUTS, answered
 from neon.errors import UnsupportedModelError
 
 __all__ = ["convert_booster", "convert_model"]
@@ -27,8 +28,8 @@ _LOG = ("poisson", "gamma", "tweedie")
 @converter("lightgbm.basic.Booster")
 def convert_booster(model: Any, ask: Ask) -> Conversion:
     """The raw score: log-odds, log of the prediction, ranking score or predicted value, by the objective."""
-    ask.choose("raw_score")
-    return _convert(model, None, numbers_of_objects=False)
+    output = ask.choose("raw_score", *OUTPUTS)
+    return answered(_convert(model, None, numbers_of_objects=False), output, own="raw_score")
 
 
 _MODELS = ("LGBMClassifier", "LGBMRegressor", "LGBMRanker")
@@ -37,11 +38,11 @@ _MODELS = ("LGBMClassifier", "LGBMRegressor", "LGBMRanker")
 @converter(*(f"lightgbm.sklearn.{name}" for name in _MODELS))
 def convert_model(model: Any, ask: Ask) -> Conversion:
     """The raw score of the scikit-learn interface, up to the best iteration where training stopped early."""
-    ask.choose("raw_score")
+    output = ask.choose("raw_score", *OUTPUTS)
     classes = getattr(model, "classes_", None)
     if classes is not None:
         check_several(model)
-    return _convert(model.booster_, classes, numbers_of_objects=True)
+    return answered(_convert(model.booster_, classes, numbers_of_objects=True), output, own="raw_score")
 
 
 def _convert(booster: Any, classes: np.ndarray | None, *, numbers_of_objects: bool) -> Conversion:

@@ -17,6 +17,7 @@ from neon.converters.compose.names import numbered
 from neon.converters.core import Ask, Conversion, answers, converter, targets
 from neon.converters.trees.build import RawScores, Tree, convert_scores, convert_trees, join
 from neon.converters.trees.columns import Columns
+from neon.converters.trees.probabilities import OUTPUTS, answered
 from neon.errors import UnsupportedModelError
 from neon.nn import Linear
 
@@ -31,8 +32,8 @@ _LOG = ("count:poisson", "reg:gamma", "reg:tweedie", "survival:cox", "survival:a
 @converter("xgboost.core.Booster")
 def convert_booster(model: Any, ask: Ask) -> Conversion:
     """The margin of all rounds: log-odds, log of the prediction, ranking score or predicted value, by the objective."""
-    ask.choose("margin")
-    return _convert(model, (0, 0), np.nan, None)
+    output = ask.choose("margin", *OUTPUTS)
+    return answered(_convert(model, (0, 0), np.nan, None), output, own="margin")
 
 
 _MODELS = ("XGBClassifier", "XGBRegressor", "XGBRanker", "XGBRFClassifier", "XGBRFRegressor")
@@ -41,10 +42,11 @@ _MODELS = ("XGBClassifier", "XGBRegressor", "XGBRanker", "XGBRFClassifier", "XGB
 @converter(*(f"xgboost.sklearn.{name}" for name in _MODELS))
 def convert_model(model: Any, ask: Ask) -> Conversion:
     """The margin of the scikit-learn interface, up to the best iteration where training stopped early."""
-    ask.choose("margin")
+    output = ask.choose("margin", *OUTPUTS)
     rounds = (0, model.best_iteration + 1) if model.get_booster().attr("best_iteration") is not None else (0, 0)
     missing = np.nan if model.missing is None else float(model.missing)
-    return _convert(model.get_booster(), rounds, missing, getattr(model, "classes_", None))
+    part = _convert(model.get_booster(), rounds, missing, getattr(model, "classes_", None))
+    return answered(part, output, own="margin")
 
 
 def _convert(booster: Any, rounds: tuple[int, int], missing: float, classes: np.ndarray | None) -> Conversion:
