@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OrdinalEncoder
 
 import neon
 from neon.converters import convert
 from neon.errors import UnsupportedModelError
-from tests.trees import reading
+from tests.trees import reading, textbook
 
 catboost = pytest.importorskip("catboost")
 
@@ -130,19 +133,100 @@ def test_one_hot_splits() -> None:
     assert explanation.feature_names == ("x", "y", "z", "label", "number")
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"one_hot_max_size": 2}, "OnlineCtr: target statistics"),
-        ({"one_hot_max_size": 99, "grow_policy": "Lossguide"}, "trees that are not symmetric"),
-    ],
-)
-def test_other_splits_on_categories_are_refused(options: dict[str, Any], words: str) -> None:
+def labelled() -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
+    """Rows with many categories, rows with unseen ones as well, and values that depend on pairs of columns."""
+    rng = np.random.default_rng(6)
+    rows = pd.DataFrame({"x": HOLES[:, 0], "many": rng.choice([f"k{i}" for i in range(30)], N)})
+    rows["code"], rows["few"] = rng.integers(0, 6, N), rng.choice(list("uvw"), N)
+    even = rows["many"].str[1:].astype(int) % 2 == 0
+    unseen = rows.copy()
+    unseen.loc[:99, "many"], unseen.loc[50:150, "code"], unseen.loc[100:200, "few"] = "new", 77, "zz"
+    return rows, unseen, VALUE + 3 * even * (rows["few"] == "u") + 2 * (rows["code"] == 3) * (rows["few"] == "v")
+
+
+STATISTICS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "classes": {"kind": "Classifier"},
+    "every-kind": {
+        "max_ctr_complexity": 1,
+        "simple_ctr": ["Borders:TargetBorderCount=3", "Buckets", "BinarizedTargetMeanValue", "Counter"],
+    },
+    "several-columns": {"max_ctr_complexity": 3, "combinations_ctr": ["Borders:TargetBorderCount=2", "Counter"]},
+    "one-hot-in-pairs": {"one_hot_max_size": 3, "max_ctr_complexity": 2, "combinations_ctr": ["Borders", "Buckets"]},
+}
+
+
+@pytest.mark.parametrize("name", STATISTICS)
+def test_target_statistics(name: str) -> None:
+    """Exact on rows of the fit and on unseen categories; of single columns, Shapley values are the library's own."""
+    rows, unseen, y = labelled()
+    options = dict(STATISTICS[name])
+    kind = options.pop("kind", "Regressor")
+    y = np.digitize(y, [0, 2]) if kind == "Classifier" else y
+    model = model_of(kind, y, rows, cat_features=["many", "code", "few"], iterations=20, **options)
+    conversion = convert(model)
+    assert reading.trees_of(conversion).categories
+    for given in (rows, unseen, rows.astype({"many": "category"})):
+        assert reading.relative(reading.walked(conversion, given), raw(model, given)) <= 1e-12
+    network = neon.neuralize(model)
+    assert network.verify(unseen) <= 1e-12 * np.abs(raw(model, unseen)).max()
+    explanation = neon.Explainer(network)(unseen, "all")
+    assert explanation.conservation_error() <= 1e-12 * np.abs(raw(model, unseen)).max()
+    assert explanation.feature_names == ("x", "many", "code", "few")
+    together = name in ("several-columns", "one-hot-in-pairs")
+    assert bool(conversion.encoding.joint) == together
+    assert ("shared equally" in explanation.explains) == together
+    if not together:
+        pool = catboost.Pool(unseen, cat_features=["many", "code", "few"])
+        expected = model.get_feature_importance(pool, type="ShapValues").reshape(N, -1, rows.shape[1] + 1)
+        assert reading.relative(np.moveaxis(explanation.values, 2, 1), expected[:, :, :-1]) <= 1e-12
+
+
+def test_what_columns_tell_together_is_shared_equally() -> None:
+    """Exact Shapley values of the encoded columns by all subsets, of which those of several columns are shared."""
+    rows, _, y = labelled()
+    model = model_of(
+        "Regressor", y, rows, cat_features=["many", "code", "few"], iterations=4, depth=3, max_ctr_complexity=2,
+        simple_ctr=["Counter"], combinations_ctr=["Borders"],
+    )  # fmt: skip
+    conversion = convert(model)
+    encoding, trees = conversion.encoding, reading.trees_of(conversion)
+    joint = encoding.joint
+    assert joint
+    found = neon.Explainer(model)(rows[:3]).values
+    for row, values in zip(reading.numbers(conversion, rows[:3]), found, strict=True):
+        phi = textbook.shapley(lambda known, row=row: textbook.mean_given(trees, row, known), trees.n_features)[:, 0]
+        expected = phi[:4].copy()
+        for encoded, columns in joint.items():
+            expected[list(columns)] += phi[encoded] / len(columns)
+        np.testing.assert_allclose(values, expected, rtol=0, atol=1e-12)
+
+
+def test_categories_in_other_trees_are_refused() -> None:
     rows = frame()
     y = 3 * (rows["label"] == "bb") + 2 * (rows["number"] == 4)
-    model = model_of("Regressor", y, rows, cat_features=["label", "number"], **options)
-    with pytest.raises(UnsupportedModelError, match=words):
-        neon.neuralize(model)
+    options = {"cat_features": ["label", "number"], "grow_policy": "Lossguide"}
+    for one_hot_max_size in (2, 99):
+        model = model_of("Regressor", y, rows, one_hot_max_size=one_hot_max_size, **options)
+        with pytest.raises(UnsupportedModelError, match="trees that are not symmetric"):
+            neon.neuralize(model)
+
+
+def test_target_statistics_inside_other_models() -> None:
+    """Encodings compose: the labels that an encoder makes, and members of a vote."""
+    rows, _, y = labelled()
+    categories = ["many", "code", "few"]
+    other = {"cat_features": [1, 2, 3], "max_ctr_complexity": 2, "combinations_ctr": ["Borders"]}
+    encoder = make_column_transformer((OrdinalEncoder(dtype=int), categories), remainder="passthrough")
+    encoder.set_output(transform="pandas")
+    quiet = {"iterations": 8, "depth": 3, "verbose": 0, "allow_writing_files": False}
+    after = make_pipeline(encoder, catboost.CatBoostRegressor(**quiet, **{**other, "cat_features": [0, 1, 2]}))
+    model = after.fit(rows, y)
+    explanation = neon.Explainer(model)(rows)
+    np.testing.assert_allclose(explanation.prediction, model.predict(rows), rtol=1e-9, atol=1e-9)
+    assert explanation.conservation_error() < 1e-9
+    assert explanation.feature_names == ("x", "many", "code", "few")
+    assert np.abs(explanation.values[:, 1:]).sum(0).min() > 0
 
 
 def test_early_stopping_keeps_the_best() -> None:

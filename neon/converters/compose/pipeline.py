@@ -80,6 +80,11 @@ def chain(parts: list[Conversion]) -> Conversion:
     width = 0
     for part in folded(parts):
         if part.encoding is not None and body:
+            if part.encoding.joint:
+                raise UnsupportedModelError(
+                    f"{part.explains}, after steps that mix columns: it asks several columns together, which share the "
+                    "relevance of the answer only where they are the caller's own. Give it the caller's columns"
+                )
             body.append(Featurewise(part.encoding, part.encoding.source, part.explains))
             ways.append(_Way(None, width))
         elif part.encoding is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,8 +42,10 @@ class Encoding:
     function : callable
         Rows, as the transformer takes them, -> ndarray, sparse matrix or frame (n_samples, n_encoded).
     source : ndarray of int (n_encoded,)
-        The column that each encoded column depends on; -1 for none.
+        The column that each encoded column depends on; -1 for none, or several.
     names : tuple of str
+    joint : mapping of int to tuple of int
+        The encoded columns that depend on several columns of theirs, which share the relevance equally.
     replaced : callable, optional
         Rows -> ndarray of bool (n_samples, n_columns): entries for which an imputer puts in a value.
     records : bool
@@ -72,6 +74,7 @@ class Encoding:
     takes_sparse: bool = False
     keeps: bool = False
     declared: bool = False
+    joint: Mapping[int, tuple[int, ...]] = dataclasses.field(default_factory=dict)
 
     def __call__(self, rows: Any) -> Any:
         encoded = self.function(rows)
@@ -97,12 +100,14 @@ class Encoding:
             states=tuple(dict.fromkeys((*self.states, *after.states))),
             takes_sparse=after.takes_sparse,
             declared=self.declared or after.declared,
+            joint=_joint_after(self, after),
         )
 
     @classmethod
     def beside(cls, encodings: Sequence[Encoding], names: tuple[str, ...]) -> Encoding:
         """The columns of several encodings of the same rows, one after the other, under these names."""
         parts = tuple(encodings)
+        starts = np.cumsum([0, *(len(part.source) for part in parts)]).tolist()
         return cls(
             _Beside(parts),
             np.concatenate([part.source for part in parts]) if parts else np.zeros(0, dtype=np.int64),
@@ -112,6 +117,9 @@ class Encoding:
             _TextsOfAll(parts) if any(part.texts for part in parts) else None,
             tuple(dict.fromkeys(state for part in parts for state in part.states)),
             declared=any(part.declared for part in parts),
+            joint={
+                start + i: held for part, start in zip(parts, starts, strict=False) for i, held in part.joint.items()
+            },
         )
 
     def total(self, relevance: np.ndarray, n_columns: int) -> tuple[np.ndarray, np.ndarray]:
@@ -123,7 +131,9 @@ class Encoding:
         if len(columns):  # encoded columns mostly stand in the order of their sources: then nothing is copied
             ordered = relevance if np.array_equal(order, np.arange(relevance.shape[1])) else relevance[:, order]
             found[:, columns] = np.add.reduceat(ordered, starts, axis=1)
-        return found, relevance[:, unowned].sum(axis=1)
+        for encoded, owners in self.joint.items():
+            found[:, list(owners)] += relevance[:, [encoded]] / len(owners)
+        return found, relevance[:, np.setdiff1d(unowned, list(self.joint))].sum(axis=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,6 +220,16 @@ class _TextsOfAll:
             )
             for found in merged
         ]
+
+
+def _joint_after(first: Encoding, after: Encoding) -> dict[int, tuple[int, ...]]:
+    """The encoded columns of the second that depend on several of the caller's columns."""
+    owners = {
+        **{i: (int(source),) for i, source in enumerate(after.source) if source in first.joint},
+        **after.joint,
+    }
+    columns = {i: [first.joint.get(c, (int(first.source[c]),)) for c in held] for i, held in owners.items()}
+    return {i: tuple(sorted({c for held in found for c in held if c >= 0})) for i, found in columns.items()}
 
 
 def _names_after(after: Encoding, given: tuple[str, ...]) -> tuple[str, ...]:

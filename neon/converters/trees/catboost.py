@@ -1,14 +1,14 @@
-"""CatBoost, from the JSON that a model writes itself: oblivious and other trees, one-hot splits on categories.
+"""CatBoost, from the JSON that a model writes itself: oblivious and other trees, splits on numbers and categories.
 
-Rows are compared in float32 (``x > border`` goes right). CatBoost hashes categories and writes only the hashes: the
-model itself is asked, through the leaves that rows reach, which splits a label answers to.
+Rows are compared in float32 (``x > border`` goes right); `catboost_categories` tells what splits on categories ask.
+What several columns tell together is a feature of its own, whose relevance they share equally (CatBoost's own SHAP
+values do the same with columns of categories, and leave the others out).
 """
 
 from __future__ import annotations
 
 import json
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from neon.converters.core import Ask, Conversion, Encoding, answers, converter, targets
 from neon.converters.trees.build import RawScores, Tree, convert_trees, join
+from neon.converters.trees.catboost_categories import LabelCodes, Place, Question, Questions
 from neon.converters.trees.probabilities import OUTPUTS, answered
 from neon.errors import UnsupportedModelError
 
@@ -33,21 +34,23 @@ def convert_catboost(model: Any, ask: Ask) -> Conversion:
     output = ask.choose("raw_formula_value", *OUTPUTS)
     exported = _export(model)
     scale, bias = exported["scale_and_bias"]
-    splits = _Splits(exported["features_info"])
+    names = tuple(model.feature_names_)
+    splits = _Splits(exported, len(names))
     oblivious = "oblivious_trees" in exported
     read = splits.oblivious if oblivious else splits.tree
     trees = [read(tree, scale, len(bias)) for tree in exported["oblivious_trees" if oblivious else "trees"]]
-    names = tuple(model.feature_names_)
     numbered = names == tuple(map(str, range(len(names))))
-    joined = join(trees, n_features=len(names), base=np.array(bias, dtype=np.float64), precision="float32")
+    base = np.array(bias, dtype=np.float64)
+    joined = join(trees, n_features=len(names) + len(splits.together), base=base, precision="float32")
     options: dict[str, Any] = {}
-    if splits.hashes:
-        probes = _probes(exported["oblivious_trees"], splits) if oblivious else {}
-        labels = _Labels(model, probes, {c: len(held) for c, held in splits.hashes.items()})
-        options["encoding"] = Encoding(labels, np.arange(len(names)), names)
+    if splits.labels:
+        options["encoding"] = splits.encoding(model, names)
     # A ranker knows no other prediction.
     kind = {} if type(model).__name__ == "CatBoostRanker" else {"prediction_type": "RawFormulaVal"}
     scores = _outputs(model, len(bias))
+    if splits.together:
+        shared = "what it asks of several columns together is one feature, shared equally among them"
+        scores = scores._replace(explains=f"{scores.explains}; {shared}")
     if scores.classes is not None:
         options["labels"] = lambda X: np.ravel(model.predict(X, prediction_type="Class"))
         if len(bias) == 1 and getattr(model, "get_probability_threshold", lambda: 0.5)() != 0.5:
@@ -65,40 +68,74 @@ def convert_catboost(model: Any, ask: Ask) -> Conversion:
 
 
 class _Splits:
-    """What splits ask, and of which column.
+    """What splits ask, and of which encoded column.
 
     Attributes
     ----------
-    hashes : dict of int to list
-        The hashed categories of each categorical column; their places are the codes.
+    labels : frozenset of int
+        The columns that hold labels.
+    together : list of tuple of int
+        Sets of several columns that splits ask about together; they are encoded columns after the caller's.
     """
 
-    def __init__(self, features: dict[str, Any]) -> None:
-        floats, categorical = features.get("float_features", []), features.get("categorical_features", [])
+    def __init__(self, exported: dict[str, Any], n_columns: int) -> None:
+        features = exported["features_info"]
+        floats, categorical = features.get("float_features") or [], features.get("categorical_features") or []
         self.columns = {f["feature_index"]: f["flat_feature_index"] for f in floats}
         self.missing_left = {f["flat_feature_index"]: f["nan_value_treatment"] != "AsTrue" for f in floats}
-        self.categorical = {f["feature_index"]: f["flat_feature_index"] for f in categorical}
-        self.hashes = {f["flat_feature_index"]: f.get("values", []) for f in categorical}
+        self.labels = frozenset(f["flat_feature_index"] for f in categorical)
+        self.n_columns = n_columns
+        self.questions = Questions(features, exported.get("ctr_data") or {})
+        for number, tree in enumerate(exported.get("oblivious_trees") or []):
+            for bit, split in enumerate(tree.get("splits") or []):
+                if split["split_type"] != "FloatFeature":
+                    self.questions.note(self.questions.of(split), Place(number, bit))
+        self.patterns = {columns: self.questions.patterns(columns) for columns in self.questions.asked}
+        self.together = [columns for columns in self.patterns if len(columns) > 1]
 
-    def ask(self, split: dict[str, Any]) -> tuple[int, float, int | None]:
-        """The column of a split, and its border or its category's code."""
+    def encoding(self, model: Any, names: tuple[str, ...]) -> Encoding:
+        """From the caller's rows to what the trees read."""
+        asked = {self._encoded(columns): columns for columns in self.patterns}
+        codes = LabelCodes(
+            model,
+            self.n_columns,
+            self.labels,
+            {column: list(self.questions.asked[columns].values()) for column, columns in asked.items()},
+            {column: self.patterns[columns] for column, columns in asked.items()},
+        )
+        joint = {self._encoded(columns): columns for columns in self.together}
+        source = np.append(np.arange(self.n_columns), np.full(len(joint), -1))
+        return Encoding(
+            codes, source, (*names, *(" × ".join(names[c] for c in cs) for cs in self.together)), joint=joint
+        )
+
+    def _encoded(self, columns: tuple[int, ...]) -> int:
+        return columns[0] if len(columns) == 1 else self.n_columns + self.together.index(columns)
+
+    def ask(self, split: dict[str, Any]) -> tuple[int, float, np.ndarray | None]:
+        """The encoded column of a split, and its border, or the codes for which the answer is yes."""
         if split["split_type"] == "FloatFeature":
             return self.columns[split["float_feature_index"]], split["border"], None
-        if split["split_type"] == "OneHotFeature":
-            column = self.categorical[split["cat_feature_index"]]
-            return column, np.nan, self.hashes[column].index(split["value"])
-        raise UnsupportedModelError(
-            f"CatBoost split of type {split['split_type']}: target statistics of categories mix columns and rows seen "
-            "in training. Fit with one_hot_max_size at least the number of categories and max_ctr_complexity=0, or "
-            "encode categories before the model"
-        )
+        if split["split_type"] not in ("OneHotFeature", "OnlineCtr"):
+            raise UnsupportedModelError(
+                f"CatBoost split of type {split['split_type']}; encode such columns before the model"
+            )
+        question: Question = self.questions.of(split)
+        if question.columns not in self.patterns:
+            raise UnsupportedModelError(
+                "CatBoost with splits on categories in trees that are not symmetric: its export does not say which "
+                "labels they answer to. Fit grow_policy='SymmetricTree', or encode categories before the model"
+            )
+        place = list(self.questions.asked[question.columns]).index(question)
+        yes = np.flatnonzero(self.patterns[question.columns][:, place])
+        return self._encoded(question.columns), np.nan, yes
 
     def oblivious(self, tree: dict[str, Any], scale: float, n_outputs: int) -> Tree:
         """All nodes of one depth ask the same; the last split is asked first, as in CatBoost's own SHAP values.
 
         Bit i of a leaf's number is the answer to split i.
         """
-        asked = [self.ask(split) for split in tree.get("splits", [])][::-1]
+        asked = [self.ask(split) for split in tree.get("splits") or []][::-1]
         depth = len(asked)
         n_splits = 2**depth - 1
         node = np.arange(2 * n_splits + 1)
@@ -131,11 +168,6 @@ class _Splits:
         value = np.stack([np.ravel(node.get("value", np.zeros(n_outputs))) for node in nodes])
         cover = np.array([node.get("weight", 0) for node in nodes], dtype=np.float64)
         columns, borders, codes = zip(*asked, strict=True)
-        if any(code is not None for code in codes):
-            raise UnsupportedModelError(
-                "CatBoost with one-hot splits in trees that are not symmetric: its export does not say which labels "
-                "they answer to. Fit grow_policy='SymmetricTree', or encode categories before the model"
-            )
         return self._tree(
             np.array(left), np.array(right), np.array(columns), np.array(borders), codes, cover, scale * value
         )
@@ -150,60 +182,12 @@ class _Splits:
         cover: np.ndarray,
         value: np.ndarray,
     ) -> Tree:
-        """The category asked for goes right; mirrored here, for lists of categories go left."""
-        one_hot = np.array([node for node, code in enumerate(codes) if code is not None], dtype=np.int64)
-        left[one_hot], right[one_hot] = right[one_hot], left[one_hot]
+        """Codes for which the answer is yes go right; mirrored here, for lists of categories go left."""
+        labelled = np.array([node for node, yes in enumerate(codes) if yes is not None], dtype=np.int64)
+        left[labelled], right[labelled] = right[labelled], left[labelled]
         missing_left = np.array([self.missing_left.get(c, False) for c in column.tolist()], dtype=bool)
-        categories = {int(node): np.array([codes[node]]) for node in one_hot}
+        categories = {int(node): codes[node] for node in labelled}
         return Tree(left, right, column, border, missing_left, cover, value, categories)
-
-
-@dataclass(frozen=True, eq=False)
-class _Labels:
-    """Rows in, float64 array out: a label's code is the place of the split value that it answers to.
-
-    Attributes
-    ----------
-    probes : mapping of column to list of (code, tree, bit)
-        For each category that some tree asks for: where the answer stands in the leaf's number.
-    n_codes : mapping of column to int
-    """
-
-    model: Any
-    probes: dict[int, list[tuple[int, int, int]]]
-    n_codes: dict[int, int]
-
-    def __call__(self, rows: Any) -> np.ndarray:
-        import pandas as pd
-
-        frame = rows if hasattr(rows, "iloc") else pd.DataFrame(rows)
-        numbers = np.empty(frame.shape)
-        for i in range(frame.shape[1]):
-            column = frame.iloc[:, i]
-            if i not in self.n_codes:
-                numbers[:, i] = np.asarray(column, dtype=np.float64)
-                continue
-            place, first = np.unique(column.astype(str), return_inverse=True, return_index=True)[2:0:-1]
-            numbers[:, i] = self._codes(frame.iloc[first], i)[place]
-        return numbers
-
-    def _codes(self, rows: Any, column: int) -> np.ndarray:
-        """The code of each row's label; one more than the last for labels that no split asks for."""
-        leaves = np.asarray(self.model.calc_leaf_indexes(rows)).astype(np.int64)
-        codes = np.full(len(rows), float(self.n_codes[column]))
-        for code, tree, bit in self.probes.get(column, []):
-            codes[(leaves[:, tree] >> bit & 1).astype(bool)] = code
-        return codes
-
-
-def _probes(trees: list[dict[str, Any]], splits: _Splits) -> dict[int, list[tuple[int, int, int]]]:
-    found: dict[int, dict[int, tuple[int, int, int]]] = {}
-    for number, tree in enumerate(trees):
-        for bit, split in enumerate(tree.get("splits", [])):
-            column, _, code = splits.ask(split)
-            if code is not None:
-                found.setdefault(column, {})[code] = (code, number, bit)
-    return {column: list(places.values()) for column, places in found.items()}
 
 
 def _export(model: Any) -> dict[str, Any]:
