@@ -81,7 +81,7 @@ class Recording:
             ledger = Ledger(enabled=account, n_samples=len(self.output))
             weights = self._weights(self._begin(target, ledger)[1], ledger)
             return self.integral.walk(self.steps, x, self.tape.output, self.tape.values[x], weights, ledger)
-        rows, observe = observed(self.steps)
+        rows, observe = observed(self.steps) if warn else ([], None)
         first = Ledger(enabled=account, n_samples=len(self.tape.specs[self.tape.inputs[0]]))
         output, start = self._begin(target, first)
         # What is asked of the probabilities is known of their logits.
@@ -98,7 +98,7 @@ class Recording:
                 free=free and not account,
                 at=slots,
                 keep={slot_of(self.tape, name): as_index(part) for name, part in (keep or {}).items()},
-                observe=observe if warn else None,
+                observe=observe,
             )
 
         walk = walked(run, start, first)

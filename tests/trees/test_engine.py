@@ -87,6 +87,19 @@ def test_shapley_is_brute_force(kind, seed, way, by):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("zero_cover", [False, True])
+def test_a_row_by_itself_is_one_of_a_block(kind, zero_cover):
+    options = {"n_features": 30, "n_trees": 6, "missing": True, **KINDS[kind], "zero_cover": zero_cover}
+    if kind == "deep":
+        options |= {"max_depth": 26, "grow": 0.75}
+    trees = textbook.random_trees(17, **options)
+    X = textbook.random_rows(trees, 12, 18)
+    together = phi(trees, Shapley(engine="kernel"), X)
+    for rows in (X[:1], X[:3]):
+        close(phi(trees, Shapley(engine="kernel"), rows), together[: len(rows)], 1e-12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_interventional_is_brute_force(kind, way, by):
     trees = textbook.random_trees(5, **KINDS[kind])
     X, reference = textbook.random_rows(trees, 3, 6), textbook.random_rows(trees, 5, 7)

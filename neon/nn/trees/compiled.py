@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from neon.lrp.rules.tree import Path, TreeRule
-from neon.nn.trees import descent, kernels, patterns, references, vectorized
+from neon.nn.trees import descent, few_rows, kernels, patterns, references, vectorized
 from neon.nn.trees.forest import Forest
 from neon.nn.trees.paths import Paths
 from neon.nn.trees.quadrature import Index, rules_of, shares_between
@@ -24,6 +24,7 @@ from neon.nn.trees.threads import in_blocks, in_threads, row_blocks
 
 __all__ = ["along_path", "encode", "evaluate", "interventional", "look_up", "pairs", "shapley"]
 
+_FEW = 4  # rows that are computed one by one
 _ROWS = 1024  # rows of one task
 _ROWS_OF_TABLES = 4096  # enough rows to make reading a tree's tables from memory once worth it
 _TABLES = 1 << 21  # entries of the tables of patterns that are held at a time, of 16 bytes each
@@ -95,12 +96,23 @@ def look_up(forest: Forest, tables: Tables, codes: Tensor, slope: Tensor) -> Ten
 
 def shapley(forest: Forest, codes: Tensor, slope: Tensor, index: Index) -> Tensor:
     """Values against the covers, (n_used, n_samples)."""
+    if index == "shapley" and len(slope) <= _FEW:
+        return _of_few_rows(forest, codes, slope)
     rule = _rule_of(forest, slope, index)
     # G and H of a block stay in the second-level cache.
     rows = _CACHE // (2 * (forest.paths.max_depth + 1) * rule[1].nbytes // len(rule[1]))
     block = int(np.clip(1 << rows.bit_length() >> 1, 64, 512))
 
     return _in_tasks(forest, codes, slope, _run(kernels.shapley, forest, *rule, block))
+
+
+def _of_few_rows(forest: Forest, codes: Tensor, slope: Tensor) -> Tensor:
+    """In this thread: the next row's task is as good a one for another."""
+    own, weight = np.ascontiguousarray(codes.numpy()), np.ascontiguousarray(slope.double().numpy())
+    phi = np.zeros((len(slope), len(codes)))
+    for width, trees, *rule in forest.rules:
+        few_rows.shapley(width)(own, weight, phi, trees, forest.edges, *rule)
+    return torch.from_numpy(phi).t().to(slope.dtype)
 
 
 def interventional(

@@ -12,12 +12,13 @@ import torch
 
 from neon.nn.trees.ensemble import Trees
 from neon.nn.trees.paths import Paths
+from neon.nn.trees.quadrature import rules_of
 from neon.nn.trees.routing import Codes
 from neon.nn.trees.tables import Groups, Tables
 
 __all__ = ["Forest"]
 
-
+LANES = 4  # numbers of one vector instruction
 _OF_PATHS = [
     "start", "depth", "above", "above_edge", "slot", "length", "feature", "low", "high", "offset", "side", "table",
     "ratio", "z_above", "z", "leaf", "skip", "max_depth",
@@ -95,6 +96,23 @@ class Forest:
             level = np.flatnonzero(paths.depth == d)
             np.maximum.at(longest, paths.parent[level], longest[level])
         return longest
+
+    @functools.cached_property
+    def rules(self) -> list[tuple[int, np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+        """Quadrature rules of trees by how many points these take at most, a whole number of vectors.
+
+        That number, the trees, how many points each tree takes, and the points and weights of every number of them,
+        (most + 1, width): those that fill a vector up lie in the middle and have weight 0.
+        """
+        each, points, weights = rules_of(self.paths.n_literals, torch.float64, "shapley")
+        found = []
+        for width in np.unique(-(-each // LANES) * LANES).tolist():
+            spare = ((0, 0), (0, max(width - points.shape[1], 0)))
+            t, w = (np.pad(part, spare)[:, :width].copy() for part in (points, weights))
+            t[w == 0] = 0.5
+            trees = np.flatnonzero((each > width - LANES) & (each <= width))
+            found.append((width, trees, each, t, w))
+        return found
 
     @functools.cached_property
     def steps(self) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -79,7 +81,9 @@ class _TreeEnsemble(Treatment):
 
     def terms(self, call: Call, rule: Rule | None, x: Tensor, background: Background) -> Terms | None:
         engine_of = rule.engine if isinstance(rule, Shapley | Interventional) else "auto"
-        return _TreeTerms(call.output, x, background, self._forest(call), engine_of)
+        # Of the rows on the tape the output is known.
+        known = call.value(call.output) if x is call.tape.values.get(call.inputs[0]) else None
+        return _TreeTerms(call.output, x, background, self._forest(call), engine_of, known)
 
     def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         assert isinstance(rule, TreeRule)
@@ -120,18 +124,21 @@ class _TreeTerms(StraightTerms):
     joint = True
     holds = "the training rows that its trees counted"
 
-    def __init__(self, slot: int, x: Tensor, background: Background, forest: Forest, engine_of: EngineName) -> None:
+    def __init__(
+        self, slot: int, x: Tensor, background: Background, forest: Forest, engine_of: EngineName, end: Tensor | None
+    ) -> None:
         self.forest, self.codes, self.n_features = forest, engine.encode(forest, x), x.shape[1]
         self.rule: TreeRule = (Interventional if background.given else Shapley)(engine=engine_of)
-        rows, weights = background.rows, background.weights
         self.references: tuple[Tensor | None, Tensor | None] = (None, None)
+        rows, weights = background.rows, background.weights
         if background.given:
-            held = weights > 0
+            held = background.memo((slot, "held"), lambda: weights > 0)
             rows, weights = rows[held], weights[held]
-            self.references = engine.encode(forest, rows.to(x)), weights
-        start = engine.base_of(forest, self.rule, rows, x.dtype, weights).to(x)
+            self.references = background.memo((slot, "codes"), lambda: engine.encode(forest, rows.to(x))), weights
+        base = partial(engine.base_of, forest, self.rule, rows, x.dtype, weights)
+        start = background.memo((slot, "start"), lambda: base().to(x))
         self.apart = background.players is not None
-        super().__init__(slot, start, engine.evaluate(forest, self.codes, x.dtype))
+        super().__init__(slot, start, engine.evaluate(forest, self.codes, x.dtype) if end is None else end)
 
     def integrated(self, slopes: Tensor) -> Tensor:
         return self._of_index(slopes, "shapley")
