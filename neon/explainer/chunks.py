@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from neon.lrp import LRP
-from neon.lrp.paths.integral import NODES, Integral
+from neon.lrp.paths.integral import Integral
+from neon.lrp.paths.mean_slopes import NODES
 
 __all__ = ["FIRST_ROWS", "Chunk", "Collected", "Probe", "rows_within"]
 

@@ -6,7 +6,7 @@ import torch
 from sklearn.datasets import make_regression
 from sklearn.ensemble import ExtraTreesRegressor, RandomForestClassifier, RandomForestRegressor
 
-from neon.lrp.paths.integral import legendre
+from neon.lrp.paths.mean_slopes import legendre
 from neon.nn.trees import Forest, Interventional, Shapley, Trees, engine
 from neon.nn.trees.quadrature import n_points
 

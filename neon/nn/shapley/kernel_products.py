@@ -16,7 +16,7 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
-from neon.lrp.paths.integral import legendre
+from neon.lrp.paths.mean_slopes import legendre
 from neon.lrp.paths.terms import Background, Terms
 from neon.nn.shapley import vectorized
 from neon.nn.shapley.vectorized import Kernel

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from neon.lrp.paths.integral import legendre
+from neon.lrp.paths.mean_slopes import legendre
 
 __all__ = ["Stretch", "lowest_of", "stretches"]
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neon.lrp.paths.integral import legendre
+from neon.lrp.paths.mean_slopes import legendre
 
 __all__ = ["ELLIPSES", "LOG_TOLERANCE", "WIDTHS", "n_nodes", "rule", "rules"]
 

@@ -12,7 +12,7 @@ import torch
 from scipy.special import comb
 from torch import Tensor
 
-from neon.lrp.paths.integral import legendre
+from neon.lrp.paths.mean_slopes import legendre
 from neon.nn.trees.ensemble import Trees
 from neon.nn.trees.paths import Paths
 
