@@ -110,6 +110,7 @@ def chain(parts: list[Conversion]) -> Conversion:
         inverse=None if any(way.inverse is None for way in ways) else lambda Z: np.asarray(_back(ways, Z)),
         encoding=encoding,
         missing=all(part.missing for part in parts if len(part.layers)),
+        takes_infinity=last.takes_infinity and not transforms,
         single=last.single if not transforms else "",
     )
 

@@ -69,6 +69,8 @@ class Conversion:
         What comes before the layers. Default: the model's columns are numbers and go into them as they are.
     missing : bool
         Whether NaN is a value that the model takes.
+    takes_infinity : bool
+        Whether infinity is.
     single : str
         Kinds or types of numbers, by numpy's letters, that the model reads in float32 where an array holds them.
     inherits : bool
@@ -106,6 +108,7 @@ class Conversion:
     inverse: Callable[[np.ndarray], np.ndarray] | None = None
     encoding: Encoding | None = None
     missing: bool = False
+    takes_infinity: bool = False
     single: str = ""
     inherits: bool = False
     infinite: bool = False

@@ -34,6 +34,8 @@ class Intake:
         How scikit-learn turns them into numbers. Without one they are numbers.
     missing : bool
         Whether NaN is a value that the model takes.
+    takes_infinity : bool
+        Whether infinity is.
     aligns : bool
         Whether the model finds its columns by name, in whatever order and among others.
     single : str
@@ -47,11 +49,12 @@ class Intake:
         encoding: Encoding | None = None,
         *,
         missing: bool = False,
+        takes_infinity: bool = False,
         aligns: bool = False,
         single: str = "",
     ) -> None:
         self.n_features, self.feature_names, self.encoder, self.missing = n_features, feature_names, encoding, missing
-        self.aligns, self.single = aligns, single
+        self.takes_infinity, self.aligns, self.single = takes_infinity, aligns, single
         self.records = encoding is not None and encoding.records
 
     @property
@@ -181,7 +184,7 @@ class Intake:
             return np.zeros((0, self.n_encoded))
         if self.encoder is not None:
             rows = self.encoder(rows.copy() if hasattr(rows, "copy") else rows)  # some encoders write to what they read
-        check_finite(rows, missing=self.missing)
+        check_finite(rows, missing=self.missing, infinity=self.takes_infinity)
         return rows
 
     def texts(self, given: Any) -> Texts | None:
@@ -382,12 +385,15 @@ def as_records(rows: Any) -> np.ndarray:
     return found
 
 
-def check_finite(rows: Any, *, missing: bool = False) -> None:
-    """Refuse NaN, unless the model takes missing values, and infinity."""
+def check_finite(rows: Any, *, missing: bool = False, infinity: bool = False) -> None:
+    """Refuse NaN, unless the model takes missing values, and infinity, unless it takes that."""
     held = rows.data if sparse.issparse(rows) else rows
-    if np.isfinite(held).all() or (missing and not np.isinf(held).any()):
+    if np.isfinite(held).all():
         return
-    if missing or not np.isnan(held).any():
+    has_nan, has_infinity = np.isnan(held).any(), np.isinf(held).any()
+    if (missing or not has_nan) and (infinity or not has_infinity):
+        return
+    if missing or not has_nan:
         raise ValueError(
             "X contains infinity, which cannot be explained: replace it by a large number, or drop such rows"
         )

@@ -88,6 +88,7 @@ class Network(torch.nn.Module):
             self.feature_names,
             conversion.encoding,
             missing=conversion.missing and form != "relu",  # where NaN spreads over all columns
+            takes_infinity=conversion.takes_infinity and form != "relu",
             single=conversion.single,
             aligns=isinstance(first, ColumnTransformer),
         )

@@ -65,6 +65,7 @@ def common(parts: Sequence[Conversion]) -> dict[str, Any]:
         "composite": _composite(parts),
         "takes_reference": all(part.takes_reference for part in parts),
         "missing": any(part.missing for part in parts),
+        "takes_infinity": all(part.takes_infinity for part in parts),
         "single": parts[0].single if len({part.single for part in parts}) == 1 else "",
         "thresholds": any(part.thresholds for part in parts),
         "rounding": max(part.rounding for part in parts),

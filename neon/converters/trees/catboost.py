@@ -60,6 +60,7 @@ def convert_catboost(model: Any, ask: Ask) -> Conversion:
         scores,
         lambda X: model.predict(X, **kind),
         missing=True,
+        takes_infinity=True,
         n_features=len(names),
         feature_names=() if numbered else names,
         **options,

@@ -80,6 +80,7 @@ def _convert(booster: Any, classes: np.ndarray | None, *, numbers_of_objects: bo
         _outputs(about.get("objective", "custom").split(" "), n_outputs, classes),
         own,
         missing=True,
+        takes_infinity=True,
         single="iub" + _LONG if numbers_of_objects else "iubO" + _LONG,
         scores_only=classes is None,
         n_features=n_features,
