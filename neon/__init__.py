@@ -13,7 +13,7 @@ from neon.explanation import Explanation
 from neon.lrp import LRP
 
 if TYPE_CHECKING:
-    from neon.artifacts import spray
+    from neon.artifacts import project_out, replace_columns, spray
     from neon.evaluate import tune
     from neon.shift import explain_shift
 
@@ -36,6 +36,8 @@ __all__ = [
     "neuralize",
     "nn",
     "plots",
+    "project_out",
+    "replace_columns",
     "rules",
     "spray",
     "summarize",
@@ -44,7 +46,13 @@ __all__ = [
     "tune",
 ]
 
-_LAZY = {"explain_shift": "neon.shift", "spray": "neon.artifacts", "tune": "neon.evaluate"}
+_LAZY = {
+    "explain_shift": "neon.shift",
+    "project_out": "neon.artifacts",
+    "replace_columns": "neon.artifacts",
+    "spray": "neon.artifacts",
+    "tune": "neon.evaluate",
+}
 
 
 def __getattr__(name: str) -> Any:
