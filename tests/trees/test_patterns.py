@@ -17,11 +17,11 @@ if not has_numba():
     pytest.skip("patterns are counted by compiled loops", allow_module_level=True)
 from neon.nn.trees import compiled
 
-ALL = 20  # longer paths than any leaf here has
+COUNT, MEET, WALK = (20, 20), (0, 64), (0, 0)
 
 
-def values(trees, X, reference, counted, *, weights=None, index="shapley"):
-    """(n_samples, n_features, n_outputs), leaves with up to ``counted`` features on their path from counts."""
+def values(trees, X, reference, limits, *, weights=None, index="shapley"):
+    """(n_samples, n_features, n_outputs), leaves by the length of their path from counts, by meeting, by a walk."""
     forest = Forest(trees)
     codes, rows = (engine.encode(forest, torch.as_tensor(part)) for part in (X, reference))
     weights = np.full(len(reference), 1 / len(reference)) if weights is None else weights
@@ -29,26 +29,27 @@ def values(trees, X, reference, counted, *, weights=None, index="shapley"):
     for k in range(trees.n_outputs):
         slope = torch.zeros(len(X), trees.n_outputs, dtype=torch.float64)
         slope[:, k] = 1
-        found = compiled.interventional(forest, codes, slope, rows, torch.as_tensor(weights), index, counted)
+        found = compiled.interventional(forest, codes, slope, rows, torch.as_tensor(weights), index, limits)
         out[:, forest.paths.codes.used, k] = found.t()
     return out
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("index", ["shapley", "banzhaf"])
-def test_counts_are_brute_force(kind, index):
+@pytest.mark.parametrize("limits", [COUNT, MEET], ids=["count", "meet"])
+def test_patterns_are_brute_force(kind, index, limits):
     """Rows on thresholds and beside them, at infinity, and missing."""
     trees = textbook.random_trees(51, **KINDS[kind])
     X, reference = textbook.random_rows(trees, 3, 52), textbook.random_rows(trees, 5, 53)
     value_of = getattr(textbook, index)
     expected = [value_of(lambda s, x=x: textbook.mixed(trees, x, s, reference), trees.n_features) for x in X]
-    close(values(trees, X, reference, ALL, index=index), np.array(expected), 1e-12)
+    close(values(trees, X, reference, limits, index=index), np.array(expected), 1e-12)
 
 
 @pytest.mark.parametrize("options", [{}, {"n_outputs": 2}, {"n_outputs": 2, "vector": True}])
 @pytest.mark.parametrize("index", ["shapley", "banzhaf"])
-def test_counts_are_the_walk(options, index):
-    """On paths of more than eight features, with weights, whichever leaves are counted and how many at a time."""
+def test_patterns_are_the_walk(options, index):
+    """On paths of more than eight features, with weights, whichever leaves are computed how, and how many at a time."""
     trees = textbook.random_trees(
         54, n_features=14, max_depth=13, grow=0.8, missing=True, categorical=True, **options
     )  # fmt: skip
@@ -56,28 +57,35 @@ def test_counts_are_the_walk(options, index):
     weights = np.random.default_rng(0).dirichlet(np.ones(600))
     weights[3] = 0
     assert Forest(trees).paths.length.max() > 10
-    expected = values(trees, X, reference, 0, weights=weights, index=index)
-    for counted in (2, 7, 10, ALL):
-        close(values(trees, X, reference, counted, weights=weights, index=index), expected, 1e-13)
+    expected = values(trees, X, reference, WALK, weights=weights, index=index)
+    for limits in ((2, 2), (7, 9), (10, 20), COUNT, MEET):
+        close(values(trees, X, reference, limits, weights=weights, index=index), expected, 1e-13)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compiled, "_TABLES", 1)
-        close(values(trees, X, reference, ALL, weights=weights, index=index), expected, 1e-13)
+        close(values(trees, X, reference, COUNT, weights=weights, index=index), expected, 1e-13)
+
+
+def chain(depth):
+    """One tree that asks a feature after the other, and ends wherever one is not larger than -0.5."""
+    n, inner = 2 * depth + 1, 2 * np.arange(depth)
+    left, right, feature = (np.full(n, -1) for _ in range(3))
+    left[inner], right[inner], feature[inner] = inner + 1, inner + 2, np.random.default_rng(0).permutation(depth)
+    return Trees.make(
+        n_features=depth, roots=[0], left=left, right=right, feature=feature,
+        threshold=np.where(left >= 0, -0.5, np.nan), cover=np.ones(n), value=np.eye(n)[-1],
+    )  # fmt: skip
 
 
 def test_a_path_of_eighteen_features():
     """The quadrature is exact at any length."""
     depth, rng = 18, np.random.default_rng(0)
-    n, inner = 2 * depth + 1, 2 * np.arange(depth)
-    left, right, feature = (np.full(n, -1) for _ in range(3))
-    left[inner], right[inner], feature[inner] = inner + 1, inner + 2, rng.permutation(depth)
-    trees = Trees.make(
-        n_features=depth, roots=[0], left=left, right=right, feature=feature,
-        threshold=np.where(left >= 0, -0.5, np.nan), cover=np.ones(n), value=np.eye(n)[-1],
-    )  # fmt: skip
+    trees = chain(depth)
     X, reference = rng.normal(size=(30, depth)), rng.normal(size=(50, depth))
     X[0], reference[0] = 1, -1
     X[1], reference[1] = -1, 1
-    close(values(trees, X, reference, ALL), values(trees, X, reference, 0), 1e-13)
+    expected = values(trees, X, reference, WALK)
+    close(values(trees, X, reference, COUNT), expected, 1e-13)
+    close(values(trees, X, reference, MEET), expected, 1e-13)
 
 
 MODELS = {
@@ -88,10 +96,12 @@ MODELS = {
 
 
 @pytest.mark.parametrize("kind", MODELS)
-def test_fitted_models_on_a_grid(kind, monkeypatch):
+@pytest.mark.parametrize("dear", ["_SUM", "_MEET"])
+def test_fitted_models_on_a_grid(kind, dear, monkeypatch):
     """Values equal to thresholds, by the model's own predictions of every mix of a row and the reference rows."""
     monkeypatch.setattr(engine, "BITS", 3)  # no look-up tables
-    monkeypatch.setattr(engine, "_INTERVENTIONAL", 1.0)  # a walk is as if it took for ever
+    for constant in ("_INTERVENTIONAL", dear):
+        monkeypatch.setattr(engine, constant, 1.0)  # as if it took for ever
     rng, d = np.random.default_rng(1), 7
     X = rng.integers(0, 20, (400, d)) / 10
     y = X[:, 0] * X[:, 1] + np.sin(3 * X[:, 2]) + X[:, 3:].sum(1) + rng.normal(size=400) / 10
@@ -115,17 +125,27 @@ def test_fitted_models_on_a_grid(kind, monkeypatch):
     close(found.base_values, np.broadcast_to(base, found.base_values.shape), 1e-14)
 
 
-def test_counting_pays_off_with_many_rows_and_reference_rows():
+def test_what_is_cheapest():
     trees = textbook.random_trees(57, n_features=12, max_depth=11, grow=0.95)
     forest, rule = Forest(trees), Interventional()
     longest = int(forest.paths.length.max())
     assert longest > 8
-    assert engine._counted(forest, rule, 1, 1) == 0
-    assert engine._counted(forest, rule, 10_000, 100_000) == longest
-    assert engine._counted(forest, rule, 100_000, 100) == longest
-    assert engine._counted(forest, Interventional(engine="kernel"), 10_000, 100_000) == 0
-    some = [engine._counted(forest, rule, n, 100) for n in (1, 10, 100, 1000, 10_000)]
+    assert engine._limits(forest, rule, 1, 1) == (0, 0)
+    assert engine._limits(forest, rule, 10_000, 100_000)[0] == longest
+    assert engine._limits(forest, rule, 100_000, 100)[0] == longest
+    assert engine._limits(forest, Interventional(engine="kernel"), 10_000, 100_000) == (0, 0)
+    some = [engine._limits(forest, rule, n, 100) for n in (1, 10, 100, 1000, 10_000)]
     assert some == sorted(some)
+
+
+@pytest.mark.parametrize("n", [3, 300])
+def test_paths_longer_than_patterns(n):
+    """A chain of 80 features: whatever is computed otherwise, its last leaves are walked to."""
+    trees, rng = chain(80), np.random.default_rng(1)
+    X, reference = rng.normal(size=(n, 80)) + 2, rng.normal(size=(100, 80)) + 2
+    limits = engine._limits(Forest(trees), Interventional(), n, 100)
+    assert max(limits) <= 64
+    close(values(trees, X, reference, limits), values(trees, X, reference, WALK), 1e-13)
 
 
 def test_the_same_bits_again_and_in_other_chunks():

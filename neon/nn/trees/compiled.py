@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from neon.lrp.rules.tree import Path, TreeRule
-from neon.nn.trees import descent, few_rows, kernels, patterns, references, vectorized
+from neon.nn.trees import descent, distinct, few_rows, kernels, patterns, references, vectorized
 from neon.nn.trees.forest import Forest
 from neon.nn.trees.paths import Paths
 from neon.nn.trees.quadrature import Index, rules_of, shares_between
@@ -122,12 +122,14 @@ def interventional(
     reference: Tensor,
     weights: Tensor,
     index: Index,
-    counted: int,
+    limits: tuple[int, int],
 ) -> Tensor:
     """Values against reference rows, (n_used, n_samples); in double precision, as `along_path`.
 
-    Leaves with at most ``counted`` features on their path from counts of patterns, the others by a walk.
+    Leaves with at most ``limits[0]`` features on their path from counts of patterns, those with at most ``limits[1]``
+    by the patterns that there are, the others by a walk.
     """
+    counted, met = limits
     rows, each = (np.ascontiguousarray(reference.numpy()), weights.double().numpy()), slope.double()
     most = max(int(forest.paths.n_literals.max(initial=0)), patterns.FEWEST)
     plus, minus = shares_between(most, index)
@@ -135,7 +137,11 @@ def interventional(
     rule = *rules_of(np.arange(most + 1), torch.float64, index, exact=True), -minus[:, 0].cumsum()
     for tables in _pattern_tables(forest, counted, rows, rule):
         found += _in_tasks(forest, codes, each, _run(patterns.add_shares, forest, *tables))
-    passed = forest.longest_below > counted
+    length, longest = forest.paths.length, forest.longest_below
+    passed = _leads_to(forest.paths, np.flatnonzero(forest.paths.leaf & (length > counted) & (length <= met)))
+    if passed.any():
+        found += _in_tasks(forest, codes, each, _run(distinct.add_shares, forest, passed, *rows, plus, minus))
+    passed = longest > max(limits)
     if passed.any():
         dead = ((0, 0), (0, 1))  # a last column of zeros
         walk = _run(references.interventional, forest, passed, *rows, np.pad(plus, dead), np.pad(minus, dead))

@@ -22,9 +22,11 @@ _TABLE_MEMORY = 1 << 29
 # Seconds on one core of a 2023 server: of the kernels by edge, row and quadrature point (or reference row), in torch
 # instead of compiled, and of building one row of a table. They choose between engines of equal results.
 _SHAPLEY, _INTERVENTIONAL, _IN_TORCH, _BUILD = 0.75e-9, 1.2e-9, 10.0, 0.7e-6
-# The same of tables of patterns: by leaf and reference row, by entry and literal, by leaf, literal and row; and the
-# longest path that there are tables for.
-_COUNT, _SUM, _ADD, _LONGEST = 2.0e-9, 1.0e-9, 0.8e-9, 20
+# The same of patterns (`neon.nn.trees.compiled`): by leaf and reference row that is counted; by entry of a table and
+# literal; by leaf, literal and row; by leaf and row that is numbered; and by leaf and pair of rows, of which so many
+# meet as numbers of different patterns tell that were measured. The longest paths for tables, and for patterns.
+_COUNT, _SUM, _ADD, _NUMBER, _MEET = 2.0e-9, 1.0e-9, 0.8e-9, 8e-9, 12e-9
+_BLOCK, _COUNTED, _MET = 1024, 20, 64
 
 
 class Engine(Protocol):
@@ -32,8 +34,8 @@ class Engine(Protocol):
 
     Rows x (n_samples, n_features), their codes (n_used, n_samples), slope (n_samples, n_outputs), codes of reference
     rows (n_used, n_reference) and their weights (n_reference,); the result ``Σ_k slope_k φ_k`` is (n_used, n_samples).
-    Of the values against reference rows, leaves with at most ``counted`` features on their path may be computed from
-    counts of patterns.
+    Against reference rows, leaves with at most ``limits[0]`` features on their path may be computed from counts of
+    patterns, and those with at most ``limits[1]`` by the different patterns that rows have.
     """
 
     def encode(self, forest: Forest, x: Tensor) -> Tensor: ...
@@ -54,7 +56,7 @@ class Engine(Protocol):
         reference: Tensor,
         weights: Tensor,
         index: Index,
-        counted: int,
+        limits: tuple[int, int],
     ) -> Tensor: ...
 
     def pairs(
@@ -144,8 +146,8 @@ def relevance(
     if reference is None:
         return engine.shapley(forest, codes, slope, index)
     assert weights is not None
-    counted = _counted(forest, rule, len(slope), reference.shape[1]) if _compiles(codes.device) else 0
-    return engine.interventional(forest, codes, slope, reference, weights, index, counted)
+    limits = _limits(forest, rule, len(slope), reference.shape[1]) if _compiles(codes.device) else (0, 0)
+    return engine.interventional(forest, codes, slope, reference, weights, index, limits)
 
 
 def pairs(
@@ -162,17 +164,26 @@ def _equal(rows: Tensor) -> Tensor:
     return torch.full((len(rows),), 1 / max(len(rows), 1), dtype=torch.float64, device=rows.device)
 
 
-def _counted(forest: Forest, rule: TreeRule, n_samples: int, n_reference: int) -> int:
-    """Up to how many features on a leaf's path counting the patterns of rows is cheaper than walking; 0 for no leaf."""
+def _limits(forest: Forest, rule: TreeRule, n_samples: int, n_reference: int) -> tuple[int, int]:
+    """Up to how many features on a leaf's path it is cheapest to count patterns, and to let different ones meet.
+
+    Leaves with more are walked to; (0, 0) where all are.
+    """
+    paths, pairs = forest.paths, n_samples * n_reference
     if getattr(rule, "engine", "auto") == "kernel":
-        return 0
-    paths = forest.paths
-    lengths = np.arange(min(int(paths.length.max(initial=0)), _LONGEST) + 1)
-    leaves = np.bincount(paths.length[paths.leaf], minlength=len(lengths))[: len(lengths)]
-    a_leaf = _COUNT * n_reference + _SUM * lengths * 2.0**lengths + _ADD * (lengths + 2) * n_samples
-    walked = paths.n_edges - np.bincount(forest.longest_below, minlength=len(lengths)).cumsum()[: len(lengths)]
-    total = (a_leaf * leaves).cumsum() + _INTERVENTIONAL * n_samples * n_reference * walked
-    return int(total.argmin())
+        return 0, 0
+    lengths = np.arange(int(paths.length.max(initial=0)) + 1)
+    leaves = np.bincount(paths.length[paths.leaf], minlength=len(lengths))
+    longer = paths.n_edges - np.bincount(forest.longest_below, minlength=len(lengths)).cumsum()
+    counting = _COUNT * n_reference + _SUM * lengths * 2.0**lengths + _ADD * (lengths + 2) * n_samples
+    blocks = -(-n_samples // _BLOCK)
+    meeting = _NUMBER * (n_samples + blocks * n_reference) + _MEET * blocks * (pairs / blocks) ** 0.75
+    up_to = (meeting * leaves).cumsum()
+    total = (counting * leaves).cumsum()[:, None] + up_to - up_to[:, None] + _INTERVENTIONAL * pairs * longer
+    total[np.tril_indices(len(lengths), -1)] = np.inf
+    within = total[: _COUNTED + 1, : _MET + 1]
+    counted, met = np.unravel_index(within.argmin(), within.shape)
+    return int(counted), int(met)
 
 
 def _tables_for(

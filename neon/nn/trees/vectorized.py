@@ -85,9 +85,15 @@ def shapley(forest: Forest, codes: Tensor, slope: Tensor, index: Index) -> Tenso
 
 
 def interventional(
-    forest: Forest, codes: Tensor, slope: Tensor, reference: Tensor, weights: Tensor, index: Index, counted: int
+    forest: Forest,
+    codes: Tensor,
+    slope: Tensor,
+    reference: Tensor,
+    weights: Tensor,
+    index: Index,
+    limits: tuple[int, int],
 ) -> Tensor:
-    """Values against reference rows, (n_used, n_samples), each pair of rows by itself: nothing is counted."""
+    """Values against reference rows, (n_used, n_samples), each pair of rows by itself whatever the limits."""
     return _in_lanes(forest, codes, slope, reference, weights, index)
 
 
