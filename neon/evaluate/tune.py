@@ -239,14 +239,12 @@ def _table(found: Scores, metric: str) -> tuple[dict[str, np.ndarray], pandas.Da
 
 
 def _preferred(gains: Mapping[str, np.ndarray]) -> str:
-    """The first, that is the cheapest, of those within one standard error of the best; the default if none is better.
+    """The first, that is the cheapest, of those within one standard error of the best; the default if it is the best.
 
-    The error is that of the paired difference from the best.
+    The error is that of the paired difference from the best. Those that are no better than the default do not count.
     """
     means = {name: float(np.nanmean(gain)) for name, gain in gains.items()}
     best = max(means, key=lambda name: means[name])
-    if means[best] <= 0:
-        return DEFAULT
     for name, gain in gains.items():
         less = gains[best] - gain
         n = np.count_nonzero(~np.isnan(less))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,29 @@ def test_where_all_tie_the_default_is_kept() -> None:
     assert tuning.rows_needed is None
     assert list(tuning.table["same_as"]) == ["", "default", "default", "default"]
     assert "default is kept" in repr(tuning)
+
+
+def test_what_may_be_chance_is_not_chosen(svc: SVC, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gains of a candidate are the rows' first column: better by the mean of both halves, not by its interval."""
+
+    def given(f: Any, X: np.ndarray, *, methods: dict[str, Any], **_: Any) -> evaluate.Scores:
+        scores = {"default": np.zeros(len(X)), "lucky": X[:, 0]}
+        return evaluate.Scores(
+            {evaluate.Key(name, "srg", "rows"): scores[name] for name in methods}
+            | {evaluate.Key(name, "seconds"): np.ones(1) for name in methods}
+        )
+
+    monkeypatch.setattr(importlib.import_module("neon.evaluate.tune"), "report", given)
+    rows = np.zeros((40, 4))
+    rows[:, 0] = np.random.default_rng(2).normal(0.2, 1.0, 40)
+    tuning = neon.tune(svc, rows, background=BACKGROUND, candidates={"lucky": "shapley"}, progress=False)
+    half = rows[tuning.halves[1], 0]
+    assert tuning.judged == "lucky"
+    assert tuning.gain == evaluate.mean_interval(half)
+    assert tuning.gain[1] < 0 < tuning.gain[0]
+    assert (tuning.name, tuning.significant, tuning.chosen) == ("default", False, {})
+    assert tuning.rows_needed == _rows_needed(rows[tuning.halves[0], 0])
+    assert "may be chance" in tuning.verdict
 
 
 def test_what_is_worse_is_not_chosen() -> None:
