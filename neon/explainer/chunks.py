@@ -19,6 +19,7 @@ FIRST_ROWS = 64  # of a torch module, whose size per row is not known before
 _MEMORY = 128 * 2**20  # bytes of recorded values a chunk may hold
 _CACHE = 4 * 2**20  # for fitted models: what stays in the processor's cache is not fetched twice ...
 _SOME_ROWS = 256  # ... but a chunk has this many rows, where memory allows: each costs about a millisecond by itself
+_SMALL = 4096  # numbers that are copied sooner than threads are asked to
 
 
 def rows_within(per_row: int) -> int:
@@ -118,4 +119,8 @@ class Collected:
         if name not in arrays:
             dtype = np.float64 if tensor.is_floating_point() else np.int64
             arrays[name] = np.zeros((self.n_rows, *tensor.shape[1:]), dtype)
-        torch.from_numpy(arrays[name][start : start + len(tensor)]).copy_(tensor)
+        here = arrays[name][start : start + len(tensor)]
+        if tensor.numel() <= _SMALL and tensor.is_cpu:
+            here[...] = tensor.numpy()
+        else:
+            torch.from_numpy(here).copy_(tensor)  # in threads

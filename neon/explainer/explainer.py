@@ -29,7 +29,7 @@ from neon.lrp import LRP
 from neon.lrp.composites import Rules
 from neon.lrp.paths.integral import Integral
 from neon.lrp.recorded import Recording
-from neon.lrp.recording.calls import Output
+from neon.lrp.recording.calls import Output, eager
 from neon.lrp.targets import Contrast, LogOdds, rows_of
 from neon.nn.trees.second_order import second_order
 
@@ -167,6 +167,7 @@ class Explainer:
         explains = in_words(target, self._explains, getattr(self.network, "output_names", None))
         return self._explanation(found, rows, explains)
 
+    @eager()
     def _collected(self, rows: CallerRows, target: Any, interactions: bool) -> Collected:
         """Explain chunk after chunk; target : None, "all", a callable, or output indices (n_rows,)."""
         size, fixed = self._chunk_size(isinstance(target, str), interactions)

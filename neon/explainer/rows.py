@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -113,6 +114,7 @@ class CallerRows:
         )
 
 
+@functools.cache
 def numbered(word: str, count: int) -> tuple[str, ...]:
     """Names of things that have none."""
     return tuple(f"{word} {i}" for i in range(count))

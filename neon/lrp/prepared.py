@@ -42,12 +42,12 @@ class Prepared:
     @eager()
     def on(self, x: Tensor) -> Recording:
         """The recording of other rows, as many and of the same kind."""
-        tape = dataclasses.replace(self.pattern.tape, values={})
-        values = {tape.inputs[0]: x}
-        for operation in tape.operations:
+        pattern = self.pattern.tape
+        values = {pattern.inputs[0]: x}
+        for operation in pattern.operations:
             values.update(zip(operation.outputs, operation.run(values.__getitem__), strict=True))
-        tape.values.update((slot, value) for slot, value in values.items() if slot in self.kept)
-        return _moved(self.pattern, tape)
+        kept = {slot: value for slot, value in values.items() if slot in self.kept}
+        return _moved(self.pattern, dataclasses.replace(pattern, values=kept))
 
 
 def _moved(recording: Recording, tape: Tape) -> Recording:

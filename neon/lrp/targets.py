@@ -113,22 +113,21 @@ def one_hot(target: Any, output: Tensor) -> Tensor:
 
     Of an output with more than one axis beside the samples, a tuple is one place for all of them.
     """
-    places: Any = target
     if output.ndim == 2:
         places = checked_index(target, len(output), output.shape[1], output.device)[:, None]
-    else:
-        n, sizes = len(output), output.shape[1:]
-        index = torch.as_tensor(target, device=output.device)
-        if isinstance(target, tuple) and index.shape == (len(sizes),):
-            index = index.expand(n, -1)
-        if not sizes or index.shape != (n, len(sizes)):
-            raise ValueError(
-                f"an output index needs an output of shape (n_samples, n_outputs), got {tuple(output.shape)}; give "
-                f"a tuple of {len(sizes)} numbers such as (class, y, x) or (token, class), an array of shape "
-                f"({n}, {len(sizes)}), a tensor shaped like the output, a callable, or neon.targets.Channel as target"
-            )
-        columns = zip(index.unbind(1), sizes, strict=True)
-        places = torch.stack([checked_index(column, n, size, output.device) for column, size in columns], 1)
+        return torch.zeros_like(output).scatter_(1, places, 1.0)
+    n, sizes = len(output), output.shape[1:]
+    index = torch.as_tensor(target, device=output.device)
+    if isinstance(target, tuple) and index.shape == (len(sizes),):
+        index = index.expand(n, -1)
+    if not sizes or index.shape != (n, len(sizes)):
+        raise ValueError(
+            f"an output index needs an output of shape (n_samples, n_outputs), got {tuple(output.shape)}; give "
+            f"a tuple of {len(sizes)} numbers such as (class, y, x) or (token, class), an array of shape "
+            f"({n}, {len(sizes)}), a tensor shaped like the output, a callable, or neon.targets.Channel as target"
+        )
+    columns = zip(index.unbind(1), sizes, strict=True)
+    places = torch.stack([checked_index(column, n, size, output.device) for column, size in columns], 1)
     chosen = torch.zeros_like(output)
     chosen[(torch.arange(len(output), device=output.device), *places.unbind(1))] = 1.0
     return chosen

@@ -172,9 +172,9 @@ class Network(torch.nn.Module):
             If the model has several outputs of which it predicts none: targets, labels, transformed columns; or a label
             that is no output.
         """
-        best, index = output.max(1)
         if output.shape[1] == 1:
-            return index
+            return torch.zeros(len(output), dtype=torch.int64, device=output.device)
+        best, index = output.max(1)
         if self.predicts == "none":
             raise ValueError(f"{self.explains}: give target=, one true label for each row, or 'all' for every label")
         if self.classes is None:

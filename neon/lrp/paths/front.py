@@ -30,12 +30,15 @@ class Front:
     rest : list of BackwardStep
     output : int
         The slot of the output.
+    own : Tensor
+        The sources of the input itself.
     """
 
     terms: list[Terms]
     sources: list[Tensor]
     rest: list[BackwardStep]
     output: int
+    own: Tensor
 
     @property
     def joint(self) -> bool:
@@ -81,6 +84,8 @@ class Front:
 
     def gather(self, shares: Sequence[Tensor], like: Tensor) -> Tensor:
         """Shares of the columns that the layers read, added up to those of the input's columns."""
+        if len(shares) == 1 and self.sources[0] is self.own:
+            return shares[0]
         total = torch.zeros_like(like)
         for share, source in zip(shares, self.sources, strict=True):
             owned = source >= 0
@@ -102,7 +107,7 @@ def front_of(
         The reference rows by slot: at least at x. Those of further slots are added, for the next rows' front.
     """
     values = {x: rows}
-    sources = {x: torch.arange(rows.shape[1], device=rows.device)}
+    sources = {x: backgrounds[x].columns}
     terms: dict[int, tuple[Terms, Tensor]] = {}
 
     def alone(slot: int) -> None:
@@ -141,4 +146,4 @@ def front_of(
             rest.append(step)
             wanted.update(step.call.inputs)
     used = [terms[slot] for slot in terms if slot in wanted]
-    return Front([t for t, _ in used], [source for _, source in used], rest[::-1], output)
+    return Front([t for t, _ in used], [source for _, source in used], rest[::-1], output, sources[x])

@@ -96,7 +96,7 @@ class Integral:
                     total.add_(part, alpha=float(portion))
         else:
             relevance, base, missed = integrate(_maker(steps, x, output, whole), rows, weights, held=True)
-        if ledger.enabled and bool((missed != 0).any()):
+        if ledger.enabled and bool(missed.any()):
             ledger.absorb("quadrature", missed)
         return self._walk(relevance, base, ledger)
 

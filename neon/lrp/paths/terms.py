@@ -48,6 +48,11 @@ class Background:
         return Background(rows, self.weights, self.given, players_of(made_of))
 
     @cached_property
+    def columns(self) -> Tensor:
+        """0, 1, ... (n_features,)."""
+        return torch.arange(self.rows.shape[1], device=self.rows.device)
+
+    @cached_property
     def mean(self) -> Tensor:
         """(1, n_features)."""
         return self.weights[None] @ self.rows

@@ -24,6 +24,9 @@ _stance: Any = None
 @contextlib.contextmanager
 def eager() -> Iterator[None]:
     """Outside of inference mode, without gradients, and with the functions that `torch.compile` took as they are."""
+    if not (torch.is_grad_enabled() or torch.is_inference_mode_enabled() or "torch._dynamo" in sys.modules):
+        yield
+        return
     with torch.inference_mode(False), torch.no_grad(), _not_compiled():
         yield
 

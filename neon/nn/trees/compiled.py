@@ -29,24 +29,24 @@ _ROWS = 1024  # rows of one task
 _ROWS_OF_TABLES = 4096  # enough rows to make reading a tree's tables from memory once worth it
 _TABLES = 1 << 21  # entries of the tables of patterns that are held at a time, of 16 bytes each
 _CACHE = 1 << 18  # bytes of the second-level cache that one thread works in
+# The lowest whole number of as many bytes as a float, and the one with the bits of infinity.
+_EXTREMES = {4: (-(2**31), 0x7F800000), 8: (-(2**63), 0x7FF0000000000000)}
 
 
 def encode(forest: Forest, x: Tensor) -> Tensor:
     """Codes of rows (n_samples, n_features), int32 (n_used, n_samples)."""
     codes = forest.paths.codes
     rows = np.ascontiguousarray(x.detach().numpy(), dtype=np.float64)
-    kind = np.dtype(np.float32 if codes.single else np.float64)
-    with np.errstate(over="ignore"):
-        bits = rows.astype(kind, copy=False).view(np.int32 if codes.single else np.int64)
-    lowest = -(2 ** (8 * bits.itemsize - 1))
-    infinity = int(np.array(np.inf, dtype=kind).view(bits.dtype))
+    if codes.single:
+        with np.errstate(over="ignore"):
+            bits = rows.astype(np.float32).view(np.int32)
+    else:
+        bits = rows.view(np.int64)
     out = np.empty((len(codes.used), len(x)), dtype=np.int32)
-    tables = codes.cuts.numpy(), codes.n_codes - 2, codes.categorical.numpy()
+    tables = codes.cuts.numpy(), codes.n_codes - 2, codes.categorical.numpy(), codes.strict, *_EXTREMES[bits.itemsize]
 
     def task(part: slice) -> None:
-        descent.encode(
-            rows, bits, part.start, part.stop, codes.used, *tables, codes.strict, lowest, infinity, out
-        )  # fmt: skip
+        descent.encode(rows, bits, part.start, part.stop, codes.used, *tables, out)
 
     in_blocks(task, len(x), 256)
     return torch.from_numpy(out)

@@ -43,4 +43,7 @@ def in_threads(tasks: Sequence[Callable[[], Any]], workers: int) -> list[Any]:
 
 def in_blocks(task: Callable[[slice], Any], n: int, least: int, most: int | None = None) -> None:
     """Run over N rows in `row_blocks`."""
+    if 0 < n <= least:
+        task(slice(0, n))
+        return
     in_threads([functools.partial(task, part) for part in row_blocks(n, least, most)], torch.get_num_threads())
