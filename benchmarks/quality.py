@@ -37,12 +37,12 @@ BEGIN = "<!-- quality: made by python -m benchmarks.quality --write -->"
 FIELDS = ("family", "data", "seed", "method")
 QUICK = {"families": ["KMeans (4)", "SVC", "RandomForestClassifier"], "data": ["wine", "clusters"], "seeds": 1}
 ROW_BY_ROW = ("kernel_shap", "permutation_shap", "lime", "exact_shapley")
-BATCH = 200  # rows of which methods that take batches are timed
+BATCH = 100  # rows of which methods that take batches are timed
 
 
-def few_rows(model: Any, X: np.ndarray, target: Any = None, background: Any = None) -> np.ndarray:
-    """Exact Shapley values relative to 20 random rows: all subsets of all rows would be too many."""
-    chosen = background[np.random.default_rng(0).permutation(len(background))[:20]]
+def few_rows(model: Any, X: np.ndarray, target: Any = None, background: Any = None, *, n_rows: int = 10) -> np.ndarray:
+    """Exact Shapley values relative to so many random rows: all subsets of all rows would be too many."""
+    chosen = background[np.random.default_rng(0).permutation(len(background))[:n_rows]]
     return evaluate.exact_shapley(model, X, target, chosen)
 
 
@@ -108,15 +108,15 @@ def scored(
 
 
 def costs(explain: Callable[..., Any], f: evaluate.Explained, part: Split, labels: Any, *, by_row: bool) -> Record:
-    """Seconds of CPU time for 1,000 rows, once warm; how steep the explanation is, at three rows."""
+    """Seconds of CPU time for 1,000 rows, once warm; how steep the explanation is, at two rows."""
     X, targets = (part.explained, labels) if by_row else (np.resize(part.fitted, (BATCH, part.fitted.shape[1])), None)
     targets = f.labels(X) if targets is None else targets
     explain(f, X[:1], targets[:1], part.fitted)
     start = time.process_time()
     explain(f, X, targets, part.fitted)
     seconds = (time.process_time() - start) / len(X) * 1000
-    few = part.explained[:3]
-    options = {"background": part.fitted, "target": labels[:3], "n_samples": 3}
+    few = part.explained[:2]
+    options = {"background": part.fitted, "target": labels[:2], "n_samples": 3}
     steep = evaluate.continuity(f, few, explain, **options)
     return {
         "seconds": float(f"{seconds:.3g}"),

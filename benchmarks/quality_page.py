@@ -52,18 +52,18 @@ def introduction(results: Results) -> list[str]:
         "## What was measured",
         "",
         f"{len({family for family, _ in blocks})} model families on {len(sets)} data sets ({', '.join(sets)}): "
-        f"{len(blocks)} pairs, each with {results.n_seeds} seeds of split, fit and draws and {min(n_rows)} to "
+        f"{len(blocks)} pairs, each with up to {results.n_seeds} seeds of split, fit and draws, {min(n_rows)} to "
         f"{max(n_rows)} rows in all, that the models were not fitted on. Fidelity: symmetric relevance gain (SRG, "
         "[definition](evaluation.md)) under three refills. `neon` is the default, which is given no rows; `shapley` "
         "has the rows of the fit as reference, `expected` 24 of them. KernelSHAP: 10 k-means points, 2 d + 400 calls; "
-        "permutation SHAP: 10 orders, 10 rows; LIME: 1,000 samples; exact Shapley: 20 rows, 10 features at most; "
+        "permutation SHAP: 10 orders, 10 rows; LIME: 1,000 samples; exact Shapley: 10 rows, 10 features at most; "
         "`random` is the null row.",
         "",
         f"Rules and defaults of neon were chosen on scikit-learn's bundled sets ({', '.join(BUNDLED)}); *held out* are "
         f"{', '.join(outside)}. Of these `clusters` and `friedman` are generators with planted truth, `rentals`, "
         "`sensors` and `reviews` simulations that come with neon, the rest surveys.",
         "",
-        "Seconds are CPU time, one thread, for 1,000 rows in batches of 200, once warm; methods that go row by row "
+        "Seconds are CPU time, one thread, for 1,000 rows in batches of 100, once warm; methods that go row by row "
         "(KernelSHAP, permutation SHAP, LIME, exact Shapley) are timed on the rows that are explained.",
     ]
 

@@ -76,7 +76,7 @@ def gains(
     return found
 
 
-def section(n_rows: int = 30) -> list[str]:
+def section(n_rows: int = 20) -> list[str]:
     X, y = load_digits(return_X_y=True)
     X = X / 16
     order = np.random.default_rng(0).permutation(len(X))

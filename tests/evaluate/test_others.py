@@ -132,11 +132,13 @@ class TestOcclusions:
         assert all(row["terms"] > row["random"] > row["against"] for row in found.values())
 
 
+@pytest.mark.filterwarnings("ignore")  # of Quantus' own
 def test_quantus() -> None:
     pytest.importorskip("quantus", reason="Quantus is not installed")
     data = tetrominoes.images("linear", smooth=False, n=1000)
     found = toolkit.measured(tetrominoes.fitted("MLP", data, n_epochs=5), 4)
     assert {group for group, _ in found} == {group for group, *_ in toolkit.GROUPS}
+    assert all({"neon", "expected", "random"} <= set(row) for row in found.values())
 
 
 def test_where_quantus_is_not_installed_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,7 +122,7 @@ def test_a_record_has_every_score() -> None:
     assert "residual_share" not in null
     assert np.mean(ours["auroc"]) > 0.8 > np.mean(null["auroc"])
     assert ours["seconds"] > null["seconds"] > 0
-    assert len(ours["continuity"]) == 3
+    assert len(ours["continuity"]) == 2
     json.dumps(found)
 
 
