@@ -23,6 +23,7 @@ BOUNDARIES = (1 / 3, 2 / 3)  # of the depth: γ below, ε above
 ETAS = (0.0, 0.5, 1.0)
 N_ROWS = (8, 24)  # reference rows of "expected"
 _NEAR = 24  # reference rows of rules that take one pass
+_MEANS = 100  # of "shapley", which takes means over them
 
 Options = dict[str, Any]
 
@@ -57,7 +58,7 @@ def candidates_of(f: Explained, row: np.ndarray, background: np.ndarray | None) 
     if background is not None and isinstance(f.network, Network):
         found |= dict(_relative(background, trees="tree" in kinds))
     if row.ndim == 2:
-        found |= dict(_paths(f.network, background))
+        found |= dict(_paths(f.network, background, trees="tree" in kinds))
     return found
 
 
@@ -114,13 +115,19 @@ def _relative(background: np.ndarray, *, trees: bool) -> Iterator[tuple[str, Opt
     yield f"{name}, {len(rows)} rows", {"composite": name, "reference": rows}
 
 
-def _paths(network: torch.nn.Module | None, background: np.ndarray | None) -> Iterator[tuple[str, Options]]:
+def _paths(
+    network: torch.nn.Module | None, background: np.ndarray | None, *, trees: bool
+) -> Iterator[tuple[str, Options]]:
     """Rules of several passes: from what the model holds, and from background rows."""
     if isinstance(network, Network):
         yield "shapley", {"composite": "shapley"}
     if background is None:
         return
-    yield f"shapley, {len(background)} rows", {"composite": "shapley", "reference": background}
-    for n in N_ROWS:
-        if n < len(background):
-            yield f"expected, {n} rows", {"composite": "expected", "reference": summarize(background, n)}
+    rows = summarize(background, _MEANS)
+    shapley = (f"shapley, {len(rows[0])} rows", {"composite": "shapley", "reference": rows})
+    if not trees:  # one pass for all rows: their mean terms
+        yield shapley
+    for n in sorted({min(n, len(background)) for n in N_ROWS}):
+        yield f"expected, {n} rows", {"composite": "expected", "reference": summarize(background, n)}
+    if trees:
+        yield shapley

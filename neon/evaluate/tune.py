@@ -61,10 +61,11 @@ def tune(
 ) -> Tuning:
     """Choose the composite and the parameters of its rules that explain a model best, by a metric that you name.
 
-    One half of the rows, drawn at random, chooses: of the candidates with a better mean than the default, the cheapest
-    that is within one standard error of the best (Breiman et al. 1984). The other half judges this one candidate: only
-    if the 95 % interval of its gain over the default (paired t) leaves out 0 is it chosen, and otherwise the default is
-    kept. One test is made, so that a useless candidate is chosen in 2.5 % of all cases, however many there are.
+    One half of the rows, drawn at random, chooses one candidate: the best by its mean, or a cheaper one that ties with
+    it (the 95 % interval of their paired difference holds 0) and is better than the default by its own interval. The
+    other half judges it: only if the 95 % interval of its gain over the default (paired t) leaves out 0 is it chosen,
+    and otherwise the default is kept. One test is made, so that a useless candidate is chosen in 2.5 % of all cases,
+    however many there are.
 
     Parameters
     ----------
@@ -90,8 +91,7 @@ def tune(
           third or two thirds and ε above, α2β1; with convolutions ε-z⁺ and z^B-γ-ε with each γ, z^B from the smallest
           to the largest value of the background;
         - tables: "shapley" from what the model holds; with a background "neon" (of trees "interventional") relative to
-          24 rows of it, "shapley" from all of it, "expected" from 8 and from 24 rows. Rows are chosen by
-          `neon.summarize`.
+          24 rows of it, "shapley" from 100, "expected" from 8 and from 24. Rows are chosen by `neon.summarize`.
     target : optional
         As `neon.Explainer` takes it: by default the predicted output of each row.
     output : str, optional
@@ -239,16 +239,13 @@ def _table(found: Scores, metric: str) -> tuple[dict[str, np.ndarray], pandas.Da
 
 
 def _preferred(gains: Mapping[str, np.ndarray]) -> str:
-    """The first, that is the cheapest, of those within one standard error of the best; the default if it is the best.
+    """The first, that is the cheapest, that ties with the best and is itself better than the default by its interval.
 
-    The error is that of the paired difference from the best. Those that are no better than the default do not count.
+    If there is none, the best by its mean, which may be the default.
     """
-    means = {name: float(np.nanmean(gain)) for name, gain in gains.items()}
-    best = max(means, key=lambda name: means[name])
+    best = max(gains, key=lambda name: float(np.nanmean(gains[name])))
     for name, gain in gains.items():
-        less = gains[best] - gain
-        n = np.count_nonzero(~np.isnan(less))
-        if means[name] > 0 and np.nanmean(less) <= np.nanstd(less, ddof=1) / math.sqrt(n):
+        if mean_interval(gain)[1] > 0 and mean_interval(gains[best] - gain)[1] <= 0:
             return name
     return best
 

@@ -195,18 +195,20 @@ def test_candidates_of_families() -> None:
     forest = RandomForestClassifier(2, random_state=0).fit(BACKGROUND, Y[::3])
     found = candidates_of(evaluate.Explained(forest), ROWS[:1], BACKGROUND)
     assert list(found) == [
-        "neon", "path", "equal", "interventional, 24 rows", "shapley", "shapley, 50 rows", "expected, 8 rows",
-        "expected, 24 rows",
+        "neon", "path", "equal", "interventional, 24 rows", "shapley", "expected, 8 rows", "expected, 24 rows",
+        "shapley, 50 rows",
     ]  # fmt: skip
     hybrid = evaluate.Explained(SVC().fit(BACKGROUND, Y[::3]), "log_ratio")
     assert {"eta 0", "eta 0.5", "eta 1"} <= set(candidates_of(hybrid, ROWS[:1], None))
 
 
-def test_cheapest_within_a_standard_error() -> None:
+def test_ties_go_to_the_cheaper_one() -> None:
     rng = np.random.default_rng(0)
     best = rng.normal(1.0, 0.1, 50)
     gains = {"default": np.zeros(50), "poor": best - 0.5, "near": best - rng.normal(0.001, 0.1, 50), "best": best}
     assert _preferred(gains) == "near"
+    unsure = rng.normal(0.1, 1.0, 50) - 0.1  # ties with the best of its like, but not better than the default
+    assert _preferred({"default": np.zeros(50), "unsure": unsure, "sure": unsure + rng.normal(0.4, 1.0, 50)}) == "sure"
     assert _preferred({"default": np.zeros(50), "worse": -best}) == "default"
     assert _rows_needed(np.array([-1.0, 3.0] * 8)) == 68  # 2 (2.80 · 2.066)² = 67.0, pairs of rows
 
