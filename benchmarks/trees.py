@@ -183,10 +183,13 @@ def measured(
                     continue  # slow enough to be sure of
                 if tool == "neon":
                     taken[tool].append(tree_peers.cpu_seconds(work, X[:n], apart=case.apart))
-                else:
-                    taken[tool].append(workplaces[tool].ask("run", rows=n, apart=case.apart))
-    found.micros = {tool: 1e6 * statistics.median(times) / n_rows[tool] for tool, times in taken.items()}
-    found.rows = {tool: n for tool, n in n_rows.items() if n < case.n_rows}
+                elif tool not in found.notes:
+                    try:
+                        taken[tool].append(workplaces[tool].ask("run", rows=n, apart=case.apart))
+                    except tree_peers.NotOffered as error:
+                        found.notes[tool] = str(error)
+    found.micros = {tool: 1e6 * statistics.median(times) / n_rows[tool] for tool, times in taken.items() if times}
+    found.rows = {tool: n_rows[tool] for tool in found.micros if n_rows[tool] < case.n_rows}
     return found
 
 
@@ -222,14 +225,20 @@ def handed_over(folder: Path, model: Any, X: np.ndarray, reference: np.ndarray |
 
 
 def affordable(workplace: Workplace, case: Case, seconds: float) -> int:
-    """How many rows a peer explains in so many seconds, from its times for two and for some more."""
-    few, more = 2, min(case.n_rows, 40)
-    workplace.ask("run", rows=few, apart=case.apart)  # warm
-    start, then = (workplace.ask("run", rows=n, apart=case.apart) for n in (few, more))
-    each = max(then - start, 0.0) / max(more - few, 1)
-    if each * case.n_rows <= max(seconds - start, 3 * start):
-        return case.n_rows
-    return int(np.clip((seconds - start) / each, more, case.n_rows))
+    """How many rows a peer explains in so many seconds, from its times for more and more rows.
+
+    A time that hardly grows with the rows is what a call costs at all: then more rows are fairer to the peer.
+    """
+    n = 2
+    before = workplace.ask("run", rows=n, apart=case.apart)
+    while n < case.n_rows:
+        more = min(8 * n, case.n_rows)
+        then = workplace.ask("run", rows=more, apart=case.apart)
+        if then > max(seconds / 8, 1.5 * before):
+            each = (then - before) / (more - n)
+            return int(np.clip(more + (seconds - then) / each, more, case.n_rows))
+        n, before = more, then
+    return case.n_rows
 
 
 def difference(theirs: np.ndarray, ours: np.ndarray, *, pairs: bool) -> float:

@@ -91,12 +91,21 @@ def test_losses_are_named() -> None:
 
 def test_slow_peers_explain_fewer_rows() -> None:
     class Linear:
+        def __init__(self, fixed: float, each: float) -> None:
+            self.fixed, self.each = fixed, each
+
         def ask(self, order: str, *, rows: int, apart: bool) -> float:
-            return 0.1 + 0.01 * rows
+            return self.fixed + self.each * rows
 
     case = trees.Case("A", "covers", n_rows=1000)
-    assert trees.affordable(Linear(), case, 60.0) == 1000  # type: ignore[arg-type]
-    assert 80 < trees.affordable(Linear(), case, 1.0) < 100  # type: ignore[arg-type]
+    for fixed, each, seconds, low, high in (
+        (0.0, 0.01, 60.0, 1000, 1000),
+        (0.1, 0.01, 1.0, 80, 128),
+        (9.0, 1e-4, 1.0, 1000, 1000),  # what a call costs at all
+        (0.0, 1.0, 4.0, 16, 16),
+    ):
+        found = trees.affordable(Linear(fixed, each), case, seconds)  # type: ignore[arg-type]
+        assert low <= found <= high
 
 
 def test_pairs_are_compared_off_the_diagonal() -> None:

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from neon.converters.core import Ask, Conversion, answers, converter
+from neon.converters.compose.names import column_names
+from neon.converters.core import Ask, Conversion, Encoding, answers, converter
+from neon.converters.core.members import predicted, probability
+from neon.converters.meta.side_by_side import beside
 from neon.converters.trees.build import RawScores, convert_stages, convert_trees, join
 from neon.converters.trees.decision_trees import read_tree
 from neon.converters.trees.probabilities import OUTPUTS, answered
 from neon.errors import UnsupportedModelError
+from neon.nn import Affine, Elementwise, Linear
 
 __all__ = ["convert_boosting"]
+
+_LEAST = float(np.finfo(np.float64).eps)  # the least probability that scikit-learn starts from
+_LARGEST = -math.log(_LEAST / (1 - _LEAST))
 
 
 @converter("sklearn.ensemble.GradientBoostingClassifier", "sklearn.ensemble.GradientBoostingRegressor")
@@ -29,22 +41,81 @@ def convert_boosting(model: Any, ask: Ask) -> Conversion:
         precision="float32",
     )
     if not classifies:
-        return convert_trees(trees, RawScores("predicted value", answers.prediction(), ["prediction"]), model.predict)
-    if model.loss == "log_loss":
+        scores = RawScores("predicted value", answers.prediction(), ["prediction"])
+        part = convert_trees(trees, scores, model.predict)
+    elif model.loss == "log_loss":
         part = convert_stages(model, trees, "log-odds of a class", answers.log_odds())
     else:
         part = convert_stages(model, trees, "raw score of a class, half its log-odds", answers.half_log_odds())
-    return answered(part, output, own="decision_function")
+    if not _is_constant(model.init_):
+        part = _after(_first(model, ask), part, column_names(model), n_scores)
+    return answered(part, output, own="decision_function") if classifies else part
+
+
+def _is_constant(first: Any) -> bool:
+    """Whether boosting starts from the same scores for all rows."""
+    if isinstance(first, str):
+        return True
+    return type(first).__name__.startswith("Dummy") and first.strategy not in ("stratified", "uniform")
 
 
 def _start(model: Any) -> np.ndarray:
-    """What boosting starts from, (n_scores,)."""
-    first = model.init_
-    if not isinstance(first, str):
-        constant = getattr(first, "strategy", None) not in (None, "stratified", "uniform")
-        if not type(first).__name__.startswith("Dummy") or not constant:
-            raise UnsupportedModelError(
-                f"{type(model).__name__} that starts from init={first!r}; the converter takes init=None, init='zero' "
-                "and constant dummies. Boost the residuals of the first model instead, and explain both"
-            )
+    """What the trees add to, (n_scores,): 0 where an estimator gives the first scores."""
+    if not _is_constant(model.init_):
+        return np.zeros(model.estimators_.shape[1])
     return model._raw_predict_init(np.zeros((1, model.n_features_in_), dtype=np.float32))[0]
+
+
+def _first(model: Any, ask: Ask) -> Conversion:
+    """The scores that the estimator ``init=`` gives: its predictions, or the link of its clipped probabilities."""
+    inside = ask.inside("init_")
+    if not hasattr(model, "classes_"):
+        return predicted(model.init_, inside)
+    if len(model.classes_) == 2:
+        row = np.zeros((1, model.n_features_in_), dtype=np.float32)
+        if model.init_.predict_proba(row).dtype == np.float32:
+            raise UnsupportedModelError(
+                f"{type(model).__name__} that starts from {model.init_!r}, which hands on probabilities in single "
+                "precision: near 1 their log-odds have few digits left, which no network repeats. Start from an "
+                "estimator that computes in double precision, such as trees, boosting or neighbors"
+            )
+        part, is_odds = probability(model.init_, inside)
+        part = part.second(*((Elementwise(_clipped_odds, "log-odds, clipped", anchor=0.0),) if is_odds else ()))
+        if not is_odds:
+            part = part.then(Elementwise(_odds, "log-odds of a clipped probability", anchor=0.5))
+        return part if model.loss == "log_loss" else part.then(Affine(0.5))
+    n = len(model.classes_)
+    part, _ = probability(model.init_, inside, odds=False)
+    return part.then(Elementwise(_log, "log of a clipped probability", anchor=1 / n), Linear(np.eye(n) - 1 / n))
+
+
+def _clipped(p: Tensor) -> Tensor:
+    return p.clamp(_LEAST, 1 - _LEAST)
+
+
+def _odds(p: Tensor) -> Tensor:
+    return torch.logit(_clipped(p))
+
+
+def _log(p: Tensor) -> Tensor:
+    return _clipped(p).log()
+
+
+def _clipped_odds(z: Tensor) -> Tensor:
+    return z.clamp(-_LARGEST, _LARGEST)
+
+
+def _after(first: Conversion, trees: Conversion, given: Sequence[str], n_scores: int) -> Conversion:
+    """The sum of the first scores and the trees': both read the rows in float32."""
+    single = Encoding(_in_single, np.arange(len(given)), tuple(given))
+    encoding = single if first.encoding is None else single.then(first.encoding)
+    first = dataclasses.replace(first, encoding=encoding, n_features=None, feature_names=None)
+    alone = dataclasses.replace(trees, pair=None, output_names=trees.output_names[:n_scores])
+    both = beside([first, alone], given=given).then(Linear(np.kron([[1.0, 1.0]], np.eye(n_scores))))
+    kept = ("explains", "output_names", "own", "pair", "answers", "classes", "predicts")
+    return dataclasses.replace(both, **{name: getattr(trees, name) for name in kept})
+
+
+def _in_single(rows: Any) -> np.ndarray:
+    """Rows as the estimator reads them, in float32, before its own double precision."""
+    return np.asarray(rows, dtype=np.float32).astype(np.float64)
