@@ -23,12 +23,15 @@ BACKGROUND, ROWS = X[::3], np.concatenate([X[1::3], X[2::3]])[::4]
 
 
 @pytest.fixture(scope="module")
-def svc() -> SVC:
-    return SVC(gamma=1.0).fit(BACKGROUND, Y[::3])
+def svc() -> neon.Network:
+    """With a default that is known, and known to be beaten."""
+    network = neon.neuralize(SVC(gamma=1.0).fit(BACKGROUND, Y[::3]))
+    network.composite = "neon"
+    return network
 
 
 @pytest.fixture(scope="module")
-def tuned(svc: SVC) -> evaluate.Tuning:
+def tuned(svc: neon.Network) -> evaluate.Tuning:
     return neon.tune(svc, ROWS, background=BACKGROUND, progress=False)
 
 
@@ -82,7 +85,7 @@ def test_where_all_tie_the_default_is_kept() -> None:
     assert "default is kept" in repr(tuning)
 
 
-def test_what_may_be_chance_is_not_chosen(svc: SVC, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_may_be_chance_is_not_chosen(svc: neon.Network, monkeypatch: pytest.MonkeyPatch) -> None:
     """Gains of a candidate are the rows' first column: better by the mean of both halves, not by its interval."""
 
     def given(f: Any, X: np.ndarray, *, methods: dict[str, Any], **_: Any) -> evaluate.Scores:
@@ -114,7 +117,7 @@ def test_what_is_worse_is_not_chosen() -> None:
     assert (tuning.table["gain"] <= 0).all()
 
 
-def test_held_out_gain_is_that_of_the_other_half(svc: SVC, tuned: evaluate.Tuning) -> None:
+def test_held_out_gain_is_that_of_the_other_half(svc: neon.Network, tuned: evaluate.Tuning) -> None:
     choosing, judging = tuned.halves
     assert sorted([*choosing, *judging]) == list(range(len(ROWS)))
     rows, scores = ROWS[judging], {}
@@ -129,7 +132,7 @@ def test_held_out_gain_is_that_of_the_other_half(svc: SVC, tuned: evaluate.Tunin
     assert tuned.gain[1] > 0
 
 
-def test_intervals_hold_for_all_candidates_together(svc: SVC, tuned: evaluate.Tuning) -> None:
+def test_intervals_hold_for_all_candidates_together(svc: neon.Network, tuned: evaluate.Tuning) -> None:
     choosing, table = ROWS[tuned.halves[0]], tuned.table
     scores = [
         evaluate.flipping(svc, choosing, neon.Explainer(svc, composite=c)(choosing), background=BACKGROUND)["srg"]
@@ -141,7 +144,7 @@ def test_intervals_hold_for_all_candidates_together(svc: SVC, tuned: evaluate.Tu
     np.testing.assert_allclose(line, (gain.mean(), gain.mean() - half, gain.mean() + half), rtol=1e-9)
 
 
-def test_it_is_the_same_again(svc: SVC) -> None:
+def test_it_is_the_same_again(svc: neon.Network) -> None:
     few = {"shapley": "shapley", "expected": {"composite": "expected", "reference": BACKGROUND[::10]}}
     first, again, other = (
         neon.tune(svc, ROWS, background=BACKGROUND, candidates=few, random_state=state, progress=False)
@@ -153,14 +156,14 @@ def test_it_is_the_same_again(svc: SVC) -> None:
     assert set(other.halves[0]) != set(first.halves[0])
 
 
-def test_default_is_what_the_explainer_does_unasked(svc: SVC) -> None:
-    network = neon.neuralize(svc)
+def test_default_is_what_the_explainer_does_unasked() -> None:
+    network = neon.neuralize(SVC(gamma=1.0).fit(BACKGROUND, Y[::3]))
     network.composite = "shapley"
     tuning = neon.tune(network, ROWS, background=BACKGROUND, candidates={"asked": "shapley"}, progress=False)
     assert tuning.table.loc["asked", "same_as"] == "default"
 
 
-def test_lower_is_better_of_some_metrics(svc: SVC) -> None:
+def test_lower_is_better_of_some_metrics(svc: neon.Network) -> None:
     tuning = neon.tune(
         svc, ROWS, metric="infidelity", background=BACKGROUND, progress=False,
         candidates={"expected": {"composite": "expected", "reference": BACKGROUND[::5]}},
@@ -170,9 +173,10 @@ def test_lower_is_better_of_some_metrics(svc: SVC) -> None:
     assert table.loc["expected", "gain"] > 0
 
 
-def test_output_is_part_of_the_choice(svc: SVC) -> None:
+def test_output_is_part_of_the_choice() -> None:
+    model = SVC(gamma=1.0).fit(BACKGROUND, Y[::3])
     tuning = neon.tune(
-        svc, ROWS, output="log_ratio", background=BACKGROUND, candidates={"path": "shapley"}, progress=False
+        model, ROWS, output="log_ratio", background=BACKGROUND, candidates={"path": "shapley"}, progress=False
     )
     assert tuning.chosen["output"] == "log_ratio"
     assert "log-ratio" in tuning.explainer()(ROWS[:2]).explains
@@ -249,7 +253,7 @@ def test_plot(tuned: evaluate.Tuning) -> None:
         ({"model": lambda rows: rows.sum(1)}, "no composite to choose"),
     ],
 )
-def test_errors(svc: SVC, options: dict[str, Any], words: str) -> None:
+def test_errors(svc: neon.Network, options: dict[str, Any], words: str) -> None:
     given = {"model": svc, "X": ROWS, "background": BACKGROUND, "progress": False, **options}
     with pytest.raises(ValueError, match=words):
         neon.tune(given.pop("model"), given.pop("X"), **given)
