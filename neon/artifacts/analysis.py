@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Spray", "spray"]
 
+_NEIGHBORS = 15  # `benchmarks/artifacts.py`: with fewer, clusters fall to pieces
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Spray:
@@ -133,7 +135,7 @@ def spray(
         columns ``explanation.group`` adds up where they belong together, or images (n_rows, [channels,] height, width),
         whose channels are added up.
     n_clusters : int, optional
-        Default: where the largest gap between two eigenvalues is, at most ``max_clusters``.
+        Default: where the largest gap between two eigenvalues is, from 2 to ``max_clusters``.
     shape : tuple of int, optional
         Shape of an image whose pixels are the features, such as (8, 8).
     pool : int
@@ -142,7 +144,7 @@ def spray(
         What each row's relevance is divided by: by default the sum of its magnitudes, so that rows are compared by
         where their relevance is and not by how much it is.
     n_neighbors : int, optional
-        Default: the logarithm of the number of rows, but at least 5.
+        Default: 15, or a quarter of the rows where these are fewer.
     embedding : "tsne", "spectral" or an object with ``fit_transform``, such as ``umap.UMAP()``
         What places rows in the plot; clusters do not depend on it.
     max_clusters, n_prototypes : int
@@ -172,7 +174,7 @@ def spray(
     if not isinstance(embedding, str) and not hasattr(embedding, "fit_transform"):
         raise ValueError(f'embedding must be "tsne", "spectral" or have fit_transform, got {type(embedding).__name__}')
     n = len(rows)
-    neighbors = min(max(5, int(np.ceil(np.log(n)))), n - 1) if n_neighbors is None else n_neighbors
+    neighbors = max(2, min(_NEIGHBORS, n // 4)) if n_neighbors is None else n_neighbors
     for name, value, most in (
         ("n_neighbors", neighbors, n - 1),
         ("n_clusters", 1 if n_clusters is None else n_clusters, n - 1),

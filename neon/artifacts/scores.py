@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,13 +25,16 @@ class ClusterScores(NamedTuple):
         the mean of the variances, by rows. NaN where there is one cluster.
     coherence : float
         The mean cosine of its rows to their mean: 1 where all are explained alike.
+    distinct : float
+        The share of its mean relevance, in magnitude, that it has in excess of the mean of all others, feature by
+        feature: ``Σ e_i / Σ |m_i|``, ``e_i = max(|m_i| - |m'_i|, 0)``.
     effective_features : float
-        On how many features their mean relevance is, ``1 / Σ s_i²`` with the shares ``s_i`` of its magnitude.
+        On how many features that excess is, ``1 / Σ s_i²`` with the shares ``s_i = e_i / Σ e_i``.
     score : float
-        ``coherence / effective_features``: near 1 where all rows rest on one feature. An artifact is mostly the same
-        few pixels, or the same column, in every row; objects differ.
+        ``coherence · distinct / effective_features``: near 1 where all of its rows, and no others, rest on one feature.
+        An artifact is mostly the same few pixels, or the same column, in every row; objects differ.
     top_feature : str
-        Where the mean has its largest magnitude; of images (y, x).
+        Where the excess is largest; of images (y, x).
     output : str
         What most of its rows explain, if that is known.
     """
@@ -40,6 +43,7 @@ class ClusterScores(NamedTuple):
     share: float
     separation: float
     coherence: float
+    distinct: float
     effective_features: float
     score: float
     top_feature: str
@@ -59,22 +63,29 @@ def scored(rows: RelevanceRows, found: np.ndarray) -> tuple[np.ndarray, tuple[Cl
 
 def _scores(rows: RelevanceRows, member: np.ndarray) -> ClusterScores:
     values = rows.values[member]
+    outside = rows.values[~member]
     magnitude = np.abs(values.mean(0))
-    total = magnitude.sum()
-    shares = magnitude / total if total > 0 else np.full(len(magnitude), 1 / len(magnitude))
-    effective = float(1 / (shares**2).sum())
+    excess = np.maximum(magnitude - np.abs(outside.mean(0)), 0.0) if len(outside) else magnitude
+    distinct = float(_ratio(excess.sum(), magnitude.sum()))
+    concentration = float((_ratio(excess, excess.sum()) ** 2).sum())
     coherence = float(cosines_to_mean(values).mean())
     outputs = [] if rows.outputs is None else Counter(rows.outputs[member].tolist()).most_common(1)
     return ClusterScores(
         rows=len(values),
         share=len(values) / len(member),
-        separation=_separation(values, rows.values[~member]),
+        separation=_separation(values, outside),
         coherence=coherence,
-        effective_features=effective,
-        score=coherence / effective,
-        top_feature=rows.name_of(int(magnitude.argmax())),
+        distinct=distinct,
+        effective_features=float(_ratio(1.0, concentration)),
+        score=coherence * distinct * concentration,
+        top_feature=rows.name_of(int(excess.argmax())),
         output=str(outputs[0][0]) if outputs else "",
     )
+
+
+def _ratio(part: Any, whole: Any) -> np.ndarray:
+    """``part / whole``, and 0 where the whole is 0."""
+    return np.asarray(part / whole if whole > 0 else np.zeros_like(part))
 
 
 def _separation(inside: np.ndarray, outside: np.ndarray) -> float:

@@ -38,5 +38,9 @@ def spectrum(rows: np.ndarray, n_neighbors: int, count: int) -> tuple[np.ndarray
 
 
 def eigengap(eigenvalues: np.ndarray) -> int:
-    """The number of clusters k with the largest gap between the k-th and the next eigenvalue (von Luxburg 2007)."""
-    return int(np.argmax(np.diff(eigenvalues))) + 1
+    """The number k ≥ 2 of clusters with the largest gap from the k-th eigenvalue to the next (von Luxburg 2007).
+
+    The gap behind the first one is left out: it is large wherever the graph holds together, and one cluster tells
+    nothing from anything.
+    """
+    return int(np.argmax(np.diff(eigenvalues[1:]))) + 2 if len(eigenvalues) > 2 else 1

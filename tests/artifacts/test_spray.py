@@ -53,6 +53,7 @@ def test_spectrum_of_many_rows_is_that_of_few(monkeypatch: pytest.MonkeyPatch) -
     for part in range(3):
         np.testing.assert_allclose(np.ptp(coordinates[parts == part, :3], axis=0), 0, atol=1e-8)
     assert spectrum.eigengap(np.array([0.0, 0.0, 0.01, 0.4, 0.5])) == 3
+    assert spectrum.eigengap(np.array([0.0, 0.6, 0.7, 0.9])) == 3  # not 1
 
 
 def test_planted_artifact_has_the_highest_score_in_20_of_20() -> None:
@@ -65,21 +66,22 @@ def test_planted_artifact_has_the_highest_score_in_20_of_20() -> None:
 
 
 def test_scores_by_hand() -> None:
-    inside = np.array([[3.0, 0.0, 1.0], [1.0, 0.0, 1.0]])  # mean (2, 0, 1)
-    outside = np.array([[0.0, 2.0, 0.0], [0.0, 4.0, 0.0], [0.0, 3.0, 0.0]])  # mean (0, 3, 0)
+    inside = np.array([[3.0, 1.0, 3.0], [1.0, 1.0, 3.0]])  # mean (2, 1, 3)
+    outside = np.array([[1.0, 2.0, 0.0], [1.0, 4.0, 0.0], [1.0, 3.0, 0.0]])  # mean (1, 3, 0)
     found = neon.spray(np.concatenate([inside, outside]), normalize=None, n_clusters=2, n_neighbors=2)
-    single, pair = found.scores  # the single feature has the higher score
-    assert (single.rows, pair.rows, pair.share) == (3, 2, 0.4)
-    assert (single.effective_features, single.coherence, single.score) == (1, 1, 1)
-    np.testing.assert_allclose(pair.effective_features, 1 / (4 / 9 + 1 / 9))
-    cosines = [(2 * 3 + 1) / np.sqrt(10 * 5), (2 + 1) / np.sqrt(2 * 5)]
+    three, pair = found.scores  # the first has the higher score: its excess (0, 2, 0) is on one feature
+    assert (three.rows, pair.rows, pair.share) == (3, 2, 0.4)
+    np.testing.assert_allclose((three.distinct, three.effective_features), (2 / 4, 1))
+    # excess of the pair: (1, 0, 3) of (2, 1, 3)
+    np.testing.assert_allclose((pair.distinct, pair.effective_features), (4 / 6, 16 / 10))
+    cosines = [16 / np.sqrt(19 * 14), 12 / np.sqrt(11 * 14)]
     np.testing.assert_allclose(pair.coherence, np.mean(cosines))
-    np.testing.assert_allclose(pair.score, np.mean(cosines) * 5 / 9)
-    # along (2, -3, 1), squared length 14: inside 7 and 3, variance 4; outside -6, -12, -9, variance 6
-    np.testing.assert_allclose(pair.separation, 14**2 / (0.4 * 4 + 0.6 * 6))
-    np.testing.assert_allclose(single.separation, pair.separation)
-    assert (single.top_feature, pair.top_feature) == ("feature 1", "feature 0")
-    np.testing.assert_allclose(found.mean(0), [0, 3, 0])
+    np.testing.assert_allclose(pair.score, np.mean(cosines) * 4 / 6 * 10 / 16)
+    # along (1, -2, 3), squared length 14: inside 10 and 8, variance 1; outside -3, -7, -5, variance 8/3
+    np.testing.assert_allclose(pair.separation, 14**2 / (0.4 * 1 + 0.6 * 8 / 3))
+    np.testing.assert_allclose(three.separation, pair.separation)
+    assert (three.top_feature, pair.top_feature) == ("feature 1", "feature 2")
+    np.testing.assert_allclose(found.mean(0), [1, 3, 0])
     assert found.prototypes[1][0] == np.argmax(cosines)
 
 
