@@ -14,6 +14,7 @@ from neon.lrp import LRP
 
 if TYPE_CHECKING:
     from neon.artifacts import project_out, replace_columns, spray
+    from neon.dependence import partial_dependence
     from neon.evaluate import tune
     from neon.shift import explain_shift
 
@@ -35,6 +36,7 @@ __all__ = [
     "load_model",
     "neuralize",
     "nn",
+    "partial_dependence",
     "plots",
     "project_out",
     "replace_columns",
@@ -50,6 +52,7 @@ _LAZY = {
     "explain_shift": "neon.shift",
     "project_out": "neon.artifacts",
     "replace_columns": "neon.artifacts",
+    "partial_dependence": "neon.dependence",
     "spray": "neon.artifacts",
     "tune": "neon.evaluate",
 }

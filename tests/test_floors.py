@@ -23,6 +23,7 @@ FLOORS = {
     "neon.converters": 3,
     "neon.extend": 3,
     "neon.clusters": 4,
+    "neon.dependence": 4,
     "neon.explainer": 4,
     "neon.explanation": 4,
     "neon.plots": 4,

@@ -18,7 +18,7 @@ from neon.lrp.composites import Composite, Rules, by_name
 from neon.lrp.paths.integral import Integral
 from neon.lrp.paths.terms import players_of
 
-__all__ = ["reference_of", "weighing"]
+__all__ = ["reference_of", "rows_and_weights", "weighing"]
 
 _STARTS = 100  # rows that "expected" starts from by itself; as many as the caller gives
 
@@ -136,6 +136,14 @@ def _own(network: Network) -> Spread | None:
     """The network's own reference rows, which weigh the same."""
     rows = network.reference
     return None if rows is None else Spread(rows, np.ones(len(rows)), "the network's own reference")
+
+
+def rows_and_weights(given: Any) -> tuple[Any, np.ndarray]:
+    """The caller's rows as they are, and their weights, which add up to 1."""
+    rows, weights = given if _weighted(given) else (given, None)
+    n = rows.shape[0] if hasattr(rows, "shape") else len(rows)
+    weights = np.ones(n) if weights is None else _checked(weights, n)
+    return rows, weights / max(weights.sum(), 1e-300)
 
 
 def _module_rows(given: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -1,8 +1,9 @@
-"""Plots of explanations: bar, beeswarm, waterfall, heatmap, scatter, interactions, and of tokens.
+"""Plots of explanations: bar, beeswarm, waterfall, heatmap, scatter, interactions, of tokens, of partial dependence.
 
 Red is positive relevance, blue is negative.
 
-Each takes an explanation (`heatmap` also an array, `tokens` words and their relevance) and `ax=None`, draws and
+Each takes an explanation (`heatmap` also an array, `tokens` words and their relevance,
+`dependence` what `neon.partial_dependence` gives) and `ax=None`, draws and
 returns the axes; none shows a window or changes matplotlib's settings. matplotlib is imported at first use.
 """
 
@@ -14,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from neon.plots._bar import bar
     from neon.plots._beeswarm import beeswarm
+    from neon.plots._dependence import dependence
     from neon.plots._heatmap import heatmap
     from neon.plots._interactions import interactions
     from neon.plots._scatter import scatter
     from neon.plots._tokens import tokens
     from neon.plots._waterfall import waterfall
 
-__all__ = ["bar", "beeswarm", "heatmap", "interactions", "scatter", "tokens", "waterfall"]
+__all__ = ["bar", "beeswarm", "dependence", "heatmap", "interactions", "scatter", "tokens", "waterfall"]
 
 
 def __getattr__(name: str) -> Any:

@@ -20,7 +20,7 @@ from neon.nn.trees.forest import Forest
 from neon.nn.trees.forms import relu_layers, tree_layers
 from neon.nn.trees.quadrature import Index
 
-__all__ = ["TreeEnsemble", "tree_ensemble"]
+__all__ = ["TreeEnsemble", "TreeTerms", "tree_ensemble"]
 
 
 @operation
@@ -83,7 +83,7 @@ class _TreeEnsemble(Treatment):
         engine_of = rule.engine if isinstance(rule, Shapley | Interventional) else "auto"
         # Of the rows on the tape the output is known.
         known = call.value(call.output) if x is call.tape.values.get(call.inputs[0]) else None
-        return _TreeTerms(call.output, x, background, self._forest(call), engine_of, known)
+        return TreeTerms(call.output, x, background, self._forest(call), engine_of, known)
 
     def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         assert isinstance(rule, TreeRule)
@@ -115,7 +115,7 @@ class _TreeEnsemble(Treatment):
         return forest
 
 
-class _TreeTerms(StraightTerms):
+class TreeTerms(StraightTerms):
     """Ensembles of AND units: within an ensemble Shapley values, the rest of the network sees a straight line.
 
     Relative to the covers, or to the reference rows where the caller gave them.

@@ -19,7 +19,7 @@ from neon.nn.trees.ensemble import Trees
 from neon.nn.trees.paths import Paths
 from neon.nn.trees.quadrature import Index, rules_of, satisfied, shares_between
 
-__all__ = ["BITS", "Groups", "Tables", "look_up", "tabulate"]
+__all__ = ["BITS", "Groups", "Tables", "look_up", "merged", "tabulate"]
 
 BITS = 8
 _MEMORY = 1 << 26  # bytes of one step of building
@@ -234,7 +234,7 @@ def _against_rows(paths: Paths, edges: np.ndarray, reference: Tensor, weights: T
     between = _between(D, index).flatten(1)  # (2 ** D, 2 ** D * D), the reference row's set first
     step = max(1, _MEMORY // (16 * max(reference.shape[1], 1) * D))
     for i in range(0, n, step):
-        held = _merged(paths, edges[i : i + step].ravel(), reference).view(-1, D, reference.shape[1])
+        held = merged(paths, edges[i : i + step].ravel(), reference).view(-1, D, reference.shape[1])
         pattern = torch.zeros(held.shape[0], held.shape[2], dtype=torch.long)
         for j in range(D):
             pattern |= held[:, j].long() << j
@@ -260,7 +260,7 @@ def _members(D: int) -> Tensor:
     return (torch.arange(2**D)[:, None] >> torch.arange(D)) % 2 == 1
 
 
-def _merged(paths: Paths, edges: np.ndarray, codes: Tensor) -> Tensor:
+def merged(paths: Paths, edges: np.ndarray, codes: Tensor) -> Tensor:
     """Whether the merged literals that end in edges hold, bool (n_edges, n_samples)."""
     held = satisfied(paths, edges, codes)
     above = paths.above_edge[edges]
@@ -278,7 +278,7 @@ def _patterns(paths: Paths, groups: Groups, codes: Tensor, first: int, last: int
     edges, place = np.unique(source[source >= 0], return_inverse=True)
     single = edges >= paths.n_edges
     held = torch.cat([
-        _merged(paths, edges[~single], codes), satisfied(paths, edges[single] - paths.n_edges, codes)
+        merged(paths, edges[~single], codes), satisfied(paths, edges[single] - paths.n_edges, codes)
     ])  # fmt: skip
     where = np.full(source.shape, -1)
     where[source >= 0] = place
