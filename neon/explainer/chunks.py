@@ -12,6 +12,7 @@ from torch import Tensor
 from neon.lrp import LRP
 from neon.lrp.paths.integral import Integral
 from neon.lrp.paths.mean_slopes import NODES
+from neon.nn.trees.alone import TreesAlone
 
 __all__ = ["FIRST_ROWS", "Chunk", "Collected", "Probe", "rows_within"]
 
@@ -41,12 +42,15 @@ class Probe:
         What the path rule does, where there is one.
     relative : bool
         Whether any rule is relative to reference rows.
+    alone : TreesAlone, optional
+        The trees, where there is nothing else.
     """
 
     references: dict[int, Tensor] | None
     chunk_rows: int
     words: str
     relative: bool
+    alone: TreesAlone | None
 
     @classmethod
     def of(cls, lrp: LRP, row: Tensor, reference: Tensor | Integral | None) -> Probe:
@@ -59,7 +63,7 @@ class Probe:
             per_row *= NODES
         relative = any(step.rule is not None and step.rule.takes_reference for step in found.steps)
         chunk_rows = min(max(_CACHE // per_row, _SOME_ROWS), rows_within(per_row))
-        return cls(found.references, chunk_rows, words, relative or found.integral is not None)
+        return cls(found.references, chunk_rows, words, relative or found.integral is not None, TreesAlone.of(found))
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ from neon.explainer.equivalence import COMPARED, Comparisons
 from neon.explainer.labels import in_words, output_indices, resolved
 from neon.explainer.placement import as_data, as_tensor, placement
 from neon.explainer.progress import progress_bar
-from neon.explainer.recordings import of_callable, of_outputs, of_weighted_outputs
+from neon.explainer.recordings import of_callable, of_outputs, of_trees, of_weighted_outputs
 from neon.explainer.reference import reference_of, weighing
 from neon.explainer.replays import Replays
 from neon.explainer.rows import CallerRows, numbered
@@ -163,9 +163,19 @@ class Explainer:
             raise ValueError("interactions are of a fitted tree ensemble's outputs: give a label, an index or 'all'")
         if target is not None and not every and not callable(target):
             target = output_indices(self.network, target, len(rows))
-        found = self._collected(rows, target, interactions)
+        found = self._of_trees(rows, target) if not interactions else None
+        found = found or self._collected(rows, target, interactions)
         explains = in_words(target, self._explains, getattr(self.network, "output_names", None))
         return self._explanation(found, rows, explains)
+
+    def _of_trees(self, rows: CallerRows, target: Any) -> Collected | None:
+        """A few rows of trees that are the whole network, each row's own output."""
+        trees = None if self._probe is None or self.batch_size is not None else self._probe.alone
+        if trees is None or not (target is None or isinstance(target, np.ndarray)) or not trees.fits(rows.numbers):
+            return None
+        found = Collected(len(rows))
+        found.add(0, of_trees(trees, rows.numbers, target, partial(self.network.predicted, rows.given)))
+        return found
 
     @eager()
     def _collected(self, rows: CallerRows, target: Any, interactions: bool) -> Collected:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from neon.explainer.chunks import Chunk
 from neon.lrp.recorded import Recording
 from neon.lrp.targets import Contrast, LogOdds, checked_index
+from neon.nn.trees.alone import TreesAlone
 
-__all__ = ["of_callable", "of_outputs", "of_weighted_outputs"]
+__all__ = ["of_callable", "of_outputs", "of_trees", "of_weighted_outputs"]
 
 
 def of_outputs(
@@ -66,6 +68,27 @@ def of_outputs(
         n_outputs=n_outputs,
         interactions=stack(interactions) if interactions else None,
         logits=explained is not recording.output,
+    )
+
+
+def of_trees(
+    trees: TreesAlone, rows: np.ndarray, target: np.ndarray | None, predicted: Callable[[Tensor], Tensor]
+) -> Chunk:
+    """Explain each row's own output, of trees that are the whole network; arguments as for `of_outputs`."""
+    codes, output = trees.run(rows)
+    f = torch.from_numpy(output)
+    index = predicted(f) if target is None else checked_index(target, len(rows), output.shape[1], f.device)
+    chosen = index.numpy()
+    slope = np.zeros_like(output)
+    each = np.arange(len(rows))
+    slope[each, chosen] = 1.0
+    return Chunk(
+        values=torch.from_numpy(trees.relevance(codes, slope)),
+        base=torch.from_numpy(trees.start[chosen]),
+        prediction=torch.from_numpy(output[each, chosen]),
+        residuals={},
+        target=index,
+        n_outputs=output.shape[1],
     )
 
 

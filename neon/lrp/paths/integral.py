@@ -81,6 +81,11 @@ class Integral:
         start = "" if given else "the origin"
         return cls(rows, weights / weights.sum(), along == "rows", None, start, given, middle=along == "middle")
 
+    @property
+    def against_covers(self) -> bool:
+        """Whether trees that stand alone are explained relative to the rows that they counted."""
+        return bool(self.relative and self.start) and self.players is None and not (self.joint or self.middle)
+
     def walk(
         self, steps: Sequence[BackwardStep], x: int, output: int, rows: Tensor, weights: Tensor, ledger: Ledger
     ) -> Walk:

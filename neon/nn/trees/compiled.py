@@ -22,9 +22,12 @@ from neon.nn.trees.quadrature import Index, rules_of, shares_between
 from neon.nn.trees.tables import Tables
 from neon.nn.trees.threads import in_blocks, in_threads, row_blocks
 
-__all__ = ["along_path", "encode", "evaluate", "interventional", "look_up", "pairs", "shapley"]
+__all__ = [
+    "FEW", "along_path", "codes_of", "encode", "evaluate", "interventional", "look_up", "pairs", "shapley",
+    "shapley_of_few", "sums_of",
+]  # fmt: skip
 
-_FEW = 4  # rows that are computed one by one
+FEW = 4  # rows that are computed one by one
 _ROWS = 1024  # rows of one task
 _ROWS_OF_TABLES = 4096  # enough rows to make reading a tree's tables from memory once worth it
 _TABLES = 1 << 21  # entries of the tables of patterns that are held at a time, of 16 bytes each
@@ -35,8 +38,13 @@ _EXTREMES = {4: (-(2**31), 0x7F800000), 8: (-(2**63), 0x7FF0000000000000)}
 
 def encode(forest: Forest, x: Tensor) -> Tensor:
     """Codes of rows (n_samples, n_features), int32 (n_used, n_samples)."""
+    return torch.from_numpy(codes_of(forest, x.detach().numpy()))
+
+
+def codes_of(forest: Forest, x: np.ndarray) -> np.ndarray:
+    """`encode` without torch."""
     codes = forest.paths.codes
-    rows = np.ascontiguousarray(x.detach().numpy(), dtype=np.float64)
+    rows = np.ascontiguousarray(x, dtype=np.float64)
     if codes.single:
         with np.errstate(over="ignore"):
             bits = rows.astype(np.float32).view(np.int32)
@@ -49,18 +57,23 @@ def encode(forest: Forest, x: Tensor) -> Tensor:
         descent.encode(rows, bits, part.start, part.stop, codes.used, *tables, out)
 
     in_blocks(task, len(x), 256)
-    return torch.from_numpy(out)
+    return out
 
 
 def evaluate(forest: Forest, codes: Tensor) -> Tensor:
     """The sum of the active leaves' values, (n_samples, n_outputs)."""
+    return torch.from_numpy(sums_of(forest, codes.numpy()))
+
+
+def sums_of(forest: Forest, codes: np.ndarray) -> np.ndarray:
+    """`evaluate` without torch."""
     out = np.zeros((codes.shape[1], forest.trees.n_outputs))
 
     def task(rows: np.ndarray, part: slice) -> None:
         descent.walk(rows, *forest.walked, forest.trees.value, out[part])
 
     _over_rows(codes, task)
-    return torch.from_numpy(out)
+    return out
 
 
 def along_path(forest: Forest, rule: TreeRule, codes: Tensor, slope: Tensor) -> Tensor:
@@ -74,7 +87,7 @@ def along_path(forest: Forest, rule: TreeRule, codes: Tensor, slope: Tensor) -> 
         else:
             descent.equal(rows, *forest.walked, *forest.shares, weight[part], phi[part])
 
-    _over_rows(codes, task)
+    _over_rows(codes.numpy(), task)
     return torch.from_numpy(phi).t().to(slope.dtype)
 
 
@@ -96,8 +109,9 @@ def look_up(forest: Forest, tables: Tables, codes: Tensor, slope: Tensor) -> Ten
 
 def shapley(forest: Forest, codes: Tensor, slope: Tensor, index: Index) -> Tensor:
     """Values against the covers, (n_used, n_samples)."""
-    if index == "shapley" and len(slope) <= _FEW:
-        return _of_few_rows(forest, codes, slope)
+    if index == "shapley" and len(slope) <= FEW:
+        phi = shapley_of_few(forest, codes.numpy(), slope.double().numpy())
+        return torch.from_numpy(phi).t().to(slope.dtype)
     rule = _rule_of(forest, slope, index)
     # G and H of a block stay in the second-level cache.
     rows = _CACHE // (2 * (forest.paths.max_depth + 1) * rule[1].nbytes // len(rule[1]))
@@ -106,13 +120,15 @@ def shapley(forest: Forest, codes: Tensor, slope: Tensor, index: Index) -> Tenso
     return _in_tasks(forest, codes, slope, _run(kernels.shapley, forest, *rule, block))
 
 
-def _of_few_rows(forest: Forest, codes: Tensor, slope: Tensor) -> Tensor:
-    """In this thread: the next row's task is as good a one for another."""
-    own, weight = np.ascontiguousarray(codes.numpy()), np.ascontiguousarray(slope.double().numpy())
-    phi = np.zeros((len(slope), len(codes)))
+def shapley_of_few(forest: Forest, codes: np.ndarray, slope: np.ndarray) -> np.ndarray:
+    """`shapley` of up to `FEW` rows, (n_samples, n_used), without torch.
+
+    In this thread: the next row's task is as good a one for another.
+    """
+    own, weight, phi = np.ascontiguousarray(codes), np.ascontiguousarray(slope), np.zeros(codes.shape[::-1])
     for width, trees, *rule in forest.rules:
         few_rows.shapley(width)(own, weight, phi, trees, forest.edges, *rule)
-    return torch.from_numpy(phi).t().to(slope.dtype)
+    return phi
 
 
 def interventional(
@@ -271,9 +287,9 @@ def _in_tasks(forest: Forest, codes: Tensor, slope: Tensor, run: Callable[..., N
     return out if order is None else torch.empty_like(out).index_copy_(1, order, out)
 
 
-def _over_rows(codes: Tensor, task: Callable[[np.ndarray, slice], None]) -> None:
+def _over_rows(codes: np.ndarray, task: Callable[[np.ndarray, slice], None]) -> None:
     """Run over blocks of rows, given their codes (n_samples, n_used)."""
-    rows = np.ascontiguousarray(codes.t().numpy())
+    rows = np.ascontiguousarray(codes.T)
     in_blocks(lambda part: task(rows[part], part), len(rows), 64, _ROWS)
 
 

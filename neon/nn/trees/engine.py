@@ -16,7 +16,7 @@ from neon.nn.trees.quadrature import Index
 from neon.nn.trees.tables import BITS, Tables, tabulate
 from neon.nn.trees.threads import has_numba
 
-__all__ = ["Engine", "base_of", "encode", "evaluate", "pairs", "relevance"]
+__all__ = ["Engine", "base_of", "compiles", "encode", "evaluate", "pairs", "relevance"]
 
 _TABLE_MEMORY = 1 << 29
 # Seconds on one core of a 2023 server: of the kernels by edge, row and quadrature point (or reference row), in torch
@@ -65,14 +65,15 @@ class Engine(Protocol):
 
 
 def _engine(rows: Tensor) -> Engine:
-    if not _compiles(rows.device):
+    if not compiles(rows.device):
         return vectorized
     from neon.nn.trees import compiled
 
     return compiled
 
 
-def _compiles(device: torch.device) -> bool:
+def compiles(device: torch.device) -> bool:
+    """Whether there are compiled loops."""
     return device.type == "cpu" and has_numba()
 
 
@@ -146,7 +147,7 @@ def relevance(
     if reference is None:
         return engine.shapley(forest, codes, slope, index)
     assert weights is not None
-    limits = _limits(forest, rule, len(slope), reference.shape[1]) if _compiles(codes.device) else (0, 0)
+    limits = _limits(forest, rule, len(slope), reference.shape[1]) if compiles(codes.device) else (0, 0)
     return engine.interventional(forest, codes, slope, reference, weights, index, limits)
 
 
@@ -218,7 +219,7 @@ def _tables_for(
                 build += 2e-9 * p.n_edges * rows.shape[1]
                 each = _INTERVENTIONAL * p.n_edges * rows.shape[1]
             # By this call alone: were earlier ones counted, the same call would not always give the same bits.
-            if len(slope) * each * (1 if _compiles(codes.device) else _IN_TORCH) / torch.get_num_threads() < build:
+            if len(slope) * each * (1 if compiles(codes.device) else _IN_TORCH) / torch.get_num_threads() < build:
                 return None
         if key in forest.tables:
             return forest.tables[key]
