@@ -96,7 +96,7 @@ MODELS = {
 
 
 @pytest.mark.parametrize("kind", MODELS)
-@pytest.mark.parametrize("dear", ["_SUM", "_MEET"])
+@pytest.mark.parametrize("dear", ["_COUNTED", "_MET"])
 def test_fitted_models_on_a_grid(kind, dear, monkeypatch):
     """Values equal to thresholds, by the model's own predictions of every mix of a row and the reference rows."""
     monkeypatch.setattr(engine, "BITS", 3)  # no look-up tables

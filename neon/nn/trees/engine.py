@@ -22,11 +22,12 @@ _TABLE_MEMORY = 1 << 29
 # Seconds on one core of a 2023 server: of the kernels by edge, row and quadrature point (or reference row), in torch
 # instead of compiled, and of building one row of a table. They choose between engines of equal results.
 _SHAPLEY, _INTERVENTIONAL, _IN_TORCH, _BUILD = 0.75e-9, 1.2e-9, 10.0, 0.7e-6
-# The same of patterns (`neon.nn.trees.compiled`): by leaf and reference row that is counted; by entry of a table and
-# literal; by leaf, literal and row; by leaf and row that is numbered; and by leaf and pair of rows, of which so many
-# meet as numbers of different patterns tell that were measured. The longest paths for tables, and for patterns.
-_COUNT, _SUM, _ADD, _NUMBER, _MEET = 2.0e-9, 1.0e-9, 0.8e-9, 8e-9, 12e-9
-_BLOCK, _COUNTED, _MET = 1024, 20, 64
+# The same of patterns (`neon.nn.trees.compiled`). Counting: by leaf; by leaf and reference row; by entry of a table and
+# literal; by leaf, literal and row; and the longest path that has a table.
+_COUNTED, _COUNT, _SUM, _ADD, _LONGEST_COUNTED = 2e-6, 2.0e-9, 1.0e-9, 0.8e-9, 20
+# Meeting: by leaf; by leaf and row; and by what the pairs of rows, and more for each row, of a block come to at the
+# power of 3/4, since fewer patterns than rows are different; the rows of a block, and the longest path.
+_MET, _NUMBER, _MEET, _MORE, _BLOCK, _LONGEST_MET = 0.7e-6, 5e-9, 7e-9, 100, 1024, 64
 
 
 class Engine(Protocol):
@@ -176,13 +177,14 @@ def _limits(forest: Forest, rule: TreeRule, n_samples: int, n_reference: int) ->
     lengths = np.arange(int(paths.length.max(initial=0)) + 1)
     leaves = np.bincount(paths.length[paths.leaf], minlength=len(lengths))
     longer = paths.n_edges - np.bincount(forest.longest_below, minlength=len(lengths)).cumsum()
-    counting = _COUNT * n_reference + _SUM * lengths * 2.0**lengths + _ADD * (lengths + 2) * n_samples
+    counting = _COUNTED + _COUNT * n_reference + _SUM * lengths * 2.0**lengths + _ADD * (lengths + 2) * n_samples
     blocks = -(-n_samples // _BLOCK)
-    meeting = _NUMBER * (n_samples + blocks * n_reference) + _MEET * blocks * (pairs / blocks) ** 0.75
+    meeting = _MET + _NUMBER * (n_samples / blocks + n_reference)
+    meeting = blocks * (meeting + _MEET * (n_samples / blocks * (n_reference + _MORE)) ** 0.75)
     up_to = (meeting * leaves).cumsum()
     total = (counting * leaves).cumsum()[:, None] + up_to - up_to[:, None] + _INTERVENTIONAL * pairs * longer
     total[np.tril_indices(len(lengths), -1)] = np.inf
-    within = total[: _COUNTED + 1, : _MET + 1]
+    within = total[: _LONGEST_COUNTED + 1, : _LONGEST_MET + 1]
     counted, met = np.unravel_index(within.argmin(), within.shape)
     return int(counted), int(met)
 
