@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone
 
 import neon
@@ -57,3 +58,20 @@ def test_relevance_adds_up_from_its_base(fitted: dict[str, Any], name: str, comp
     if composite == "expected":
         size = max(size, np.abs(there.prediction).max())
         assert np.abs(found.base_values - there.prediction.mean()).max() <= 1e-9 * size
+
+
+@pytest.mark.parametrize("composite", ["shapley", "expected"])
+def test_modules_return_numbers_or_maps(composite: str) -> None:
+    """The same relevance as of the module that returns columns."""
+    torch.manual_seed(0)
+    layers = [torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 2)]
+    rows, reference = np.random.default_rng(0).normal(size=(2, 5, 3))
+    x = torch.from_numpy(rows)
+    columns, maps = (torch.nn.Sequential(*layers, *end).double() for end in ([], [torch.nn.Unflatten(1, (2, 1))]))
+    expected = neon.LRP(columns, composite)(x, target=1)
+    torch.testing.assert_close(neon.LRP(maps, composite)(x, target=(1, 0)), expected)
+    one = torch.nn.Linear(4, 1)
+    column, number = (torch.nn.Sequential(*layers[:2], one, *end).double() for end in ([], [torch.nn.Flatten(0)]))
+    found, expected = (neon.Explainer(m, composite=composite, reference=reference)(rows) for m in (number, column))
+    np.testing.assert_allclose(found.values, expected.values, atol=1e-12)
+    np.testing.assert_allclose(found.base_values, expected.base_values, atol=1e-12)

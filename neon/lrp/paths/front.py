@@ -13,7 +13,7 @@ from neon.lrp.paths.terms import Background, SingleTerms, Terms
 from neon.lrp.propagate import BackwardStep
 from neon.lrp.recording.tape import carriers
 
-__all__ = ["Front", "front_of"]
+__all__ = ["Front", "as_columns", "front_of"]
 
 Replace = Callable[[BackwardStep, Callable[[int], Tensor]], Tensor | None]
 
@@ -45,7 +45,7 @@ class Front:
         return all(terms.joint for terms in self.terms)
 
     def run(self, units: Sequence[Tensor], replace: Replace | None = None) -> Tensor:
-        """The output, (n_samples, n_outputs), from units (n_samples, n_units) of each layer.
+        """The output, as (n_samples, n_outputs), from units (n_samples, n_units) of each layer.
 
         replace : what stands in for a step's output, given the step and the value of each slot.
         """
@@ -58,7 +58,7 @@ class Front:
                 continue
             args, kwargs = operation.arguments(values.__getitem__)
             values.update(zip(operation.outputs, carriers(operation.function(*args, **kwargs)), strict=True))
-        return values[self.output]
+        return as_columns(values[self.output])
 
     def slopes(
         self, units: Sequence[Tensor], weights: Tensor, replace: Replace | None = None
@@ -147,3 +147,8 @@ def front_of(
             wanted.update(step.call.inputs)
     used = [terms[slot] for slot in terms if slot in wanted]
     return Front([t for t, _ in used], [source for _, source in used], rest[::-1], output, sources[x])
+
+
+def as_columns(output: Tensor) -> Tensor:
+    """An output as (n_samples, n_outputs): of a module that returns one number a sample, or maps of them, as well."""
+    return output[:, None] if output.ndim == 1 else output.flatten(1)
