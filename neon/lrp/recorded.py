@@ -10,7 +10,6 @@ from torch import Tensor
 from neon.lrp.accounting import walked
 from neon.lrp.message import Ledger, Message
 from neon.lrp.operations.table import mean_of
-from neon.lrp.paths.front import as_columns
 from neon.lrp.paths.integral import Integral
 from neon.lrp.places import Part, as_index, slot_of
 from neon.lrp.plan import Plan, observed
@@ -128,13 +127,13 @@ class Recording:
         return plan
 
     def _weights(self, start: Message, ledger: Ledger) -> Tensor:
-        """What an integral explains: how much of each output, (n_samples, n_outputs)."""
+        """What an integral explains: how much of each output."""
         assert self.integral is not None
         if start.slope is None and self.integral.relative:
             raise ValueError(
                 f"composite {self.composite!r} explains differences from a reference: give an output index as target"
             )
-        return as_columns(start.slope_over(self.output, ledger))
+        return start.slope_over(self.output, ledger)
 
     def _begin(self, target: Target, ledger: Ledger) -> tuple[int, Message]:
         return begin(self.tape, target, ledger, base=self.base, head=self.head)

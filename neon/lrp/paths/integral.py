@@ -17,7 +17,7 @@ from torch import Tensor
 
 from neon.errors import UnsupportedOperationError
 from neon.lrp.message import Ledger
-from neon.lrp.paths.front import Front, front_of
+from neon.lrp.paths.front import Front, as_columns, front_of
 from neon.lrp.paths.mean_slopes import anew, integrate, is_exact, kind_of, linear, lines, one_line
 from neon.lrp.paths.terms import Background
 from neon.lrp.propagate import BackwardStep, Walk
@@ -89,7 +89,8 @@ class Integral:
     def walk(
         self, steps: Sequence[BackwardStep], x: int, output: int, rows: Tensor, weights: Tensor, ledger: Ledger
     ) -> Walk:
-        """Relevance of ``Σ_k weights_k f_k``, weights (n_samples, n_outputs), and what it is relative to."""
+        """Relevance of ``Σ_k weights_k f_k``, weights shaped like the output, and what it is relative to."""
+        weights = as_columns(weights)
         whole, *single = self._starts(x)
         if self.middle:
             return self._middle(front_of(steps, x, output, rows, whole), rows, weights, ledger)
