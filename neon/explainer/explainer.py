@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, cast
 
@@ -17,6 +16,7 @@ from neon.converters.core.intake import take
 from neon.explainer.checks import check_outputs, check_quadrature, check_sums
 from neon.explainer.chunks import FIRST_ROWS, Chunk, Collected, Probe, rows_within
 from neon.explainer.equivalence import COMPARED, Comparisons
+from neon.explainer.higher_order import checked_order, of_columns, with_interactions
 from neon.explainer.labels import in_words, output_indices, resolved
 from neon.explainer.placement import as_data, as_tensor, placement
 from neon.explainer.progress import progress_bar
@@ -31,7 +31,6 @@ from neon.lrp.paths.integral import Integral
 from neon.lrp.recorded import Recording
 from neon.lrp.recording.calls import Output, eager
 from neon.lrp.targets import Contrast, LogOdds, rows_of
-from neon.nn.trees.second_order import second_order
 
 __all__ = ["Explainer", "explain"]
 
@@ -121,7 +120,7 @@ class Explainer:
         name = type(getattr(self.network, "model", self.network)).__name__
         return f"Explainer({name}, composite={self._lrp.composite.name!r}, explains={self._explains!r})"
 
-    def __call__(self, X: Any, target: Any = None, *, interactions: bool = False) -> Explanation:
+    def __call__(self, X: Any, target: Any = None, *, interactions: bool | int = False) -> Explanation:
         """Explain the rows of X.
 
         The network of a fitted model is compared with the model's own function at the first 64 rows of each call of 64
@@ -138,9 +137,10 @@ class Explainer:
             ``neon.targets.Contrast(a, b)``: the difference of two outputs; ``neon.targets.LogOdds(a)``: the log-odds of
             a class. A callable from the output tensor to the relevance it starts from, which tells nothing of its
             value at the reference: base values are 0 then.
-        interactions : bool
-            Whether to compute the interactions of features as well, of tree ensembles by the rules "shapley" and
-            "interventional". Memory: n_features² numbers a row.
+        interactions : bool or int
+            True, or 2: the interactions of any two features as well, of tree ensembles by the rules "shapley" and
+            "interventional", of kernel machines and quadratic forms by the former. 3: of any three, of tree ensembles.
+            Memory: n_features² or n_features³ numbers a row.
 
         Returns
         -------
@@ -159,12 +159,13 @@ class Explainer:
         rows = CallerRows.read(self.network, X, self._comparisons)
         target = resolved(target, self.network, len(rows))
         every = isinstance(target, str) and target == "all"
-        if interactions and (not self._fitted or callable(target)):
+        order = checked_order(interactions)
+        if order and (not self._fitted or callable(target)):
             raise ValueError("interactions are of a fitted tree ensemble's outputs: give a label, an index or 'all'")
         if target is not None and not every and not callable(target):
             target = output_indices(self.network, target, len(rows))
         found = self._of_trees(rows, target) if not interactions else None
-        found = found or self._collected(rows, target, interactions)
+        found = found or self._collected(rows, target, order)
         explains = in_words(target, self._explains, getattr(self.network, "output_names", None))
         return self._explanation(found, rows, explains)
 
@@ -178,9 +179,9 @@ class Explainer:
         return found
 
     @eager()
-    def _collected(self, rows: CallerRows, target: Any, interactions: bool) -> Collected:
+    def _collected(self, rows: CallerRows, target: Any, order: int) -> Collected:
         """Explain chunk after chunk; target : None, "all", a callable, or output indices (n_rows,)."""
-        size, fixed = self._chunk_size(isinstance(target, str), interactions)
+        size, fixed = self._chunk_size(isinstance(target, str), order)
         found, start = Collected(len(rows)), 0
         with progress_bar(len(rows), self.progress) as reach:
             while start < len(rows) or not found.parts:
@@ -189,7 +190,7 @@ class Explainer:
                 x, given = self._tensor(rows.numbers[here]), take(rows.given, here)
                 chosen = target[here] if isinstance(target, np.ndarray) else rows_of(target, here, len(rows))
                 recording = self._recording(x, compare=rows.compared and start == 0 and stop <= COMPARED)
-                found.add(start, self._chunk(recording, given, chosen, interactions))
+                found.add(start, self._chunk(recording, given, chosen, order))
                 if not fixed:
                     size = rows_within(recording.tape.bytes_per_sample())
                 reach(stop)
@@ -202,19 +203,19 @@ class Explainer:
             return self._lrp.record(x, reference=self._reference, names=False)
         return self._replays.of(x, compare=compare)
 
-    def _chunk_size(self, every: bool, interactions: bool) -> tuple[int, bool]:
+    def _chunk_size(self, every: bool, order: int) -> tuple[int, bool]:
         """How many rows to explain at a time; and whether that stays so once the first ones are measured."""
         if self.batch_size is not None:
             return int(self.batch_size), True
         if self._probe is None:
             return FIRST_ROWS, False
         size = self._probe.chunk_rows
-        if interactions:  # in use at a time: each output's square, and its copies while columns are added up
+        if order:  # in use at a time: each output's square or cube, and its copies while columns are added up
             squares = 3 + (2 * len(self.network.output_names) if every else 0)
-            size = min(size, rows_within(8 * squares * self.network.intake.n_encoded**2))
+            size = min(size, rows_within(8 * squares * self.network.intake.n_encoded**order))
         return size, True
 
-    def _chunk(self, recording: Recording, given: Any, target: Any, interactions: bool) -> Chunk:
+    def _chunk(self, recording: Recording, given: Any, target: Any, order: int) -> Chunk:
         if isinstance(target, Contrast | LogOdds):
             return of_weighted_outputs(recording, target)
         if callable(target):
@@ -223,23 +224,17 @@ class Explainer:
         def predicted(output: Tensor) -> Tensor:
             return self.network.predicted(given, output) if self._fitted else output.argmax(1)
 
-        return of_outputs(recording, target, predicted, partial(self._pairs, recording) if interactions else None)
+        together = partial(self._interactions, recording, order) if order else None
+        return of_outputs(recording, target, predicted, together)
 
-    def _pairs(self, recording: Recording, target: Tensor) -> Tensor:
-        """Interactions of the caller's columns, (n_rows, n_features, n_features)."""
-        exact = recording.integral is None
-        pairs = (second_order(recording, target) if exact else recording.interactions(target)).cpu()
-        encoding = self.network.intake.encoding
-        if encoding is None:
-            return pairs
-        added = pairs.numpy()
-        for _ in range(2):  # by the one column, then by the other
-            added = encoding.total(added, self.network.n_features_in)[0].swapaxes(1, 2)
-        return torch.from_numpy(added)
+    def _interactions(self, recording: Recording, order: int, target: Tensor) -> Tensor:
+        intake = self.network.intake
+        n_features = intake.n_encoded if intake.encoding is None else self.network.n_features_in
+        return of_columns(recording, target, order, intake.encoding, n_features)
 
     def _explanation(self, found: Collected, rows: CallerRows, explains: str) -> Explanation:
         check_outputs(self.network, rows.numbers, found.parts["prediction"], found.finite)
-        pairs = found.parts.pop("interactions", None)
+        together = found.parts.pop("interactions", None)
         found.close()
         if found.n_outputs is None:
             outputs: tuple[str, ...] = ("target function",)
@@ -262,7 +257,7 @@ class Explainer:
             check_sums(explanation)
         check_quadrature(explanation)
         explanation = rows.decoded(explanation)
-        return explanation if pairs is None else _with_interactions(explanation, pairs)
+        return explanation if together is None else with_interactions(explanation, together)
 
     @property
     def _explains(self) -> str:
@@ -273,21 +268,12 @@ class Explainer:
         return as_tensor(rows, self.device, self.dtype)
 
 
-def _with_interactions(explanation: Explanation, pairs: np.ndarray) -> Explanation:
-    """What each feature does by itself on the diagonal: ``φ_ii = φ_i - Σ_{j≠i} φ_ij``."""
-    each = range(pairs.shape[1])
-    pairs[:, each, each] = 0.0
-    pairs[:, each, each] = explanation.values - pairs.sum(axis=2)
-    pairs.flags.writeable = False  # the explanation shares it then
-    return replace(explanation, interactions=pairs)
-
-
 def explain(
     model: Any,
     X: Any,
     target: Any | Callable[[Tensor], Tensor] = None,
     *,
-    interactions: bool = False,
+    interactions: bool | int = False,
     **options: Any,
 ) -> Explanation:
     """``Explainer(model, **options)(X, target, interactions=interactions)``."""

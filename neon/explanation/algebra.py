@@ -62,7 +62,7 @@ def pick_features(explanation: Explanation, features: Any) -> Explanation:
         imputed=_given(explanation.imputed, lambda imputed: imputed[:, keep]),
         texts=None,
         # What is kept would no longer add up to its relevance.
-        interactions=None if drop.size else _given(explanation.interactions, lambda pairs: pairs[:, keep][:, :, keep]),
+        interactions=None if drop.size else _on_each_axis(explanation, lambda array, axis: array.take(keep, axis)),
     )
 
 
@@ -122,7 +122,7 @@ def grouped(explanation: Explanation, groups: Mapping[str, Iterable[str | int]])
         encoded=None,
         imputed=None,
         texts=None,
-        interactions=_given(explanation.interactions, lambda pairs: total(total(pairs, 1), 2)),
+        interactions=_on_each_axis(explanation, total),
     )
 
 
@@ -186,6 +186,15 @@ def _each(explanation: Explanation, change: Callable[[np.ndarray], np.ndarray]) 
         "residuals": {name: change(part) for name, part in explanation.residuals.items()},
         "interactions": _given(explanation.interactions, change),
     }
+
+
+def _on_each_axis(explanation: Explanation, change: Callable[[np.ndarray, int], np.ndarray]) -> np.ndarray | None:
+    """Interactions with every axis of features changed."""
+    found = explanation.interactions
+    if found is not None:
+        for axis in range(1, found.ndim - (explanation.target is None)):
+            found = change(found, axis)
+    return found
 
 
 def _columns(explanation: Explanation) -> tuple[str, ...]:

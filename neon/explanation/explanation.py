@@ -61,9 +61,11 @@ class Explanation:
         Which entries of `data` were missing and had a value put in by the model's imputer.
     texts : Texts, optional
         Where the features are tokens: the documents that they are in; see `text`.
-    interactions : ndarray of shape (n_samples, n_features, n_features[, n_outputs]), optional
-        Of tree ensembles, where asked for: ``φ_ij``, half the interaction of features i and j (Lundberg et al. 2020).
-        Symmetric; each row adds up to the feature's relevance, with what it does by itself on the diagonal.
+    interactions : ndarray of shape (n_samples, n_features, n_features[, n_features][, n_outputs]), optional
+        Where asked for: ``φ_ij``, half the interaction of features i and j (Lundberg et al. 2020), with what a feature
+        does by itself on the diagonal. Of three features: n-Shapley values of order 3 (Bordt and von Luxburg 2023);
+        the effect of a set of features is shared by all places that name these and no others, six for three features
+        and for two. Symmetric; the entries that begin with a feature add up to its relevance.
     index : array-like of shape (n_samples,), optional
         The caller's labels of the rows, such as the index of a DataFrame. Rows that are picked keep theirs, or else
         their positions.
@@ -250,7 +252,8 @@ class Explanation:
 
         Columns: sample, target, feature, other feature, value. Both orders of a pair have a row, each with half of
         the interaction, and a feature beside itself has what it does alone: the values of a sample and feature add up
-        to the feature's relevance. An explanation of all outputs has these rows for each, `target` being its name.
+        to the feature's relevance. An explanation of all outputs has these rows for each, `target` being its name. Of
+        interactions of three features there is one more column, "third feature".
 
         Raises
         ------

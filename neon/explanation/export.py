@@ -48,22 +48,17 @@ def interactions_frame(explanation: Explanation) -> pandas.DataFrame:
 
     pairs, names = pairs_of(explanation), np.array(explanation.feature_names, dtype=object)
     output = np.array(explanation.output_names, dtype=object)
-    n_samples, n_features = pairs.shape[:2]
+    n_samples, n_features, order = *pairs.shape[:2], pairs.ndim - 1 - (explanation.target is None)
     labels = np.arange(n_samples) if explanation.index is None else explanation.index
     if explanation.target is None:
         pairs = np.moveaxis(pairs, -1, 1)
         labels, target = labels.repeat(len(output)), np.tile(output, n_samples)
     else:
         target = output[explanation.target]
-    return pd.DataFrame(
-        {
-            "sample": labels.repeat(n_features**2),
-            "target": target.repeat(n_features**2),
-            "feature": np.tile(names.repeat(n_features), len(target)),
-            "other feature": np.tile(names, n_features * len(target)),
-            "value": pairs.ravel(),
-        }
-    )
+    columns = {"sample": labels.repeat(n_features**order), "target": target.repeat(n_features**order)}
+    for place, name in enumerate(("feature", "other feature", "third feature")[:order]):
+        columns[name] = np.tile(names.repeat(n_features ** (order - 1 - place)), len(target) * n_features**place)
+    return pd.DataFrame({**columns, "value": pairs.ravel()})
 
 
 def pairs_of(explanation: Explanation) -> np.ndarray:

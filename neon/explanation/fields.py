@@ -64,7 +64,9 @@ def check_fields(explanation: Explanation) -> None:
         ("data", explanation.data, (shape[0], *features)),
     ]
     if explanation.interactions is not None:
-        parts.append(("interactions", explanation.interactions, (shape[0], *features, *features, *each[1:])))
+        axes = 3 * len(features) + len(each)  # of three features; otherwise of two
+        times = 3 if explanation.interactions.ndim == axes else 2
+        parts.append(("interactions", explanation.interactions, (shape[0], *features * times, *each[1:])))
     if explanation.index is not None:
         parts.append(("index", explanation.index, shape[:1]))
     for name, array, wanted in parts:

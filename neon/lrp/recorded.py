@@ -107,11 +107,15 @@ class Recording:
         return walk
 
     @eager()
-    def interactions(self, target: Target) -> Tensor:
-        """Half the Shapley interactions of the inputs for one target, (n_samples, n_features, n_features)."""
+    def interactions(self, target: Target, order: int = 2) -> Tensor:
+        """Half the Shapley interactions of the inputs for one target, (n_samples, n_features, n_features).
+
+        order : 2; or 3: a sixth of those of three, on one more axis.
+        """
         assert self.integral is not None
         (x,) = self.tape.inputs
-        return self.integral.pairs(self.steps, x, self.tape.output, self.tape.values[x], one_hot(target, self.output))
+        weights = one_hot(target, self.output)
+        return self.integral.interactions(self.steps, x, self.tape.output, self.tape.values[x], weights, order)
 
     @eager()
     def plan(self, target: Target = None) -> Plan:

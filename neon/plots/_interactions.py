@@ -38,6 +38,8 @@ def interactions(explanation: Explanation, *, max_features: int = 10, ax: Axes |
     """
     explanation = table_of(explanation)
     pairs = pairs_of(explanation)
+    if pairs.ndim > 3:
+        raise ValueError("drawn are interactions of two features: ask for them by interactions=True, or 2")
     explanation = explanation[np.isfinite(pairs).all(axis=(1, 2))]
     pairs, count = pairs_of(explanation), max(len(explanation), 1)
     shown, others = feature_order(np.abs(explanation.values).sum(axis=0) / count, max_features)

@@ -239,12 +239,12 @@ def test_memory_is_bounded(monkeypatch):
     whole = neon.explain(model, X, interactions=True).interactions
     sizes = []
 
-    def pairs(explainer, recording, target):
+    def together(explainer, recording, order, target):
         sizes.append(len(target))
-        return original(explainer, recording, target)
+        return original(explainer, recording, order, target)
 
-    original = neon.Explainer._pairs
-    monkeypatch.setattr(neon.Explainer, "_pairs", pairs)
+    original = neon.Explainer._interactions
+    monkeypatch.setattr(neon.Explainer, "_interactions", together)
     explainer = neon.Explainer(model)
     monkeypatch.setattr(chunks, "_MEMORY", 8 * 6 * 6 * 3 * 16)
     chunked = explainer(X, interactions=True).interactions

@@ -121,8 +121,12 @@ class Integral:
             ledger.absorb("expectation", base)
         return Walk((relevance,), ledger)
 
-    def pairs(self, steps: Sequence[BackwardStep], x: int, output: int, rows: Tensor, weights: Tensor) -> Tensor:
+    def interactions(
+        self, steps: Sequence[BackwardStep], x: int, output: int, rows: Tensor, weights: Tensor, order: int
+    ) -> Tensor:
         """Half the Shapley interactions of ``Σ_k weights_k f_k``, (n_samples, n_features, n_features).
+
+        order : 2; or 3: a sixth of those of three features, on one more axis.
 
         Raises
         ------
@@ -135,10 +139,11 @@ class Integral:
         front = front_of(steps, x, output, rows, whole)
         _check_linear("interactions", front, "leave interactions=False")
         if not self._each_row(front):
-            return _pairs(front, rows, weights)
-        total = rows.new_zeros(*rows.shape, rows.shape[1])
+            return _interactions(front, rows, weights, order)
+        total = rows.new_zeros(len(rows), *[rows.shape[1]] * order)
         for portion, start in zip(self.weights, single, strict=True):
-            total.add_(_pairs(front_of(steps, x, output, rows, start), rows, weights), alpha=float(portion))
+            part = _interactions(front_of(steps, x, output, rows, start), rows, weights, order)
+            total.add_(part, alpha=float(portion))
         return total
 
     def fits(self, steps: Sequence[BackwardStep], x: int, output: int, rows: Tensor) -> bool:
@@ -228,13 +233,20 @@ def _maker(
     return lambda rows: front_of(steps, x, output, rows, start)
 
 
-def _pairs(front: Front, rows: Tensor, weights: Tensor) -> Tensor:
-    """Of columns that the layers read, added up to those of the input's; pairs of two columns of one are its own."""
+def _interactions(front: Front, rows: Tensor, weights: Tensor, order: int) -> Tensor:
+    """Of columns that the layers read, added up to those of the input's; those within one column are its own."""
     slopes, _ = front.slopes([terms.end for terms in front.terms], weights)
-    found = rows.new_zeros(*rows.shape, rows.shape[1])
+    n = rows.shape[1]
+    found = rows.new_zeros(len(rows), *[n] * order)
     for terms, slope, source in zip(front.terms, slopes, front.sources, strict=True):
-        owned = source >= 0
-        part = terms.pairs(slope)[:, owned][:, :, owned]
-        half = rows.new_zeros(len(rows), rows.shape[1], part.shape[2]).index_add_(1, source[owned], part)
-        found.index_add_(2, source[owned], half)
-    return found.masked_fill_(torch.eye(rows.shape[1], dtype=torch.bool, device=rows.device), 0.0)
+        part, owned = terms.pairs(slope) if order == 2 else terms.triples(slope), source >= 0
+        for axis in range(1, order + 1):
+            shape = list(part.shape)
+            shape[axis] = n
+            kept = part.index_select(axis, owned.nonzero()[:, 0])
+            part = part.new_zeros(shape).index_add_(axis, source[owned], kept)
+        found += part
+    same = torch.eye(n, dtype=torch.bool, device=rows.device)
+    if order == 2:
+        return found.masked_fill_(same, 0.0)
+    return found.masked_fill_(same[:, :, None] | same[:, None] | same, 0.0)

@@ -138,6 +138,10 @@ class Terms(abc.ABC):
         """
         raise NotImplementedError
 
+    def triples(self, slopes: Tensor) -> Tensor:
+        """A sixth of the Shapley interactions of three features, (n_samples, n_features, n_features, n_features)."""
+        raise ValueError("interactions of three features are of tree ensembles; ask for those of two: interactions=2")
+
 
 class StraightTerms(Terms):
     """Additive units ``u_j = Σ_i z_ji(x_i)``: ``u(t) = u(0) + t (u(1) - u(0))``."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from neon.nn.trees.ensemble import Trees
 from neon.nn.trees.paths import Paths
@@ -49,6 +50,15 @@ class Forest:
     @functools.cached_property
     def paths(self) -> Paths:
         return Paths.of(self.trees)
+
+    def placed(self, part: Tensor, n_features: int) -> Tensor:
+        """What used features have, in the places of all features: on every axis but the first, that of samples."""
+        used = torch.as_tensor(self.paths.codes.used, device=part.device)
+        for axis in range(1, part.ndim):
+            shape = list(part.shape)
+            shape[axis] = n_features
+            part = part.new_zeros(shape).index_copy_(axis, used, part)
+        return part
 
     @functools.cached_property
     def outputs(self) -> np.ndarray:

@@ -19,6 +19,7 @@ from neon.nn.trees.ensemble import Trees
 from neon.nn.trees.forest import Forest
 from neon.nn.trees.forms import relu_layers, tree_layers
 from neon.nn.trees.quadrature import Index
+from neon.nn.trees.triples import triples
 
 __all__ = ["TreeEnsemble", "TreeTerms", "tree_ensemble"]
 
@@ -155,13 +156,13 @@ class TreeTerms(StraightTerms):
         return phi.new_zeros(len(phi), self.n_features).index_copy_(1, places, phi)
 
     def pairs(self, slopes: Tensor) -> Tensor:
-        slopes = slopes.contiguous()
-        pairs = engine.pairs(self.forest, self.codes, slopes, *self.references)
-        used = torch.as_tensor(self.forest.paths.codes.used, device=slopes.device)
-        found = slopes.new_zeros(len(slopes), self.n_features, self.n_features)
-        if len(used):
-            found[:, used[:, None], used] = pairs.to(slopes)
-        return found
+        pairs = engine.pairs(self.forest, self.codes, slopes.contiguous(), *self.references)
+        return self.forest.placed(pairs.to(slopes), self.n_features)
+
+    def triples(self, slopes: Tensor) -> Tensor:
+        return self.forest.placed(
+            triples(self.forest, self.codes, slopes.contiguous(), *self.references), self.n_features
+        )
 
 
 treat(tree_ensemble, by=_TreeEnsemble())

@@ -145,7 +145,7 @@ class _Blocks:
 def _blocks(forest: Forest, slope: Tensor, owner: np.ndarray, reference: Tensor, weights: Tensor) -> Iterator[_Blocks]:
     """The blocks of all leaves, some leaves at a time."""
     paths, trees = forest.paths, forest.trees
-    leaf, edge = _literals(paths)
+    leaf, edge = paths.literals
     leaves = np.flatnonzero(paths.leaf)
     values = torch.as_tensor(trees.value[paths.node[leaves]]).to(slope)
     if trees.output is None:
@@ -166,22 +166,3 @@ def _blocks(forest: Forest, slope: Tensor, owner: np.ndarray, reference: Tensor,
         count = failed.new_zeros(end - begin, reference.shape[1])
         count.index_add_(0, torch.as_tensor(blocks[0]), fails * times)
         yield _Blocks(paths, blocks[0], blocks[1], edge[own], block, values[begin:end], fails, count, weights.to(slope))
-
-
-def _literals(paths: Paths) -> tuple[np.ndarray, np.ndarray]:
-    """Every leaf's literals, in the order of leaves: its number, and the lowest edge of a feature on its path."""
-    leaves = np.flatnonzero(paths.leaf)
-    further_up = np.zeros((len(leaves), paths.max_depth + 1), dtype=bool)  # a lower edge is on the same feature
-    number, at = np.arange(len(leaves)), leaves
-    found: list[tuple[np.ndarray, np.ndarray]] = []
-    while len(at):
-        lowest = ~further_up[number, paths.depth[at]]
-        found.append((number[lowest], at[lowest]))
-        further_up[number, paths.above[at]] = True
-        at = paths.parent[at]
-        number, at = number[at >= 0], at[at >= 0]
-    if not found:
-        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    leaf, edge = (np.concatenate(part) for part in zip(*found, strict=True))
-    order = np.argsort(leaf, kind="stable")
-    return leaf[order], edge[order]

@@ -7,6 +7,7 @@ therefore knows the nearest edge above on the same feature, and z before and aft
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -152,6 +153,23 @@ class Paths:
     @property
     def n_edges(self) -> int:
         return len(self.node)
+
+    @functools.cached_property
+    def literals(self) -> tuple[np.ndarray, np.ndarray]:
+        """Every leaf's literals, leaf by leaf: its number, and the lowest edge of a feature on its path."""
+        leaves = np.flatnonzero(self.leaf)
+        further_up = np.zeros((len(leaves), self.max_depth + 1), dtype=bool)  # a lower edge is on the same feature
+        number, at = np.arange(len(leaves)), leaves
+        found = [(number[:0], at[:0])]
+        while len(at):
+            lowest = ~further_up[number, self.depth[at]]
+            found.append((number[lowest], at[lowest]))
+            further_up[number, self.above[at]] = True
+            at = self.parent[at]
+            number, at = number[at >= 0], at[at >= 0]
+        leaf, edge = (np.concatenate(part) for part in zip(*found, strict=True))
+        order = np.argsort(leaf, kind="stable")
+        return leaf[order], edge[order]
 
     def tree(self, edges: np.ndarray) -> np.ndarray:
         """The tree that each edge belongs to."""

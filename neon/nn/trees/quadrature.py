@@ -16,7 +16,19 @@ from neon.lrp.paths.mean_slopes import legendre
 from neon.nn.trees.ensemble import Trees
 from neon.nn.trees.paths import Paths
 
-__all__ = ["Covers", "Index", "Pairs", "chunks", "n_points", "quadrature", "rules_of", "satisfied", "shares_between"]
+__all__ = [
+    "Covers",
+    "Index",
+    "Literals",
+    "Pairs",
+    "chunks",
+    "leaf_values",
+    "n_points",
+    "quadrature",
+    "rules_of",
+    "satisfied",
+    "shares_between",
+]
 
 # Of a game's multilinear extension on its diagonal, whose slope is taken: its mean over [0, 1], or that in the middle.
 Index = Literal["shapley", "banzhaf"]

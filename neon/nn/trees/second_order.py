@@ -13,6 +13,7 @@ from neon.lrp.targets import one_hot
 from neon.nn.trees import engine
 from neon.nn.trees.forest import Forest
 from neon.nn.trees.operation import tree_ensemble
+from neon.nn.trees.triples import triples
 
 __all__ = ["second_order"]
 
@@ -20,19 +21,21 @@ _LINEAR = ("add", "cat", "linear", "mul")
 
 
 @torch.no_grad()
-def second_order(recording: Recording, target: Tensor) -> Tensor:
-    """``φ_ij`` for i ≠ j as in `interactions`, of one output per row; 0 on the diagonal.
+def second_order(recording: Recording, target: Tensor, order: int = 2) -> Tensor:
+    """``φ_ij`` for i ≠ j as in `interactions`, of one output per row; 0 on the diagonal. Or of three features.
 
     Parameters
     ----------
     recording : Recording
         Of the rows (n_samples, n_features).
     target : Tensor of int (n_samples,)
+    order : int
+        2; or 3: a sixth of the interaction of three features, as in `triples`.
 
     Returns
     -------
     Tensor
-        (n_samples, n_features, n_features)
+        (n_samples, n_features, n_features[, n_features])
 
     Raises
     ------
@@ -52,7 +55,7 @@ def second_order(recording: Recording, target: Tensor) -> Tensor:
 
     start = Message.of_slope(one_hot(target, output), output)
     propagate(recording.steps, [x], recording.tape.output, start, ledger=Ledger(enabled=False), observe=observe)
-    found = rows.new_zeros(len(rows), rows.shape[1], rows.shape[1])
+    found = rows.new_zeros(len(rows), *[rows.shape[1]] * order)
     for step, slope in arrived:
         forest = step.call.operation.args[1]
         assert isinstance(forest, Forest)
@@ -60,9 +63,10 @@ def second_order(recording: Recording, target: Tensor) -> Tensor:
         if isinstance(step.rule, Interventional):
             assert step.call.references is not None
             reference = engine.encode(forest, step.call.references[x].to(rows))
-        used = torch.as_tensor(forest.paths.codes.used, device=rows.device)
-        if len(used) and len(rows):
-            found[:, used[:, None], used] += engine.pairs(forest, engine.encode(forest, rows), slope, reference)
+        if len(forest.paths.codes.used) and len(rows):
+            of_order = engine.pairs if order == 2 else triples
+            part = of_order(forest, engine.encode(forest, rows), slope, reference, None)
+            found += forest.placed(part, rows.shape[1])
     return found
 
 
