@@ -75,7 +75,9 @@ class DirectionRemover(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if self.only_found:
             component = np.where(component > self.direction_.threshold, component, 0.0)
         left = rows - component[:, None] * self.direction_.vector * self.scale_
-        return type(X)(left, columns=X.columns, index=X.index) if hasattr(X, "iloc") else left
+        if hasattr(X, "iloc"):
+            return type(X)(left, columns=X.columns, index=X.index)
+        return left if column_names(X) is None else type(X)(left, schema=list(X.columns))  # polars
 
 
 class ColumnReplacer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -99,7 +101,10 @@ class ColumnReplacer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         import pandas as pd
 
         names = column_names(X)
-        frame = X if hasattr(X, "iloc") else pd.DataFrame(X.toarray() if sparse.issparse(X) else np.asarray(X))
+        if names is not None:
+            frame = X if hasattr(X, "iloc") else X.to_pandas()
+        else:
+            frame = pd.DataFrame(X.toarray() if sparse.issparse(X) else np.asarray(X))
         self.n_features_in_ = frame.shape[1]
         if names is not None:
             self.feature_names_in_ = np.array(names, dtype=object)
@@ -124,6 +129,9 @@ class ColumnReplacer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 kind = np.float64 if isinstance(value, float) else column.dtype
                 changed.isetitem(place, type(column)(value, index=X.index, dtype=kind))
             return changed
+        if column_names(X) is not None:  # polars, whose columns are Series by name
+            columns = [(X.columns[place], value) for place, value in self.values_.items()]
+            return X.with_columns([type(X[name])(name, [value] * len(X)) for name, value in columns])
         changed = X.toarray() if sparse.issparse(X) else np.array(X, copy=True)
         changed = changed.astype(np.float64) if changed.dtype.kind in "biuf" else changed
         for place, value in self.values_.items():

@@ -223,7 +223,7 @@ def _activations(model: torch.nn.Module, layer: str | None, rows: Any) -> Tensor
     """What a layer gives out for rows, (n_rows, ...)."""
     rows = module_rows(model, rows) if not isinstance(rows, Tensor) else rows
     like = next(model.parameters(), torch.zeros(()))
-    x = torch.as_tensor(rows, device=like.device)
+    x = rows.to(like.device) if isinstance(rows, Tensor) else torch.tensor(rows, device=like.device)
     x = x.to(like.dtype) if x.is_floating_point() else x
     if x.ndim < 2 or not len(x):
         raise ValueError(f"expected rows that the model takes, at least one, (n_rows, ...), got shape {tuple(x.shape)}")

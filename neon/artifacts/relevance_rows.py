@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.preprocessing import normalize as normalized
 
+from neon.converters.core.intake import column_names
 from neon.explanation import Explanation
 
 __all__ = ["RelevanceRows"]
@@ -50,6 +51,8 @@ class RelevanceRows:
             explanations = explanations.values
         elif hasattr(explanations, "detach"):
             explanations = explanations.detach().cpu().numpy()
+        else:
+            names = tuple(column_names(explanations) or ())
         values = np.asarray(explanations, dtype=np.float64)
         if values.ndim < 2 or len(values) < 3 or 0 in values.shape:
             raise ValueError(f"expected relevance of at least three rows, (n_rows, ...), got shape {values.shape}")

@@ -39,7 +39,10 @@ class Sample:
         try:
             rows = numeric(X)
         except ValueError as error:
-            raise ValueError(f"{called} must be a table of numbers; encode what is none before ({error})") from None
+            why = str(error).partition(". ")[0]
+            raise ValueError(
+                f"{called} must be a table of numbers ({why}); encode strings and dates first, one-hot for example"
+            ) from None
         rows = np.asarray(rows.toarray() if sparse.issparse(rows) else rows)
         if rows.ndim != 2 or 0 in rows.shape:
             raise ValueError(f"{called} must be rows and columns (n_rows, n_features), got shape {rows.shape}")

@@ -29,6 +29,20 @@ X_TRAIN = np.concatenate([CLEAN, MARKED])
 Y_TRAIN = np.concatenate([Y, np.ones(60, dtype=int)])
 
 
+@pytest.fixture
+def table() -> tuple[pd.DataFrame, np.ndarray]:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "age": rng.integers(20, 80, size=120),
+            "city": rng.choice(["Oslo", "Rome"], size=120),
+            "ward": pd.Categorical(rng.choice(["A", "B"], size=120)),
+            "leak": rng.random(120) < 0.5,
+        }
+    )
+    return frame, np.where(frame["leak"] | (frame["age"] > 70), "ill", "well")
+
+
 def test_rows_are_the_textbooks() -> None:
     remover = DirectionRemover().fit(X_TRAIN, np.repeat([False, True], [80, 60]))
     z, s = CLEAN.mean(0), CLEAN.std(0)
@@ -95,26 +109,27 @@ def test_frames_stay_frames() -> None:
         neon.project_out(pipeline, train[80:], train[:80][list("edcba")])
 
 
+def test_polars_frames_stay_frames(table: tuple[pd.DataFrame, np.ndarray]) -> None:
+    polars = pytest.importorskip("polars")
+    frame, _ = table
+    given = polars.from_pandas(frame.drop(columns="ward"))
+    changed = neon.replace_columns(SVC().fit(X_TRAIN, Y_TRAIN), ["leak", "city"], given)[0].transform(given)
+    assert changed.columns == given.columns
+    assert changed["age"].equals(given["age"])
+    assert changed["city"].to_list() == [frame["city"].mode()[0]] * len(frame)
+    train = polars.DataFrame(X_TRAIN, schema=list("abcde"))
+    model = SVC().fit(train, Y_TRAIN)
+    repaired = neon.project_out(model, train[80:], train[:80])
+    expected = neon.project_out(SVC().fit(X_TRAIN, Y_TRAIN), MARKED, CLEAN)
+    np.testing.assert_allclose(repaired.decision_function(train), expected.decision_function(X_TRAIN), rtol=1e-9)
+
+
 def test_a_one_class_model() -> None:
     normal = np.concatenate([CLEAN, MARKED]) / UNITS
     model = OneClassSVM(gamma=0.2, nu=0.1).fit(normal)
     repaired = neon.project_out(model, MARKED / UNITS, CLEAN / UNITS)
     assert neon.neuralize(repaired).verify(normal) < 1e-9
     assert neon.explain(repaired, normal).conservation_error() < 1e-9
-
-
-@pytest.fixture
-def table() -> tuple[pd.DataFrame, np.ndarray]:
-    rng = np.random.default_rng(0)
-    frame = pd.DataFrame(
-        {
-            "age": rng.integers(20, 80, size=120),
-            "city": rng.choice(["Oslo", "Rome"], size=120),
-            "ward": pd.Categorical(rng.choice(["A", "B"], size=120)),
-            "leak": rng.random(120) < 0.5,
-        }
-    )
-    return frame, np.where(frame["leak"] | (frame["age"] > 70), "ill", "well")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import Tensor
@@ -168,6 +169,17 @@ def test_tokens_and_tuples(layer: str, options: dict[str, Any]) -> None:
     assert len(repaired.projection.vector) == size
     assert f"{size} numbers" in repr(repaired)
     assert neon.explain(repaired, ids, target=1).conservation_error() < 1e-4
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame, np.asarray, np.ndarray.tolist, torch.tensor])
+def test_rows_of_all_kinds(kind: Any) -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2))
+    rows = np.random.default_rng(0).normal(size=(20, 4))
+    rows.flags.writeable = kind is not np.asarray
+    expected = neon.project_out(model, torch.tensor(rows[:8] + 1), torch.tensor(rows), layer="1")
+    found = neon.project_out(model, kind(rows[:8] + 1), kind(rows), layer="1")
+    torch.testing.assert_close(found.projection.vector, expected.projection.vector)
+    assert found.projection.vector.dtype == torch.float32
 
 
 def test_threads_do_not_see_each_other() -> None:

@@ -125,6 +125,12 @@ def test_images_of_all_kinds_are_the_same() -> None:
     np.testing.assert_allclose(expected.relevance.values, normalize(maps.reshape(80, 64), "l1"))
 
 
+def test_columns_of_frames_are_named() -> None:
+    frame = pd.DataFrame(RNG.normal(size=(30, 2)) * [1, 50], columns=["u", "v"])
+    assert neon.spray(frame).relevance.feature_names == ("u", "v")
+    assert neon.spray(frame.to_numpy()).relevance.feature_names == ("feature 0", "feature 1")
+
+
 def test_pixels_are_pooled() -> None:
     maps = RNG.normal(size=(10, 5, 4))
     found = neon.spray(maps, pool=2, normalize=None, n_clusters=2)
