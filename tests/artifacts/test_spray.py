@@ -67,7 +67,7 @@ def test_planted_artifact_has_the_highest_score_in_20_of_20() -> None:
 
 def test_scores_by_hand() -> None:
     inside = np.array([[3.0, 1.0, 3.0], [1.0, 1.0, 3.0]])  # mean (2, 1, 3)
-    outside = np.array([[1.0, 2.0, 0.0], [1.0, 4.0, 0.0], [1.0, 3.0, 0.0]])  # mean (1, 3, 0)
+    outside = np.array([[1.0, 2.0, 1.0], [1.0, 4.0, -1.0], [1.0, 3.0, 0.0]])  # mean (1, 3, 0)
     found = neon.spray(np.concatenate([inside, outside]), normalize=None, n_clusters=2, n_neighbors=2)
     three, pair = found.scores  # the first has the higher score: its excess (0, 2, 0) is on one feature
     assert (three.rows, pair.rows, pair.share) == (3, 2, 0.4)
@@ -77,8 +77,8 @@ def test_scores_by_hand() -> None:
     cosines = [16 / np.sqrt(19 * 14), 12 / np.sqrt(11 * 14)]
     np.testing.assert_allclose(pair.coherence, np.mean(cosines))
     np.testing.assert_allclose(pair.score, np.mean(cosines) * 4 / 6 * 10 / 16)
-    # along (1, -2, 3), squared length 14: inside 10 and 8, variance 1; outside -3, -7, -5, variance 8/3
-    np.testing.assert_allclose(pair.separation, 14**2 / (0.4 * 1 + 0.6 * 8 / 3))
+    # along (1, -2, 3), squared length 14: inside 10 and 8, variance 1; outside 0, -10, -5, variance 50/3
+    np.testing.assert_allclose(pair.separation, 14**2 / (0.4 * 1 + 0.6 * 50 / 3))
     np.testing.assert_allclose(three.separation, pair.separation)
     assert (three.top_feature, pair.top_feature) == ("feature 1", "feature 2")
     np.testing.assert_allclose(found.mean(0), [1, 3, 0])

@@ -16,6 +16,7 @@ from scipy.sparse import csr_array
 
 import neon
 from neon.shift.plans import plan_of
+from neon.shift.samples import Sample, reshuffled
 
 RNG = np.random.default_rng(0)
 A, B = RNG.normal(size=(40, 5)), RNG.normal(size=(40, 5)) + np.array([0.0, 1.0, 0.0, 0.0, -0.5])
@@ -126,6 +127,27 @@ def test_units_do_not_matter_and_constants_count() -> None:
     assert shift.relevance[6] == 0
     scaled = neon.explain_shift(A, B, scale=np.full(5, 2.0))
     np.testing.assert_allclose(scaled.distance, neon.explain_shift(A, B, scale=None).distance / 2, rtol=1e-12)
+
+
+def test_scale_is_the_deviation_within_the_sets() -> None:
+    weights = RNG.random(40)
+    mean = np.average(A, axis=0, weights=weights)
+    variance = np.average((A - mean) ** 2, axis=0, weights=weights)
+    shift = neon.explain_shift(A, B + 100, weights_a=weights)
+    np.testing.assert_allclose(shift.scale, np.sqrt((variance + B.var(0)) / 2), rtol=1e-10)
+
+
+def test_random_divisions_keep_sizes_and_weights() -> None:
+    weights = np.arange(1.0, 11.0)
+    a, b = Sample.read(A[:10], weights, "A"), Sample.read(B[:25], None, "B")
+    first, second = reshuffled(a, b, np.random.default_rng(0))
+    assert (len(first), len(second)) == (10, 25)
+    rows = [tuple(row) for part in (a, b) for row in part.rows]
+    mass = dict(zip(rows, [*(10 * a.weights), *(25 * b.weights)], strict=True))
+    for part in (first, second):
+        np.testing.assert_allclose(part.weights.sum(), 1)
+        expected = np.array([mass[tuple(row)] for row in part.rows])
+        np.testing.assert_allclose(part.weights, expected / expected.sum())
 
 
 def test_equal_sets_differ_by_nothing() -> None:
