@@ -8,7 +8,7 @@ import torch
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier, RandomForestRegressor
 
 import neon
-from neon.nn.trees import Forest, Interventional, Trees, engine
+from neon.nn.trees import Forest, Interventional, Trees, costs, engine
 from neon.nn.trees.threads import has_numba
 from tests.trees import textbook
 from tests.trees.test_engine import KINDS, close
@@ -100,8 +100,8 @@ MODELS = {
 def test_fitted_models_on_a_grid(kind, dear, monkeypatch):
     """Values equal to thresholds, by the model's own predictions of every mix of a row and the reference rows."""
     monkeypatch.setattr(engine, "BITS", 3)  # no look-up tables
-    for constant in ("_INTERVENTIONAL", dear):
-        monkeypatch.setattr(engine, constant, 1.0)  # as if it took for ever
+    for constant in ("WALK", dear):
+        monkeypatch.setattr(costs, constant, 1.0)  # as if it took for ever
     rng, d = np.random.default_rng(1), 7
     X = rng.integers(0, 20, (400, d)) / 10
     y = X[:, 0] * X[:, 1] + np.sin(3 * X[:, 2]) + X[:, 3:].sum(1) + rng.normal(size=400) / 10
@@ -127,15 +127,28 @@ def test_fitted_models_on_a_grid(kind, dear, monkeypatch):
 
 def test_what_is_cheapest():
     trees = textbook.random_trees(57, n_features=12, max_depth=11, grow=0.95)
-    forest, rule = Forest(trees), Interventional()
+    forest = Forest(trees)
     longest = int(forest.paths.length.max())
     assert longest > 8
-    assert engine._limits(forest, rule, 1, 1) == (0, 0)
-    assert engine._limits(forest, rule, 10_000, 100_000)[0] == longest
-    assert engine._limits(forest, rule, 100_000, 100)[0] == longest
-    assert engine._limits(forest, Interventional(engine="kernel"), 10_000, 100_000) == (0, 0)
-    some = [engine._limits(forest, rule, n, 100) for n in (1, 10, 100, 1000, 10_000)]
-    assert some == sorted(some)
+    assert costs.cheapest(forest, 1, 1)[0] == (0, 0)
+    assert costs.cheapest(forest, 10_000, 100_000)[0][0] == longest
+    assert costs.cheapest(forest, 100_000, 100)[0][0] == longest
+    ways, seconds = zip(*(costs.cheapest(forest, n, 100) for n in (1, 10, 100, 1000, 10_000)), strict=True)
+    assert list(ways) == sorted(ways)
+    assert list(seconds) == sorted(seconds)
+
+
+def test_the_kernel_that_is_asked_for_walks(monkeypatch):
+    trees = textbook.random_trees(57, n_features=12, max_depth=6)
+    forest, X = Forest(trees), torch.as_tensor(textbook.random_rows(trees, 50, 61))
+    codes, slope = engine.encode(forest, X), torch.ones(50, 1, dtype=torch.float64)
+    found = []
+    monkeypatch.setattr(
+        compiled, "interventional", lambda *given: found.append(given[-1]) or torch.zeros(codes.shape)
+    )  # fmt: skip
+    engine.relevance(forest, Interventional(engine="kernel"), codes, slope, codes)
+    engine.relevance(forest, Interventional(), codes, slope, codes)
+    assert found[0] == (0, 0) != found[1]
 
 
 @pytest.mark.parametrize("n", [3, 300])
@@ -143,7 +156,7 @@ def test_paths_longer_than_patterns(n):
     """A chain of 80 features: whatever is computed otherwise, its last leaves are walked to."""
     trees, rng = chain(80), np.random.default_rng(1)
     X, reference = rng.normal(size=(n, 80)) + 2, rng.normal(size=(100, 80)) + 2
-    limits = engine._limits(Forest(trees), Interventional(), n, 100)
+    limits, _ = costs.cheapest(Forest(trees), n, 100)
     assert max(limits) <= 64
     close(values(trees, X, reference, limits), values(trees, X, reference, WALK), 1e-13)
 

@@ -60,11 +60,11 @@ class Interventional(_Engined):
     ``q = |T∖S|`` gives ``v (p-1)! q! / (p+q)!`` to each of S∖T and ``-v p! (q-1)! / (p+q)!`` to each of T∖S. Relative
     to the mean of f over the reference rows, all of which are used, with their weights.
 
-    Time grows with rows plus reference rows: what reference rows miss of each leaf's literals is counted, ``2^D`` numbers
-    a leaf that are held for some leaves at a time, up to 32 MB. Of paths too long for that (about D > 13 for a thousand
-    rows, always for D > 20) the different patterns of rows and reference rows meet one by one; for that, 8 bytes are
-    held for each reference row and level of a tree. Few rows, and leaves with D > 64, are walked to with each reference
-    row. Values are the same to rounding.
+    Time grows with rows plus reference rows: what reference rows miss of each leaf's literals is counted, in ``2^D``
+    numbers a leaf that are held for some leaves at a time, up to 32 MB. Of paths too long for that (about D > 13 for a
+    thousand rows, always for D > 20) the different patterns of rows and reference rows meet one by one; for that, 8
+    bytes are held for each reference row and level of a tree. Few rows, and leaves with D > 64, are walked to with each
+    reference row. Values are the same to rounding.
     """
 
     takes_reference: ClassVar[bool] = True

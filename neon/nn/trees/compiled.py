@@ -218,7 +218,9 @@ def _tables_of(
 
 def _leads_to(paths: Paths, leaves: np.ndarray) -> np.ndarray:
     """Which edges lead to one of some leaves, bool (n_edges,)."""
-    before = np.searchsorted(leaves, np.arange(paths.n_edges + 1))
+    before = np.zeros(paths.n_edges + 1, dtype=np.int64)
+    before[leaves + 1] = 1
+    before = before.cumsum()
     return before[paths.skip] > before[:-1]
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 from typing import Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from neon.lrp.rules.tree import EqualShare, Interventional, Path, TreeRule
-from neon.nn.trees import vectorized
+from neon.nn.trees import costs, vectorized
 from neon.nn.trees.forest import Forest
 from neon.nn.trees.quadrature import Index
 from neon.nn.trees.tables import BITS, Tables, tabulate
@@ -19,15 +18,10 @@ from neon.nn.trees.threads import has_numba
 __all__ = ["Engine", "base_of", "compiles", "encode", "evaluate", "pairs", "relevance"]
 
 _TABLE_MEMORY = 1 << 29
-# Seconds on one core of a 2023 server: of the kernels by edge, row and quadrature point (or reference row), in torch
-# instead of compiled, and of building one row of a table. They choose between engines of equal results.
-_SHAPLEY, _INTERVENTIONAL, _IN_TORCH, _BUILD = 0.75e-9, 1.2e-9, 10.0, 0.7e-6
-# The same of patterns (`neon.nn.trees.compiled`). Counting: by leaf; by leaf and reference row; by entry of a table and
-# literal; by leaf, literal and row; and the longest path that has a table.
-_COUNTED, _COUNT, _SUM, _ADD, _LONGEST_COUNTED = 2e-6, 2.0e-9, 1.0e-9, 0.8e-9, 20
-# Meeting: by leaf; by leaf and row; and by what the pairs of rows, and more for each row, of a block come to at the
-# power of 3/4, since fewer patterns than rows are different; the rows of a block, and the longest path.
-_MET, _NUMBER, _MEET, _MORE, _BLOCK, _LONGEST_MET = 0.7e-6, 5e-9, 7e-9, 100, 1024, 64
+# Seconds on one core of a 2023 server: of the kernels by edge, row and quadrature point; how many times that in torch;
+# of tables by row that is built, by edge and reference row, and by group and row that is looked up. They choose between
+# engines of equal results.
+_SHAPLEY, _IN_TORCH, _BUILD, _BUILD_AGAINST, _LOOK_UP = 0.75e-9, 10.0, 0.7e-6, 14e-9, 8e-9
 
 
 class Engine(Protocol):
@@ -148,7 +142,8 @@ def relevance(
     if reference is None:
         return engine.shapley(forest, codes, slope, index)
     assert weights is not None
-    limits = _limits(forest, rule, len(slope), reference.shape[1]) if compiles(codes.device) else (0, 0)
+    by_patterns = compiles(codes.device) and getattr(rule, "engine", "auto") != "kernel"
+    limits = costs.cheapest(forest, len(slope), reference.shape[1])[0] if by_patterns else (0, 0)
     return engine.interventional(forest, codes, slope, reference, weights, index, limits)
 
 
@@ -164,29 +159,6 @@ def pairs(
 def _equal(rows: Tensor) -> Tensor:
     """Weights that are all the same, (n_rows,)."""
     return torch.full((len(rows),), 1 / max(len(rows), 1), dtype=torch.float64, device=rows.device)
-
-
-def _limits(forest: Forest, rule: TreeRule, n_samples: int, n_reference: int) -> tuple[int, int]:
-    """Up to how many features on a leaf's path it is cheapest to count patterns, and to let different ones meet.
-
-    Leaves with more are walked to; (0, 0) where all are.
-    """
-    paths, pairs = forest.paths, n_samples * n_reference
-    if getattr(rule, "engine", "auto") == "kernel":
-        return 0, 0
-    lengths = np.arange(int(paths.length.max(initial=0)) + 1)
-    leaves = np.bincount(paths.length[paths.leaf], minlength=len(lengths))
-    longer = paths.n_edges - np.bincount(forest.longest_below, minlength=len(lengths)).cumsum()
-    counting = _COUNTED + _COUNT * n_reference + _SUM * lengths * 2.0**lengths + _ADD * (lengths + 2) * n_samples
-    blocks = -(-n_samples // _BLOCK)
-    meeting = _MET + _NUMBER * (n_samples / blocks + n_reference)
-    meeting = blocks * (meeting + _MEET * (n_samples / blocks * (n_reference + _MORE)) ** 0.75)
-    up_to = (meeting * leaves).cumsum()
-    total = (counting * leaves).cumsum()[:, None] + up_to - up_to[:, None] + _INTERVENTIONAL * pairs * longer
-    total[np.tril_indices(len(lengths), -1)] = np.inf
-    within = total[: _LONGEST_COUNTED + 1, : _LONGEST_MET + 1]
-    counted, met = np.unravel_index(within.argmin(), within.shape)
-    return int(counted), int(met)
 
 
 def _tables_for(
@@ -215,13 +187,15 @@ def _tables_for(
         if asked == "auto":
             if entries * width * slope.element_size() > _TABLE_MEMORY:
                 return None
-            build = _BUILD * entries
-            each = _SHAPLEY * p.n_edges * ((longest + 1) // 2)
+            build, here, n = _BUILD * entries, compiles(codes.device), len(slope)
+            spent = n * _SHAPLEY * p.n_edges * ((longest + 1) // 2)
             if rows is not None:
-                build += 2e-9 * p.n_edges * rows.shape[1]
-                each = _INTERVENTIONAL * p.n_edges * rows.shape[1]
+                build += _BUILD_AGAINST * p.n_edges * rows.shape[1]
+                spent = costs.WALK * n * p.n_edges * rows.shape[1]
+                if here:
+                    spent = costs.cheapest(forest, n, rows.shape[1])[1] - _LOOK_UP * groups.n_groups * n
             # By this call alone: were earlier ones counted, the same call would not always give the same bits.
-            if len(slope) * each * (1 if compiles(codes.device) else _IN_TORCH) / torch.get_num_threads() < build:
+            if spent * (1 if here else _IN_TORCH) / torch.get_num_threads() < build:
                 return None
         if key in forest.tables:
             return forest.tables[key]
