@@ -19,7 +19,8 @@ from sklearn.preprocessing import StandardScaler
 import neon
 from neon.converters import Conversion, convert
 from neon.errors import UnsupportedModelError
-from tests.trees import reading
+from neon.nn.trees.linear_leaves import LeafFunctions
+from tests.trees import reading, textbook
 
 lightgbm = pytest.importorskip("lightgbm")
 pytestmark = pytest.mark.filterwarnings("ignore:X does not have valid feature names")
@@ -184,9 +185,65 @@ def test_labels_of_categories() -> None:
         neon.Explainer(model)(frame.assign(letter=1.0))
 
 
-def test_linear_leaves_are_refused() -> None:
-    with pytest.raises(UnsupportedModelError, match="leaves hold linear models"):
-        neon.neuralize(model_of("Regressor", VALUE, X, linear_tree=True))
+LINEAR: dict[str, Any] = {"linear_tree": True, "min_child_samples": 15}
+LINEAR_MODELS: dict[str, Any] = {
+    "regressor": lambda: model_of("Regressor", VALUE, X, **LINEAR),
+    "missing": lambda: model_of("Regressor", VALUE, **LINEAR, linear_lambda=0.5),
+    "missing-unused": lambda: model_of("Regressor", VALUE, **LINEAR, use_missing=False),
+    "categories": lambda: model_of("Regressor", VALUE, **LINEAR, **CATEGORIES),
+    "binary": lambda: model_of("Classifier", TWO, **LINEAR),
+    "classes": lambda: model_of("Classifier", LABELS, **LINEAR),
+    "forest": lambda: model_of("Regressor", VALUE, **LINEAR, **FOREST),
+}
+
+
+@pytest.mark.parametrize("name", LINEAR_MODELS)
+def test_linear_leaves(name: str) -> None:
+    """Exact, with missing entries in features that leaves read too, and relative to the mean of the reference rows."""
+    model = LINEAR_MODELS[name]()
+    raw = raw_of(model)
+    scale = np.abs(raw(HOLES)).max()
+    network = neon.neuralize(model)
+    assert any(isinstance(layer, LeafFunctions) for layer in network.modules())
+    for rows in (X, HOLES, 10 * HOLES):
+        assert network.verify(rows) <= 1e-12 * max(1.0, np.abs(raw(rows)).max())
+    for reference in (None, X[:5]):
+        explanation = neon.Explainer(model, reference=reference)(HOLES[:30], "all")
+        assert explanation.feature_names == neon.Explainer(model)(X[:2]).feature_names
+        assert explanation.values.shape[1] == X.shape[1]
+        assert explanation.conservation_error() <= 1e-12 * scale
+        last = explanation.prediction.reshape(30, -1)[:, -1]
+        np.testing.assert_allclose(last, raw(HOLES[:30])[:, -1], rtol=0, atol=1e-12 * scale)
+    assert "Aumann-Shapley values" in explanation.explains
+    base = explanation.base_values.reshape(30, -1)[0, -1]
+    np.testing.assert_allclose(base, raw(X[:5])[:, -1].mean(), rtol=0, atol=1e-12 * scale)
+    with pytest.raises(ValueError, match="infinity"):
+        neon.explain(model, np.full((1, 6), np.inf))
+    with pytest.raises(ValueError, match=r"not piecewise linear|no ReLU form"):
+        neon.neuralize(model, form="relu")
+
+
+def test_linear_leaves_by_hand() -> None:
+    """Each reference row: exact Shapley values of the coefficients by all subsets, times the features' middles."""
+    model = model_of("Regressor", VALUE, X, n_estimators=2, num_leaves=4, **LINEAR)
+    conversion = convert(model)
+    trees, read = conversion.layers[0].branches[0].trees, conversion.encoding.source[6:]
+    rows, references = X[:2], X[10:12]
+    found = neon.Explainer(model, reference=references)(rows)
+    for row, values in zip(rows, found.values, strict=True):
+        expected = np.zeros(6)
+        for reference in references:
+            phi = textbook.shapley(lambda s, r=reference: textbook.mixed(trees, row, s, r[None]), 6)  # noqa: B023
+            held = textbook.predict(trees, np.stack([row, reference])).mean(0)
+            expected += phi[:, 0] + phi[:, 1:] @ ((row + reference)[read] / 2)
+            np.add.at(expected, read, (row - reference)[read] * held[1:])
+        np.testing.assert_allclose(values, expected / len(references), rtol=0, atol=1e-12)
+
+
+def raw_of(model: Any) -> Any:
+    """The raw scores, (n_samples, n_scores)."""
+    share = len(model.booster_.dump_model()["tree_info"]) if model.boosting_type == "rf" else 1
+    return lambda rows: (np.asarray(model.predict(rows, raw_score=True)) / share).reshape(len(rows), -1)
 
 
 def test_names_with_blanks() -> None:

@@ -13,6 +13,7 @@ import torch
 from neon.converters.core import Answers, Conversion, answers, signed
 from neon.nn import TwoClass
 from neon.nn.trees import TreeEnsemble, Trees
+from neon.nn.trees.linear_leaves import linear_leaves
 
 __all__ = ["RawScores", "Tree", "convert_scores", "convert_stages", "convert_trees", "join"]
 
@@ -136,19 +137,21 @@ def convert_trees(
     own: Callable[[np.ndarray], np.ndarray],
     *,
     scores_only: bool = False,
+    n_read: int = 0,
     **options: Any,
 ) -> Conversion:
     """The network of trees.
 
     scores_only : whether the model gives no labels; of tied scores it then means the first, as interfaces over it do.
+    n_read : how many features linear functions in the leaves read, see `neon.nn.trees.linear_leaves`.
     """
     found = convert_scores(
-        TreeEnsemble(trees),
+        torch.nn.Sequential(*(linear_leaves(trees, n_read) if n_read else (TreeEnsemble(trees),))),
         scores,
         own,
-        trees.n_outputs,
+        trees.n_outputs // (1 + n_read),
         composite="shapley",
-        reference_composite="interventional",
+        reference_composite="expected" if n_read else "interventional",
         thresholds=True,
         rounding=_rounding(trees),
         **options,
@@ -170,7 +173,7 @@ def convert_scores(
         return signed(found[:, 0]) if paired else found
 
     return Conversion(
-        torch.nn.Sequential(layer),
+        layer if isinstance(layer, torch.nn.Sequential) else torch.nn.Sequential(layer),
         scores.explains,
         tuple(map(str, scores.names)),
         columns,

@@ -14,8 +14,10 @@ import numpy as np
 from neon.converters.core import Ask, Conversion, answers, check_several, converter
 from neon.converters.trees.build import RawScores, Tree, convert_trees, join
 from neon.converters.trees.columns import Columns
+from neon.converters.trees.lightgbm_linear import linear_leaves, read_apart, with_leaves
 from neon.converters.trees.probabilities import OUTPUTS, answered
 from neon.errors import UnsupportedModelError
+from neon.nn.trees import Trees
 
 __all__ = ["convert_booster", "convert_model"]
 
@@ -54,12 +56,7 @@ def _convert(booster: Any, classes: np.ndarray | None, *, numbers_of_objects: bo
     n_rounds = len(found) // n_outputs
     zero_missing = np.full(n_features, -1)
     scale = 1 / max(n_rounds, 1) if "average_output" in about else 1.0  # of a forest: its raw score is the sum
-    trees = join(
-        [_tree(fields, scale, zero_missing) for fields in found],
-        n_features=n_features,
-        base=np.zeros(n_outputs),
-        output=np.tile(np.arange(n_outputs), n_rounds),
-    )
+    trees, read = _joined(found, scale, zero_missing, n_outputs)
     names = tuple(booster.feature_name())
     labels = booster.pandas_categorical or []
     options: dict[str, Any] = {}
@@ -75,18 +72,37 @@ def _convert(booster: Any, classes: np.ndarray | None, *, numbers_of_objects: bo
             X = columns.with_labels(X)
         return scale * booster.predict(X, raw_score=True)
 
+    scores = _outputs(about.get("objective", "custom").split(" "), n_outputs, classes)
+    if read:
+        before = options.get("encoding") or columns.encoding(names)
+        options["encoding"] = before.then(read_apart(names, read))
     return convert_trees(
         trees,
-        _outputs(about.get("objective", "custom").split(" "), n_outputs, classes),
+        scores,
         own,
+        n_read=len(read),
         missing=True,
-        takes_infinity=True,
+        takes_infinity=not read,
         single="iub" + _LONG if numbers_of_objects else "iubO" + _LONG,
         scores_only=classes is None,
         n_features=n_features,
         feature_names=() if names == tuple(f"Column_{i}" for i in range(n_features)) else names,
         **options,
     )
+
+
+def _joined(
+    found: list[dict[str, str]], scale: float, zero_missing: np.ndarray, n_outputs: int
+) -> tuple[Trees, list[int]]:
+    """The trees of all rounds, and the features that linear functions in their leaves read."""
+    trees = [_tree(fields, scale, zero_missing) for fields in found]
+    output = np.tile(np.arange(n_outputs), len(found) // n_outputs)
+    leaves = [linear_leaves(block, tree, scale) for block, tree in zip(found, trees, strict=True)]
+    read = sorted({column for held in leaves for some in held.columns for column in some.tolist()})
+    base, places = np.zeros(n_outputs * (1 + len(read))), None if read else output
+    if read:
+        trees = [with_leaves(t, held, read, (k, n_outputs)) for t, held, k in zip(trees, leaves, output, strict=True)]
+    return join(trees, n_features=len(zero_missing), base=base, output=places), read
 
 
 def _fields(block: str) -> dict[str, str]:
@@ -102,8 +118,6 @@ def _tree(fields: dict[str, str], scale: float, zero_missing: np.ndarray) -> Tre
     zero_missing : ndarray of int (n_features,)
         Whether a feature's zeros are missing: -1 where no split has said yet; written to.
     """
-    if fields.get("is_linear", "0") != "0":
-        raise UnsupportedModelError("LightGBM with linear_tree=True: leaves hold linear models; fit linear_tree=False")
     value = scale * _array(fields, "leaf_value", np.float64)
     if len(value) == 1:
         return Tree.leaf(value)
