@@ -34,7 +34,7 @@ def of_columns(recording: Recording, target: Tensor, order: int, encoding: Encod
     for one, other in ((1, 2), (1, 3), (2, 3)):
         _along_diagonal(found, one, other)[...] = 0.0
     pairs[:, each, each] = 0.0
-    # Bordt and von Luxburg 2023, theorem 5: a sixth of Φ_ij at each of the six places of i and j.
+    # n-Shapley values (Bordt and von Luxburg 2023): Φ_ij = I_ij - ½ Σ_k I_ijk, a sixth at each of its six places.
     share = (2 * pairs - 3 * found.sum(3)) / 6
     for one, other in ((1, 2), (1, 3), (2, 3)):
         _along_diagonal(found, one, other)[...] += share

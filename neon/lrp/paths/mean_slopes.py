@@ -19,7 +19,8 @@ NODES = 8
 _MORE_NODES = (16, 32, 64)
 _MORE_NODES_OF_A_START = (16,)  # from each reference row: what one misses, the mean over many does not
 _TOLERANCE = 1e-10  # of the largest relevance
-_NEAR = 1e-2  # units closer to their start, relatively where they are large, have no accurate secant
+_NEAR = 1e-2  # units closer to their start, relatively where they are large, have no accurate secant ...
+_NODES_NEAR = 4  # ... and need no more nodes
 
 
 def integrate(
@@ -44,7 +45,7 @@ def integrate(
     if is_exact(front, held=held):
         return _exact(front, rows, weights)
     if one_line(front):
-        return _along_secant(make, front, rows, weights)
+        return _along_secant(front, rows, weights)
     phi, base, missed = _quadrature(front, rows, weights, NODES)
     for n in _MORE_NODES if held else _MORE_NODES_OF_A_START:
         worst = (missed.abs() > _TOLERANCE * phi.abs().amax(1)).nonzero()[:, 0]
@@ -145,21 +146,19 @@ def one_line(front: Front) -> bool:
     return len(front.terms) == 1 and front.terms[0].straight and front.terms[0].end.shape[1] == 1
 
 
-def _along_secant(
-    make: Callable[[Tensor], Front], front: Front, rows: Tensor, weights: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The mean slope of a function g of one unit is ``(g(u(1)) - g(u(0))) / (u(1) - u(0))``."""
+def _along_secant(front: Front, rows: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The mean slope of a function g of one unit, ``(g(u(1)) - g(u(0))) / (u(1) - u(0))``; by nodes where u is near."""
     (terms,) = front.terms
+    nodes, portions = (torch.as_tensor(part).to(rows) for part in legendre(_NODES_NEAR))
     start, end = terms.units(torch.tensor([0.0, 1.0], dtype=rows.dtype, device=rows.device))
-    (slope,), at_start = front.slopes([start.expand_as(end)], weights)
-    base, value = (at_start * weights).sum(1), (front.run([end]) * weights).sum(1)
-    moved = end - start
-    near = (moved.abs() <= _NEAR * (start.abs() + end.abs()).clamp(min=1.0))[:, 0]
-    phi = front.gather([terms.integrated(torch.where(near[:, None], slope, (value - base)[:, None] / moved))], rows)
-    missed = torch.zeros_like(base)
-    if bool(near.any()):
-        phi[near], _, missed[near] = _quadrature(make(rows[near]), rows[near], weights[near], NODES)
-    return phi, base, missed
+    start, moved = start.expand_as(end), end - start
+    slope = torch.stack(
+        [p * front.slopes([start + t * moved], weights)[0][0] for t, p in zip(nodes, portions, strict=True)]
+    ).sum(0)
+    base, value = ((front.run([unit]) * weights).sum(1) for unit in (start, end))
+    far = moved.abs() > _NEAR * (start.abs() + end.abs()).clamp(min=1.0)
+    slope = torch.where(far, (value - base)[:, None] / moved, slope)
+    return front.gather([terms.integrated(slope)], rows), base, value - base - (slope * moved).sum(1)
 
 
 class _Chosen(torch.autograd.Function):
