@@ -25,10 +25,8 @@ def cheapest(forest: Forest, n_samples: int, n_reference: int) -> tuple[tuple[in
 
     Leaves with more are walked to; all are where the limits are (0, 0).
     """
-    paths, pairs = forest.paths, n_samples * n_reference
-    lengths = np.arange(int(paths.length.max(initial=0)) + 1)
-    leaves = np.bincount(paths.length[paths.leaf], minlength=len(lengths))
-    longer = paths.n_edges - np.bincount(forest.longest_below, minlength=len(lengths)).cumsum()
+    leaves, longer = forest.by_length
+    lengths, pairs = np.arange(len(leaves)), n_samples * n_reference
     counting = _COUNTED + _COUNT * n_reference + _SUM * lengths * 2.0**lengths + _ADD * (lengths + 2) * n_samples
     blocks = -(-n_samples // _BLOCK)
     meeting = _MET + _NUMBER * (n_samples / blocks + n_reference)

@@ -125,6 +125,13 @@ class Forest:
         return found
 
     @functools.cached_property
+    def by_length(self) -> tuple[np.ndarray, np.ndarray]:
+        """How many leaves have a path of each number of features, and how many edges lead to leaves with more."""
+        paths, n = self.paths, int(self.paths.length.max(initial=0)) + 1
+        leaves = np.bincount(paths.length[paths.leaf], minlength=n)
+        return leaves, paths.n_edges - np.bincount(self.longest_below, minlength=n).cumsum()
+
+    @functools.cached_property
     def steps(self) -> np.ndarray:
         """What the value of each node adds to its parent's, by the values of the path rule, (n_nodes, n_values)."""
         trees = self.trees
