@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from neon.artifacts.direction import Direction, direction_of
+from neon.errors import UnsupportedOperationError
 from neon.explainer.placement import module_rows
 from neon.extend import Call, Ledger, Message, Retention, Treatment, operation, treat
 from neon.lrp.message import divide
@@ -50,6 +51,11 @@ def project_direction(
     rows : bool (n_samples,), optional
         Only these samples.
     """
+    if rows is not None and len(rows) != len(x):
+        raise UnsupportedOperationError(
+            "which rows are corrected is known of the explained rows alone, those predicted to be of classes=; explain "
+            "without reference rows and by no composite that integrates, such as 'shapley'"
+        )
     last = x.flatten(1) if pool is None else x.movedim(axis, -1)
     component = (last - origin) @ vector  # (n_samples,) or (n_samples, *places)
     on = torch.ones(len(x), dtype=torch.bool, device=x.device) if rows is None else rows
@@ -145,12 +151,13 @@ class Projected(torch.nn.Module):
             model.get_submodule(layer).register_forward_hook(self._correct)
         self.eval()
 
-    def forward(self, x: Tensor) -> Any:
-        rows = None if self.corrected_classes is None else self._chosen(self.model(x))
+    def forward(self, x: Tensor, *others: Any, **named: Any) -> Any:
+        """What the model gives for x, and whatever else it takes (masks, lengths), without the artifact."""
+        rows = None if self.corrected_classes is None else self._chosen(self.model(x, *others, **named))
         if self.layer is None:
-            return self.model(self.projection(x, rows))
+            return self.model(self.projection(x, rows), *others, **named)
         with self._correcting(rows):
-            return self.model(x)
+            return self.model(x, *others, **named)
 
     def _chosen(self, output: Any) -> Tensor:
         """Which rows are predicted to be of the classes, bool (n_rows,)."""

@@ -53,7 +53,8 @@ def project_out(
         Reactive (Bareeva et al. 2024): correct only rows in which the artifact is found, those whose component along v
         is nearer to that of the rows with it.
     classes : sequence of int, optional
-        Reactive: correct only rows that the model predicts to be one of these. Of torch modules, which then run twice.
+        Reactive: correct only rows that the model predicts to be one of these (with ``only_found``: for which both are
+        so). Of torch modules, which then run twice. Explain them without reference rows: their classes are not known.
     pool : "mean" or "max", optional
         Of torch modules: by default v has a number for each of the layer's, for artifacts that are always in one place.
         Else it has one for each channel, found among activations pooled over places, and is taken out everywhere.

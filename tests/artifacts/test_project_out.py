@@ -85,6 +85,38 @@ def test_relative_to_reference_rows() -> None:
     assert "correction" in explanation.residuals
 
 
+@pytest.mark.parametrize("composite", [neon.rules.Reference(), "shapley"])
+def test_classes_are_predicted_of_the_explained_rows_alone(composite: Any) -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2)).double()
+    rows = torch.rand(20, 4, dtype=torch.float64)
+    repaired = neon.project_out(model, rows + 1, rows, layer="1", classes=[0])
+    with pytest.raises(neon.UnsupportedOperationError, match=r"the explained rows alone|explain without a reference"):
+        neon.explain(repaired, rows[:5], target=0, composite=composite, reference=rows[5:9])
+    reactive = neon.project_out(model, rows + 1, rows, layer="1", only_found=True)
+    assert (
+        neon.explain(reactive, rows[:5], target=0, composite=composite, reference=rows[5:9]).conservation_error() < 1e-9
+    )
+
+
+def test_other_arguments_are_handed_on() -> None:
+    class Masked(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = torch.nn.Linear(4, 4)
+
+        def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+            h = self.layer(x)
+            return (h if mask is None else h * mask).sum(1, keepdim=True)
+
+    model, rows, mask = Masked(), torch.rand(9, 4), torch.tensor([1.0, 0.0, 1.0, 0.0])
+    repaired = neon.project_out(model, rows + 1, rows, layer="layer")
+    expected = (repaired.projection(model.layer(rows)) * mask).sum(1, keepdim=True)
+    torch.testing.assert_close(repaired(rows, mask=mask), expected)
+    torch.testing.assert_close(repaired(rows, mask), expected)
+    relevance = neon.LRP(repaired)(rows, given={"mask": mask})
+    assert relevance.shape == rows.shape
+
+
 def test_the_users_model_stays_as_it_is() -> None:
     model = copy.deepcopy(NET).train()
     before = copy.deepcopy(model.state_dict())
