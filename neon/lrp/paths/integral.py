@@ -18,7 +18,7 @@ from torch import Tensor
 from neon.errors import UnsupportedOperationError
 from neon.lrp.message import Ledger
 from neon.lrp.paths.front import Front, as_columns, front_of
-from neon.lrp.paths.mean_slopes import anew, integrate, is_exact, kind_of, linear, lines, one_line
+from neon.lrp.paths.mean_slopes import anew, from_each_row, integrate, is_exact, kind_of, linear, lines, one_line
 from neon.lrp.paths.terms import Background
 from neon.lrp.propagate import BackwardStep, Walk
 
@@ -95,13 +95,16 @@ class Integral:
         if self.middle:
             return self._middle(front_of(steps, x, output, rows, whole), rows, weights, ledger)
         if self.joint and self._each_row(front_of(steps, x, output, rows[:1], whole)):
-            relevance, base, missed = torch.zeros_like(rows), rows.new_zeros(len(rows)), rows.new_zeros(len(rows))
-            for portion, start in zip(self.weights, single, strict=True):
-                found = integrate(_maker(steps, x, output, start), rows, weights, held=False)
-                for total, part in zip((relevance, base, missed), found, strict=True):
-                    total.add_(part, alpha=float(portion))
+            found = from_each_row(front_of(steps, x, output, rows, whole), rows, weights)
+            if found is None:
+                found = torch.zeros_like(rows), rows.new_zeros(len(rows)), rows.new_zeros(len(rows))
+                for portion, start in zip(self.weights, single, strict=True):
+                    parts = integrate(_maker(steps, x, output, start), rows, weights, held=False)
+                    for total, part in zip(found, parts, strict=True):
+                        total.add_(part, alpha=float(portion))
         else:
-            relevance, base, missed = integrate(_maker(steps, x, output, whole), rows, weights, held=True)
+            found = integrate(_maker(steps, x, output, whole), rows, weights, held=True)
+        relevance, base, missed = found
         if ledger.enabled and bool(missed.any()):
             ledger.absorb("quadrature", missed)
         return self._walk(relevance, base, ledger)

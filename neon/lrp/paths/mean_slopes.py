@@ -12,7 +12,18 @@ from torch import Tensor
 from neon.lrp.paths.front import Front
 from neon.lrp.propagate import BackwardStep
 
-__all__ = ["NODES", "anew", "integrate", "is_exact", "kind_of", "legendre", "linear", "lines", "one_line"]
+__all__ = [
+    "NODES",
+    "anew",
+    "from_each_row",
+    "integrate",
+    "is_exact",
+    "kind_of",
+    "legendre",
+    "linear",
+    "lines",
+    "one_line",
+]
 
 # Nodes of Gauss and Legendre: rows that the first leave a residual to get the next, and so on.
 NODES = 8
@@ -147,18 +158,41 @@ def one_line(front: Front) -> bool:
 
 
 def _along_secant(front: Front, rows: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The mean slope of a function g of one unit, ``(g(u(1)) - g(u(0))) / (u(1) - u(0))``; by nodes where u is near."""
     (terms,) = front.terms
-    nodes, portions = (torch.as_tensor(part).to(rows) for part in legendre(_NODES_NEAR))
     start, end = terms.units(torch.tensor([0.0, 1.0], dtype=rows.dtype, device=rows.device))
+    slope, base, missed = _secant(front, start, end, weights)
+    return front.gather([terms.integrated(slope)], rows), base, missed
+
+
+def from_each_row(front: Front, rows: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor] | None:
+    """The mean over reference rows of what `integrate` gives from each; None where the layer does not tell them apart.
+
+    A function of one unit has one mean slope for each reference row, and the layer takes all of them at once.
+    """
+    starts = front.terms[0].starts if one_line(front) else None
+    if starts is None:
+        return None
+    (terms,), (units, portions) = front.terms, starts
+    parts = [_secant(front, unit[None], terms.end, weights) for unit in units]
+    slopes, bases, missed = (torch.stack(part, -1) for part in zip(*parts, strict=True))
+    phi = front.gather([terms.from_each(slopes[:, 0])], rows)
+    return phi, bases @ portions, missed @ portions
+
+
+def _secant(front: Front, start: Tensor, end: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The mean slope of a function g of one unit, ``(g(u(1)) - g(u(0))) / (u(1) - u(0))``; by nodes where u is near.
+
+    And g at the start, and what the slope misses.
+    """
+    nodes, portions = (torch.as_tensor(part).to(end) for part in legendre(_NODES_NEAR))
     start, moved = start.expand_as(end), end - start
-    slope = torch.stack(
-        [p * front.slopes([start + t * moved], weights)[0][0] for t, p in zip(nodes, portions, strict=True)]
-    ).sum(0)
     base, value = ((front.run([unit]) * weights).sum(1) for unit in (start, end))
     far = moved.abs() > _NEAR * (start.abs() + end.abs()).clamp(min=1.0)
-    slope = torch.where(far, (value - base)[:, None] / moved, slope)
-    return front.gather([terms.integrated(slope)], rows), base, value - base - (slope * moved).sum(1)
+    slope = (value - base)[:, None] / moved
+    if not bool(far.all()):
+        steps = [(front.slopes([start + t * moved], weights)[0][0], p) for t, p in zip(nodes, portions, strict=True)]
+        slope = torch.where(far, slope, torch.stack([p * part for part, p in steps]).sum(0))
+    return slope, base, value - base - (slope * moved).sum(1)
 
 
 class _Chosen(torch.autograd.Function):

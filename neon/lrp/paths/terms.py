@@ -131,6 +131,15 @@ class Terms(abc.ABC):
         """
         return self.shares(slopes[None], slopes.new_full((1,), 0.5))
 
+    @property
+    def starts(self) -> tuple[Tensor, Tensor] | None:
+        """The units at each reference row, (n_rows, n_units), and the rows' weights; None: rows are not told apart."""
+        return None
+
+    def from_each(self, slopes: Tensor) -> Tensor:
+        """As `integrated` of a single unit from each reference row, with a slope of its own (n_samples, n_rows)."""
+        raise NotImplementedError
+
     def pairs(self, slopes: Tensor) -> Tensor:
         """Half the Shapley interactions of ``Σ_j slopes_j u_j``, (n_samples, n_features, n_features).
 

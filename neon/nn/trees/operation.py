@@ -155,6 +155,23 @@ class TreeTerms(StraightTerms):
         places = torch.as_tensor(used, device=phi.device)
         return phi.new_zeros(len(phi), self.n_features).index_copy_(1, places, phi)
 
+    @property
+    def starts(self) -> tuple[Tensor, Tensor] | None:
+        codes, weights = self.references
+        if codes is None or weights is None:
+            return None
+        return engine.evaluate(self.forest, codes, self.end.dtype), weights
+
+    def from_each(self, slopes: Tensor) -> Tensor:
+        codes, weights = self.references
+        assert weights is not None
+        one = slopes.new_ones(1, 1)
+        each = [  # the slopes are weights of the reference rows, other ones for every row
+            engine.relevance(self.forest, self.rule, own, one, codes, weights * slope)
+            for own, slope in zip(self.codes.split(1, 1), slopes, strict=True)
+        ]
+        return self.forest.placed(torch.cat(each, 1).t(), self.n_features)
+
     def pairs(self, slopes: Tensor) -> Tensor:
         pairs = engine.pairs(self.forest, self.codes, slopes.contiguous(), *self.references)
         return self.forest.placed(pairs.to(slopes), self.n_features)
