@@ -112,6 +112,10 @@ def test_sections_are_replaced(tmp_path: Path) -> None:
     )
 
 
+def test_readme_has_a_place_for_its_table() -> None:
+    assert (quality.ROOT / "README.md").read_text().count(quality.BEGIN) == 1
+
+
 def test_a_record_has_every_score() -> None:
     found = quality.measured("GaussianMixture (4)", "clusters", 0, ["neon", "random", "exact_shapley"], 5, 2)
     ours, null, exact = found
