@@ -21,4 +21,4 @@ def write_section(page: Path, begin: str, text: str) -> None:
     whole = page.read_text() if page.exists() else ""
     before, _, rest = whole.partition(begin)
     _, _, after = rest.partition(END)
-    page.write_text(f"{before.rstrip()}\n\n{begin}\n{text}{END}\n{after.lstrip()}".lstrip())
+    page.write_text(f"{before.rstrip()}\n\n{begin}\n{text}{END}\n\n{after.lstrip()}".strip() + "\n")

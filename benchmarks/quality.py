@@ -38,8 +38,8 @@ BEGIN = "<!-- quality: made by python -m benchmarks.quality --write -->"
 FIELDS = ("family", "data", "seed", "method")
 QUICK = {"families": ["KMeans (4)", "SVC", "RandomForestClassifier"], "data": ["wine", "clusters"], "seeds": 1}
 ROW_BY_ROW = ("kernel_shap", "permutation_shap", "lime", "exact_shapley")
-BATCHES = (10, 100)  # rows that methods are timed on, the larger batch where the smaller took less than
-ENOUGH = 0.3  # seconds
+BATCHES = (10, 30, 100)  # rows that methods are timed on, the larger batch where the smaller took less than
+ENOUGH = 0.5  # seconds
 
 
 def few_rows(model: Any, X: np.ndarray, target: Any = None, background: Any = None, *, n_rows: int = 10) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -86,8 +87,8 @@ def introduction(results: Results) -> list[str]:
         "",
         f"Rules of neon were chosen on scikit-learn's bundled sets ({', '.join(BUNDLED)}); *held out* are {origins}.",
         "",
-        "Seconds are CPU time, one thread, for 1,000 rows, once warm, in batches of 100, or of 10 for what takes long; "
-        "KernelSHAP, permutation SHAP, LIME and exact Shapley, which go row by row, on the rows that are explained.",
+        "Seconds are CPU time, one thread, for 1,000 rows, once warm, in batches of 100, or of 10 or 30 for what takes "
+        "long; KernelSHAP, permutation SHAP, LIME and exact Shapley, which go row by row, on the rows explained.",
     ]
 
 
@@ -283,11 +284,11 @@ def summary(records: Iterable[Record]) -> str:
     n_families, n_sets = len({family for family, _ in blocks}), len({data for _, data in blocks})
     words = (
         f"Measured on {n_families} model families and {n_sets} data sets, three refills: mean rank of fidelity (SRG) "
-        "among these ten, CPU seconds for 1,000 rows, and what is left over of the prediction, in standard "
-        "deviations of it. Losses, family by family: [docs/quality.md](docs/quality.md).\n\n"
+        f"among these {len(methods)}, CPU seconds for 1,000 rows, and what is left over of the prediction, in standard "
+        "deviations of it. Losses, family by family: [docs/quality.md](docs/quality.md)."
     )
     head = ["method", "rank (95 %)", "on held-out data", "s / 1,000 rows", "left over"]
-    return words + "\n".join(table(head, rows)) + "\n"
+    return textwrap.fill(words, 120) + "\n\n" + "\n".join(table(head, rows)) + "\n"
 
 
 def figure(records: Iterable[Record], path: Path) -> None:
