@@ -137,8 +137,7 @@ INTRODUCTION = """## What tuning gains
 
 `neon.tune` with its default candidates, by SRG under the refill "rows", on {n_rows} rows, in {n_cases} cases. Gains
 are of up to as many further rows, which it has not seen: per cent of the default's SRG, with a 95 % interval
-(paired t). The other two refills had no part in the choice. Bold: the interval leaves out 0. Seconds are those of
-the choosing half.
+(paired t). The other two refills had no part in the choice. Bold: the interval leaves out 0.
 """
 
 

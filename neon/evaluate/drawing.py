@@ -85,7 +85,7 @@ def differences(tuning: Tuning, ax: Axes | None = None) -> Axes:
     half = [table["gain"] - table["low"], table["high"] - table["gain"]]
     ax.errorbar(
         table["gain"], range(len(table)), xerr=half, fmt="o", color="0.55", markersize=3.5, linewidth=1,
-        label="rows that choose (interval for all together)",
+        label="rows that choose",
     )  # fmt: skip
     if tuning.judged in table.index[1:]:
         mean, low, high = tuning.gain
@@ -99,5 +99,5 @@ def differences(tuning: Tuning, ax: Axes | None = None) -> Axes:
     ax.set_ylim(len(table) - 0.5, -0.5)
     ax.set_xlabel(f"gain over the default: {tuning.metric}, {METRICS[tuning.metric].unit} (right: better)")
     ax.tick_params(labelsize=8)
-    ax.legend(fontsize=8, frameon=False)
+    ax.legend(fontsize=8, frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0)
     return ax

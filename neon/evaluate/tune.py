@@ -108,7 +108,8 @@ def tune(
     Tuning
         ``chosen`` is for `neon.Explainer`. Its ``table`` has one line a candidate: mean of the metric and gain over the
         default (positive: better) on the choosing half, low and high of the gain's interval, which holds for all
-        candidates together (Bonferroni, 95 %); seconds a row; ``held_out``, the judged one's gain on the other half;
+        candidates together (Bonferroni, 95 %); seconds a row, of the default and the judged one on the other half, when
+        all is compiled; ``held_out``, the judged one's gain there;
         ``same_as``, an earlier candidate with the same scores, which is not counted.
 
     Raises
@@ -159,9 +160,11 @@ def tune(
     gain, needed = (0.0, 0.0, 0.0), None
     if judged != DEFAULT:
         needed = _rows_needed(gains[judged])
-        after = _gains(measured(judging, [DEFAULT, judged], False), metric)[judged]
-        gain = mean_interval(after)
+        after = measured(judging, [DEFAULT, judged], False)
+        gain = mean_interval(_gains(after, metric)[judged])
         table.loc[judged, "held_out"] = gain[0]
+        for name in (DEFAULT, judged):  # what is compiled when it first runs has been by now
+            table.loc[name, "seconds_per_row"] = _seconds(after, name)
     significant = gain[1] > 0
     name = judged if significant else DEFAULT
     chosen = dict(offered[name].options)
@@ -232,10 +235,14 @@ def _table(found: Scores, metric: str) -> tuple[dict[str, np.ndarray], pandas.Da
     for name, gain in every.items():
         mean, low, high = mean_interval(gain, level)
         score = next(rows for key, rows in found.values.items() if key.method == name and key.metric == metric)
-        seconds = float(found.values[Key(name, "seconds")][0]) / 1000
-        lines[name] = (float(np.nanmean(score)), mean, low, high, seconds, np.nan, same[name])
+        lines[name] = (float(np.nanmean(score)), mean, low, high, _seconds(found, name), np.nan, same[name])
     columns = ["mean", "gain", "low", "high", "seconds_per_row", "held_out", "same_as"]
     return kept, pd.DataFrame.from_dict(lines, orient="index", columns=columns)
+
+
+def _seconds(found: Scores, name: str) -> float:
+    """Of explaining a row."""
+    return float(found.values[Key(name, "seconds")][0]) / 1000
 
 
 def _preferred(gains: Mapping[str, np.ndarray]) -> str:

@@ -38,14 +38,21 @@ class Tuning:
         The candidate that the choosing half preferred; "default" where it preferred none.
     gain : tuple of float
         Its held-out gain over the default: mean, low and high of the 95 % interval, in the metric's unit, positive
-        where it is better. Unbiased: these rows had no part in the choice. 0 of the default itself.
+        where it is better. Unbiased: these rows had no part in the choice. (Of those gains alone that turn out
+        significant, the mean is somewhat too high.) 0 of the default itself.
     rows_needed : int or None
-        About how many rows make a gain as large as that on the choosing half significant, in four of five times; None
-        where no candidate was better there.
+        With about how many rows a gain as large as that on the choosing half would be significant in four of five
+        times; None where no candidate was better there. That gain is the best of many, so more may be needed.
+    metric, refill : str
+        What was measured; refill : "" where nothing was taken away.
+    halves : (ndarray, ndarray)
+        Which rows of X chose and which judged.
     table : DataFrame
         One line a candidate; see `neon.tune`.
     skipped : mapping of str to str
         Candidates that do not apply to the model, with the reason.
+    explained : Explained
+        The model and the function of it that was explained.
     """
 
     chosen: dict[str, Any]
@@ -66,7 +73,7 @@ class Tuning:
         return Explainer(self.explained.model, **{**self.chosen, **options})
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Each candidate's difference from the default on the choosing half, and the held-out gain."""
+        """Gains over the default on the rows that choose, with the table's intervals, and the held-out gain."""
         from neon.evaluate.drawing import differences
 
         return differences(self, ax)
