@@ -10,6 +10,7 @@ from torch import Tensor
 
 from neon.lrp.rules.tree import EqualShare, Interventional, Path, TreeRule
 from neon.nn.trees import costs, vectorized
+from neon.nn.trees.counted import SHORT, by_patterns, symmetric
 from neon.nn.trees.forest import Forest
 from neon.nn.trees.quadrature import Index
 from neon.nn.trees.tables import BITS, Tables, tabulate
@@ -153,6 +154,8 @@ def pairs(
     """``Σ_k slope_k φ_ij,k`` for i ≠ j, (n_samples, n_used, n_used); 0 on the diagonal. Arguments as `relevance`."""
     if reference is not None and weights is None:
         weights = _equal(reference.t())
+    if reference is not None and weights is not None and forest.paths.n_literals.max(initial=0) <= SHORT:
+        return symmetric(by_patterns(forest, codes, slope, reference, weights, 2), len(codes), 2)
     return _engine(codes).pairs(forest, codes, slope, reference, weights)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from neon.nn.trees.counted import SHORT, by_patterns, symmetric
 from neon.nn.trees.forest import Forest
 from neon.nn.trees.paths import Paths
 from neon.nn.trees.quadrature import Covers, Literals, Pairs, leaf_values, rules_of
@@ -41,6 +42,11 @@ def triples(forest: Forest, codes: Tensor, slope: Tensor, reference: Tensor | No
     if reference is not None and weights is None:
         weights = slope.new_full((reference.shape[1],), 1 / reference.shape[1])
     found = slope.new_zeros(n, n_used**3)
+    n_literals = np.bincount(forest.paths.literals[0], minlength=int(forest.paths.leaf.sum()))
+    chosen = np.flatnonzero(n_literals >= 3)
+    if reference is not None and weights is not None:
+        found = by_patterns(forest, codes, slope, reference, weights, 3)
+        chosen = np.flatnonzero(n_literals > SHORT)
     n_others = 1 if reference is None else reference.shape[1]
     size = max(1, _LANES // n_others)
     for i in range(0, n, size):
@@ -48,24 +54,29 @@ def triples(forest: Forest, codes: Tensor, slope: Tensor, reference: Tensor | No
         for j in range(0, n_others, _LANES):
             others = None if reference is None else reference[:, j : j + _LANES]
             portions = None if weights is None else weights[j : j + _LANES].to(slope)
-            _add(found[i : i + size], forest, own, slope[i : i + size], others, portions)
-    full = found.view(n, n_used, n_used, n_used)
-    orders = ((0, *(1 + place for place in order)) for order in itertools.permutations(range(3)))
-    return torch.stack([full.permute(order) for order in orders]).sum(0) / 6
+            _add(found[i : i + size], forest, own, slope[i : i + size], others, portions, chosen)
+    return symmetric(found, n_used, 3)
 
 
 def _add(
-    found: Tensor, forest: Forest, codes: Tensor, slope: Tensor, others: Tensor | None, weights: Tensor | None
+    found: Tensor,
+    forest: Forest,
+    codes: Tensor,
+    slope: Tensor,
+    others: Tensor | None,
+    weights: Tensor | None,
+    chosen: np.ndarray,
 ) -> None:
-    """Add the interactions of features ``i < j < k`` to ``found`` (n_samples, n_used³)."""
+    """Add the interactions of features ``i < j < k`` at some leaves to ``found`` (n_samples, n_used³)."""
     paths, n_used = forest.paths, len(codes)
     (q,), points, portions = rules_of(paths.n_literals.max(initial=1, keepdims=True), slope.dtype, "shapley")
     t, portion = (torch.as_tensor(table[q, :q]).to(slope) for table in (points, portions))
     literals: Literals = Covers(t, codes)
     if others is not None:
         literals = Pairs(t, codes.repeat_interleave(others.shape[1], 1), others.repeat(1, codes.shape[1]))
-    leaf, edge = paths.literals
-    starts = np.searchsorted(leaf, np.arange(int(paths.leaf.sum()) + 1))
+    leaf, edge = (part[np.isin(paths.literals[0], chosen)] for part in paths.literals)
+    leaf = np.searchsorted(chosen, leaf)
+    starts, leaves = np.searchsorted(leaf, np.arange(len(chosen) + 1)), np.flatnonzero(paths.leaf)[chosen]
     lanes = codes.shape[1] * (1 if others is None else others.shape[1])
     step = max(1, _MEMORY // (16 * len(t) * lanes * max(int(paths.n_literals.max(initial=1)), 1)))
     for begin in range(0, len(starts) - 1, step):
@@ -80,19 +91,19 @@ def _add(
         for s in range(int(slot.max(initial=-1)) + 1):
             own = np.flatnonzero(slot == s)
             product[torch.as_tensor(owner[own])] *= factor[torch.as_tensor(own)]
-        value = leaf_values(forest.trees, paths, np.flatnonzero(paths.leaf)[begin:end], slope.t())
+        value = leaf_values(forest.trees, paths, leaves[begin:end], slope.t())
         for trio in itertools.combinations(range(int(slot.max(initial=-1)) + 1), 3):
-            leaves, places = _with(slot, owner, trio)
-            amount = product[torch.as_tensor(leaves)]
+            some, places = _with(slot, owner, trio)
+            amount = product[torch.as_tensor(some)]
             for place in places:
                 amount = amount * share[torch.as_tensor(place)]
             total = amount.sum(1)
             if weights is not None:
                 total = total.unflatten(1, (codes.shape[1], -1)) @ weights
-            key = np.zeros(len(leaves), dtype=np.int64)
+            key = np.zeros(len(some), dtype=np.int64)
             for place in places:
                 key = key * n_used + paths.feature[edges[place]]
-            found.t().index_add_(0, torch.as_tensor(key, device=found.device), total * value[torch.as_tensor(leaves)])
+            found.t().index_add_(0, torch.as_tensor(key, device=found.device), total * value[torch.as_tensor(some)])
 
 
 def _with(slot: np.ndarray, owner: np.ndarray, trio: tuple[int, ...]) -> tuple[np.ndarray, list[np.ndarray]]:
