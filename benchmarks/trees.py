@@ -178,7 +178,7 @@ def measured(
         taken: dict[str, list[float]] = {tool: [] for tool in n_rows}
         for _ in range(repeats):
             for tool, n in n_rows.items():
-                if sum(taken[tool]) > 3 * seconds:
+                if sum(taken[tool]) > 1.5 * seconds:
                     continue  # slow enough to be sure of
                 if tool == "neon":
                     taken[tool].append(tree_peers.cpu_seconds(work, X[:n], apart=case.apart))
@@ -230,8 +230,10 @@ def affordable(workplace: Workplace, case: Case, seconds: float) -> int:
     """
     n = 2
     before = workplace.ask("run", rows=n, apart=case.apart)
+    if case.apart:
+        return int(np.clip(n * seconds / before, n, case.n_rows))
     while n < case.n_rows:
-        more = min(8 * n, case.n_rows)
+        more = case.n_rows if before > seconds else min(8 * n, case.n_rows)
         then = workplace.ask("run", rows=more, apart=case.apart)
         if then > max(seconds / 8, 1.5 * before):
             each = (then - before) / (more - n)
@@ -337,7 +339,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--offline", action="store_true", help="do not ask pip whether the peers are the newest")
     parser.add_argument("--quick", action="store_true", help="small models, few rows")
     parser.add_argument("--only", nargs="+", default=None, metavar="WORD", help="cases whose name holds such a word")
-    parser.add_argument("--seconds", type=float, default=4.0, help="that a peer may take for a call, about")
+    parser.add_argument("--seconds", type=float, default=2.0, help="that a peer may take for a call, about")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--write", action="store_true", help=f"write the tables into benchmarks/{PAGE.name}")
     options = parser.parse_args(arguments)

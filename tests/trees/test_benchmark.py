@@ -106,6 +106,9 @@ def test_slow_peers_explain_fewer_rows() -> None:
     ):
         found = trees.affordable(Linear(fixed, each), case, seconds)  # type: ignore[arg-type]
         assert low <= found <= high
+    apart = trees.Case("A", "covers", n_rows=100, apart=True)
+    assert trees.affordable(Linear(0.0, 0.1), apart, 2.0) == 20  # type: ignore[arg-type]
+    assert trees.affordable(Linear(0.0, 9.0), apart, 2.0) == 2  # type: ignore[arg-type]
 
 
 def test_pairs_are_compared_off_the_diagonal() -> None:
