@@ -43,6 +43,8 @@ def cases() -> dict[str, Case]:
         labels,
         options={"output": "probability", "reference": wine[::20]},
     )
+    start = ensemble.GradientBoostingRegressor(init=ensemble.HistGradientBoostingRegressor(max_iter=4), **small)
+    found["GradientBoostingRegressor-init"] = Case(start, rows, values, relu=True)
     found["IsolationForest"] = Case(ensemble.IsolationForest(**small), wine, relu=True)
     found["scaled-RandomForest"] = Case(
         make_pipeline(StandardScaler(), ensemble.RandomForestClassifier(**small)), wine, labels, relu=True
@@ -64,6 +66,8 @@ def cases() -> dict[str, Case]:
         each = LGBMClassifier(n_estimators=8, verbose=-1, objective="multiclassova")
         found["LGBMClassifier-each"] = Case(each, wine, labels, relu=True)
         found["LGBMClassifier"] = Case(LGBMClassifier(n_estimators=8, verbose=-1), wine, labels, relu=True)
+        linear = LGBMRegressor(n_estimators=8, verbose=-1, linear_tree=True)
+        found["LGBMRegressor-linear"] = Case(linear, rows, values)
         found["LGBMRegressor"] = Case(LGBMRegressor(n_estimators=8, verbose=-1), rows, values, relu=True)
     if importlib.util.find_spec("catboost"):
         from catboost import CatBoostClassifier, CatBoostRegressor

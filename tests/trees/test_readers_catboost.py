@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -176,6 +177,8 @@ def test_target_statistics(name: str) -> None:
     together = name in ("several-columns", "one-hot-in-pairs")
     assert bool(conversion.encoding.joint) == together
     assert ("shared equally" in explanation.explains) == together
+    again = neon.Explainer(pickle.loads(pickle.dumps(network)))(unseen, "all")
+    np.testing.assert_array_equal(again.values, explanation.values)
     if not together:
         pool = catboost.Pool(unseen, cat_features=["many", "code", "few"])
         expected = model.get_feature_importance(pool, type="ShapValues").reshape(N, -1, rows.shape[1] + 1)

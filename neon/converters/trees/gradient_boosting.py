@@ -107,11 +107,12 @@ def _clipped_odds(z: Tensor) -> Tensor:
 
 def _after(first: Conversion, trees: Conversion, given: Sequence[str], n_scores: int) -> Conversion:
     """The sum of the first scores and the trees': both read the rows in float32."""
-    single = Encoding(_in_single, np.arange(len(given)), tuple(given))
-    encoding = single if first.encoding is None else single.then(first.encoding)
-    first = dataclasses.replace(first, encoding=encoding, n_features=None, feature_names=None)
+    first = dataclasses.replace(first, n_features=None, feature_names=None)
     alone = dataclasses.replace(trees, pair=None, output_names=trees.output_names[:n_scores])
-    both = beside([first, alone], given=given).then(Linear(np.kron([[1.0, 1.0]], np.eye(n_scores))))
+    both = beside([first, alone], given=given)
+    single = Encoding(_in_single, np.arange(len(given)), tuple(given))
+    encoding = single if both.encoding is None else single.then(both.encoding)
+    both = dataclasses.replace(both, encoding=encoding).then(Linear(np.kron([[1.0, 1.0]], np.eye(n_scores))))
     kept = ("explains", "output_names", "own", "pair", "answers", "classes", "predicts")
     return dataclasses.replace(both, **{name: getattr(trees, name) for name in kept})
 
