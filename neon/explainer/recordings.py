@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from neon.explainer.chunks import Chunk
+from neon.lrp.propagate import Walk
 from neon.lrp.recorded import Recording
 from neon.lrp.targets import Contrast, LogOdds, checked_index
 from neon.nn.trees.alone import TreesAlone
@@ -49,7 +50,7 @@ def of_outputs(
         columns = [predicted(output) if target is None else checked_index(target, n, n_outputs, output.device)]
     interactions = [] if pairs is None else [pairs(column) for column in columns]
     walks = [recording.propagate(None if single else column, account=True) for column in columns]
-    base = torch.zeros_like(output[:1]) if recording.base is None else recording.base.reshape(1, -1)
+    base = None if recording.base is None else recording.base.reshape(1, -1)
     names = dict.fromkeys(name for walk in walks for name in walk.ledger.absorbed)
     zero = torch.zeros(n, dtype=output.dtype, device=output.device)
 
@@ -59,9 +60,14 @@ def of_outputs(
     def at(outputs: Tensor, column: Tensor) -> Tensor:
         return outputs.expand_as(output).gather(1, column[:, None])[:, 0]
 
+    def relative_to(walk: Walk, column: Tensor) -> Tensor:
+        if walk.base is not None:
+            return walk.base
+        return zero if base is None else at(base, column)
+
     return Chunk(
         values=stack([walk.relevance[0] for walk in walks]),
-        base=stack([at(base, c) if walk.base is None else walk.base for walk, c in zip(walks, columns, strict=True)]),
+        base=stack([relative_to(walk, column) for walk, column in zip(walks, columns, strict=True)]),
         prediction=stack([at(output, column) for column in columns]),
         residuals={name: stack([walk.ledger.absorbed.get(name, zero) for walk in walks]) for name in names},
         target=None if every else columns[0],
