@@ -36,6 +36,7 @@ def shapley(width: int) -> Callable[..., None]:
         values, output, z_above, z, ratio = edges.values, edges.output, edges.z_above, edges.z, edges.ratio
         n_values, deepest = values.shape[1], edges.max_depth + 1
         G, H, S = np.empty((deepest, width)), np.empty((deepest, width)), np.zeros((deepest, width))
+        inverse = np.empty(width)
         state, feature_at = np.zeros(deepest, np.int64), np.zeros(deepest, np.int64)
         for row in range(codes.shape[1]):
             for tree in trees:
@@ -45,6 +46,7 @@ def shapley(width: int) -> Callable[..., None]:
                 t = points[n_points[tree]]
                 for q in range(width):
                     G[0, q] = weights[n_points[tree], q] * own
+                    inverse[q] = 1 / (1 - t[q])  # a division takes as long as all else that is done at a point
                 for e in range(start[tree], start[tree + 1]):
                     d, code = depth[e], codes[feature[e], row]
                     if offset[e] >= 0:
@@ -66,18 +68,18 @@ def shapley(width: int) -> Callable[..., None]:
                             G[d, q] = G[d - 1, q] * m
                     elif alone:
                         for q in range(width):
-                            S[d, q] = -1 / (1 - t[q])
+                            S[d, q] = -inverse[q]
                             G[d, q] = G[d - 1, q] * (after * (1 - t[q]))
                     elif state[d] == 2:
                         for q in range(width):
-                            was, m = before + (1 - before) * t[q], after + (1 - after) * t[q]
-                            S[d, q] = (1 - after) / m - (1 - before) / was
-                            G[d, q] = G[d - 1, q] * (m / was)
+                            was, m = 1 / (before + (1 - before) * t[q]), after + (1 - after) * t[q]
+                            S[d, q] = (1 - after) / m - (1 - before) * was
+                            G[d, q] = G[d - 1, q] * (m * was)
                     else:
                         for q in range(width):
-                            was = before + (1 - before) * t[q]
-                            S[d, q] = -1 / (1 - t[q]) - (1 - before) / was
-                            G[d, q] = G[d - 1, q] * (after * (1 - t[q]) / was)
+                            was = 1 / (before + (1 - before) * t[q])
+                            S[d, q] = -inverse[q] - (1 - before) * was
+                            G[d, q] = G[d - 1, q] * (after * (1 - t[q]) * was)
                     if not leaf[e]:
                         for q in range(width):
                             H[d, q] = 0.0
