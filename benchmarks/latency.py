@@ -146,11 +146,11 @@ def text(lines: list[list[str]], n_calls: int) -> str:
         *table(header, lines),
         "",
         f"Milliseconds, median / 99th percentile of {n_calls:,} calls of one row with 30 features; torch on one",
-        "thread. The first two columns are processor time of the calling thread, which is what the clock shows on",
-        "an idle machine; targets are for its median. By the clock, calls waited for others: this machine has",
-        f"{cores} cores, with other work on them. In threads, they wait for Python's lock as well. The last column",
-        "is the largest difference from the answer that the batch gave for the row, in units of the largest",
-        "relevance.",
+        "thread. The first two columns are processor time of the calling thread, to which other work on the same",
+        "cores and caches adds as well, to predict's as to neon's; targets are for its median. By the clock,",
+        f"calls waited for others: this machine has {cores} cores, with other work on them. In threads, they wait",
+        "for Python's lock as well. The last column is the largest difference from the answer that the batch gave",
+        "for the row, in units of the largest relevance.",
         "",
     ])  # fmt: skip
 
