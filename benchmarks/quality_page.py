@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import textwrap
 from collections import defaultdict
@@ -15,7 +16,7 @@ from benchmarks.cases import BUNDLED, DATA, FAMILIES
 from benchmarks.pages import table
 from benchmarks.quality_results import GRADIENT, JUDGED, OURS, REFILLS, TREES, Block, Results
 from benchmarks.records import Record
-from neon.evaluate import mean_interval
+from neon import evaluate
 
 __all__ = ["figure", "page", "summary"]
 
@@ -71,6 +72,7 @@ def introduction(results: Results) -> list[str]:
     sets = sorted({data for _, data in blocks}, key=list(DATA).index)
     outside = [data for data in sets if data not in BUNDLED]
     n_rows = [len(results.gains[block]["random"]["rows"]) for block in blocks]
+    n_starts = inspect.signature(evaluate.methods["expected"]).parameters["n_rows"].default
     origins = ", ".join(f"{data} ({ORIGINS[data]})" for data in outside) or "none here"
     return [
         "## What was measured",
@@ -80,7 +82,7 @@ def introduction(results: Results) -> list[str]:
         f"{max(n_rows)} rows in all, that the models were not fitted on. Fidelity: symmetric relevance gain (SRG, "
         "[definition](evaluation.md)) under three refills. `default_rows` is the default of "
         "`neon.Explainer(model, reference=X_train)`, `default` that of `neon.Explainer(model)`, `neon` the published "
-        "one-pass rule; `shapley` has the rows of the fit as reference, `expected` 20 of them, chosen by herding. "
+        f"one-pass rule; `shapley` has the rows of the fit as reference, `expected` {n_starts} of them. "
         "KernelSHAP: 10 k-means points, 2 d + 400 calls; permutation SHAP: 10 orders, 10 rows; LIME: 1,000 samples; "
         "exact Shapley: 10 rows, 10 features at most; "
         "`random` is the null row.",
@@ -242,7 +244,9 @@ def planted(results: Results) -> list[str]:
     for method in results.methods:
         cells = []
         for name in names:
-            mean, _, high = mean_interval(results.scores(method, "auroc", [b for b in results.gains if b[1] == name]))
+            mean, _, high = evaluate.mean_interval(
+                results.scores(method, "auroc", [b for b in results.gains if b[1] == name])
+            )
             cells.append("-" if np.isnan(mean) else f"{mean:.3f} ± {high - mean:.3f}")
         rows.append([method, *cells])
     return lines + table(["method", *names], rows)
