@@ -178,6 +178,9 @@ def explain_shift(
     >>> shift.of_b.plot.heatmap() # row by row
     """
     Wasserstein([1.0], p, q, beta)  # refuses powers that make no distance, before anything is computed
+    for option, value, least in (("max_rows", max_rows, 1), ("n_permutations", n_permutations, 0)):
+        if not isinstance(value, int | np.integer) or value < least:
+            raise ValueError(f"{option} must be a whole number, at least {least}; got {value!r}")
     rng = np.random.default_rng(seed)
     a = Sample.read(A, weights_a, "A")
     b = Sample.read(B, weights_b, "B").matched(a)
@@ -198,7 +201,7 @@ def explain_shift(
     if n_permutations:
         random = np.array([move(*reshuffled(a, b, rng)).distance for _ in range(n_permutations)])
         # A division that is the given one up to rounding is as far.
-        p_value = (1 + np.count_nonzero(random >= distance * (1 - 1e-9))) / (1 + n_permutations)
+        p_value = float(1 + np.count_nonzero(random >= distance * (1 - 1e-9))) / (1 + n_permutations)
     words = f"Wasserstein distance {distance:.4g} of {len(a):,} rows of A and {len(b):,} of B"
     explains = "; ".join([words, f"p={p:g}, q={q:g}, beta={network.norm.beta:g}", *drawn])
     return Shift(
