@@ -65,6 +65,8 @@ class Spray:
         if isinstance(self.embed_by, str) and self.embed_by == "spectral":
             points = self.coordinates[:, 1:3]
             return points if points.shape[1] == 2 else np.column_stack([points, np.zeros(len(points))])
+        if isinstance(self.embed_by, str) and self.relevance.alike:
+            return np.zeros((len(self.relevance), 2))
         if isinstance(self.embed_by, str):
             perplexity = min(30.0, (len(self.relevance) - 1) / 3)
             made: Any = TSNE(2, perplexity=perplexity, init="pca", random_state=self.seed)
@@ -135,7 +137,8 @@ def spray(
         columns ``explanation.group`` adds up where they belong together, or images (n_rows, [channels,] height, width),
         whose channels are added up.
     n_clusters : int, optional
-        Default: where the largest gap between two eigenvalues is, from 2 to ``max_clusters``.
+        Default: where the largest gap between two eigenvalues is, from 2 to ``max_clusters``; 1 where all rows are
+        explained alike.
     shape : tuple of int, optional
         Shape of an image whose pixels are the features, such as (8, 8).
     pool : int
@@ -186,7 +189,7 @@ def spray(
             raise ValueError(f"{name} must be a whole number, at least 1{bound}; got {value!r}")
     most = max_clusters if n_clusters is None else n_clusters
     eigenvalues, coordinates = spectrum(rows.values, neighbors, min(most + 1, n))
-    k = eigengap(eigenvalues) if n_clusters is None else n_clusters
+    k = n_clusters or (1 if rows.alike else eigengap(eigenvalues))
     found = KMeans(k, n_init=10, random_state=seed).fit_predict(coordinates[:, :k])
     labels, scores = scored(rows, found)
     return Spray(

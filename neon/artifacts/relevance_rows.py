@@ -69,6 +69,12 @@ class RelevanceRows:
     def __len__(self) -> int:
         return len(self.values)
 
+    @property
+    def alike(self) -> bool:
+        """Whether all rows are the same, up to single precision: no clusters, and no map that could show any."""
+        spread = np.ptp(self.values, axis=0).max(initial=0.0)
+        return bool(spread <= 1e-6 * np.abs(self.values).max(initial=0.0))
+
     def name_of(self, feature: int) -> str:
         """The name of a feature, or where it is in the image: (y, x)."""
         if self.feature_names:

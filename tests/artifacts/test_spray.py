@@ -190,6 +190,19 @@ def test_rows_without_relevance_stay_rows() -> None:
     assert np.isfinite(found.summary["score"]).all()
 
 
+@pytest.mark.parametrize("noise", [0.0, 1e-15], ids=["equal", "up to rounding"])
+def test_rows_that_are_all_explained_alike_are_one_cluster_and_one_point(noise: float) -> None:
+    """A model that asks one column alone. The t-SNE of scikit-learn divides by the spread, and crashes."""
+    maps = np.tile([0.0, 2.0, 0.0], (20, 1)) + noise * RNG.normal(size=(20, 3))
+    found = neon.spray(maps)
+    assert (found.n_clusters, found.scores[0].top_feature) == (1, "feature 1")
+    np.testing.assert_array_equal(found.embedding, 0)
+    assert found.plot() is not None
+    assert neon.spray(maps, n_clusters=2).n_clusters <= 2
+    assert neon.spray(np.zeros((20, 3))).n_clusters == 1
+    plt.close("all")
+
+
 @pytest.mark.parametrize("shape", [None, (8, 8)])
 def test_plot(shape: tuple[int, int] | None) -> None:
     maps, _ = planted(3, n=60)
