@@ -13,13 +13,13 @@ from sklearn.utils.validation import check_is_fitted
 from neon.artifacts.direction import direction_of
 from neon.artifacts.projection import DirectionProjection
 from neon.converters.core import transformer
-from neon.converters.core.intake import column_names, numeric
+from neon.converters.core.intake import Intake, column_names, numeric
 from neon.converters.preprocessing.encoders import convert_linear
 from neon.explanation.algebra import positions
 from neon.extend import Ask, Conversion, register, register_encoder
 from neon.nn import Affine
 
-__all__ = ["ColumnReplacer", "DirectionRemover"]
+__all__ = ["ColumnReplacer", "DirectionRemover", "check_columns"]
 
 
 class DirectionRemover(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -68,9 +68,8 @@ class DirectionRemover(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def transform(self, X: Any) -> Any:
         """The same rows, a data frame as a data frame, less the component along the direction."""
         check_is_fitted(self)
+        check_columns(self, X)
         rows = _dense(X)
-        if rows.ndim != 2 or rows.shape[1] != self.n_features_in_:
-            raise ValueError(f"X must have shape (n_rows, {self.n_features_in_}), got {rows.shape}")
         component = ((rows - self.origin_) / self.scale_) @ self.direction_.vector
         if self.only_found:
             component = np.where(component > self.direction_.threshold, component, 0.0)
@@ -121,6 +120,7 @@ class ColumnReplacer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def transform(self, X: Any) -> Any:
         """The same rows with these columns replaced, a data frame as a data frame."""
         check_is_fitted(self)
+        check_columns(self, X)
         if hasattr(X, "iloc"):
             changed = X.copy()
             for place, value in self.values_.items():
@@ -137,6 +137,16 @@ class ColumnReplacer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         for place, value in self.values_.items():
             changed[:, place] = value
         return changed
+
+
+def check_columns(fitted: Any, X: Any) -> None:
+    """Refuse rows whose columns are not those that an estimator was fitted with, in their order."""
+    shape, n_features = X.shape if hasattr(X, "shape") else np.shape(X), fitted.n_features_in_
+    if len(shape) != 2 or shape[1] != n_features:
+        raise ValueError(f"expected rows of shape (n_rows, {n_features}), got {tuple(shape)}")
+    names = getattr(fitted, "feature_names_in_", None)
+    if names is not None and column_names(X) is not None:
+        Intake(n_features, tuple(map(str, names))).check_names(list(X.columns))
 
 
 def _dense(X: Any) -> np.ndarray:

@@ -201,8 +201,8 @@ def projected(
     axis: int,
 ) -> Projected:
     """`neon.project_out` of a torch module."""
-    if classes is not None and (not len(classes) or min(classes) < 0):
-        raise ValueError(f"classes must be at least one index of an output, got {classes!r}")
+    if classes is not None and (not np.size(classes) or np.ndim(classes) != 1 or np.min(classes) < 0):
+        raise ValueError(f"classes must be a list of at least one index of an output, got {classes!r}")
     if pool not in (None, "mean", "max"):
         raise ValueError(f'pool must be None, "mean" or "max", got {pool!r}')
     model = copy.deepcopy(model).eval()

@@ -12,7 +12,7 @@ from scipy import sparse
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from neon.artifacts.columns import ColumnReplacer, DirectionRemover
+from neon.artifacts.columns import ColumnReplacer, DirectionRemover, check_columns
 from neon.artifacts.projection import Pool, projected
 
 __all__ = ["project_out", "replace_columns"]
@@ -95,6 +95,7 @@ def project_out(
     wrong = [name for name, value in given.items() if value is not None]
     if wrong:
         raise ValueError(f"{wrong[0]}= is of torch modules; of a fitted model the direction is one of its input's")
+    _check_rows(model, artifact_rows=artifact_rows, clean_rows=clean_rows)
     remover = DirectionRemover(direction, only_found)
     marks = np.repeat([True, False], [_count(artifact_rows), _count(clean_rows)])
     return _behind(remover.fit(_stacked(artifact_rows, clean_rows), marks), model)
@@ -122,13 +123,22 @@ def replace_columns(model: Any, columns: Sequence[str | int] | str | int, clean_
     Raises
     ------
     ValueError
-        If there is no such column, or it has no value.
+        If there is no such column, or it has no value, or the rows are none that the model takes.
     """
+    _check_rows(model, clean_rows=clean_rows)
     return _behind(ColumnReplacer(columns).fit(clean_rows), model)
 
 
-def _behind(step: Any, model: Any) -> Pipeline:
+def _check_rows(model: Any, **given: Any) -> None:
     check_is_fitted(model)
+    for name, rows in given.items() if hasattr(model, "n_features_in_") else ():
+        try:
+            check_columns(model, rows)
+        except ValueError as error:
+            raise ValueError(f"{name} do not fit the model: {error}") from None
+
+
+def _behind(step: Any, model: Any) -> Pipeline:
     return Pipeline([(type(step).__name__.lower(), step), ("model", copy.deepcopy(model))])
 
 

@@ -106,14 +106,32 @@ def test_frames_stay_frames() -> None:
     assert explanation.feature_names == tuple(names)
     assert explanation.conservation_error() < 1e-9
     with pytest.raises(ValueError, match="the same columns"):
-        neon.project_out(pipeline, train[80:], train[:80][list("edcba")])
+        neon.project_out(SVC().fit(X_TRAIN, Y_TRAIN), train[80:], train[:80][list("edcba")])
+
+
+def test_rows_whose_columns_are_others_are_refused() -> None:
+    """By position another column would be replaced, and the model itself, which sees its own order, would not tell."""
+    train = pd.DataFrame(X_TRAIN, columns=list("abcde"))
+    model = make_pipeline(StandardScaler(), SVC()).fit(train, Y_TRAIN)
+    turned = train[list("edcba")]
+    for repaired in (neon.replace_columns(model, "a", train), neon.project_out(model, train[80:], train[:80])):
+        with pytest.raises(ValueError, match="in another order than at fit"):
+            repaired.predict(turned)
+        with pytest.raises(ValueError, match=r"shape \(n_rows, 5\), got \(140, 4\)"):
+            repaired.predict(X_TRAIN[:, :4])
+    with pytest.raises(ValueError, match="clean_rows do not fit the model: X's columns are in another order"):
+        neon.replace_columns(model, "a", turned)
+    with pytest.raises(ValueError, match=r"artifact_rows do not fit the model: .*, got \(60, 3\)"):
+        neon.project_out(model, MARKED[:, :3], CLEAN[:, :3])
+    with pytest.raises(ValueError, match=r"clean_rows do not fit the model: .*, got \(5,\)"):
+        neon.project_out(model, MARKED, CLEAN[0])
 
 
 def test_polars_frames_stay_frames(table: tuple[pd.DataFrame, np.ndarray]) -> None:
     polars = pytest.importorskip("polars")
     frame, _ = table
     given = polars.from_pandas(frame.drop(columns="ward"))
-    changed = neon.replace_columns(SVC().fit(X_TRAIN, Y_TRAIN), ["leak", "city"], given)[0].transform(given)
+    changed = ColumnReplacer(["leak", "city"]).fit(given).transform(given)
     assert changed.columns == given.columns
     assert changed["age"].equals(given["age"])
     assert changed["city"].to_list() == [frame["city"].mode()[0]] * len(frame)

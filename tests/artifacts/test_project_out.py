@@ -249,6 +249,7 @@ def test_difference_of_means_is_the_pattern() -> None:
         ((MARKED, CLEAN), {"layer": "1", "pool": "sum"}, "pool must be"),
         ((MARKED, CLEAN), {"layer": "4", "pool": "mean"}, "channels that have places"),
         ((MARKED, CLEAN), {"layer": "1", "classes": []}, "at least one index"),
+        ((MARKED, CLEAN), {"layer": "1", "classes": 1}, "a list of at least one index"),
     ],
 )
 def test_what_does_not_fit_is_refused(given: tuple[Tensor, Tensor], options: dict[str, Any], message: str) -> None:

@@ -91,7 +91,7 @@ class Intake:
         if names is not None and self.aligns and self.feature_names and set(self.feature_names) <= set(names):
             X, names = X[list(self.feature_names)], list(self.feature_names)
         if names is not None:
-            self._check_names(list(X.columns))
+            self.check_names(list(X.columns))
         given = widened(self._container(X))
         if getattr(given, "ndim", len(given.shape)) == 1 and self.n_features == 1 and not sparse.issparse(given):
             given = given.reshape(-1, 1)  # as isotonic regression takes its one column
@@ -209,7 +209,8 @@ class Intake:
         frame = pd.DataFrame(rows, columns=list(self.feature_names))
         return frame.infer_objects() if rows.dtype == object else frame
 
-    def _check_names(self, columns: list[Any]) -> None:
+    def check_names(self, columns: list[Any]) -> None:
+        """Refuse columns that are not those the model was fitted with, by name and in their order."""
         fitted, names = self.feature_names, [str(column) for column in columns]
         twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
         if twice and self.encoder is not None:
