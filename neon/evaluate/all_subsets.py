@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from neon.evaluate.explained import Explained, as_rows, background_rows
+from neon.evaluate.explained import Explained, background_rows
 from neon.evaluate.ranks import rank_correlation
 from neon.evaluate.relevance import values_of
 from neon.evaluate.scores import Key, Scores
@@ -29,12 +29,12 @@ def exact_shapley(model: Any, X: Any, target: Any = None, background: Any = None
     ValueError
         If there are more than 10 features, or no background.
     """
-    rows = as_rows(X)
+    f = Explained.of(model)
+    rows, absent = f.rows(X, background)
     n_features = rows.shape[1]
     if rows.ndim != 2 or n_features > _FEATURES:
         raise ValueError(f"all subsets of at most {_FEATURES} features can be asked for, got {rows.shape[1:]}")
-    absent = background_rows(background)
-    f = Explained.of(model)
+    absent = background_rows(absent)
     index = np.repeat(f.index(rows, target), len(absent))
     value = {}
     for present in itertools.product([False, True], repeat=n_features):
@@ -68,6 +68,6 @@ def rank_agreement(
         Shapley values that are known. Default: those of `exact_shapley`, of at most 10 features.
     model, X, relevance, background, target, method : see `flipping`
     """
-    rows = as_rows(X)
+    rows, _ = Explained.of(model).rows(X)
     exact = exact_shapley(model, rows, target, background) if exact is None else exact
     return Scores({Key(method, "rank_agreement"): rank_correlation(values_of(relevance, rows), exact)})

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy import sparse
 
 from neon.converters import Network, neuralize
 from neon.explainer.labels import output_indices
@@ -64,6 +65,28 @@ class Explained:
             )
         return found[:, None] if found.ndim == 1 else found
 
+    def rows(self, X: Any, background: Any = None) -> tuple[np.ndarray, np.ndarray | None]:
+        """Rows as an array (n_rows, ...), their columns in the model's order; background rows too, if they are given.
+
+        Raises
+        ------
+        ValueError
+            If they are no rows of numbers, or frames whose columns are not the model's.
+        """
+        rows = self._read(X)
+        if background is None:
+            return rows, None
+        try:
+            others = self._read(background)
+        except ValueError as error:
+            raise ValueError(f"background: {error}") from None
+        if others.shape[1:] != rows.shape[1:]:
+            raise ValueError(f"background: expected rows like those of X, {rows.shape[1:]}, got {others.shape[1:]}")
+        return rows, others
+
+    def _read(self, rows: Any) -> np.ndarray:
+        return as_rows(self.network.intake.given(rows)[0] if isinstance(self.network, Network) else rows)
+
     def tensor(self, X: np.ndarray) -> torch.Tensor:
         """Rows as the network reads them."""
         if isinstance(self.network, Network):
@@ -81,6 +104,8 @@ class Explained:
         target : label, index or sequence with one per row, optional
             As `neon.Explainer` takes it. Default: the predicted one, of functions and torch modules the largest.
         """
+        if isinstance(target, str) and target == "all":
+            raise ValueError('scores are of one output a row: give target= a label, an index or one per row, not "all"')
         if target is not None:
             return output_indices(torch.nn.Identity() if self.network is None else self.network, target, len(X))
         outputs = self.outputs(X)
@@ -103,7 +128,7 @@ def as_rows(X: Any) -> np.ndarray:
     ValueError
         If they are none.
     """
-    X = X.detach().cpu().numpy() if isinstance(X, torch.Tensor) else X
+    X = X.detach().cpu().numpy() if isinstance(X, torch.Tensor) else X.toarray() if sparse.issparse(X) else X
     try:
         rows = np.asarray(X, dtype=np.float64)
     except (TypeError, ValueError) as error:

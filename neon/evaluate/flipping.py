@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy.integrate import trapezoid
 
-from neon.evaluate.explained import Explained, as_rows
+from neon.evaluate.explained import Explained
 from neon.evaluate.refills import Refill, refill_of
 from neon.evaluate.relevance import values_of
 from neon.evaluate.scores import Curve, Key, Scores
@@ -72,9 +72,9 @@ def flipping(
     Scores
         Metrics srg, aopc, aufc, deletion, insertion, and the curves.
     """
-    rows = as_rows(X)
-    filled = refill_of(refill, background, seed)
     f = Explained.of(model)
+    rows, absent = f.rows(X, background)
+    filled = refill_of(refill, absent, seed)
     index = f.index(rows, target)
     labels = np.arange(rows[0].size) if groups is None else np.broadcast_to(groups, rows.shape[1:]).ravel()
     n_groups = int(labels.max()) + 1

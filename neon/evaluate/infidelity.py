@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from neon.evaluate.explained import Explained, as_rows
+from neon.evaluate.explained import Explained
 from neon.evaluate.refills import Refill, refill_of
 from neon.evaluate.relevance import values_of
 from neon.evaluate.scores import Key, Scores
@@ -50,13 +50,13 @@ def infidelity(
     normalize : bool
         Scale the relevance of each row by ``β = E[IᵀR (f(x) - f(x_I))] / E[(IᵀR)²]``, the best factor.
     """
-    rows = as_rows(X)
     f = Explained.of(model)
+    rows, absent = f.rows(X, background)
     index = f.index(rows, target)
     rng = np.random.default_rng(seed)
     copies = np.repeat(rows, n_samples, axis=0)
     if perturb is None:
-        marks, moved = _without_some(copies, refill_of(refill, background, seed), rng)
+        marks, moved = _without_some(copies, refill_of(refill, absent, seed), rng)
     else:
         marks, moved = perturb(copies, rng)
     values = np.repeat(values_of(relevance, rows), n_samples, axis=0)

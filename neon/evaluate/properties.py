@@ -33,9 +33,9 @@ def conservation(
         the rows of each output, the mean of ``f(x) - Σ_i R_i``, the constant that suits the method best; a row that is
         alone with its output gets NaN.
     """
-    rows = as_rows(X)
-    values = values_of(relevance, rows).reshape(len(rows), -1)
     f = Explained.of(model)
+    rows, _ = f.rows(X)
+    values = values_of(relevance, rows).reshape(len(rows), -1)
     index = f.index(rows, target)
     gap = f(rows, index) - values.sum(1)
     found = {}
@@ -97,15 +97,16 @@ def continuity(
         Of the ball, in standard deviations.
     model, X, background, target, method, seed : see `flipping`; deviations are the background's, or X's
     """
-    rows = as_rows(X)
-    scale = deviations_of(rows if background is None else as_rows(background))
+    f = Explained.of(model)
+    rows, given = f.rows(X, background)
+    scale = deviations_of(rows if given is None else given)
     n_features = rows[0].size
     rng = np.random.default_rng(seed)
     delta = rng.normal(size=(len(rows), n_samples, n_features))
     lengths = radius * rng.random((len(rows), n_samples)) ** (1 / n_features)
     delta *= (lengths / np.linalg.norm(delta, axis=2))[..., None]
     moved = rows[:, None] + scale * delta.reshape(len(rows), n_samples, *rows.shape[1:])
-    _, changes, drops = _changes(model, rows, moved, explain, background, target)
+    _, changes, drops = _changes(f, rows, moved, explain, given, target)
     steepness = (np.linalg.norm(changes, axis=2) / lengths).max(1)
     slope = (np.abs(drops) / lengths).max(1)
     per_change = np.divide(steepness, slope, out=np.full(len(rows), np.nan), where=slope > 0)
@@ -135,19 +136,20 @@ def max_sensitivity(
         Moves rows otherwise; each row is repeated ``n_samples`` times, copies beside each other.
     model, X, explain, background, target, method, seed : see `continuity`
     """
-    rows = as_rows(X)
+    f = Explained.of(model)
+    rows, given = f.rows(X, background)
     rng = np.random.default_rng(seed)
     copies = np.repeat(rows, n_samples, axis=0)
     moved = copies + rng.uniform(-radius, radius, copies.shape) if perturb is None else perturb(copies, rng)
     moved = moved.reshape(len(rows), n_samples, *rows.shape[1:])
-    before, changes, _ = _changes(model, rows, moved, explain, background, target)
+    before, changes, _ = _changes(f, rows, moved, explain, given, target)
     norms = np.linalg.norm(before, axis=1)
     found = np.linalg.norm(changes, axis=2).max(1) / np.where(norms == 0, 1.0, norms)
     return Scores({Key(method, "max_sensitivity"): found})
 
 
 def _changes(
-    model: Any, X: np.ndarray, moved: np.ndarray, explain: Method, background: Any, target: Any
+    f: Explained, X: np.ndarray, moved: np.ndarray, explain: Method, background: np.ndarray | None, target: Any
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Relevance of the rows, its changes where they are moved, and those of the function.
 
@@ -159,12 +161,10 @@ def _changes(
     changes : ndarray (n_rows, n_samples, n_features)
     drops : ndarray (n_rows, n_samples)
     """
-    f = Explained.of(model)
     every = np.concatenate([X[:, None], moved], 1)
     n_rows, n_each = every.shape[:2]
     flat = every.reshape(-1, *X.shape[1:])
     labels = np.repeat(f.labels(X, target), n_each)
-    background = None if background is None else as_rows(background)
     found = values_of(explain(f, flat, labels, background), flat).reshape(n_rows, n_each, -1)
     values = f(flat, f.index(flat, labels)).reshape(n_rows, n_each)
     return found[:, 0], found[:, 1:] - found[:, :1], values[:, 1:] - values[:, :1]

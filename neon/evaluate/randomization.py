@@ -38,9 +38,8 @@ def randomization(
         `randomized` makes one.
     model, X, explain, background, target, method : see `continuity`
     """
-    rows = as_rows(X)
-    background = None if background is None else as_rows(background)
     f, noise = Explained.of(model), Explained.of(random_model)
+    rows, background = f.rows(X, background)
     labels = f.labels(rows, target)
     found, other = (
         values_of(explain(one, rows, labels, background), rows).reshape(len(rows), -1) for one in (f, noise)

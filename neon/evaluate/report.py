@@ -11,7 +11,7 @@ import numpy as np
 
 from neon.errors import UnsupportedOperationError
 from neon.evaluate.all_subsets import exact_shapley, rank_agreement
-from neon.evaluate.explained import Explained, as_rows
+from neon.evaluate.explained import Explained
 from neon.evaluate.flipping import flipping
 from neon.evaluate.infidelity import infidelity
 from neon.evaluate.methods import methods as known_methods
@@ -81,9 +81,9 @@ def report(
     """
     from tqdm.auto import tqdm
 
-    rows = as_rows(X)
     f = Explained.of(model)
-    background = rows if background is None else as_rows(background)
+    rows, given = f.rows(X, background)
+    background = rows if given is None else given
     labels = f.labels(rows, target)
     chosen = _chosen(methods)
     unknown = [metric for metric in metrics if metric not in _METRICS]

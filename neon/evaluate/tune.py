@@ -17,7 +17,7 @@ from scipy import stats
 
 from neon.errors import UnsupportedOperationError
 from neon.evaluate.candidates import Candidate, candidates_of
-from neon.evaluate.explained import Explained, as_rows
+from neon.evaluate.explained import Explained
 from neon.evaluate.intervals import mean_interval
 from neon.evaluate.metrics import METRICS
 from neon.evaluate.refills import Refill, refill_of
@@ -124,18 +124,17 @@ def tune(
     >>> tuning                              # what was chosen, and the table
     >>> neon.Explainer(model, **tuning.chosen)(X_test)
     """
-    rows = as_rows(X)
     if metric not in _MEASURED_BY:
         raise ValueError(f"unknown metric {metric!r}; choose from {list(_MEASURED_BY)}")
+    f = Explained.of(model) if output is None else Explained(model, output)
+    if f.network is None:
+        raise ValueError("a plain function has no composite to choose: this takes a fitted model or a torch module")
+    rows, background = f.rows(X, background)
     if len(rows) < FEWEST:
         raise ValueError(
             f"{len(rows)} rows are too few to choose by: one half chooses and the other judges, and of fewer than "
             f"{FEWEST // 2} rows not even a gain of every one is significant. Give at least {FEWEST}, better 100"
         )
-    f = Explained.of(model) if output is None else Explained(model, output)
-    if f.network is None:
-        raise ValueError("a plain function has no composite to choose: this takes a fitted model or a torch module")
-    background = None if background is None else as_rows(background)
     labels = f.labels(rows, target)
     options = candidates_of(f, rows[:1], background) if candidates is None else _as_options(candidates)
     measuring: dict[str, Any] = {

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from scipy.sparse import csr_array
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.svm import SVC
 
+import neon
 from neon import evaluate
 
 X, Y = load_iris(return_X_y=True)
@@ -43,6 +48,35 @@ def test_versus_is_paired(scores: evaluate.Scores) -> None:
     assert frame.loc[("shapley", "infidelity", "")]["verdict"] == "win"  # lower is better
     with pytest.raises(KeyError, match="no method"):
         scores.versus("divination")
+
+
+@pytest.mark.parametrize("kind", [csr_array, np.ndarray.tolist, torch.tensor], ids=["sparse", "list", "tensor"])
+def test_tables_of_all_kinds(kind: Any) -> None:
+    model, some = SVC().fit(BACKGROUND, Y[::3]), ROWS[:3]
+    relevance = neon.explain(model, some).values
+    expected = evaluate.flipping(model, some, relevance, background=BACKGROUND)["srg"]
+    found = evaluate.flipping(model, kind(some), relevance, background=kind(BACKGROUND))["srg"]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_columns_of_frames_are_the_models() -> None:
+    names = list("abcd")
+    frame, background = pd.DataFrame(ROWS, columns=names), pd.DataFrame(BACKGROUND, columns=names)
+    model, turned = SVC().fit(background, Y[::3]), ["d", "c", "b", "a"]
+    options: dict[str, Any] = {"methods": ["random"], "metrics": ["positivity"], "progress": False}
+    for measured in (evaluate.report, neon.tune):
+        given = options if measured is evaluate.report else {"progress": False}
+        with pytest.raises(ValueError, match=r"^X's columns are in another order"):
+            measured(model, frame[turned], background=background, **given)
+        with pytest.raises(ValueError, match="background: X's columns are in another order"):
+            measured(model, frame, background=background[turned], **given)
+        with pytest.raises(ValueError, match='not "all"'):
+            measured(model, frame, background=background, target="all", **given)
+    relevance = neon.explain(model, frame).values
+    with pytest.raises(ValueError, match="in another order"):
+        evaluate.flipping(model, frame[turned], relevance, background=background)
+    with pytest.raises(ValueError, match=r"background: expected rows like those of X, \(4,\), got \(3,\)"):
+        evaluate.report(lambda rows: rows.sum(1), ROWS, background=BACKGROUND[:, :3], **options)
 
 
 def test_scores_are_named(scores: evaluate.Scores) -> None:
