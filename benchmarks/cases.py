@@ -13,14 +13,15 @@ import pandas as pd
 from sklearn import datasets
 from sklearn.cluster import Birch, KMeans
 from sklearn.covariance import EllipticEnvelope
-from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
-from sklearn.ensemble import GradientBoostingClassifier, IsolationForest, RandomForestClassifier
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
+from sklearn.ensemble import GradientBoostingClassifier, IsolationForest, RandomForestClassifier, VotingClassifier
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.gaussian_process import GaussianProcessClassifier, GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import LogisticRegression
 from sklearn.mixture import GaussianMixture
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import (
     KernelDensity,
@@ -35,7 +36,7 @@ from sklearn.svm import SVC, SVR, OneClassSVM
 
 from neon import evaluate
 
-__all__ = ["BUNDLED", "DATA", "FAMILIES", "OUTLIERS", "Family", "Missing", "Split", "split"]
+__all__ = ["BUNDLED", "DATA", "FAMILIES", "KIN", "OUTLIERS", "Family", "Missing", "Split", "split"]
 
 SHIPPED = Path(__file__).resolve().parents[1] / "data"
 
@@ -114,6 +115,20 @@ FAMILIES = {
         "classes",
     ),
     "XGBRegressor": Family(xgboost_regressor, "values"),
+}
+KIN = {
+    "LinearDiscriminantAnalysis": Family(lambda d: LinearDiscriminantAnalysis(), "classes"),
+    "OneVsRestClassifier of SVC": Family(lambda d: OneVsRestClassifier(SVC(gamma=1 / d)), "classes"),
+    "VotingClassifier, soft": Family(
+        lambda d: VotingClassifier(
+            [
+                ("nb", GaussianNB(var_smoothing=0.05)),
+                ("qda", QuadraticDiscriminantAnalysis(solver="eigen", shrinkage=0.3)),
+            ],
+            voting="soft",
+        ),
+        "classes",
+    ),
 }
 OUTLIERS = ("OneClassSVM", "KernelDensity", "LocalOutlierFactor", "EllipticEnvelope", "IsolationForest")
 

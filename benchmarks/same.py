@@ -30,16 +30,19 @@ def explanations(only: list[str]) -> Iterator[tuple[str, neon.Explanation]]:
         model = clone(case.estimator).fit(case.X, case.y)
         rows = case.X.iloc[:N_ROWS] if hasattr(case.X, "iloc") else case.X[:N_ROWS]
         options = {**case.options, **({"data": case.X} if case.labelled else {})}
-        for composite in composites_of(model, options):
-            yield f"{name}|{composite}", neon.Explainer(model, **{**options, **composite})(rows, "all")
+        network = neon.Explainer(model, **options).network
+        published = {"composite": "interventional" if "reference" in options else network.one_pass}
+        for composite in composites_of(network):
+            yield f"{name}|{composite}", neon.Explainer(model, **{**published, **options, **composite})(rows, "all")
 
 
 def named(name: str, only: list[str]) -> bool:
     return not only or any(word in name.lower() for word in only)
 
 
-def composites_of(model: Any, options: dict[str, Any]) -> list[dict[str, Any]]:
-    trees = any("Tree" in type(module).__name__ for module in neon.Explainer(model, **options).network.modules())
+def composites_of(network: Any) -> list[dict[str, Any]]:
+    """None named stands for the one-pass rule."""
+    trees = any("Tree" in type(module).__name__ for module in network.modules())
     return [{}, {"composite": "path"}, {"composite": "equal"}] if trees else [{}]
 
 

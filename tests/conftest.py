@@ -48,6 +48,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = itertools.chain.from_iterable(modules)
 
 
+@pytest.fixture(scope="module")
+def one_pass() -> Iterator[None]:
+    """Models are explained by their one-pass rule where none is named: for modules that test these rules."""
+    from neon.converters.core import network
+
+    trees = {name: default for name, default in network.DEFAULTS.items() if name.startswith("trees")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(network, "DEFAULTS", trees)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def registries() -> Iterator[None]:
     """What a test declares ends with it: no other test depends on which ones ran before."""

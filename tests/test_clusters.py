@@ -11,6 +11,8 @@ from sklearn.datasets import make_blobs
 
 import neon
 
+pytestmark = pytest.mark.usefixtures("one_pass")
+
 X, NUMBERS = make_blobs(60, centers=3, n_features=2, random_state=0)
 WORDS = pd.Series(np.array(["x", "y", "z"])[NUMBERS])
 NOISE = np.arange(60) < 5

@@ -27,6 +27,8 @@ from neon.converters.core.ask import Ask
 from neon.converters.core.registry import public_name, registered
 from tests.contract import CASES, refusals, unseen
 
+pytestmark = pytest.mark.usefixtures("one_pass")
+
 
 @pytest.fixture(scope="module")
 def fitted() -> dict[str, Any]:

@@ -34,6 +34,8 @@ import neon
 from neon import Explanation
 from neon.converters.core import intake
 
+pytestmark = pytest.mark.usefixtures("one_pass")
+
 X, Y = load_wine(return_X_y=True, as_frame=True)
 LABELS = np.array(["barolo", "grignolino", "barbera"])[Y]
 

@@ -23,6 +23,8 @@ import neon
 from neon import composites, nn, rules
 from neon.lrp import LRP
 
+pytestmark = pytest.mark.usefixtures("one_pass")
+
 CANCER, WINE = load_breast_cancer(return_X_y=True), load_wine(return_X_y=True)
 MODELS: dict[str, Any] = {
     "binary": (SVC(), CANCER),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 from sklearn.compose import ColumnTransformer
@@ -36,6 +37,8 @@ from sklearn.random_projection import GaussianRandomProjection
 import neon
 from tests.contract.preprocessing import target_encoder
 from tests.test_properties import ESTIMATORS
+
+pytestmark = pytest.mark.usefixtures("one_pass")
 
 NUMBERS, STRINGS = ["a", "b", "c", "d"], ["city", "size", "shop"]
 

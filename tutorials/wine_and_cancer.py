@@ -57,8 +57,8 @@ print(f"conservation error: {explanation.conservation_error():.1e}")
 # %% [markdown]
 # ## A classifier
 #
-# 569 tumours, 30 measurements of cell nuclei. The decision function of the SVM is explained relative to what its
-# support vectors look like on average (`explanation.base_values`).
+# 569 tumours, 30 measurements of cell nuclei. The decision function of the SVM is explained relative to what it is on
+# average where each feature is drawn from the support vectors (`explanation.base_values`).
 
 # %%
 cancer = load_breast_cancer(as_frame=True)

@@ -65,7 +65,7 @@ def candidates_of(f: Explained, row: np.ndarray, background: np.ndarray | None) 
 def _kinds(f: Explained, row: np.ndarray) -> list[str]:
     """The kinds of the operations on the way to the output, one for each."""
     assert f.network is not None
-    composite = f.network.composite if isinstance(f.network, Network) else "epsilon"
+    composite = f.network.one_pass if isinstance(f.network, Network) else "epsilon"
     return [step.kind for step in LRP(f.network, composite).record(f.tensor(row)).steps]
 
 
@@ -74,7 +74,7 @@ def _of_fitted(network: Network, kinds: list[str]) -> Iterator[tuple[str, Option
     yield "neon", {"composite": "neon"}
     if "tree" in kinds:
         yield from ((name, {"composite": name}) for name in ("path", "equal"))
-    composite = composites.by_name(network.composite)
+    composite = composites.by_name(network.one_pass)
     if any(isinstance(rule, rules.Hybrid) for _, rule in composite.rules):
         for eta in ETAS:
             hybrid = composites.by_name("neon").override(composites.kind("distance"), rules.Hybrid(eta=eta))

@@ -20,6 +20,7 @@ from neon.evaluate.all_subsets import exact_shapley
 from neon.evaluate.explained import Explained, background_rows
 from neon.evaluate.relevance import Method
 from neon.explainer import Explainer
+from neon.explainer.summarize import summarize
 from neon.explanation import Explanation
 
 __all__ = ["methods"]
@@ -32,16 +33,21 @@ def default(model: Any, X: Array, target: Any = None, background: Array | None =
     return _explained(model, X, target)
 
 
+def one_pass(model: Any, X: Array, target: Any = None, background: Array | None = None) -> Explanation:
+    """The published rule of one pass, without reference rows; of a torch module the default."""
+    return _explained(model, X, target, composite=getattr(Explained.of(model).network, "one_pass", None))
+
+
 def shapley(model: Any, X: Array, target: Any = None, background: Array | None = None) -> Explanation:
     """The composite "shapley", absent features from the background."""
     return _explained(model, X, target, composite="shapley", reference=background)
 
 
 def expected(
-    model: Any, X: Array, target: Any = None, background: Array | None = None, *, n_rows: int = 24, seed: int = 0
+    model: Any, X: Array, target: Any = None, background: Array | None = None, *, n_rows: int = 20
 ) -> Explanation:
-    """The composite "expected", from ``n_rows`` random rows of the background."""
-    return _explained(model, X, target, composite="expected", reference=_some(background, n_rows, seed))
+    """The composite "expected", from ``n_rows`` rows of the background that `neon.summarize` chooses."""
+    return _explained(model, X, target, composite="expected", reference=summarize(background_rows(background), n_rows))
 
 
 def sensitivity(model: Any, X: Array, target: Any = None, background: Array | None = None) -> Array:
@@ -105,7 +111,8 @@ def random(model: Any, X: Array, target: Any = None, background: Array | None = 
 
 methods: Mapping[str, Method] = MappingProxyType(
     {
-        "neon": default,
+        "default": default,
+        "neon": one_pass,
         "shapley": shapley,
         "expected": expected,
         "gradient_x_input": gradient_x_input,

@@ -21,7 +21,7 @@ from neon.explainer.labels import in_words, output_indices, resolved
 from neon.explainer.placement import as_data, as_tensor, placement
 from neon.explainer.progress import progress_bar
 from neon.explainer.recordings import of_callable, of_outputs, of_trees, of_weighted_outputs
-from neon.explainer.reference import reference_of, weighing
+from neon.explainer.reference import reference_of, starts_from_origin, weighing
 from neon.explainer.replays import Replays
 from neon.explainer.rows import CallerRows, numbered
 from neon.explanation import Explanation
@@ -92,12 +92,14 @@ class Explainer:
         self.network = network if is_torch else network.to(device=self.device, dtype=self.dtype)
         self.batch_size, self.progress = batch_size, progress
         self._fitted = isinstance(network, Network)
+        most = None
         if composite is None:
             kind = "composite" if reference is None else "reference_composite"
             composite = getattr(network, kind, "epsilon")
+            most = getattr(network, "most_starts", None) if composite == "expected" else None
         memory: Literal["high", "normal"] = "high" if self._fitted else "normal"
         self._lrp = LRP(network, weighing(composite, reference), output=output if is_torch else None, memory=memory)
-        self._reference = reference_of(network, self._lrp.composite, reference, self._tensor)
+        self._reference = reference_of(network, self._lrp.composite, reference, self._tensor, most=most)
         self._comparisons = Comparisons()
         self._probe: Probe | None = None
         self._replays: Replays | None = None
@@ -262,7 +264,10 @@ class Explainer:
     @property
     def _explains(self) -> str:
         explains = str(getattr(self.network, "explains", "output of the network"))
-        return f"{explains}; {self._probe.words}" if self._probe is not None and self._probe.words else explains
+        words = "" if self._probe is None else self._probe.words
+        if isinstance(self.network, Network) and not words and starts_from_origin(self.network, self._reference):
+            words = "relative to the origin, for want of reference= rows, by which it would be more faithful"
+        return f"{explains}; {words}" if words else explains
 
     def _tensor(self, rows: Any) -> Tensor:
         return as_tensor(rows, self.device, self.dtype)

@@ -14,11 +14,12 @@ from neon.converters import Network
 from neon.converters.core.background import Spread
 from neon.converters.core.registry import innermost, takes_data
 from neon.explainer.placement import as_array
+from neon.explainer.summarize import fewer
 from neon.lrp.composites import Composite, Rules, by_name
 from neon.lrp.paths.integral import Integral
 from neon.lrp.paths.terms import players_of
 
-__all__ = ["reference_of", "rows_and_weights", "weighing"]
+__all__ = ["reference_of", "rows_and_weights", "starts_from_origin", "weighing"]
 
 _STARTS = 100  # rows that "expected" starts from by itself; as many as the caller gives
 
@@ -35,7 +36,12 @@ def weighing(composite: Rules, given: Any) -> Rules:
 
 
 def reference_of(
-    network: Network | torch.nn.Module, composite: Composite, given: Any, place: Callable[[Any], Tensor]
+    network: Network | torch.nn.Module,
+    composite: Composite,
+    given: Any,
+    place: Callable[[Any], Tensor],
+    *,
+    most: int | None = None,
 ) -> Tensor | tuple[Tensor, Tensor] | Integral | None:
     """What relevance is relative to: reference rows, the path rule from them, or nothing.
 
@@ -47,12 +53,14 @@ def reference_of(
         The caller's ``reference``.
     place : callable
         Puts an array where the network computes.
+    most : int, optional
+        Of a fitted model: how many of its or the caller's rows "expected" starts from. Default: all that are given.
     """
     if not composite.along:
         rows = _reference_rows(network, composite, given)
         return None if rows is None else place(rows)
     if isinstance(network, Network):
-        return _integral_from(network, composite, given, place)
+        return _integral_from(network, composite, given, place, most)
     if given is None:
         raise ValueError(
             f"composite {composite.name!r} starts from reference rows, and a torch module holds none: give reference=; "
@@ -99,15 +107,17 @@ def _reference_rows(network: Network | torch.nn.Module, composite: Composite, gi
     return np.zeros((1, network.intake.n_encoded))
 
 
-def _integral_from(network: Network, composite: Composite, given: Any, place: Callable[[Any], Tensor]) -> Integral:
+def _integral_from(
+    network: Network, composite: Composite, given: Any, place: Callable[[Any], Tensor], most: int | None
+) -> Integral:
     """The path rule of a composite that integrates, from the caller's rows or from what the model holds."""
     rows, weights = given if _weighted(given) else (given, None)
     start = ""
     if rows is not None:
         rows = _encoded(network, rows)
     elif (spread := network.background or _own(network)) is not None:
-        spread = spread.few(_STARTS) if composite.along == "rows" else spread
         rows, weights, start = spread.rows, spread.weights, spread.words
+        most = most or _STARTS
     elif composite.along == "rows":
         raise ValueError(
             f"composite {composite.name!r} starts from reference rows, and this model holds none: give reference="
@@ -116,11 +126,20 @@ def _integral_from(network: Network, composite: Composite, given: Any, place: Ca
         rows, start = np.zeros((1, network.intake.n_encoded)), "the origin"
     weights = np.ones(len(rows)) if weights is None else _checked(weights, len(rows))
     everywhere = given is not None or network.takes_reference
-    joint = composite.along == "rows"
-    middle = composite.along == "middle"
-    rows, portions = place(rows), place(weights / weights.sum())
-    players = _players(network, rows.device)
-    return Integral(rows, portions, joint, players, start, everywhere=everywhere, middle=middle)
+    joint, n = composite.along == "rows", len(rows)
+    if joint and most is not None:
+        rows, weights = fewer(rows, weights, most)
+    placed, portions = place(rows), place(weights / weights.sum())
+    return Integral(
+        placed,
+        portions,
+        joint,
+        _players(network, placed.device),
+        start,
+        everywhere=everywhere,
+        middle=composite.along == "middle",
+        chosen_of=n if len(rows) < n else None,
+    )
 
 
 def _players(network: Network, device: torch.device) -> Tensor | None:
@@ -130,6 +149,12 @@ def _players(network: Network, device: torch.device) -> Tensor | None:
         return None
     players = players_of(torch.from_numpy(encoding.source))
     return None if players is None else players.to(device)
+
+
+def starts_from_origin(network: Network, reference: Any) -> bool:
+    """Whether relevance is relative to a point that nothing in the data chose, and rows would have told more."""
+    alone = network.reference is None and network.background is None and network.reference_composite != "interventional"
+    return alone and isinstance(reference, Tensor) and len(reference) == 1 and not bool(reference.any())
 
 
 def _own(network: Network) -> Spread | None:

@@ -18,6 +18,7 @@ __all__ = ["summarize"]
 
 _SEEN = 5000  # rows that stand for all of them in the mean similarity
 _BLOCK = 1000
+_TIE = 1e-9  # of similarities: of rows that are as good the first, whatever rounding says
 
 
 def summarize(X: Any, k: int = 50) -> tuple[Any, np.ndarray]:
@@ -91,21 +92,33 @@ def _scaled(numbers: np.ndarray) -> np.ndarray:
     return np.asarray(make_pipeline(median, StandardScaler()).fit_transform(numbers))
 
 
-def _herd(Z: Any, k: int) -> np.ndarray:
+def fewer(rows: np.ndarray, weights: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """At most k of weighted rows of numbers, chosen by `summarize`'s way, and their weights."""
+    counted = weights > 0
+    rows, weights = rows[counted], weights[counted]
+    if len(rows) <= k:
+        return rows, weights
+    return rows[_herd(_scaled(rows), k, weights)], np.full(k, 1 / k)
+
+
+def _herd(Z: Any, k: int, weights: np.ndarray | None = None) -> np.ndarray:
+    """Places of k rows of Z, which all weigh the same unless told otherwise."""
     n = Z.shape[0]
     seen = Z[:: -(-n // _SEEN)]
+    weights = None if weights is None else weights[:: -(-n // _SEEN)]
     some = euclidean_distances(seen[:: -(-seen.shape[0] // _BLOCK)], squared=True)
     rate = 1 / max(float(np.median(some[some > 0])) if (some > 0).any() else 1.0, np.finfo(float).tiny)
     mean = np.concatenate(
         [
-            np.exp(-rate * euclidean_distances(Z[i : i + _BLOCK], seen, squared=True)).mean(1)
+            np.average(np.exp(-rate * euclidean_distances(Z[i : i + _BLOCK], seen, squared=True)), 1, weights)
             for i in range(0, n, _BLOCK)
         ]
     )
     chosen, near = np.empty(k, dtype=np.int64), np.zeros(n)
     free = np.ones(n, dtype=bool)
     for step in range(k):
-        chosen[step] = np.where(free, mean - near / (step + 1), -np.inf).argmax()
+        gain = np.where(free, mean - near / (step + 1), -np.inf)
+        chosen[step] = (gain >= gain.max() - _TIE).argmax()
         free[chosen[step]] = False
         near += np.exp(-rate * euclidean_distances(Z, Z[chosen[[step]]], squared=True)[:, 0])
     return chosen

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from neon.lrp.accounting import walked
@@ -18,7 +19,7 @@ from neon.lrp.recording.calls import eager
 from neon.lrp.recording.tape import Tape
 from neon.lrp.rewriting.heads import Head
 from neon.lrp.start import Target, begin
-from neon.lrp.targets import one_hot
+from neon.lrp.targets import Contrast, LogOdds, one_hot
 
 __all__ = ["Recording"]
 
@@ -79,7 +80,7 @@ class Recording:
         if self.integral is not None:
             (x,) = self.tape.inputs
             ledger = Ledger(enabled=account, n_samples=len(self.output))
-            weights = self._weights(self._begin(target, ledger)[1], ledger)
+            weights = self._weights(target, ledger)
             return self.integral.walk(self.steps, x, self.tape.output, self.tape.values[x], weights, ledger)
         rows, observe = observed(self.steps) if warn else ([], None)
         first = Ledger(enabled=account, n_samples=len(self.tape.specs[self.tape.inputs[0]]))
@@ -130,14 +131,24 @@ class Recording:
         plan.warn_of_explosions(stacklevel=4)
         return plan
 
-    def _weights(self, start: Message, ledger: Ledger) -> Tensor:
-        """What an integral explains: how much of each output."""
+    def _weights(self, target: Target, ledger: Ledger) -> Tensor:
+        """What an integral explains: how much of each output.
+
+        A callable tells how much relevance an output has, R: the output's share is ``R / (f - its base)``.
+        """
         assert self.integral is not None
-        if start.slope is None and self.integral.relative:
-            raise ValueError(
-                f"composite {self.composite!r} explains differences from a reference: give an output index as target"
-            )
-        return start.slope_over(self.output, ledger)
+        (x,), own = self.tape.inputs, callable(target) and not isinstance(target, Contrast | LogOdds)
+        way = self.steps, x, self.tape.output
+        base = self.integral.at_start(*way, self.tape.values[x][:1]) if own and self.integral.relative else None
+        start = begin(self.tape, target, ledger, base=base, head=self.head)[1]
+        if start.slope is not None or not self.integral.relative:
+            return start.slope_over(self.output, ledger)
+        base = torch.zeros_like(self.output)
+        for k in range(self.output.shape[1]):
+            walk = self.integral.walk(*way, self.tape.values[x], one_hot(k, self.output), Ledger(enabled=False))
+            assert walk.base is not None
+            base[:, k] = walk.base
+        return start.slope_over(self.output - base, ledger)
 
     def _begin(self, target: Target, ledger: Ledger) -> tuple[int, Message]:
         return begin(self.tape, target, ledger, base=self.base, head=self.head)

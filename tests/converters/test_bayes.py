@@ -25,6 +25,8 @@ from sklearn.preprocessing import StandardScaler
 import neon
 from neon.errors import UnsupportedModelError
 
+pytestmark = pytest.mark.usefixtures("one_pass")
+
 WINE, WINE_LABELS = load_wine(return_X_y=True)
 CANCER, CANCER_LABELS = (part[:200] for part in load_breast_cancer(return_X_y=True))
 IRIS, IRIS_LABELS = load_iris(return_X_y=True)

@@ -21,6 +21,8 @@ import neon
 from neon.nn.pooling.groups import group_minimum
 from neon.nn.pooling.minimum import relu_group_minimum
 
+pytestmark = pytest.mark.usefixtures("one_pass")
+
 WINE = StandardScaler().fit_transform(load_wine().data)
 IRIS = load_iris().data
 NEW = WINE + 0.4 * np.random.default_rng(0).normal(size=WINE.shape)

@@ -19,6 +19,8 @@ import neon
 from tests.contract.case import SKLEARN
 from tests.contract.decompositions import atoms
 
+pytestmark = pytest.mark.usefixtures("one_pass")
+
 WINE = StandardScaler().fit_transform(load_wine().data)
 DIGITS = load_digits().data[:80] / 16
 

@@ -15,6 +15,8 @@ from sklearn.svm import OneClassSVM
 import neon
 from neon.errors import UnsupportedModelError
 
+pytestmark = pytest.mark.usefixtures("one_pass")
+
 KERNELS = ("gaussian", "exponential", "epanechnikov", "tophat", "linear", "cosine")
 
 

@@ -16,6 +16,8 @@ from sklearn.svm import SVC, SVR, NuSVC, OneClassSVM
 import neon
 from neon.converters import convert
 
+pytestmark = pytest.mark.usefixtures("one_pass")
+
 RANDOM = np.random.default_rng(0)
 X = RANDOM.random((40, 3))
 ROWS = RANDOM.random((9, 3))

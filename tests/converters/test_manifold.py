@@ -20,6 +20,8 @@ from sklearn.preprocessing import StandardScaler
 import neon
 from tests.contract import unseen
 
+pytestmark = pytest.mark.usefixtures("one_pass")
+
 WINE = StandardScaler().fit_transform(load_wine().data)[::2]
 NEW = unseen(WINE)
 

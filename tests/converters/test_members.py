@@ -21,6 +21,8 @@ from neon.converters.core.registry import convert
 from neon.errors import UnsupportedModelError
 from neon.lrp.targets import LogOdds
 
+pytestmark = pytest.mark.usefixtures("one_pass")
+
 rng = np.random.default_rng(0)
 X = rng.normal(size=(80, 4))
 three = rng.integers(0, 3, 80)

@@ -37,6 +37,8 @@ from neon.nn.pooling.normalized import normalized
 from neon.nn.pooling.weighted_median import weighted_median
 from neon.nn.pooling.winner import winner
 
+pytestmark = pytest.mark.usefixtures("one_pass")
+
 random = np.random.default_rng(0)
 
 

@@ -16,6 +16,8 @@ from sklearn.preprocessing import StandardScaler
 
 import neon
 
+pytestmark = pytest.mark.usefixtures("one_pass")
+
 X, Y = load_wine(return_X_y=True)
 
 

@@ -61,7 +61,7 @@ def test_labels_that_do_not_exclude_each_other_are_not_chosen_from() -> None:
     with pytest.raises(ValueError, match="predicts all of them"):
         neon.Explainer(model)(20 * X)
     scores = neon.Explainer(model)(20 * X, "all")
-    assert scores.explains == "log-odds of a label"
+    assert scores.explains.startswith("log-odds of a label; relative to the origin")
     np.testing.assert_array_equal(scores.prediction > 0, model.predict(20 * X))
 
 

@@ -25,6 +25,8 @@ from sklearn.preprocessing import StandardScaler
 import neon
 from neon.errors import UnsupportedModelError
 
+pytestmark = pytest.mark.usefixtures("one_pass")
+
 IRIS, WINE, CANCER = load_iris().data, load_wine().data, load_breast_cancer().data
 TRANSFORMERS: list[Any] = [
     KNeighborsTransformer(),

@@ -21,6 +21,8 @@ from sklearn.semi_supervised import LabelPropagation, LabelSpreading
 import neon
 from neon.errors import UnsupportedModelError
 
+pytestmark = pytest.mark.usefixtures("one_pass")
+
 
 def _bump(d: Any) -> Any:
     """Weights of neighbours, of one array or of an array of arrays."""

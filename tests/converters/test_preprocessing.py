@@ -49,6 +49,8 @@ from neon.converters.core.encoded_columns import Encoding
 from tests.contract.case import SKLEARN
 from tests.contract.preprocessing import mixed, target_encoder, with_holes
 
+pytestmark = pytest.mark.usefixtures("one_pass")
+
 importlib.import_module("sklearn.experimental.enable_iterative_imputer")
 IterativeImputer = importlib.import_module("sklearn.impute").IterativeImputer
 

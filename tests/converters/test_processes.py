@@ -33,6 +33,8 @@ from neon.errors import UnsupportedModelError
 from neon.nn import forms
 from tests.contract.case import SKLEARN
 
+pytestmark = pytest.mark.usefixtures("one_pass")
+
 tells_latent_mean = pytest.mark.skipif(SKLEARN < (1, 7), reason="latent_mean_and_variance is new in scikit-learn 1.7")
 A, B = np.linspace(2.0, 6.0, 10), np.linspace(5.0, 3.0, 10)
 

@@ -23,6 +23,8 @@ import neon
 from neon import nn
 from neon.converters import Ask, Conversion, converter, register
 
+pytestmark = pytest.mark.usefixtures("one_pass")
+
 X, y = load_iris(return_X_y=True)
 
 

@@ -31,6 +31,8 @@ from sklearn.svm import SVC, SVR, OneClassSVM
 
 import neon
 
+pytestmark = pytest.mark.usefixtures("one_pass")
+
 X, Y = load_wine(return_X_y=True)
 X = (X[:, [0, 6, 9, 12]] / [1.0, 1.0, 2.0, 300.0])[::2]
 Y = Y[::2]

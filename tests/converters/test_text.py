@@ -22,6 +22,8 @@ import neon
 from neon.converters.core.encoded_columns import Text
 from tests.contract.text import reviews
 
+pytestmark = pytest.mark.usefixtures("one_pass")
+
 DOCUMENTS = [
     "A good film, and good fun!",
     "Dull: the  film is dull…",

@@ -18,6 +18,8 @@ import neon
 from neon.errors import UnknownOutputError
 from tests.contract.topics import documents
 
+pytestmark = pytest.mark.usefixtures("one_pass")
+
 DIGITS, NUMBERS = (part[:150] for part in load_digits(return_X_y=True))
 
 

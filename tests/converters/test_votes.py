@@ -22,6 +22,8 @@ from sklearn.tree import DecisionTreeClassifier
 import neon
 from neon.converters.core.registry import convert
 
+pytestmark = pytest.mark.usefixtures("one_pass")
+
 
 def overlapping(n_classes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Classes that no model tells apart well: votes tie."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import faithfulness
+from benchmarks import defaults, faithfulness
 
 
 def options(cache: Path) -> argparse.Namespace:
@@ -22,6 +22,7 @@ def options(cache: Path) -> argparse.Namespace:
 def test_it_goes_on_from_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("shap", reason="shap is not installed")
     given = options(tmp_path / "found.jsonl")
+    monkeypatch.setattr(defaults, "CANDIDATES", {})
     monkeypatch.setattr(faithfulness, "METHODS", ("neon", "kernel_shap"))
     first = faithfulness.run(given)
     monkeypatch.setattr(faithfulness, "METHODS", ("neon", "kernel_shap", "random"))

@@ -65,17 +65,19 @@ def test_gradients() -> None:
 
 def test_neon_is_the_explainer() -> None:
     model = SVR().fit(BACKGROUND, Y)
-    np.testing.assert_array_equal(evaluate.methods["neon"](model, X).values, neon.Explainer(model)(X).values)
+    np.testing.assert_array_equal(evaluate.methods["default"](model, X).values, neon.Explainer(model)(X).values)
+    one_pass = neon.Explainer(model, composite="neon")(X)
+    np.testing.assert_array_equal(evaluate.methods["neon"](model, X).values, one_pass.values)
     found = evaluate.methods["shapley"](model, X, None, BACKGROUND)
     ours = neon.Explainer(model, composite="shapley", reference=BACKGROUND)(X)
     np.testing.assert_array_equal(found.values, ours.values)
     classes = np.array([3, 1, 0])[np.digitize(Y, np.quantile(Y, [0.3, 0.6]))]
     classifier = SVC().fit(BACKGROUND, classes)
     for target in (None, 3, [0, 1, 3, 3, 1, 0]):  # labels that are indices of other classes as well
-        found = evaluate.methods["neon"](classifier, X, target)
+        found = evaluate.methods["default"](classifier, X, target)
         np.testing.assert_array_equal(found.values, neon.Explainer(classifier)(X, target).values)
         labels = evaluate.Explained(classifier).labels(X, target)
-        np.testing.assert_array_equal(evaluate.methods["neon"](classifier, X, labels).values, found.values)
+        np.testing.assert_array_equal(evaluate.methods["default"](classifier, X, labels).values, found.values)
 
 
 def test_the_function_is_the_explained_one() -> None:

@@ -11,6 +11,8 @@ from sklearn.neighbors import KernelDensity
 import neon
 from neon import evaluate
 
+pytestmark = pytest.mark.usefixtures("one_pass")
+
 ROWS = np.zeros((2, 4))
 RELEVANCE = np.array([[4.0, 3.0, 2.0, 1.0], [1.0, 1.0, 0.0, 5.0]])
 TRUTH = np.array([[True, False, True, False], [True, False, False, True]])

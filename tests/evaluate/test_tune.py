@@ -18,6 +18,8 @@ from neon import evaluate, rules
 from neon.evaluate.candidates import candidates_of
 from neon.evaluate.tune import _halves, _preferred, _rows_needed
 
+pytestmark = pytest.mark.usefixtures("one_pass")
+
 X, Y = load_iris(return_X_y=True)
 BACKGROUND, ROWS = X[::3], np.concatenate([X[1::3], X[2::3]])[::4]
 

@@ -119,7 +119,7 @@ def test_rules_without_weights_take_them() -> None:
     X, y = load_wine(return_X_y=True)
     model = make_pipeline(StandardScaler(), SVR()).fit(X, y)
     rows, weights = neon.summarize(X, 5)
-    found = neon.Explainer(model, reference=(rows, weights))(X[:3])
-    np.testing.assert_array_equal(found.values, neon.Explainer(model, reference=rows)(X[:3]).values)
+    found = neon.Explainer(model, composite="neon", reference=(rows, weights))(X[:3])
+    np.testing.assert_array_equal(found.values, neon.Explainer(model, composite="neon", reference=rows)(X[:3]).values)
     with pytest.raises(ValueError, match="repeat rows that weigh more"):
-        neon.Explainer(model, reference=(rows, [1.0, 2.0, 1.0, 1.0, 1.0]))
+        neon.Explainer(model, composite="neon", reference=(rows, [1.0, 2.0, 1.0, 1.0, 1.0]))

@@ -59,6 +59,7 @@ def _convert(energy: GaussianEnergy, explains: str, name: str, model: Any, own: 
         explains,
         (name,),
         lambda X: np.asarray(own(X)).reshape(-1, 1),
+        family="covariance",
         background=gaussians(model.location_[None], model.covariance_[None], [1.0], "the Gaussian"),
     )
 

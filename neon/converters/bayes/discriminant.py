@@ -32,6 +32,7 @@ def convert_linear_discriminant(model: Any, ask: Ask) -> Conversion:
         model.decision_function,
         model.classes_,
         classes=model.classes_,
+        family="logits",
         background=counted(model.means_, model.priors_, "the class means, by prior"),
     )
 
@@ -63,5 +64,6 @@ def convert_quadratic_discriminant(model: Any, ask: Ask) -> Conversion:
         model.decision_function,
         model.classes_,
         classes=model.classes_,
+        family="discriminant",
         background=gaussians(model.means_, covariances, model.priors_, "the classes"),
     )

@@ -23,6 +23,7 @@ def convert_log_odds(
     what: str = "class",
     classes: np.ndarray | None = None,
     encoding: Encoding | None = None,
+    family: str = "",
     background: Spread | None = None,
 ) -> Conversion:
     """``log P_c / (1 - P_c) = -log Σ_{k≠c} exp(-(E_k - E_c))``: a soft minimum of differences of energies.
@@ -49,6 +50,7 @@ def convert_log_odds(
         answers={"log_odds": odds, "decision_function": odds if n == 2 else (Affine(-1.0),)},
         classes=classes,
         encoding=encoding,
+        family=family,
         background=background,
     )
 

@@ -35,6 +35,7 @@ def convert_mixture(model: Any, ask: Ask) -> Conversion:
             ("outlierness",),
             lambda X: model.score_samples(X).reshape(-1, 1),
             link=lambda o: total - o,
+            family="mixture",
             background=_spread(model),
         )
     return convert_log_odds(
@@ -43,6 +44,7 @@ def convert_mixture(model: Any, ask: Ask) -> Conversion:
         [f"component {k}" for k in range(len(means))],
         what="component",
         classes=np.arange(len(means)),
+        family="mixture",
         background=_spread(model),
     )
 

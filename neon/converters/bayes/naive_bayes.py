@@ -31,7 +31,8 @@ def convert_gaussian(model: Any, ask: Ask) -> Conversion:
     log_prior = finite_log(model.class_prior_, model)
     energy = GaussianEnergy(model.theta_, np.sqrt(0.5 / variance), 0.5 * np.log(variance), log_prior=-log_prior)
     whole = _convert(model, energy, ask)
-    return replace(whole, background=gaussians(model.theta_, variance, model.class_prior_, "the classes"))
+    spread = gaussians(model.theta_, variance, model.class_prior_, "the classes")
+    return replace(whole, family="naive Bayes", background=spread)
 
 
 @converter("sklearn.naive_bayes.MultinomialNB")

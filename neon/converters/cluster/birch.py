@@ -38,6 +38,7 @@ def convert_birch(model: Any, ask: Ask) -> Conversion:
         tuple(f"cluster {c}" for c in classes),
         own,
         classes=classes,
+        family="subclusters",
         background=counted(centers, _sizes(model), "the subcluster centers, by size"),
     )
 

@@ -47,6 +47,7 @@ def convert_bisecting(model: Any, ask: Ask) -> Conversion:
         tuple(f"cluster {c}" for c in range(len(leaves))),
         own,
         classes=np.arange(len(leaves)),
+        family="nearest center",
         background=counted(leaves, counts, "the cluster centers, by size"),
     )
 

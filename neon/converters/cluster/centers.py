@@ -49,6 +49,7 @@ def convert_centers(model: Any, ask: Ask) -> Conversion:
         tuple(f"cluster {c}" for c in range(len(centers))),
         lambda X: contrast(_squared_distances(model, X)),
         classes=np.arange(len(centers)),
+        family="nearest center",
         background=counted(centers, sizes, "the cluster centers, by size"),
     )
 

@@ -94,15 +94,14 @@ def chain(parts: list[Conversion]) -> Conversion:
             ways.append(_Way(part.inverse, width))
         width = len(part.output_names)
     before = ways[:-1] if len(last.layers) else ways
+    fixed = any(getattr(layer, "states", ()) for part in transforms for layer in part.layers.modules())
     return dataclasses.replace(
         last,
         body=torch.nn.Sequential(*_merge(body)),
         own=_Steps([part.own for part in parts], dense=last.encoding is None or not last.encoding.takes_sparse),
-        reference_composite=next(
-            (part.reference_composite for part in parts if part.thresholds), last.reference_composite
-        ),
         reference=_reference(last, before, 0 if not transforms else len(transforms[-1].output_names)),
         background=_background(last.background, before),
+        family="" if fixed else last.family,  # what is held fixed, or looked up, has no slopes along a way
         labels=None,
         inherits=any(part.inherits for part in parts),
         n_features=parts[0].n_features,

@@ -70,8 +70,10 @@ def gaussians(means: ArrayLike, covariances: ArrayLike, shares: ArrayLike, words
     if spreads.ndim == 2:
         roots = np.stack([np.diag(row) for row in np.sqrt(spreads)])
     else:
-        values, vectors = np.linalg.eigh(spreads)
-        roots = vectors * np.sqrt(np.clip(values, 0, None))[:, None]
+        scales = np.sqrt(np.diagonal(spreads, axis1=1, axis2=2))[:, :, None]  # whatever the units of the columns
+        scales = np.where(scales > 0, scales, 1.0)
+        values, vectors = np.linalg.eigh(spreads / (scales * np.swapaxes(scales, 1, 2)))
+        roots = scales * vectors * np.sqrt(np.clip(values, 0, None))[:, None]
     steps = np.sqrt(d) * np.swapaxes(roots, 1, 2)  # (n, d, d): a row for each direction
     rows = np.concatenate([centers[:, None] + steps, centers[:, None] - steps], axis=1)
     each = np.repeat(np.asarray(shares, dtype=np.float64), 2 * d) / (2 * d)

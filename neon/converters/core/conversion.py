@@ -13,6 +13,7 @@ from neon.converters.core.answers import Answers, Layers
 from neon.converters.core.background import Spread
 from neon.converters.core.encoded_columns import Encoding
 from neon.lrp.composites import Composite
+from neon.nn import Affine, Linear
 from neon.nn.linear.layers import Selection
 
 __all__ = ["Conversion"]
@@ -41,9 +42,10 @@ class Conversion:
     link : callable, optional
         Takes the network's output to what ``own`` gives. Default: they are the same.
     composite : str or Composite
-        The default composite.
-    reference_composite : str or Composite
-        The default composite where the caller gives reference rows.
+        The one-pass rule of these layers.
+    family : str
+        A key of `DEFAULTS`: which composite explains the model where nobody names one. "": ``composite``, and from
+        reference rows "neon".
     reference : ndarray, optional
         Default reference rows, as the layers take them.
     background : Spread, optional
@@ -96,7 +98,7 @@ class Conversion:
     answers: Answers = field(default_factory=dict)
     link: Callable[[np.ndarray], np.ndarray] | None = None
     composite: str | Composite = "neon"
-    reference_composite: str | Composite = "neon"
+    family: str = ""
     reference: np.ndarray | None = None
     background: Spread | None = None
     takes_reference: bool = False
@@ -131,7 +133,10 @@ class Conversion:
     def then(self, *layers: torch.nn.Module, **changes: Any) -> Conversion:
         """With more layers behind those of what is explained; what else the model gives does not follow from them."""
         whole = torch.nn.Sequential(*self.layers, *layers)
-        return replace(self, **{"body": whole, "pair": None, "head": (), "answers": {}, "stated": (), **changes})
+        straight = all(isinstance(layer, Affine | Linear | Selection) for layer in layers)
+        family = self.family if straight or not self.family else "composed"
+        same: dict[str, Any] = {"body": whole, "pair": None, "head": (), "answers": {}, "stated": (), "family": family}
+        return replace(self, **{**same, **changes})
 
     def second(self, *layers: torch.nn.Module) -> Conversion:
         """Of two classes, what is explained of the second alone, and more layers behind it."""

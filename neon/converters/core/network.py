@@ -19,6 +19,7 @@ from neon._version import bound_to_version
 from neon.converters.core.arrays import dense
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
+from neon.converters.core.defaults import DEFAULTS, STARTS
 from neon.converters.core.intake import Intake, take
 from neon.converters.core.registry import convert, innermost, steps_run, takes_data
 from neon.errors import UnsupportedModelError
@@ -37,6 +38,12 @@ class Network(torch.nn.Module):
     Attributes
     ----------
     layers : torch.nn.Sequential
+    composite, reference_composite : str or Composite
+        Which explains the model where nobody names one: without reference rows, and from such rows (`DEFAULTS`).
+    most_starts : int or None
+        How many rows "expected" starts from where it is not named; None: all.
+    one_pass : str or Composite
+        The published rule, whatever was measured.
     explains : str
         The explained scalar, in words, with what is held fixed.
     output_names, feature_names : tuple of str
@@ -64,7 +71,6 @@ class Network(torch.nn.Module):
         self.explains = _with_states(conversion)
         self.output_names = conversion.output_names
         self.classes = conversion.classes
-        self.composite, self.reference_composite = conversion.composite, conversion.reference_composite
         self.reference, self.background = conversion.reference, conversion.background
         self.takes_reference = conversion.takes_reference
         self.predicts, self.infinite = conversion.predicts, conversion.infinite
@@ -93,8 +99,15 @@ class Network(torch.nn.Module):
             aligns=isinstance(first, ColumnTransformer),
         )
         self.layers = _in_form(conversion.layers, form, self.intake.n_encoded)
-        if self.reference_composite == "neon" and any(isinstance(m, TreeEnsemble | SplitUnits) for m in self.modules()):
-            self.reference_composite = "interventional"  # trees inside another estimator
+        self.one_pass = conversion.composite
+        trees = any(isinstance(module, TreeEnsemble | SplitUnits) for module in self.modules())
+        # Measured on fused layers; spelled out, the one-pass rule gives the same relevance, and others may not.
+        family = "trees" if trees and not conversion.family.startswith("trees") else conversion.family
+        default = DEFAULTS.get(family if trees or form == "fused" else "")
+        self.reference_composite = default.given if default else "neon"
+        holds = self.background is not None and not trees
+        self.composite = (default.held if default and holds else "") or self.one_pass
+        self.most_starts = None if trees else STARTS  # trees have formulas for many rows
         self.eval()
 
     def __reduce__(self) -> tuple:

@@ -40,6 +40,7 @@ def convert_regressor(model: Any, ask: Ask) -> Conversion:
         "predicted value: the mean of the Gaussian process",
         reference=points if has_distance(expression) else None,
         takes_reference=True,
+        family="kernel expansion",
         background=some_rows(points, "the training rows"),
         rounding=float(np.finfo(np.float64).eps * terms),
         n_features=points.shape[1],  # which scikit-learn does not keep where the kernel needs no vectors
@@ -111,6 +112,7 @@ def convert_classifier(model: Any, ask: Ask) -> Conversion:
         pair=TwoClass() if len(classes) == 2 else None,
         reference=reference,
         takes_reference=True,
+        family="kernel expansion",
         background=None if reference is None else some_rows(reference, "the training rows"),
         classes=classes,
         predicts="always_ask" if rest else "ask_on_tie" if len(classes) > 2 else "largest",

@@ -67,7 +67,7 @@ def convert_svc(model: Any, ask: Ask) -> Conversion:
         if model.break_ties:
             given["votes"] = given["decision_function"]
     whole = _finish(model, [*layers, *against], words, tuple(map(str, classes)), own)
-    return replace(whole, head=smallest, answers=given, classes=classes, predicts="ask_on_tie")
+    return replace(whole, family="kernel margin", head=smallest, answers=given, classes=classes, predicts="ask_on_tie")
 
 
 def _log_ratio(model: Any) -> Conversion:
@@ -109,6 +109,7 @@ def _log_ratio(model: Any) -> Conversion:
         own,
         head=smallest,
         composite=composite,
+        family="log-ratio",
         classes=classes,
         predicts="ask_on_tie" if len(classes) > 2 else "largest",
         background=some_rows(vectors, "the support vectors"),
@@ -150,6 +151,7 @@ def convert_one_class(model: Any, ask: Ask) -> Conversion:
                 ("outlierness",),
                 lambda X: model.decision_function(X).reshape(-1, 1),
                 link=lambda o: rho * np.expm1(-gamma * o),
+                family="one-class machine",
                 background=some_rows(centers, "the support vectors"),
             )
     sign = -1.0 if output == "outlierness" else 1.0
@@ -184,6 +186,7 @@ def _finish(
         reference=dense(model.support_vectors_) if model.kernel == "rbf" and model.support_vectors_.shape[0] else None,
         takes_reference=True,
         rounding=float(np.finfo(np.float64).eps * _terms(model)),
+        family="kernel expansion",
         background=some_rows(model.support_vectors_, "the support vectors"),
     )
 

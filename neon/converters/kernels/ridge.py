@@ -32,5 +32,6 @@ def convert_kernel_ridge(model: Any, ask: Ask) -> Conversion:
         len(weight),
         reference=points if has_distance(expression) else None,
         takes_reference=True,
+        family="kernel expansion",
         background=some_rows(points, "the training rows"),
     )

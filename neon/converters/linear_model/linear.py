@@ -106,7 +106,7 @@ def convert_logistic(model: Any, ask: Ask) -> Conversion:
     if output == "decision_function":
         return _scores(model, "score of a class", answers.logits())
     odds = answers.logits()
-    options = {"head": odds["log_odds"], "answers": odds, "link": expit, "classes": model.classes_}
+    options = {"head": odds["log_odds"], "answers": odds, "link": expit, "classes": model.classes_, "family": "logits"}
     names = tuple(map(str, model.classes_))
     return _linear(model.coef_, model.intercept_, "log-odds of a class", names, model.predict_proba, **options)
 

@@ -59,7 +59,7 @@ def convert_mlp(model: Any, ask: Ask) -> Conversion:
         pair=TwoClass() if binary else None,
         answers={} if labels else given,
         link=kind.link,
-        composite="perceptron",
+        family="perceptron",
         takes_reference=True,
         classes=None if classes is None or labels else np.asarray(classes),
     )

@@ -14,6 +14,7 @@ from scipy import sparse
 from neon.converters.compose.linear_maps import as_linear
 from neon.converters.core import Conversion, Encoding, of_members
 from neon.converters.core.arrays import unchanged
+from neon.converters.core.defaults import family_of_all
 from neon.lrp.composites import Composite
 from neon.nn import Affine, Linear, SideBySide
 from neon.nn.linear.layers import Selection
@@ -63,6 +64,7 @@ def common(parts: Sequence[Conversion]) -> dict[str, Any]:
     """What holds for several members together."""
     return {
         "composite": _composite(parts),
+        "family": family_of_all([part.family for part in parts]),
         "takes_reference": all(part.takes_reference for part in parts),
         "missing": any(part.missing for part in parts),
         "takes_infinity": all(part.takes_infinity for part in parts),

@@ -41,7 +41,8 @@ def convert_stacking(model: Any, ask: Ask) -> Conversion:
     whole = chain([dataclasses.replace(front, own=lambda X: dense(model.transform(X))), head])
     return dataclasses.replace(
         whole,
-        composite=front.composite if head.composite in ("neon", "perceptron") else head.composite,
+        composite=front.composite if head.composite == "neon" else head.composite,
+        family="composed" if head.family else "",
         classes=getattr(model, "classes_", None) if head.classes is not None else None,
         output_names=tuple(map(str, model.classes_)) if head.classes is not None else head.output_names,
         reference=front.reference,

@@ -59,5 +59,6 @@ def convert_nearest_centroid(model: Any, ask: Ask) -> Conversion:
         answers={"votes": ()},
         classes=classes,
         predicts="ask_on_tie",
+        family="nearest center",
         background=counted(centroids, priors, "the class centroids, by prior"),
     )

@@ -78,6 +78,7 @@ def convert_kde(model: Any, ask: Ask) -> Conversion:
             lambda X: np.exp(asked.score_samples(X)).reshape(-1, 1),
             reference=points[counted],
             takes_reference=True,
+            family="kernel expansion",
             background=background,
         )
     with np.errstate(divide="ignore"):
@@ -90,6 +91,7 @@ def convert_kde(model: Any, ask: Ask) -> Conversion:
         link=lambda o: -o - constant,
         thresholds=model.kernel == "tophat",  # who is near is a matter of rounding
         infinite=model.kernel not in ("gaussian", "exponential"),
+        family="kernel density" if model.kernel in ("gaussian", "exponential") else "",
         background=background,
     )
 

@@ -48,6 +48,7 @@ def convert_regressor(model: Any, ask: Ask) -> Conversion:
         lambda X: np.asarray(predict(X), dtype=np.float64).reshape(-1, n),
         answers=answers.prediction(),
         stated=NeighborMean.states,
+        family="" if "Radius" in type(model).__name__ else "nearest neighbours",
         **traits_of(model),
     )
 

@@ -48,6 +48,7 @@ def convert_local_outlier_factor(model: Any, ask: Ask) -> Conversion:
         lambda X: -decide(X).reshape(-1, 1),
         thresholds=True,
         missing=model.effective_metric_ == "nan_euclidean",
+        family="outlier factor",
         background=some_rows(model._fit_X, "the training rows"),
         stated=LocalOutlierFactor.states,
     )

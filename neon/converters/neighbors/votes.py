@@ -90,6 +90,7 @@ def _majority(model: Any) -> Conversion:
         link=lambda e: (e > 0).astype(float),
         classes=classes,
         composite=composite,
+        family="votes of neighbours",
         **traits_of(model),
     )
 

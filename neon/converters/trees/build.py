@@ -151,7 +151,7 @@ def convert_trees(
         own,
         trees.n_outputs // (1 + n_read),
         composite="shapley",
-        reference_composite="expected" if n_read else "interventional",
+        family="trees from rows" if n_read else "trees",
         thresholds=True,
         rounding=_rounding(trees),
         **options,

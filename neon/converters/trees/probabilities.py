@@ -56,7 +56,7 @@ def answered(part: Conversion, output: str, *, own: str) -> Conversion:
         return softmax(scores, axis=1) if shares else expit(scale * scores)
 
     changes: dict[str, Any] = {"own": probabilities, "link": None, "answers": {}, "rounding": 0.0}
-    changes |= {"composite": "expected", "reference_composite": "expected"}
+    changes |= {"composite": "expected", "family": "trees from rows"}
     if output == "probability":
         head = (*odds, answers.sigmoid())
         return dataclasses.replace(part, head=head, explains="probability of a class", **changes)

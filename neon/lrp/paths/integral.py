@@ -24,6 +24,8 @@ from neon.lrp.propagate import BackwardStep, Walk
 
 __all__ = ["Integral"]
 
+_MANY = 16  # reference rows: of these each has the same few nodes, so that what is explained stays linear in f
+
 
 @dataclass(eq=False)
 class Integral:
@@ -51,6 +53,8 @@ class Integral:
     middle : bool
         Whether relevance is the integrand at t = 1/2, of networks that are linear in their units: Banzhaf values. They
         do not add up to ``f(x) - g(u(0))``.
+    chosen_of : int, optional
+        How many rows these stand for.
     """
 
     rows: Tensor
@@ -62,6 +66,7 @@ class Integral:
     everywhere: bool = True
     fitting: bool | None = None
     middle: bool = False
+    chosen_of: int | None = None
     backgrounds: list[dict[int, Background]] = field(default_factory=list)
 
     @classmethod
@@ -98,8 +103,9 @@ class Integral:
             found = from_each_row(front_of(steps, x, output, rows, whole), rows, weights)
             if found is None:
                 found = torch.zeros_like(rows), rows.new_zeros(len(rows)), rows.new_zeros(len(rows))
+                refine = len(single) < _MANY
                 for portion, start in zip(self.weights, single, strict=True):
-                    parts = integrate(_maker(steps, x, output, start), rows, weights, held=False)
+                    parts = integrate(_maker(steps, x, output, start), rows, weights, held=False, refine=refine)
                     for total, part in zip(found, parts, strict=True):
                         total.add_(part, alpha=float(portion))
         else:
@@ -123,6 +129,18 @@ class Integral:
         if ledger.enabled:
             ledger.absorb("expectation", base)
         return Walk((relevance,), ledger)
+
+    def at_start(self, steps: Sequence[BackwardStep], x: int, output: int, row: Tensor) -> Tensor:
+        """The output where the way begins, (1, n_outputs); row : (1, n_features), any."""
+        whole, *single = self._starts(x)
+        if not (self.joint and self._each_row(front_of(steps, x, output, row, whole))):
+            single, weights = [whole], torch.ones_like(self.weights[:1])
+        else:
+            weights = self.weights
+        none = row.new_zeros(1)
+        fronts = (front_of(steps, x, output, row, start) for start in single)
+        values = [front.run([terms.units(none)[0] for terms in front.terms]) for front in fronts]
+        return torch.einsum("r,rko->ko", weights, torch.stack(values))
 
     def interactions(
         self, steps: Sequence[BackwardStep], x: int, output: int, rows: Tensor, weights: Tensor, order: int
@@ -198,13 +216,14 @@ class Integral:
             what = "Aumann-Shapley values (exact)"
         if any(terms.apart for terms in front.terms):
             what += " of the columns that features are encoded as, added up"
+        n, count = len(self.rows), str(len(self.rows))
         if self.start:
-            return f"{what} from {next((terms.holds for terms in front.terms if terms.holds), self.start)}"
+            start = self.start if self.chosen_of is None else f"{count} rows of {self.start}"
+            return f"{what} from {next((terms.holds for terms in front.terms if terms.holds), start)}"
         drawn = "drawn together" if joint and (self.joint or exact) else "each drawn by itself"
-        n = len(self.rows)
-        return (
-            f"{what} from the reference row" if n == 1 else f"{what}, absent features {drawn} from {n} reference rows"
-        )
+        count = f"{count} of {self.chosen_of}" if self.chosen_of else count
+        rows = f", absent features {drawn} from {count} reference rows"
+        return what + (rows if n > 1 else " from the reference row")
 
     def _each_row(self, front: Front) -> bool:
         """Whether each reference row is integrated from by itself: one formula for all of them is as good elsewhere."""

@@ -35,7 +35,7 @@ _NODES_NEAR = 4  # ... and need no more nodes
 
 
 def integrate(
-    make: Callable[[Tensor], Front], rows: Tensor, weights: Tensor, *, held: bool
+    make: Callable[[Tensor], Front], rows: Tensor, weights: Tensor, *, held: bool, refine: bool = True
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Relevance (n_samples, n_features), its base (n_samples,) and what the quadrature missed (n_samples,).
 
@@ -47,6 +47,8 @@ def integrate(
         What is explained: ``Σ_k weights_k f_k``.
     held : bool
         Whether a minimum over units that are no straight lines stays with the one that is smallest at the row.
+    refine : bool
+        Whether rows that the first nodes leave a residual get more of them.
     """
     front = make(rows)
     if not front.rest:  # the output is a layer of units
@@ -57,8 +59,9 @@ def integrate(
         return _exact(front, rows, weights)
     if one_line(front):
         return _along_secant(front, rows, weights)
-    phi, base, missed = _quadrature(front, rows, weights, NODES)
-    for n in _MORE_NODES if held else _MORE_NODES_OF_A_START:
+    kinks = any(kind_of(step) == "choice" for step in front.rest)
+    phi, base, missed = _quadrature(front, rows, weights, NODES if refine or not kinks else 2 * NODES)
+    for n in () if not refine else _MORE_NODES if held else _MORE_NODES_OF_A_START:
         worst = (missed.abs() > _TOLERANCE * phi.abs().amax(1)).nonzero()[:, 0]
         if not len(worst):
             break

@@ -48,7 +48,9 @@ def exponential_terms(
             return ProductTerms(reader.outputs[0], x, background, centers, -rate, power, torch.exp(rate * end))
         if reader.function in _RATES:
             rate *= _RATES[reader.function](*reader.args, **reader.kwargs)
-            return SoftTerms(call.output, x, background, centers, rate, power, end) if rate > 0 else None
+            # From a single row distances are straight lines, whose logarithm has no pole where a factor is small.
+            soft = rate > 0 and len(background.rows) > 1
+            return SoftTerms(call.output, x, background, centers, rate, power, end) if soft else None
         factor = _factor(reader)
         if factor is None:
             return None

@@ -21,6 +21,8 @@ from neon import nn
 from neon.lrp import LRP
 from tests.nn.textbook import close, distances, draw, relevance
 
+pytestmark = pytest.mark.usefixtures("one_pass")
+
 PRECISIONS = [(torch.float64, 1e-9), (torch.float32, 2e-5)]
 CASES = {
     "squared": ("squared", None, None),

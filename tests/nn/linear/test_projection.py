@@ -15,6 +15,8 @@ import neon
 from neon.lrp import LRP
 from tests.nn.textbook import close, draw
 
+pytestmark = pytest.mark.usefixtures("one_pass")
+
 
 @pytest.mark.parametrize("n_rows", [None, 1, 4])
 def test_shares_by_magnitude(n_rows: int | None) -> None:
