@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.ensemble import HistGradientBoostingRegressor, VotingRegressor
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor, VotingRegressor
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -31,7 +31,12 @@ def of_catboost() -> Any:
     return catboost.CatBoostRegressor(iterations=6, verbose=0, allow_writing_files=False).fit(X, Y)
 
 
-@pytest.mark.parametrize("fit", [of_lightgbm, of_catboost])
+def of_histograms() -> Any:
+    """Fitted on missing values, after which some thresholds are infinite themselves."""
+    return HistGradientBoostingRegressor(max_iter=6, min_samples_leaf=3).fit(np.where(X > 1, np.nan, X), Y)
+
+
+@pytest.mark.parametrize("fit", [of_lightgbm, of_catboost, of_histograms])
 @pytest.mark.parametrize("reference", [None, FAR[:4], ROWS[:4]], ids=["covers", "far", "infinite"])
 def test_infinity_is_a_number_beyond_every_threshold(fit: Any, reference: Any) -> None:
     model = fit()
@@ -55,7 +60,7 @@ def test_elsewhere_it_is_refused() -> None:
     model = of_lightgbm()
     rows = np.where(np.isfinite(ROWS), ROWS, np.inf)
     for other in (
-        HistGradientBoostingRegressor(max_iter=3).fit(X, Y),
+        RandomForestRegressor(3).fit(X, Y),
         make_pipeline(StandardScaler().fit(X), model),
         VotingRegressor([("a", model), ("b", LinearRegression())]).fit(X, Y),
     ):

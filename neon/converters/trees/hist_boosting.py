@@ -28,7 +28,7 @@ def convert_hist_boosting(model: Any, ask: Ask) -> Conversion:
         base=np.broadcast_to(np.asarray(model._baseline_prediction, dtype=np.float64).reshape(-1), (n_scores,)),
         output=np.tile(np.arange(n_scores), len(model._predictors)),
     )
-    options: dict[str, Any] = {"missing": True, "encoding": _encoding(model)}
+    options: dict[str, Any] = {"missing": True, "takes_infinity": True, "encoding": _encoding(model)}
     if not classifies:
         link = model._loss.link
         scores = RawScores("predicted value", answers.prediction(), ["prediction"])
