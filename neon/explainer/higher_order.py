@@ -20,9 +20,9 @@ __all__ = ["checked_order", "of_columns", "with_interactions"]
 def checked_order(interactions: bool | int) -> int:
     """How many features interact: 0 for none, 2 or 3."""
     orders = {0: 0, 1: 2, 2: 2, 3: 3}  # False and True are 0 and 1
-    if interactions not in orders:
+    if not isinstance(interactions, int | np.integer | np.bool_) or int(interactions) not in orders:
         raise ValueError(f"interactions must be False, True (of two features), 2 or 3, got {interactions!r}")
-    return orders[interactions]
+    return orders[int(interactions)]
 
 
 def of_columns(recording: Recording, target: Tensor, order: int, encoding: Encoding | None, n_features: int) -> Tensor:

@@ -17,6 +17,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVR
 
 import neon
+from neon.explainer.higher_order import checked_order
 from neon.nn.trees import Forest, engine
 from neon.nn.trees.triples import triples
 from tests.trees import textbook
@@ -157,3 +158,10 @@ def test_errors() -> None:
         neon.explain(SVR().fit(X, y), X[:2], composite="shapley", reference=X[:3], interactions=3)
     with pytest.raises(ValueError, match="must be False, True"):
         neon.explain(RandomForestRegressor(2).fit(X, y), X[:2], interactions=4)
+
+
+@pytest.mark.parametrize("given", [1.5, 2.0, 4, -1, "3", [3], None], ids=str)
+def test_other_orders_are_refused(given):
+    with pytest.raises(ValueError, match="interactions must be False, True"):
+        checked_order(given)
+    assert [checked_order(each) for each in (False, True, np.int64(2), 3)] == [0, 2, 2, 3]
