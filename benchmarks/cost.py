@@ -3,6 +3,7 @@
     python -m benchmarks.cost
     python -m benchmarks.cost --families
 
+Of the published one-pass rule, ``composite="neon"`` (of trees their default, Shapley values against the covers).
 Medians of alternating runs in one process; KernelSHAP (500 evaluations, 50 background rows) is timed on three rows.
 ``--families``: one model of every family, without KernelSHAP, and why where neon costs more than three times the model.
 """
@@ -82,7 +83,7 @@ def beside_kernel_shap(n_rows: int, n_fit: int, repeats: int) -> None:
         gamma = 1 / (X.shape[1] * X.var())
         for title, (estimator, target, method) in cases(fit_y, gamma).items():
             model = estimator.fit(fit_X, target)
-            own, explainer = getattr(model, method), neon.Explainer(model)
+            own, explainer = getattr(model, method), neon.Explainer(model, composite="neon")
             # The model's and torch's thread pools wait for more work by spinning; those of the run before fall asleep.
             own_s, neon_s, ratio = paired_seconds(partial(own, X), partial(explainer, X), repeats, pause=0.05)
             kernel = shap.KernelExplainer(own, fit_X[:50])
@@ -131,8 +132,8 @@ def prepared(family: Family, X: Any, n_fit: int) -> tuple[Any, Any, Any, int | N
     fit_X, fit_y = X[:n_fit], None if family.y is None else family.y[:n_fit]
     model = family.estimator.fit(fit_X, fit_y)
     data = {"data": fit_X} if family.labelled else {}
-    explainer = neon.Explainer(model, progress=False, **family.options, **data)
-    network = explainer.network
+    network = neon.neuralize(model, **family.options, **data)
+    explainer = neon.Explainer(network, composite=network.one_pass, progress=False)
     target = None if network.classes is not None or len(network.output_names) == 1 else 0
     return network._own, explainer, X[: family.limit], target
 

@@ -50,9 +50,8 @@ DEFAULTS: Mapping[str, Default] = MappingProxyType(
         "nearest center": Default("expected", "expected", ("KMeans (4)", "NearestCentroid")),
         "subclusters": Default("shapley", "shapley", ("Birch",)),
         "nearest neighbours": Default("expected", "expected", ("KNeighborsRegressor",)),
-        "outlier factor": Default(
-            "expected", "", ("LocalOutlierFactor",)
-        ),  # hundreds of times the one-pass rule's cost
+        # From rows hundreds of times the one-pass rule's cost.
+        "outlier factor": Default("expected", "", ("LocalOutlierFactor",)),
         "votes of neighbours": Default("expected", "", ("KNeighborsClassifier",)),  # jumps, which slopes do not see
         "perceptron": Default("expected", "", ("MLPRegressor", "MLPClassifier")),
         "composed": Default("expected", "expected", ("OneVsRestClassifier of SVC", "VotingClassifier, soft")),
