@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ def scores() -> evaluate.Scores:
 def test_table(scores: evaluate.Scores) -> None:
     frame = scores.to_frame()
     assert set(frame["method"]) == {
-        "neon", "shapley", "expected", "gradient_x_input", "integrated_gradients", "occlusion", "random",
+        "default", "neon", "shapley", "expected", "gradient_x_input", "integrated_gradients", "occlusion", "random",
     }  # fmt: skip
     assert set(frame["refill"]) == {"", "rows", "mean", "conditional"}
     by_row = frame[frame["metric"] != "seconds"]
@@ -80,7 +81,7 @@ def test_columns_of_frames_are_the_models() -> None:
 
 
 def test_scores_are_named(scores: evaluate.Scores) -> None:
-    with pytest.raises(KeyError, match="names 21 scores"):
+    with pytest.raises(KeyError, match="names 24 scores"):
         scores["srg"]
 
 
@@ -89,7 +90,7 @@ def test_plots(scores: evaluate.Scores) -> None:
     assert [ax.get_title() for ax in figure.axes[:2]] == ["srg: higher is better", "seconds: lower is better"]
     ax = scores.plot_curves("mean")
     assert len(ax.lines) == 2 * len(scores.methods)
-    curve = scores.curves[evaluate.Key("neon", "flipping", "mean")]
+    curve = scores.curves[evaluate.Key("default", "flipping", "mean")]
     np.testing.assert_allclose(ax.lines[0].get_ydata(), curve.most.mean(0))
     with pytest.raises(ValueError, match="nothing was measured"):
         scores.plot(["beauty"])
@@ -186,3 +187,18 @@ def test_intervals_hold_as_often_as_they_say() -> None:
         _, low, high = evaluate.ratio_interval([(1.5 * b + rng.normal(0, 0.5, 40), b)], 400, seed)
         ratios.append(low <= 1.5 <= high)
     assert 0.89 < np.mean(ratios) < 0.98
+
+
+def test_the_first_call_of_a_method_is_not_timed() -> None:
+    calls: list[int] = []
+
+    def slow_at_first(model: Any, X: np.ndarray, target: Any, background: Any) -> np.ndarray:
+        calls.append(len(X))
+        if len(calls) == 1:
+            time.sleep(0.5)
+        return np.zeros(X.shape)
+
+    options: dict[str, Any] = {"methods": {"slow": slow_at_first}, "metrics": ["positivity"], "progress": False}
+    found = evaluate.report(lambda rows: rows.sum(1), ROWS, **options)
+    assert calls == [1, len(ROWS)]
+    assert found["seconds"][0] < 0.5 / len(ROWS) * 1000
