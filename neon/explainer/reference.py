@@ -152,7 +152,12 @@ def _players(network: Network, device: torch.device) -> Tensor | None:
 
 
 def starts_from_origin(network: Network, reference: Any) -> bool:
-    """Whether relevance is relative to a point that nothing in the data chose, and rows would have told more."""
+    """Whether relevance is relative to a point that nothing in the data chose, and rows would have told more.
+
+    Not of documents, whose origin is one without words.
+    """
+    if network.intake.encoding is not None and network.intake.encoding.records:
+        return False
     alone = network.reference is None and network.background is None and network.reference_composite != "interventional"
     return alone and isinstance(reference, Tensor) and len(reference) == 1 and not bool(reference.any())
 

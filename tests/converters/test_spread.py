@@ -149,4 +149,4 @@ def test_many_rows_are_thinned_and_it_is_said() -> None:
     assert len(spread.rows) == 833
     assert spread.words == "one in 3 of the support vectors"
     said = neon.Explainer(model, composite="expected")(many[:2]).explains
-    assert "from 93 rows of one in 3 of the support vectors" in said
+    assert "from 100 rows of one in 3 of the support vectors" in said

@@ -223,7 +223,7 @@ def test_reference_is_the_base(explanation: Explanation) -> None:
     np.testing.assert_allclose(relative.base_values, model.decision_function(X[[5]])[0])
     np.testing.assert_allclose(relative.values[5], 0, atol=1e-12)
     with pytest.raises(ValueError, match="reference"):
-        neon.Explainer(KMeans(2, n_init=1, random_state=0).fit(X), reference=point)
+        neon.Explainer(KMeans(2, n_init=1, random_state=0).fit(X), composite="neon", reference=point)
 
 
 LABELS = {
