@@ -156,7 +156,7 @@ def starts_from_origin(network: Network, reference: Any) -> bool:
 
     Not of documents, whose origin is one without words.
     """
-    if network.intake.encoding is not None and network.intake.encoding.records:
+    if network.intake.records:
         return False
     alone = network.reference is None and network.background is None and network.reference_composite != "interventional"
     return alone and isinstance(reference, Tensor) and len(reference) == 1 and not bool(reference.any())
