@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import warnings
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from neon.errors import UnsupportedModelError
 from neon.explainer.checks import check_outputs
 from neon.explainer.placement import as_array
 
-__all__ = ["COMPARED", "Comparisons", "check_equivalence"]
+__all__ = ["COMPARED", "Comparisons", "check_equivalence", "kind_of"]
 
 COMPARED = 64  # rows that the model itself is asked for
 _EVERY = 1000  # rows, of calls of fewer than that, once as many have been compared
@@ -27,13 +28,14 @@ _DRAWS = 16
 class Comparisons:
     """Which calls of an explainer compare its network with the model itself.
 
-    Every call of 64 rows or more; smaller ones until 64 rows have been compared, and from then on once in 1,000 rows.
-    Asking a model takes longer than explaining a row or two.
+    Every call of 64 rows or more; smaller ones until 64 rows of their kind have been compared, and from then on once in
+    1,000 rows. Asking a model takes longer than explaining a row or two.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._left, self._since = COMPARED, 0
+        self._left: dict[Hashable, int] = {}
+        self._since = 0
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # a copy, in another process or by another version of the model's library, compares anew
@@ -41,14 +43,20 @@ class Comparisons:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__()  # type: ignore[misc]
 
-    def due(self, n_rows: int) -> bool:
+    def due(self, n_rows: int, kind: Hashable) -> bool:
         """Whether the next call, of so many rows, is one of them."""
         with self._lock:
             self._since += n_rows
-            due = self._left > 0 or n_rows >= COMPARED or self._since >= _EVERY
+            left = self._left.get(kind, COMPARED)
+            due = left > 0 or n_rows >= COMPARED or self._since >= _EVERY
             if due:
-                self._left, self._since = max(self._left - n_rows, 0), 0
+                self._left[kind], self._since = max(left - n_rows, 0), 0
             return due
+
+
+def kind_of(rows: Any) -> Hashable:
+    """What models may read in ways of their own: the container, and the types in it."""
+    return type(rows), tuple(rows.dtypes) if hasattr(rows, "dtypes") else getattr(rows, "dtype", None)
 
 
 def check_equivalence(network: Network, given: Any, numbers: Any) -> None:

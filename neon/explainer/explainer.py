@@ -126,8 +126,8 @@ class Explainer:
         """Explain the rows of X.
 
         The network of a fitted model is compared with the model's own function at the first 64 rows of each call of 64
-        rows or more. Calls of fewer rows are compared until 64 rows of this explainer have been, and from then on once
-        in 1,000 rows: to ask a model takes longer than to explain a row. Safe in threads.
+        rows or more. Calls of fewer rows are compared until 64 of their kind (container, types) were, and from then on
+        once in 1,000 rows: to ask a model takes longer than to explain a row. Safe in threads.
 
         Parameters
         ----------

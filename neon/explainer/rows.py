@@ -16,7 +16,7 @@ from torch import Tensor
 from neon.converters import Encoding, Network
 from neon.converters.core.intake import Texts, column_names, take
 from neon.explainer.checks import check_sources
-from neon.explainer.equivalence import COMPARED, Comparisons, check_equivalence
+from neon.explainer.equivalence import COMPARED, Comparisons, check_equivalence, kind_of
 from neon.explainer.placement import as_data, module_rows
 from neon.explanation import Explanation
 from neon.explanation.fields import row_labels
@@ -58,7 +58,7 @@ class CallerRows:
             return cls(network, numbers, numbers, column_names(X), row_labels(X))
         given, names = network.intake.given(X)
         numbers = network.intake.read(given)
-        due = comparisons.due(given.shape[0])
+        due = comparisons.due(given.shape[0], kind_of(given))
         if due:
             first, some = take(given, slice(0, COMPARED)), take(numbers, slice(0, COMPARED))
             check_equivalence(network, first, some)

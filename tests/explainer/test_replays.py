@@ -7,8 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 import torch
+from scipy import sparse
 from sklearn.cluster import KMeans
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
@@ -23,7 +26,7 @@ from sklearn.svm import SVC, SVR, OneClassSVM
 
 import neon
 from neon.errors import UnsupportedModelError
-from neon.explainer.equivalence import COMPARED, Comparisons
+from neon.explainer.equivalence import COMPARED, Comparisons, kind_of
 from neon.extend import Ask, Conversion, register
 
 RNG = np.random.default_rng(0)
@@ -86,12 +89,24 @@ def test_threads_give_the_bits_of_one_alone(name: str) -> None:
 
 def test_models_are_asked_for_the_first_rows_and_then_once_in_a_thousand() -> None:
     few = Comparisons()
-    assert [few.due(1) for _ in range(COMPARED)] == [True] * COMPARED
-    later = [few.due(1) for _ in range(2500)]
+    assert [few.due(1, "a") for _ in range(COMPARED)] == [True] * COMPARED
+    later = [few.due(1, "a") for _ in range(2500)]
     assert np.flatnonzero(later).tolist() == [999, 1999]
-    assert few.due(COMPARED)
-    assert not few.due(COMPARED - 1)
-    assert Comparisons().due(10_000)
+    assert few.due(COMPARED, "a")
+    assert not few.due(COMPARED - 1, "a")
+    assert Comparisons().due(10_000, "a")
+
+
+def test_rows_of_another_kind_are_compared_anew() -> None:
+    few = Comparisons()
+    assert few.due(COMPARED, "arrays")
+    assert not few.due(1, "arrays")
+    assert [few.due(40, "frames") for _ in range(3)] == [True, True, False]
+    kinds = [X, X.astype(np.float32), sparse.csr_matrix(X), sparse.csc_matrix(X), pd.DataFrame(X), pl.DataFrame(X)]
+    frame = pd.DataFrame(X)
+    kinds.append(frame.astype({0: np.float32}))
+    assert len({kind_of(rows) for rows in kinds}) == len(kinds)
+    assert kind_of(frame) == kind_of(frame[:3])
 
 
 def test_a_model_that_has_changed_since_is_noticed_when_it_is_asked() -> None:

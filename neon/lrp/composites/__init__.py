@@ -4,6 +4,7 @@ from neon.lrp.composites.composite import Composite
 from neon.lrp.composites.presets import (
     Rules,
     attn_lrp,
+    banzhaf,
     by_name,
     cp_lrp,
     deep_taylor,
@@ -35,6 +36,7 @@ __all__ = [
     "Selector",
     "anything",
     "attn_lrp",
+    "banzhaf",
     "between",
     "by_name",
     "cp_lrp",
