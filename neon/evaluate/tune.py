@@ -86,7 +86,7 @@ def tune(
         By name, cheapest first: ``{"gamma": neon.rules.Gamma(0.5), "few": {"composite": "expected", "reference": r}}``.
         Default: what applies of
 
-        - fitted models: "neon", of trees "path" and "equal", where the default has a rule `Hybrid` its η 0, 0.5, 1;
+        - fitted models: "neon", of trees "path" and "equal", where the one-pass rule is a `Hybrid` its η 0, 0.5, 1;
         - networks of several layers: ε, ε of 0.1 and 0.5 root mean squares, z⁺, γ of 0.1, 0.25 and 1, γ in the lower
           third or two thirds and ε above, α2β1; with convolutions ε-z⁺ and z^B-γ-ε with each γ, z^B from the smallest
           to the largest value of the background;

@@ -235,6 +235,9 @@ def test_difference_of_means_is_the_pattern() -> None:
     np.testing.assert_allclose(opposite.vector, found.vector)
     svm = direction_of(artifact, clean, "svm")
     assert svm.vector @ found.vector > 0.5
+    units = np.array([1.0, 100.0, 0.01, 5.0, 1.0])
+    in_units = direction_of(artifact * units, clean * units, "svm").vector * units  # weights are per unit
+    np.testing.assert_allclose(in_units / np.linalg.norm(in_units), svm.vector, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
