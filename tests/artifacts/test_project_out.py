@@ -156,6 +156,30 @@ def test_only_rows_of_the_classes_are_corrected() -> None:
         neon.project_out(NET, MARKED, CLEAN, layer="1", classes=[7])(X)
 
 
+def test_a_module_that_is_corrected_twice_keeps_rows_apart() -> None:
+    """The inner correction is of all rows, the outer one of those that the inner module predicts to be of a class."""
+    inner = neon.project_out(NET, MARKED, CLEAN, layer="1")
+    with torch.no_grad():
+        inner.model[6].bias -= inner(X).median(0).values  # so that several classes are predicted
+        predicted = inner(X).argmax(1)
+        chosen = predicted == predicted[0]
+        assert 0 < chosen.sum() < len(X)
+        outer = neon.project_out(inner, MARKED, CLEAN, layer="model.4", classes=[int(predicted[0])])
+        everywhere = neon.project_out(inner, MARKED, CLEAN, layer="model.4")
+        torch.testing.assert_close(outer(X), torch.where(chosen[:, None], everywhere(X), inner(X)))
+
+
+def test_relevance_of_what_is_gone_is_the_corrections() -> None:
+    """A unit of which nothing is left has relevance by a rule that does not ask what it is."""
+    rows = torch.rand(9, 4, dtype=torch.float64)
+    clean = rows * torch.tensor([0.0, 1.0, 1.0, 1.0])
+    repaired = neon.project_out(torch.nn.Linear(4, 1, bias=False).double(), rows, clean, direction=np.eye(4)[0])
+    explanation = neon.explain(repaired, rows, composite=neon.rules.Flat())
+    np.testing.assert_allclose(explanation.residuals["correction"], explanation.prediction / 4, rtol=1e-6)  # stabilizer
+    np.testing.assert_array_equal(explanation.values[:, 0], 0)
+    assert explanation.conservation_error() < 1e-12
+
+
 @pytest.mark.parametrize("pool", ["mean", "max"])
 def test_channels_are_corrected_at_every_place(pool: Any) -> None:
     repaired = neon.project_out(NET, MARKED, CLEAN, layer="1", pool=pool)
