@@ -157,6 +157,39 @@ def test_missing_values(never_asked: None) -> None:
         close(effect.average, brute(f, holes, places, effect.grid), 1e-6)
 
 
+@pytest.mark.skipif(not importlib.util.find_spec("catboost"), reason="no catboost")
+def test_what_a_model_asks_of_two_columns_together() -> None:
+    """Statistics of pairs of labels, CatBoost's default, are of neither column alone."""
+    from catboost import CatBoostRegressor
+
+    rng, n = np.random.default_rng(0), 300
+    labels = {"job": rng.choice(list("wxyz"), n), "city": rng.choice(list("qrst"), n)}
+    rows = pd.DataFrame({**labels, "x": rng.normal(size=n).round(1)})
+    y = 3.0 * ((rows["job"] == "x") ^ (rows["city"] == "q")) + rows["x"]
+    model = CatBoostRegressor(
+        iterations=15, depth=4, one_hot_max_size=1, max_ctr_complexity=2, simple_ctr=["Counter:Prior=1"],
+        combinations_ctr=["Borders", "Counter"], cat_features=[0, 1], verbose=0, allow_writing_files=False,
+        thread_count=1,
+    ).fit(rows, y)  # fmt: skip
+    assert neon.neuralize(model).intake.encoding.joint
+    asked = ["job", ("job", "city"), ("city", "x")]
+    found = neon.partial_dependence(model, rows, asked, grid_resolution=3)
+    for effect in found.effects:
+        average = np.empty(effect.average.shape)
+        for place in np.ndindex(*average.shape):
+            put = {name: grid[i] for name, grid, i in zip(effect.features, effect.grid, place, strict=True)}
+            average[place] = model.predict(rows.assign(**put)).mean()
+        close(effect.average, average, 1e-12)
+
+
+@pytest.mark.parametrize(
+    "options", [{"grid_resolution": 1}, {"grid_resolution": 2.5}, {"percentiles": (5, 95)}, {"percentiles": (0.9, 0.1)}]
+)
+def test_grids_that_are_none(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(options))):
+        neon.partial_dependence(Ridge().fit(X, Y), X, [0], **options)
+
+
 def test_refusals() -> None:
     model = RandomForestClassifier(2, random_state=0).fit(X, LABELS)
     with pytest.raises(ValueError, match=r"has 3 outputs .* give target="):

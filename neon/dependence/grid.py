@@ -9,7 +9,15 @@ import numpy as np
 import pandas as pd
 from scipy.stats.mstats import mquantiles
 
-__all__ = ["column", "grid_of", "put"]
+__all__ = ["check_grid", "column", "grid_of", "put"]
+
+
+def check_grid(resolution: int, percentiles: tuple[float, float]) -> None:
+    """Raise where there is no such grid."""
+    if not isinstance(resolution, int | np.integer) or resolution < 2:
+        raise ValueError(f"grid_resolution must be a whole number of points, at least 2, got {resolution!r}")
+    if len(percentiles) != 2 or not 0 <= percentiles[0] < percentiles[1] <= 1:
+        raise ValueError(f"percentiles must be two shares, 0 ≤ low < high ≤ 1, got {percentiles!r}")
 
 
 def grid_of(values: np.ndarray, resolution: int, percentiles: tuple[float, float]) -> np.ndarray:

@@ -42,8 +42,8 @@ def effects_of_trees(
     rows : (n_reference, n_encoded)
     """
     encoding = network.intake.encoding
-    if encoding is not None and encoding.states:  # of other columns, which grid points would not hold
-        return None
+    if encoding is not None and (encoding.states or np.any(np.asarray(encoding.source) < 0)):
+        return None  # columns made of several, which grid points of one would not hold
     tape = tape_of(network, (points,), memory="high", names=False, relative=True)
     (x,) = tape.inputs
     background = {x: Background(rows, weights)}

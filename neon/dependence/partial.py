@@ -13,7 +13,7 @@ from scipy import sparse
 
 from neon.converters import Network, neuralize
 from neon.converters.core.intake import take
-from neon.dependence.grid import column, grid_of, put
+from neon.dependence.grid import check_grid, column, grid_of, put
 from neon.dependence.of_trees import effects_of_trees
 from neon.explainer.labels import output_indices
 from neon.explainer.reference import rows_and_weights
@@ -126,13 +126,14 @@ def partial_dependence(
     Raises
     ------
     ValueError
-        If rows, features or the target do not fit the model.
+        If rows, features or the target do not fit the model; if there is no such grid.
 
     Examples
     --------
     >>> found = neon.partial_dependence(forest, X_train, ["age", ("age", "income")])
     >>> found["age"].average, found["age", "income"].effect
     """
+    check_grid(grid_resolution, percentiles)
     network = neuralize(model, output=output)
     rows, weights = rows_and_weights(X)
     if sparse.issparse(rows) or network.intake.records:

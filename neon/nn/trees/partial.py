@@ -161,8 +161,6 @@ def _blocks(forest: Forest, slope: Tensor, owner: np.ndarray, reference: Tensor,
         block = np.ravel(block)
         failed = (~merged(paths, edge[own], reference)).to(torch.int16)
         fails = failed.new_zeros(blocks.shape[1], reference.shape[1]).index_add_(0, torch.as_tensor(block), failed) > 0
-        # What depends on no feature is never switched on: three failures are more than are ever asked for.
-        times = torch.as_tensor(np.where(blocks[1] < 0, 3, 1), dtype=torch.int16)[:, None]
         count = failed.new_zeros(end - begin, reference.shape[1])
-        count.index_add_(0, torch.as_tensor(blocks[0]), fails * times)
+        count.index_add_(0, torch.as_tensor(blocks[0]), fails.to(count))
         yield _Blocks(paths, blocks[0], blocks[1], edge[own], block, values[begin:end], fails, count, weights.to(slope))
