@@ -48,11 +48,6 @@ def few_rows(model: Any, X: np.ndarray, target: Any = None, background: Any = No
     return evaluate.exact_shapley(model, X, target, chosen)
 
 
-def default(model: Any, X: np.ndarray, target: Any = None, background: Any = None) -> Any:
-    """The default of `neon.Explainer`, which is given nothing."""
-    return default_rows(model, X, target)
-
-
 def default_rows(model: Any, X: np.ndarray, target: Any = None, background: Any = None) -> Any:
     """The default of `neon.Explainer` where it is given reference rows."""
     f = evaluate.Explained.of(model)
@@ -61,7 +56,6 @@ def default_rows(model: Any, X: np.ndarray, target: Any = None, background: Any 
 
 METHODS: dict[str, Callable[..., Any]] = {
     "default_rows": default_rows,
-    "default": default,
     **evaluate.methods,
     "exact_shapley": few_rows,
 }

@@ -28,6 +28,7 @@ import neon
 from neon.errors import UnsupportedModelError
 from neon.explainer.equivalence import COMPARED, Comparisons, kind_of
 from neon.extend import Ask, Conversion, register
+from neon.lrp.prepared import Prepared
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 6))
@@ -85,6 +86,16 @@ def test_threads_give_the_bits_of_one_alone(name: str) -> None:
     with ThreadPoolExecutor(16) as pool:
         found = list(pool.map(lambda i: shared(X[i : i + 1 + i % 3]).values, range(60)))
     assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+def test_a_replay_that_gives_something_else_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = LinearRegression().fit(X, VALUE)
+    expected = neon.Explainer(model)(X[:3])
+    replay = Prepared.on
+    monkeypatch.setattr(Prepared, "on", lambda self, x: replay(self, x + 1))
+    explainer = neon.Explainer(model)
+    for _ in range(2):
+        np.testing.assert_array_equal(explainer(X[:3]).values, expected.values)
 
 
 def test_models_are_asked_for_the_first_rows_and_then_once_in_a_thousand() -> None:
