@@ -3,19 +3,19 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from neon import baselines, composites, extend, nn, rules, targets
 from neon._version import __version__ as __version__
-from neon.clusters import explain_clusters
-from neon.converters import Network, load_model, neuralize, supported
-from neon.errors import UnknownOutputError, UnsupportedModelError, UnsupportedOperationError
-from neon.explainer import Explainer, explain, summarize
-from neon.explanation import Explanation
-from neon.lrp import LRP
 
 if TYPE_CHECKING:
+    from neon import baselines, composites, evaluate, extend, nn, plots, rules, targets
     from neon.artifacts import project_out, replace_columns, spray
+    from neon.clusters import explain_clusters
+    from neon.converters import Network, load_model, neuralize, supported
     from neon.dependence import partial_dependence
+    from neon.errors import UnknownOutputError, UnsupportedModelError, UnsupportedOperationError
     from neon.evaluate import tune
+    from neon.explainer import Explainer, explain, summarize
+    from neon.explanation import Explanation
+    from neon.lrp import LRP
     from neon.shift import explain_shift
 
 __all__ = [
@@ -48,22 +48,42 @@ __all__ = [
     "tune",
 ]
 
-_LAZY = {
-    "explain_shift": "neon.shift",
-    "project_out": "neon.artifacts",
-    "replace_columns": "neon.artifacts",
-    "partial_dependence": "neon.dependence",
-    "spray": "neon.artifacts",
-    "tune": "neon.evaluate",
+# Where each name stands. Nothing is imported before it is used: torch alone takes seconds, which `neon --help` has not.
+_HOMES = {
+    "LRP": "lrp",
+    "Explainer": "explainer",
+    "Explanation": "explanation",
+    "Network": "converters",
+    "UnknownOutputError": "errors",
+    "UnsupportedModelError": "errors",
+    "UnsupportedOperationError": "errors",
+    "explain": "explainer",
+    "explain_clusters": "clusters",
+    "explain_shift": "shift",
+    "load_model": "converters",
+    "neuralize": "converters",
+    "partial_dependence": "dependence",
+    "project_out": "artifacts",
+    "replace_columns": "artifacts",
+    "spray": "artifacts",
+    "summarize": "explainer",
+    "supported": "converters",
+    "tune": "evaluate",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """What is imported when it is first used: `neon.evaluate`, `neon.plots`, and single names of other packages."""
-    if name in ("evaluate", "plots"):
-        return importlib.import_module(f"neon.{name}")
-    if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
+    """Names of `_HOMES` and modules of the package, imported when they are first used."""
+    if name in _HOMES:
+        value = getattr(importlib.import_module(f"neon.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
+    if not name.startswith("_"):
+        try:
+            return importlib.import_module(f"neon.{name}")
+        except ModuleNotFoundError as error:
+            if error.name != f"neon.{name}":
+                raise
     raise AttributeError(f"module 'neon' has no attribute {name!r}")
 
 

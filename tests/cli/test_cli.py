@@ -186,9 +186,17 @@ def test_faults(
     [
         ([], "required"),
         (["explain", "model.skops"], "data"),
-        (["explain", "model.skops", "data.csv", "--colour"], "colour"),
-        (["paint"], "paint"),
-        (["explain", "model.skops", "data.csv", "--plot", "out.png", "--plot-kind", "pie"], "pie.*beeswarm"),
+        (["explain", "model.skops", "data.csv", "--colour"], "unknown option --colour"),
+        (["explain", "model.skops", "data.csv", "--refernce=x.csv"], r"option --refernce; did you mean --reference\?"),
+        (["explain", "model.skops", "data.csv", "--dorp", "hue"], r"option --dorp; did you mean --drop\?"),
+        (["explain", "model.skops", "data.csv", "more.csv"], "more arguments than there is use for: more.csv"),
+        (["show", "model.skops", "data.csv"], r"use for: data.csv \(see neon show"),
+        (["quux"], "unknown command 'quux'; choose from demo, explain, show"),
+        (["explian", "model.skops", "data.csv"], r"'explian'; did you mean explain\?"),
+        (["model.skops", "data.csv"], r"did you mean neon explain model.skops\?"),
+        (["--vresion"], r"did you mean --version\?"),
+        (["explain", "model.skops", "data.csv", "--plot", "out.png", "--plot-kind", "pie"], "'pie'.*beeswarm"),
+        (["explain", "model.skops", "data.csv", "--plot", "out.png", "--plot-kind", "heatmp"], "mean heatmap"),
     ],
 )
 def test_wrong_arguments(capsys: pytest.CaptureFixture[str], arguments: list[str], words: str) -> None:
@@ -196,6 +204,21 @@ def test_wrong_arguments(capsys: pytest.CaptureFixture[str], arguments: list[str
         main(arguments)
     assert stop.value.code == 2
     assert re.fullmatch(rf"neon: .*{words}.*--help\)\n", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(["--help"], 0), (["explain", "--help"], 0), (["--version"], 0), (["explian", "m", "d"], 2)]
+)
+def test_help_and_typos_are_answered_at_once(arguments: list[str], code: int) -> None:
+    """In less than half a second of the processor's time, its start included, without what takes seconds to import."""
+    command = (
+        "import sys, time, neon.cli\n"
+        f"try: neon.cli.main({arguments})\nexcept SystemExit as stop: assert stop.code == {code}\n"
+        "assert not {'torch', 'sklearn', 'numpy', 'pandas', 'scipy'} & set(sys.modules)\n"
+        "assert time.process_time() < 0.5"
+    )
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, cwd=DATA.parent, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("command", ["show", "explain"])
