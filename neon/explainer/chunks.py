@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from neon.explainer.base import words_of
 from neon.lrp import LRP
 from neon.lrp.paths.integral import Integral
 from neon.lrp.paths.mean_slopes import NODES
@@ -44,6 +45,8 @@ class Probe:
         Whether any rule is relative to reference rows.
     alone : TreesAlone, optional
         The trees, where there is nothing else.
+    base_in_words : str
+        What base values are.
     """
 
     references: dict[int, Tensor] | None
@@ -51,10 +54,14 @@ class Probe:
     words: str
     relative: bool
     alone: TreesAlone | None
+    base_in_words: str
 
     @classmethod
-    def of(cls, lrp: LRP, row: Tensor, reference: Tensor | Integral | None) -> Probe:
-        """Send a row, (1, n_encoded), through the network."""
+    def of(cls, lrp: LRP, row: Tensor, reference: Tensor | Integral | None, source: str) -> Probe:
+        """Send a row, (1, n_encoded), through the network.
+
+        source : what the reference rows are, in words
+        """
         found = lrp.record(row, reference=reference)
         per_row, words = found.tape.bytes_per_sample(), ""
         if found.integral is not None:
@@ -63,7 +70,9 @@ class Probe:
             per_row *= NODES
         relative = any(step.rule is not None and step.rule.takes_reference for step in found.steps)
         chunk_rows = min(max(_CACHE // per_row, _SOME_ROWS), rows_within(per_row))
-        return cls(found.references, chunk_rows, words, relative or found.integral is not None, TreesAlone.of(found))
+        relative = relative or found.integral is not None
+        base = words_of(found, source, lrp.model)
+        return cls(found.references, chunk_rows, words, relative, TreesAlone.of(found), base)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +110,7 @@ class Collected:
         self.residuals: dict[str, np.ndarray] = {}
         self.n_outputs: int | None = None
         self.logits = False
+        self.base_in_words = ""
         self.finite = True
 
     def add(self, start: int, chunk: Chunk) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, cast
 
@@ -13,11 +13,13 @@ from torch import Tensor
 from neon._version import bound_to_version
 from neon.converters import Network, neuralize
 from neon.converters.core.intake import take
+from neon.explainer.base import of_target, rows_in_words, words_of
 from neon.explainer.checks import check_outputs, check_quadrature, check_sums
 from neon.explainer.chunks import FIRST_ROWS, Chunk, Collected, Probe, rows_within
 from neon.explainer.equivalence import COMPARED, Comparisons
 from neon.explainer.higher_order import checked_order, of_columns, with_interactions
 from neon.explainer.labels import in_words, output_indices, resolved
+from neon.explainer.names import Names
 from neon.explainer.placement import as_data, as_tensor, placement
 from neon.explainer.progress import progress_bar
 from neon.explainer.recordings import of_callable, of_outputs, of_trees, of_weighted_outputs
@@ -63,6 +65,14 @@ class Explainer:
         Rows at a time. Default: as many as fit a memory budget, measured on the first rows.
     progress : bool, optional
         Show a progress bar. Default: when the work takes longer than about two seconds.
+    feature_names : sequence of str, optional
+        What the columns of X are called in explanations, one for each. Default: as in X or where the model was fitted.
+    feature_units : mapping of str to str, optional
+        By name of the feature, the unit of its values: ``{"spend": "€"}``.
+    output_names : sequence of str, optional
+        What the outputs are called, one for each; targets may be given by these names. Default: as the model does.
+    unit : str, optional
+        The unit of what is explained, such as "€": that of relevance and base values, too.
 
     Attributes
     ----------
@@ -81,6 +91,10 @@ class Explainer:
         dtype: torch.dtype | None = None,
         batch_size: int | None = None,
         progress: bool | None = None,
+        feature_names: Sequence[str] | None = None,
+        feature_units: Mapping[str, str] | None = None,
+        output_names: Sequence[str] | None = None,
+        unit: str = "",
     ) -> None:
         if batch_size is not None and not (isinstance(batch_size, int | np.integer) and batch_size >= 1):
             raise ValueError(f"batch_size must be a whole number of rows, at least 1, got {batch_size!r}")
@@ -98,15 +112,17 @@ class Explainer:
             composite = getattr(network, kind, "epsilon")
             most = getattr(network, "most_starts", None) if composite == "expected" else None
         memory: Literal["high", "normal"] = "high" if self._fitted else "normal"
+        self._names = Names.given(network, feature_names, output_names, unit, feature_units)
         self._lrp = LRP(network, weighing(composite, reference), output=output if is_torch else None, memory=memory)
         self._reference = reference_of(network, self._lrp.composite, reference, self._tensor, most=most)
+        self._source = rows_in_words(network, reference, self._reference)
         self._comparisons = Comparisons()
         self._probe: Probe | None = None
         self._replays: Replays | None = None
         if isinstance(network, Network):
             assert not isinstance(self._reference, tuple)
             row = self._tensor(np.zeros((1, network.intake.n_encoded)))
-            self._probe = Probe.of(self._lrp, row, self._reference)
+            self._probe = Probe.of(self._lrp, row, self._reference, self._source)
             self._replays = Replays(self._lrp, self._reference, self._probe.references)
             if reference is not None and not self._probe.relative:
                 raise ValueError(
@@ -158,18 +174,20 @@ class Explainer:
         UnsupportedModelError
             If the network differs from the model by more than rounding, as where the model was fitted anew.
         """
-        rows = CallerRows.read(self.network, X, self._comparisons)
-        target = resolved(target, self.network, len(rows))
+        rows = CallerRows.read(self.network, X, self._comparisons, self._names)
+        called = self._names.outputs
+        target = resolved(target, self.network, len(rows), called)
         every = isinstance(target, str) and target == "all"
         order = checked_order(interactions)
         if order and (not self._fitted or callable(target)):
             raise ValueError("interactions are of a fitted tree ensemble's outputs: give a label, an index or 'all'")
         if target is not None and not every and not callable(target):
-            target = output_indices(self.network, target, len(rows))
+            target = output_indices(self.network, target, len(rows), called)
         found = self._of_trees(rows, target) if not interactions else None
         found = found or self._collected(rows, target, order)
-        explains = in_words(target, self._explains, getattr(self.network, "output_names", None))
-        return self._explanation(found, rows, explains)
+        base = "" if self._probe is None else self._probe.base_in_words
+        explains = in_words(target, self._explains, called or getattr(self.network, "output_names", None))
+        return self._explanation(found, rows, explains, of_target(target, base or found.base_in_words))
 
     def _of_trees(self, rows: CallerRows, target: Any) -> Collected | None:
         """A few rows of trees that are the whole network, each row's own output."""
@@ -193,6 +211,8 @@ class Explainer:
                 chosen = target[here] if isinstance(target, np.ndarray) else rows_of(target, here, len(rows))
                 recording = self._recording(x, compare=rows.compared and start == 0 and stop <= COMPARED)
                 found.add(start, self._chunk(recording, given, chosen, order))
+                if self._probe is None:
+                    found.base_in_words = words_of(recording, self._source)
                 if not fixed:
                     size = rows_within(recording.tape.bytes_per_sample())
                 reach(stop)
@@ -234,14 +254,15 @@ class Explainer:
         n_features = intake.n_encoded if intake.encoding is None else self.network.n_features_in
         return of_columns(recording, target, order, intake.encoding, n_features)
 
-    def _explanation(self, found: Collected, rows: CallerRows, explains: str) -> Explanation:
+    def _explanation(self, found: Collected, rows: CallerRows, explains: str, base: str) -> Explanation:
         check_outputs(self.network, rows.numbers, found.parts["prediction"], found.finite)
         together = found.parts.pop("interactions", None)
         found.close()
         if found.n_outputs is None:
             outputs: tuple[str, ...] = ("target function",)
         else:
-            outputs = self.network.output_names if self._fitted else numbered("output", found.n_outputs)
+            own = self.network.output_names if self._fitted else numbered("output", found.n_outputs)
+            outputs = self._names.of_outputs(own)
         explanation = Explanation(
             values=found.parts["values"],
             base_values=found.parts["base"],
@@ -254,6 +275,9 @@ class Explainer:
             explains="logit of an output of the network" if found.logits else explains,
             texts=rows.texts,
             index=rows.index,
+            base_in_words=base,
+            unit=self._names.unit,
+            feature_units=self._names.feature_units if rows.encoding is None else {},
         )
         if not self._fitted:
             check_sums(explanation)

@@ -14,7 +14,7 @@ from neon.lrp.targets import Contrast, LogOdds
 __all__ = ["in_words", "output_indices", "resolved"]
 
 
-def resolved(target: Any, network: torch.nn.Module, n_rows: int) -> Any:
+def resolved(target: Any, network: torch.nn.Module, n_rows: int, names: Sequence[str] | None = None) -> Any:
     """Put output indices, one for each row, in place of the labels of a contrast or log-odds; keep other targets.
 
     Raises
@@ -25,7 +25,7 @@ def resolved(target: Any, network: torch.nn.Module, n_rows: int) -> Any:
     if not isinstance(network, Network):
         return target
     if isinstance(target, Contrast):
-        first, second = (output_indices(network, place, n_rows) for place in (target.index, target.against))
+        first, second = (output_indices(network, place, n_rows, names) for place in (target.index, target.against))
         return Contrast(first, second)  # type: ignore[arg-type]
     if not isinstance(target, LogOdds):
         return target
@@ -36,7 +36,7 @@ def resolved(target: Any, network: torch.nn.Module, n_rows: int) -> Any:
             f"LogOdds is of the logits before a softmax; this model is explained as {network.explains!r}: give the "
             'class as target, or output="log_odds" to Explainer where the model has it'
         )
-    return LogOdds(output_indices(network, target.index, n_rows))  # type: ignore[arg-type]
+    return LogOdds(output_indices(network, target.index, n_rows, names))  # type: ignore[arg-type]
 
 
 def in_words(target: Any, explains: str, names: Sequence[str] | None) -> str:
@@ -52,7 +52,9 @@ def in_words(target: Any, explains: str, names: Sequence[str] | None) -> str:
     return f"{names[a]!r} less {names[b]!r}, each: {explains}"
 
 
-def output_indices(network: torch.nn.Module, target: Any, n_rows: int) -> np.ndarray:
+def output_indices(
+    network: torch.nn.Module, target: Any, n_rows: int, names: Sequence[str] | None = None
+) -> np.ndarray:
     """The output that each row's target means, (n_rows,).
 
     Parameters
@@ -60,6 +62,8 @@ def output_indices(network: torch.nn.Module, target: Any, n_rows: int) -> np.nda
     network : Network or torch.nn.Module
         Where it has ``classes`` or ``output_names``, a label wins over an index.
     target : label, name or index, or a sequence of them with one per row
+    names : sequence of str, optional
+        What the outputs are called. Default: as the network calls them.
 
     Raises
     ------
@@ -68,14 +72,14 @@ def output_indices(network: torch.nn.Module, target: Any, n_rows: int) -> np.nda
     """
     labels = np.asarray(target)
     if labels.ndim == 0:
-        return np.full(n_rows, _index(network, labels[()]))
+        return np.full(n_rows, _index(network, labels[()], names))
     if labels.shape != (n_rows,):
         raise ValueError(f"target must be one label or one per row ({n_rows}), got shape {labels.shape}")
-    table = {label: _index(network, label) for label in dict.fromkeys(labels.tolist())}
+    table = {label: _index(network, label, names) for label in dict.fromkeys(labels.tolist())}
     return np.array([table[label] for label in labels.tolist()], dtype=int)
 
 
-def _index(network: torch.nn.Module, label: Any) -> int:
+def _index(network: torch.nn.Module, label: Any, names: Sequence[str] | None) -> int:
     label = label.item() if isinstance(label, np.generic) else label
     classes = getattr(network, "classes", None)
     if classes is not None:
@@ -86,7 +90,7 @@ def _index(network: torch.nn.Module, label: Any) -> int:
             raise ValueError(
                 f"unknown target {label!r}: no class label; choose from {np.asarray(classes).tolist()} or 'all'"
             )
-    outputs = getattr(network, "output_names", None)
+    outputs = names or getattr(network, "output_names", None)
     if isinstance(label, str) and outputs is not None and label in outputs:
         return list(outputs).index(label)
     whole = isinstance(label, int) and not isinstance(label, bool)

@@ -17,6 +17,7 @@ from neon.converters import Encoding, Network
 from neon.converters.core.intake import Texts, column_names, take
 from neon.explainer.checks import check_sources
 from neon.explainer.equivalence import COMPARED, Comparisons, check_equivalence, kind_of
+from neon.explainer.names import Names
 from neon.explainer.placement import as_data, module_rows
 from neon.explanation import Explanation
 from neon.explanation.fields import row_labels
@@ -39,6 +40,8 @@ class CallerRows:
         The names that the caller's columns have.
     index : array-like, optional
         The caller's labels of the rows.
+    called : Names
+        What features are called if not as the columns are.
     compared : bool
         Whether the first of them were compared with the model itself.
     """
@@ -48,14 +51,15 @@ class CallerRows:
     numbers: Any
     columns: Sequence[str] | None
     index: Any
+    called: Names
     compared: bool = False
 
     @classmethod
-    def read(cls, network: Network | torch.nn.Module, X: Any, comparisons: Comparisons) -> CallerRows:
+    def read(cls, network: Network | torch.nn.Module, X: Any, comparisons: Comparisons, called: Names) -> CallerRows:
         """The rows of X, the first of them compared with what the model itself computes where that is due."""
         if not isinstance(network, Network):
             numbers = X.detach() if isinstance(X, Tensor) else module_rows(network, X)
-            return cls(network, numbers, numbers, column_names(X), row_labels(X))
+            return cls(network, numbers, numbers, column_names(X), row_labels(X), called)
         given, names = network.intake.given(X)
         numbers = network.intake.read(given)
         due = comparisons.due(given.shape[0], kind_of(given))
@@ -64,7 +68,7 @@ class CallerRows:
             check_equivalence(network, first, some)
             if network.intake.encoding is not None:
                 check_sources(network.intake.encoding, network.intake.rows(first), some)
-        return cls(network, given, numbers, names, row_labels(X), compared=due)
+        return cls(network, given, numbers, names, row_labels(X), called, compared=due)
 
     def __len__(self) -> int:
         return int(self.given.shape[0])
@@ -76,10 +80,10 @@ class CallerRows:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The caller's columns by name, or else as the model calls them, or by number."""
+        """The caller's columns as they are called, by name, or else as the model calls them, or by number."""
         known = self.columns or getattr(self.network, "feature_names", None)
         size = math.prod((self.numbers if self.encoding is None else self.given).shape[1:])
-        return tuple(known) if known else numbered("feature", size)
+        return self.called.of_features(known or numbered("feature", size))
 
     @property
     def texts(self) -> Texts | None:
@@ -108,6 +112,7 @@ class CallerRows:
             residuals=residuals,
             data=self.data,
             feature_names=self.names,
+            feature_units=self.called.feature_units,
             encoded=explanation,
             texts=None,
             imputed=self.network.intake.replaced(self.given),

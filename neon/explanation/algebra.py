@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from neon.explanation.as_numbers import column_means
+from neon.explanation.fields import labels_of
 
 if TYPE_CHECKING:
     from neon.explanation import Explanation
@@ -20,15 +21,8 @@ OTHER_FEATURES = "other features"
 SEVERAL_OUTPUTS = "several outputs"
 
 
-def pick_rows(explanation: Explanation, rows: Any) -> Explanation:
-    """Some samples, by position, slice or mask."""
-    if isinstance(rows, str):
-        raise TypeError(f"rows are picked by position; did you mean explanation[:, {rows!r}]?")
-    if not isinstance(rows, slice):
-        rows = np.atleast_1d(np.asarray(rows))
-        rows = rows if rows.size or rows.dtype == bool else rows.astype(int)
-        if rows.ndim > 1:
-            raise IndexError(f"rows: expected one axis, got shape {rows.shape}")
+def pick_rows(explanation: Explanation, rows: slice | np.ndarray) -> Explanation:
+    """Some samples, by a slice, a mask or positions (n_picked,)."""
     pick = operator.itemgetter(rows)
     return replace(
         explanation,
@@ -38,7 +32,7 @@ def pick_rows(explanation: Explanation, rows: Any) -> Explanation:
         encoded=_given(explanation.encoded, lambda encoded: pick_rows(encoded, rows)),
         imputed=_given(explanation.imputed, pick),
         texts=_given(explanation.texts, pick),
-        index=pick(np.arange(len(explanation)) if explanation.index is None else explanation.index),
+        index=pick(labels_of(explanation)),
     )
 
 
@@ -57,6 +51,7 @@ def pick_features(explanation: Explanation, features: Any) -> Explanation:
         values=explanation.values[:, keep],
         data=explanation.data[:, keep],
         feature_names=tuple(names[position] for position in keep),
+        feature_units=_of_names(explanation.feature_units, {names[position] for position in keep}),
         residuals=residuals,
         encoded=None,
         imputed=_given(explanation.imputed, lambda imputed: imputed[:, keep]),
@@ -119,6 +114,7 @@ def grouped(explanation: Explanation, groups: Mapping[str, Iterable[str | int]])
         values=total(explanation.values, 1),
         data=data,
         feature_names=names,
+        feature_units=_of_names(explanation.feature_units, set(names) - set(groups)),
         encoded=None,
         imputed=None,
         texts=None,
@@ -202,6 +198,11 @@ def _columns(explanation: Explanation) -> tuple[str, ...]:
     if len(explanation.feature_shape) > 1:
         raise ValueError(f"features of shape {explanation.feature_shape} cannot be picked or grouped")
     return explanation.feature_names
+
+
+def _of_names(units: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
+    """The units of the features that have these names."""
+    return {name: unit for name, unit in units.items() if name in names}
 
 
 def _given(value: Any, change: Callable[[Any], Any]) -> Any:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ import numpy as np
 from neon.explanation import algebra, export
 from neon.explanation.fields import as_labels, check_fields, frozen
 from neon.explanation.html import table
+from neon.explanation.picking import ByLabel, pick, row_position
 from neon.explanation.sparse_rows import SparseRows
 
 if TYPE_CHECKING:
@@ -69,6 +69,12 @@ class Explanation:
     index : array-like of shape (n_samples,), optional
         The caller's labels of the rows, such as the index of a DataFrame. Rows that are picked keep theirs, or else
         their positions.
+    base_in_words : str
+        What `base_values` are: "mean prediction of 200 reference rows". Empty where nobody said.
+    unit : str
+        Of the prediction, and so of relevance: "€". Empty: none is known.
+    feature_units : mapping of str to str
+        By name of the feature, the unit that its `data` are in.
 
     Raises
     ------
@@ -96,6 +102,9 @@ class Explanation:
     texts: Texts | None = None
     interactions: np.ndarray | None = None
     index: np.ndarray | None = None
+    base_in_words: str = ""
+    unit: str = ""
+    feature_units: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Freeze every field, then check that they fit together."""
@@ -116,12 +125,15 @@ class Explanation:
             put("index", frozen(as_labels(self.index)))
         put("feature_names", tuple(str(name) for name in self.feature_names))
         put("output_names", tuple(str(name) for name in self.output_names))
+        units = {str(name): str(unit) for name, unit in self.feature_units.items()}
+        put("feature_units", MappingProxyType(units))
         check_fields(self)
 
     def __reduce__(self) -> tuple:
         """Pickle through the constructor: a mapping proxy has no pickle, arrays would come back writeable."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return type(self), tuple((values | {"residuals": dict(self.residuals)}).values())
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        plain = {"residuals": dict(self.residuals), "feature_units": dict(self.feature_units)}
+        return type(self), tuple((values | plain).values())
 
     def __len__(self) -> int:
         return len(self.values)
@@ -136,23 +148,31 @@ class Explanation:
 
         Parameters
         ----------
-        rows : int, slice, mask or sequence of int
-            An int keeps one row: an explanation is always a table.
+        rows : int, str or another label, slice, mask, or sequence of int or of labels
+            One row, too, is kept as a table. A whole number is a position, always, and counts from the end where it
+            is negative; anything else is a label of `index`. Rows whose labels are numbers: ``explanation.loc[4711]``.
+            A slice between labels holds both ends. A mask that is a Series is matched by its index.
         features : str, int, slice, mask or sequence of str or int
             Features that are left out are added up in the residual "other features".
 
         Raises
         ------
         IndexError
-            If there is no such row.
+            If there is no row at such a position.
+        KeyError
+            If no row has such a label.
         ValueError
             If there is no such feature, or one is picked twice.
         """
-        rows, *features = index if isinstance(index, tuple) else (index,)
-        if len(features) > 1:
-            raise ValueError("expected explanation[rows, features]; an output is picked by explanation.select(output)")
-        picked = algebra.pick_rows(self, rows)
-        return algebra.pick_features(picked, features[0]) if features else picked
+        return pick(self, index)
+
+    @property
+    def loc(self) -> ByLabel:
+        """Pick samples by label, numbers included: ``explanation.loc[4711]``, ``explanation.loc[[4711, 8], "hue"]``.
+
+        Rows without labels are called by their position. A label of several rows picks them all.
+        """
+        return ByLabel(self)
 
     def select(self, output: str | int) -> Explanation:
         """Pick one output, by name or index, from an explanation of all outputs.
@@ -176,6 +196,7 @@ class Explanation:
             prediction=total,
             residuals={},
             explains=f"summed magnitude of the relevance for: {self.explains}",
+            base_in_words="zero: magnitudes are summed",
             encoded=None,
             interactions=None,
         )
@@ -210,7 +231,7 @@ class Explanation:
         """
         return algebra.grouped(self, groups)
 
-    def text(self, row: int = 0) -> tuple[tuple[str, ...], np.ndarray]:
+    def text(self, row: Hashable = 0) -> tuple[tuple[str, ...], np.ndarray]:
         """A document word by word, and the relevance of each word, (n_pieces[, n_outputs]).
 
         A token's relevance is divided evenly among the places where it stands, that of several words or of a run of
@@ -224,7 +245,8 @@ class Explanation:
         tokens = self if self.texts is not None or self.encoded is None else self.encoded
         if tokens.texts is None:
             raise ValueError("no text to show: the features are no tokens of documents, or were picked or grouped")
-        text = tokens.texts.of(operator.index(row) % len(self))
+        row = row_position(self, row)
+        text = tokens.texts.of(row)
         return text.pieces, np.asarray(text.shares @ tokens.values[row])
 
     def conservation_error(self) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from neon.explanation import Explanation
 
-__all__ = ["as_labels", "check_fields", "frozen", "row_labels"]
+__all__ = ["as_labels", "check_fields", "frozen", "labels_of", "row_labels"]
 
 
 def frozen(array: Any, *, as_float: bool = False) -> np.ndarray:
@@ -46,6 +46,11 @@ def as_labels(index: Any) -> np.ndarray:
     return array if array.dtype.kind in "biuf" and array.ndim == 1 else np.fromiter(index, dtype=object)
 
 
+def labels_of(explanation: Explanation) -> np.ndarray:
+    """What each row is called: its label, or its position where there are none."""
+    return np.arange(len(explanation)) if explanation.index is None else explanation.index
+
+
 def check_fields(explanation: Explanation) -> None:
     """Raise ValueError where shapes, names and targets do not fit together."""
     shape, target = explanation.values.shape, explanation.target
@@ -75,6 +80,9 @@ def check_fields(explanation: Explanation) -> None:
     n_features = int(np.prod(features))
     if (names or len(features) == 1) and len(names) != n_features:
         raise ValueError(f"feature_names: expected {n_features} names, got {len(names)}")
+    unknown = [name for name in explanation.feature_units if name not in names]
+    if unknown:
+        raise ValueError(f"feature_units: no feature is called {unknown[0]!r}; expected some of {list(names)}")
     if target is None:
         return
     if target.dtype.kind not in "iu" or target.shape != (shape[0],):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -15,6 +15,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.textpath import text_to_path
 
 from neon.explanation import Explanation
+from neon.explanation.picking import row_position
 from neon.explanation.text import number
 from neon.plots._canvas import SMALL, documented, label_top, what
 from neon.plots._colors import RELEVANCE_COLORS
@@ -32,7 +33,7 @@ TITLE = 14.0  # height of a line of the title
 @documented
 def text(
     explanation: Explanation,
-    row: int = 0,
+    row: Hashable = 0,
     *,
     limit: float | None = None,
     colorbar: bool = True,
@@ -45,7 +46,7 @@ def text(
     Parameters
     ----------
     {explanation}
-    row : int
+    row : int or label
         Which document.
     {limit}
     {colorbar}
@@ -54,6 +55,7 @@ def text(
     {drawn}
         If the model read no text, or features were picked or grouped.
     """
+    row = row_position(explanation, row)
     pieces, relevance = explanation.text(row)
     if relevance.ndim > 1:
         raise ValueError("explanation of all outputs: pick one by explanation.select(output).plot.text(row)")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import operator
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 
 from neon.explanation import Explanation
 from neon.explanation.as_numbers import as_numbers
+from neon.explanation.fields import labels_of
+from neon.explanation.picking import row_position
 from neon.explanation.text import BLUE, RED, elide, elide_all, feature_order, number
 from neon.plots._canvas import (
     FAINT,
@@ -30,7 +32,7 @@ RESIDUAL: dict[str, Any] = {"facecolor": "#e3e3e3", "edgecolor": "#7a7a7a", "hat
 
 
 @documented
-def waterfall(explanation: Explanation, row: int = 0, *, max_features: int = 10, ax: Axes | None = None) -> Axes:
+def waterfall(explanation: Explanation, row: Hashable = 0, *, max_features: int = 10, ax: Axes | None = None) -> Axes:
     """Draw how features, then residuals, lead from the base value to the prediction of one sample.
 
     Read from the top down: the base value; features, most relevant first (red: up, blue: down); the features
@@ -41,16 +43,18 @@ def waterfall(explanation: Explanation, row: int = 0, *, max_features: int = 10,
     Parameters
     ----------
     {explanation}
-    row : int
-        Which sample.
+    row : int or label
+        Which sample: by position, or by its label if that is no whole number.
     {max_features}
     {ax}
 
     {drawn}
     IndexError
-        If there is no such row.
+        If there is no row at that position.
+    KeyError
+        If no row has that label.
     """
-    sample = table_of(explanation)[operator.index(row)]
+    sample = table_of(explanation)[row_position(explanation, row)]
     values, base, prediction = sample.values[0], sample.base_values[0], sample.prediction[0]
     shown, others = feature_order(np.abs(values), max_features)
     if sample.texts is not None:  # a document has few of the tokens
@@ -84,5 +88,5 @@ def waterfall(explanation: Explanation, row: int = 0, *, max_features: int = 10,
     ax.set_xlim(padded(ends.min(), ends.max(), left=0.2, right=0.2))
     label_x(ax, what(sample))
     if explanation.index is not None:
-        label_top(ax, elide(explanation.index[operator.index(row)], 60))
+        label_top(ax, elide(labels_of(sample)[0], 60))
     return ax

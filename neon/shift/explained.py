@@ -234,4 +234,5 @@ def _by_row(sample: Sample, rows: np.ndarray, relevance: np.ndarray, called: str
         target=np.zeros(len(values), dtype=int),
         explains="a row's part of the Wasserstein distance",
         index=sample.index,
+        base_in_words="zero: the distance is shared out in full",
     )

@@ -310,3 +310,107 @@ def test_interactions_frame_adds_up() -> None:
     of_one = every.select("y").interactions_frame()
     pd.testing.assert_frame_equal(of_one, frame[frame["target"] == "y"].reset_index(drop=True))
     assert list(replace(every.select("y"), index=None).interactions_frame()["sample"].unique()) == [0, 1, 2, 3]
+
+
+@pytest.fixture(scope="module")
+def labelled() -> Explanation:
+    """Of six applications, two of them under the same number."""
+    names = ["APP-12384", "APP-12385", "APP-777", "APP-777", "APP-9", "APP-10"]
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(6, 3)), columns=["age", "spend", "late"], index=names)
+    return neon.explain(LogisticRegression().fit(X, [0, 1, 0, 1, 1, 0]), X)
+
+
+def test_rows_by_label(labelled: Explanation) -> None:
+    for asked, places in {
+        "APP-12385": [1],
+        "APP-777": [2, 3],
+        -1: [5],
+    }.items():
+        np.testing.assert_array_equal(labelled[asked].values, labelled.values[places])
+    for rows, places in [
+        (["APP-9", "APP-12384"], [4, 0]),
+        (np.array(["APP-9", "APP-777"]), [4, 2, 3]),
+        (pd.Index(["APP-10"]), [5]),
+        (slice("APP-12385", "APP-777"), [1, 2, 3]),
+        (slice("APP-9", None), [4, 5]),
+        (slice(1, 3), [1, 2]),
+        (np.arange(6) % 2 == 0, [0, 2, 4]),
+        ([], []),
+    ]:
+        picked = labelled[rows]
+        np.testing.assert_array_equal(picked.values, labelled.values[places])
+        assert list(picked.index) == [labelled.index[place] for place in places]
+    assert labelled["APP-9", "spend"].feature_names == ("spend",)
+    label = labelled.plot.waterfall("APP-9").texts
+    np.testing.assert_array_equal(labelled.loc[["APP-9"]].data, labelled.data[[4]])
+    assert label is not None
+
+
+def test_numbers_are_positions_and_loc_takes_labels() -> None:
+    X = pd.DataFrame({"a": [1.0, 2.0, 3.0]}, index=[2, 0, 4711])
+    explanation = neon.explain(LogisticRegression().fit(X, [0, 1, 1]), X)
+    assert explanation[0].data[0, 0] == 1.0
+    assert explanation.loc[0].data[0, 0] == 2.0
+    assert explanation.loc[[4711, 2]].data[:, 0].tolist() == [3.0, 1.0]
+    assert explanation.loc[2:0].data[:, 0].tolist() == [1.0, 2.0]
+    with pytest.raises(IndexError, match=r"explanation\.loc\[4711\]"):
+        explanation[4711]
+    with pytest.raises(KeyError, match="no row is called 1; rows are called: 2, 0, 4711"):
+        explanation.loc[1]
+    with pytest.raises(TypeError, match="whole number"):
+        explanation[0.5]
+    picked = neon.explain(LogisticRegression().fit(X.to_numpy(), [0, 1, 1]), X.to_numpy())[[2, 1]]
+    assert picked.index.tolist() == [2, 1]  # the positions that they had
+    assert picked[0].data[0, 0] == picked.loc[2].data[0, 0] == 3.0
+
+
+def test_labels_of_several_levels_and_dates() -> None:
+    index = pd.MultiIndex.from_tuples([("north", 1), ("north", 2), ("south", 1)])
+    X = pd.DataFrame({"a": [1.0, 2.0, 3.0], "b": [0.0, 1.0, 0.0]}, index=index)
+    model = LogisticRegression().fit(X, [0, 1, 1])
+    explanation = neon.explain(model, X)
+    assert explanation.loc["south", 1].data[:, 0].tolist() == [3.0]
+    assert explanation.loc[[("north", 2)], "b"].data.tolist() == [[1.0]]
+    days = neon.explain(model, X.set_axis(pd.date_range("2024-02-28", periods=3)))
+    for day in ("2024-02-29", pd.Timestamp("2024-02-29"), np.datetime64("2024-02-29")):
+        assert days[day].data[0, 0] == 2.0
+
+
+def test_a_mask_with_labels_is_matched_by_them(labelled: Explanation) -> None:
+    part = labelled[[0, 1, 4]]
+    mask = pd.Series([True, False, True], index=["APP-9", "APP-12385", "APP-12384"])
+    assert part[mask].index.tolist() == ["APP-12384", "APP-9"]
+    assert part[mask.to_numpy()].index.tolist() == ["APP-12384", "APP-9"]
+    with pytest.raises(IndexError, match="matched"):
+        part[pd.Series([True, False, True])]
+    with pytest.raises(IndexError, match="3 entries"):
+        part[[True, False]]
+
+
+def test_labels_that_are_not_there(labelled: Explanation, explanation: Explanation) -> None:
+    with pytest.raises(KeyError, match="near: 'APP-12384'"):
+        labelled["APP-12334"]
+    with pytest.raises(KeyError, match=r"explanation\[:, 'age'\]"):
+        labelled["age"]
+    with pytest.raises(ValueError, match="2 rows are called 'APP-777', at positions 2, 3"):
+        labelled.plot.waterfall("APP-777")
+    with pytest.raises(TypeError, match="one row"):
+        labelled.plot.waterfall(["APP-9"])
+    with pytest.raises(KeyError, match="no labels"):
+        explanation["APP-1"]
+
+
+def test_units_and_words_stay(labelled: Explanation) -> None:
+    given = replace(labelled, unit="€", feature_units={"spend": "€", "age": "years"}, base_in_words="mean of all")
+    for part in (
+        given["APP-9"],
+        given.mean(),
+        given.group({"rest": ["age", "late"]}),
+        pickle.loads(pickle.dumps(given)),
+    ):
+        assert (part.unit, part.base_in_words, part.feature_units["spend"]) == ("€", "mean of all", "€")
+    assert dict(given[:, ["age"]].feature_units) == {"age": "years"}
+    assert "age" not in given.group({"rest": ["age", "late"]}).feature_units
+    assert "zero" in given.abs.base_in_words
+    with pytest.raises(ValueError, match="no feature is called 'spent'"):
+        replace(labelled, feature_units={"spent": "€"})

@@ -142,6 +142,16 @@ class Integral:
         values = [front.run([terms.units(none)[0] for terms in front.terms]) for front in fronts]
         return torch.einsum("r,rko->ko", weights, torch.stack(values))
 
+    def from_each(self, steps: Sequence[BackwardStep], x: int, output: int, row: Tensor) -> bool:
+        """Whether each reference row is a start of its own."""
+        return self._each_row(front_of(steps, x, output, row, self._starts(x)[0]))
+
+    def from_covers(self, steps: Sequence[BackwardStep], x: int, output: int, row: Tensor) -> bool:
+        """Whether layers, trees, start from rows that they counted themselves."""
+        return bool(self.start) and any(
+            terms.holds for terms in front_of(steps, x, output, row, self._starts(x)[0]).terms
+        )
+
     def interactions(
         self, steps: Sequence[BackwardStep], x: int, output: int, rows: Tensor, weights: Tensor, order: int
     ) -> Tensor:

@@ -1,0 +1,68 @@
+"""Names and units that callers give."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+import neon
+
+X = np.random.default_rng(0).normal(size=(30, 3))
+NAMES = ["age", "spend", "late"]
+
+
+def test_names_and_units_of_arrays() -> None:
+    model = LinearRegression().fit(X, X @ [1.0, 2.0, 3.0])
+    options: Any = {"feature_names": NAMES, "output_names": ["price"], "unit": "€", "feature_units": {"spend": "€"}}
+    found = neon.explain(model, X, **options)
+    assert found.feature_names == tuple(NAMES)
+    assert found.output_names == ("price",)
+    assert (found.unit, dict(found.feature_units)) == ("€", {"spend": "€"})
+    assert list(found.to_frame().columns[:3]) == NAMES
+    np.testing.assert_array_equal(found.values, neon.explain(model, X).values)
+
+
+def test_names_win_over_those_of_a_frame_and_of_columns_that_are_encoded() -> None:
+    frame = pd.DataFrame({"city": ["a", "b", "c"] * 10, "x": X[:, 0]})
+    first = make_column_transformer((OneHotEncoder(), ["city"]), remainder="passthrough")
+    model = make_pipeline(first, LogisticRegression()).fit(frame, X[:, 0] > 0)
+    found = neon.explain(model, frame, feature_names=["town", "size"], feature_units={"size": "m"})
+    assert found.feature_names == ("town", "size")
+    assert found.encoded is not None
+    assert dict(found.encoded.feature_units) == {}
+    assert dict(found.feature_units) == {"size": "m"}
+
+
+def test_targets_by_the_names_that_outputs_were_given() -> None:
+    model = LogisticRegression().fit(X, np.arange(30) % 3)
+    explainer = neon.Explainer(model, output_names=["low", "middle", "high"])
+    np.testing.assert_array_equal(explainer(X, "high").values, neon.explain(model, X, 2).values)
+    assert "'high' less 'low'" in explainer(X, neon.targets.Contrast("high", "low")).explains
+    assert explainer(X, "all").select("middle").target is not None
+    module = torch.nn.Linear(3, 2).double()
+    assert neon.explain(module, X, "b", output_names=["a", "b"], feature_names=NAMES).feature_names == tuple(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"feature_names": ["a", "b"]}, ValueError, "feature_names: expected 3 names, .*; got 2"),
+        ({"feature_names": "abc"}, TypeError, "sequence of names"),
+        ({"output_names": ["a", "b"]}, ValueError, "output_names: expected 1 names"),
+        ({"unit": {"a": "€"}}, TypeError, "feature_units="),
+        ({"feature_units": "€"}, TypeError, "mapping"),
+        ({"feature_units": {"spend": "€"}}, ValueError, "no feature is called 'spend'"),
+    ],
+)
+def test_names_that_do_not_fit(options: dict[str, Any], error: type[Exception], message: str) -> None:
+    model = LinearRegression().fit(X, X @ [1.0, 2.0, 3.0])
+    with pytest.raises(error, match=message):
+        neon.explain(model, X, **options)
