@@ -139,6 +139,7 @@ def _integral_from(
         everywhere=everywhere,
         middle=composite.along == "middle",
         chosen_of=n if len(rows) < n else None,
+        any_rows=True,
     )
 
 

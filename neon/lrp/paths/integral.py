@@ -18,12 +18,13 @@ from torch import Tensor
 from neon.errors import UnsupportedOperationError
 from neon.lrp.message import Ledger
 from neon.lrp.paths.front import Front, as_columns, front_of
-from neon.lrp.paths.mean_slopes import anew, from_each_row, integrate, is_exact, kind_of, linear, lines, one_line
-from neon.lrp.paths.terms import Background
+from neon.lrp.paths.mean_slopes import Which, anew, from_each_row, integrate, is_exact, kind_of, linear, lines, one_line
+from neon.lrp.paths.terms import Background, RowByRow
 from neon.lrp.propagate import BackwardStep, Walk
 
 __all__ = ["Integral"]
 
+_FEW = 512  # rows times reference rows, that pass at once: more have nothing to gain
 _MANY = 16  # reference rows: of these each has the same few nodes, so that what is explained stays linear in f
 
 
@@ -55,6 +56,11 @@ class Integral:
         do not add up to ``f(x) - g(u(0))``.
     chosen_of : int, optional
         How many rows these stand for.
+    any_rows : bool
+        Whether the network runs the same operations on any number of rows, as those of fitted models do. A few rows
+        then pass from all reference rows, and at all nodes, at once.
+    way : str, optional
+        What `walk` found of the network.
     """
 
     rows: Tensor
@@ -67,6 +73,8 @@ class Integral:
     fitting: bool | None = None
     middle: bool = False
     chosen_of: int | None = None
+    any_rows: bool = False
+    way: str | None = None
     backgrounds: list[dict[int, Background]] = field(default_factory=list)
 
     @classmethod
@@ -96,24 +104,70 @@ class Integral:
     ) -> Walk:
         """Relevance of ``Σ_k weights_k f_k``, weights shaped like the output, and what it is relative to."""
         weights = as_columns(weights)
-        whole, *single = self._starts(x)
+        whole = self._starts(x)[0]
         if self.middle:
             return self._middle(front_of(steps, x, output, rows, whole), rows, weights, ledger)
-        if self.joint and self._each_row(front_of(steps, x, output, rows[:1], whole)):
+        if self.way is None:
+            self.way = self._way(steps, x, output, rows[:1])
+        if self.way == "one unit":
             found = from_each_row(front_of(steps, x, output, rows, whole), rows, weights)
-            if found is None:
-                found = torch.zeros_like(rows), rows.new_zeros(len(rows)), rows.new_zeros(len(rows))
-                refine = len(single) < _MANY
-                for portion, start in zip(self.weights, single, strict=True):
-                    parts = integrate(_maker(steps, x, output, start), rows, weights, held=False, refine=refine)
-                    for total, part in zip(found, parts, strict=True):
-                        total.add_(part, alpha=float(portion))
+        elif self.way == "moments" and len(rows) * len(self.rows) <= _FEW:
+            found = self._from_all(steps, x, output, rows, weights)
+        elif self.way:
+            found = self._from_each(steps, x, output, rows, weights)
         else:
-            found = integrate(_maker(steps, x, output, whole), rows, weights, held=True)
+            found = integrate(_maker(steps, x, output, rows, whole), rows, weights, held=True, any_rows=self.any_rows)
         relevance, base, missed = found
         if ledger.enabled and bool(missed.any()):
             ledger.absorb("quadrature", missed)
         return self._walk(relevance, base, ledger)
+
+    def _way(self, steps: Sequence[BackwardStep], x: int, output: int, row: Tensor) -> str:
+        """How reference rows are integrated from one by one; empty: they are not. The same for any rows.
+
+        "one unit": the layer takes all of them, "moments": it takes one for each row, "rows": it takes one at a time.
+        """
+        whole, *single = self._starts(x)
+        front = front_of(steps, x, output, row, whole)
+        if not self._each_row(front):
+            return ""
+        if one_line(front) and front.terms[0].starts is not None:
+            return "one unit"
+        first = front_of(steps, x, output, row, single[0])
+        return "moments" if self.any_rows and all(terms.moments for terms in first.terms) else "rows"
+
+    def _from_each(
+        self, steps: Sequence[BackwardStep], x: int, output: int, rows: Tensor, weights: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The mean over reference rows of what `integrate` gives from each, one after the other."""
+        found = torch.zeros_like(rows), rows.new_zeros(len(rows)), rows.new_zeros(len(rows))
+        for portion, start in zip(self.weights, self._starts(x)[1:], strict=True):
+            make = _maker(steps, x, output, rows, start)
+            parts = integrate(make, rows, weights, held=False, refine=self._refine, any_rows=self.any_rows)
+            for total, part in zip(found, parts, strict=True):
+                total.add_(part, alpha=float(portion))
+        return found
+
+    def _from_all(
+        self, steps: Sequence[BackwardStep], x: int, output: int, rows: Tensor, weights: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The same at once: every row as often as there are reference rows, each time from another."""
+        n = len(self.rows)
+
+        starts, rows = self.rows.repeat(len(rows), 1), rows.repeat_interleave(n, 0)
+
+        def make(which: Which) -> Front:
+            start = RowByRow(starts[which], self.weights, players=self.players)
+            return front_of(steps, x, output, rows[which], {x: start})
+
+        weights = weights.repeat_interleave(n, 0)
+        parts = integrate(make, rows, weights, held=False, refine=self._refine, any_rows=True)
+        phi, base, missed = (torch.einsum("r,kr...->k...", self.weights, part.unflatten(0, (-1, n))) for part in parts)
+        return phi, base, missed
+
+    @property
+    def _refine(self) -> bool:
+        return len(self.rows) < _MANY
 
     def _middle(self, front: Front, rows: Tensor, weights: Tensor, ledger: Ledger) -> Walk:
         """Slopes in the middle, and by how much they are less than the mean ones of all features together."""
@@ -260,9 +314,9 @@ def _check_linear(what: str, front: Front, advice: str) -> None:
 
 
 def _maker(
-    steps: Sequence[BackwardStep], x: int, output: int, start: MutableMapping[int, Background]
-) -> Callable[[Tensor], Front]:
-    return lambda rows: front_of(steps, x, output, rows, start)
+    steps: Sequence[BackwardStep], x: int, output: int, rows: Tensor, start: MutableMapping[int, Background]
+) -> Callable[[Which], Front]:
+    return lambda which: front_of(steps, x, output, rows[which], start)
 
 
 def _interactions(front: Front, rows: Tensor, weights: Tensor, order: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from neon.lrp.propagate import BackwardStep
 
 __all__ = [
     "NODES",
+    "Which",
     "anew",
     "from_each_row",
     "integrate",
@@ -25,32 +27,43 @@ __all__ = [
     "one_line",
 ]
 
+Which = slice | Tensor  # rows, by position
+
 # Nodes of Gauss and Legendre: rows that the first leave a residual to get the next, and so on.
 NODES = 8
 _MORE_NODES = (16, 32, 64)
 _MORE_NODES_OF_A_START = (16,)  # from each reference row: what one misses, the mean over many does not
 _TOLERANCE = 1e-10  # of the largest relevance
 _NEAR = 1e-2  # units closer to their start, relatively where they are large, have no accurate secant ...
+_TOGETHER = 2**17  # numbers of all nodes, that pass at once: more do not stay in the cache
 _NODES_NEAR = 4  # ... and need no more nodes
 
 
 def integrate(
-    make: Callable[[Tensor], Front], rows: Tensor, weights: Tensor, *, held: bool, refine: bool = True
+    make: Callable[[Which], Front],
+    rows: Tensor,
+    weights: Tensor,
+    *,
+    held: bool,
+    refine: bool = True,
+    any_rows: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Relevance (n_samples, n_features), its base (n_samples,) and what the quadrature missed (n_samples,).
 
     Parameters
     ----------
     make : callable
-        The front of some rows.
+        The front of some of the rows.
     weights : (n_samples, n_outputs)
         What is explained: ``Σ_k weights_k f_k``.
     held : bool
         Whether a minimum over units that are no straight lines stays with the one that is smallest at the row.
     refine : bool
         Whether rows that the first nodes leave a residual get more of them.
+    any_rows : bool
+        Whether the network runs the same operations on any number of rows.
     """
-    front = make(rows)
+    front = make(slice(None))
     if not front.rest:  # the output is a layer of units
         (terms,) = front.terms
         base = (terms.units(rows.new_zeros(1))[0] * weights).sum(1)
@@ -60,13 +73,12 @@ def integrate(
     if one_line(front):
         return _along_secant(front, rows, weights)
     kinks = any(kind_of(step) == "choice" for step in front.rest)
-    phi, base, missed = _quadrature(front, rows, weights, NODES if refine or not kinks else 2 * NODES)
+    phi, base, missed = _quadrature(front, rows, weights, NODES if refine or not kinks else 2 * NODES, any_rows)
     for n in () if not refine else _MORE_NODES if held else _MORE_NODES_OF_A_START:
         worst = (missed.abs() > _TOLERANCE * phi.abs().amax(1)).nonzero()[:, 0]
         if not len(worst):
             break
-        some = rows[worst]
-        phi[worst], _, missed[worst] = _quadrature(make(some), some, weights[worst], n)
+        phi[worst], _, missed[worst] = _quadrature(make(worst), rows[worst], weights[worst], n, any_rows)
     return phi, base, missed
 
 
@@ -167,15 +179,14 @@ def _along_secant(front: Front, rows: Tensor, weights: Tensor) -> tuple[Tensor, 
     return front.gather([terms.integrated(slope)], rows), base, missed
 
 
-def from_each_row(front: Front, rows: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor] | None:
-    """The mean over reference rows of what `integrate` gives from each; None where the layer does not tell them apart.
+def from_each_row(front: Front, rows: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The mean over reference rows of what `integrate` gives from each, where a layer of one unit tells them apart.
 
     A function of one unit has one mean slope for each reference row, and the layer takes all of them at once.
     """
-    starts = front.terms[0].starts if one_line(front) else None
-    if starts is None:
-        return None
-    (terms,), (units, portions) = front.terms, starts
+    (terms,) = front.terms
+    assert terms.starts is not None
+    units, portions = terms.starts
     parts = [_secant(front, unit[None], terms.end, weights) for unit in units]
     slopes, bases, missed = (torch.stack(part, -1) for part in zip(*parts, strict=True))
     phi = front.gather([terms.from_each(slopes[:, 0])], rows)
@@ -211,15 +222,18 @@ class _Chosen(torch.autograd.Function):
         return ctx.back(slope), None, None
 
 
-def _quadrature(front: Front, rows: Tensor, weights: Tensor, n: int) -> tuple[Tensor, Tensor, Tensor]:
+def _quadrature(front: Front, rows: Tensor, weights: Tensor, n: int, any_rows: bool) -> tuple[Tensor, Tensor, Tensor]:
     nodes, portions = (torch.as_tensor(a).to(rows) for a in legendre(n))
     units = [terms.units(nodes) for terms in front.terms]
     slopes = [torch.empty_like(unit) for unit in units]
     stills = [unit[0] == unit[-1] for unit in units]  # whose slopes do not count, infinite ones neither
-    for q in range(n):
-        found, _ = front.slopes([unit[q] for unit in units], weights)
+    together = n if any_rows and sum(unit.numel() for unit in units) <= _TOGETHER else 1
+    for q in range(0, n, together):
+        some = slice(q, q + together)
+        found, _ = front.slopes([unit[some].flatten(0, 1) for unit in units], weights.repeat(together, 1))
         for slope, part, still in zip(slopes, found, stills, strict=True):
-            torch.mul(part, portions[q], out=slope[q]).masked_fill_(still & ~part.isfinite(), 0.0)
+            part = part.unflatten(0, (together, -1))
+            torch.mul(part, portions[some, None, None], out=slope[some]).masked_fill_(still & ~part.isfinite(), 0.0)
     phi = front.gather([t.shares(s, nodes) for t, s in zip(front.terms, slopes, strict=True)], rows)
     ends = torch.tensor([0.0, 1.0], dtype=rows.dtype, device=rows.device)
     both = [terms.units(ends) for terms in front.terms]
@@ -228,6 +242,7 @@ def _quadrature(front: Front, rows: Tensor, weights: Tensor, n: int) -> tuple[Te
     return phi, base, value - base - torch.stack(walked).sum(0)
 
 
+@functools.cache
 def legendre(n: int) -> tuple[np.ndarray, np.ndarray]:
     """Nodes and weights of Gauss and Legendre on [0, 1]."""
     x, w = np.polynomial.legendre.leggauss(n)

@@ -16,7 +16,16 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-__all__ = ["Background", "JoinedTerms", "LinearTerms", "SingleTerms", "StraightTerms", "Terms", "players_of"]
+__all__ = [
+    "Background",
+    "JoinedTerms",
+    "LinearTerms",
+    "RowByRow",
+    "SingleTerms",
+    "StraightTerms",
+    "Terms",
+    "players_of",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +56,11 @@ class Background:
         made_of = source if self.players is None else torch.where(source < 0, source, self.players[source])
         return Background(rows, self.weights, self.given, players_of(made_of))
 
+    @property
+    def varies(self) -> bool:
+        """Whether absent features are drawn from several rows."""
+        return len(self.rows) > 1
+
     @cached_property
     def columns(self) -> Tensor:
         """0, 1, ... (n_features,)."""
@@ -67,6 +81,31 @@ class Background:
     def variance(self) -> Tensor:
         """(1, n_features)."""
         return self.weights[None] @ (self.rows - self.mean).square()
+
+
+class RowByRow(Background):
+    """A reference row for each explained one, (n_samples, n_features), for layers that `Terms.moments` says it of."""
+
+    def after(self, rows: Tensor, source: Tensor) -> Background:
+        after = super().after(rows, source)
+        return RowByRow(rows, self.weights, self.given, after.players)
+
+    @property
+    def varies(self) -> bool:
+        return False
+
+    @cached_property
+    def mean(self) -> Tensor:
+        """(n_samples, n_features)."""
+        return self.rows
+
+    @cached_property
+    def covariance(self) -> Tensor:
+        return self.rows.new_zeros(self.rows.shape[1], self.rows.shape[1])
+
+    @cached_property
+    def variance(self) -> Tensor:
+        return self.rows.new_zeros(1, self.rows.shape[1])
 
 
 def players_of(features: Tensor) -> Tensor | None:
@@ -93,6 +132,8 @@ class Terms(abc.ABC):
         What the layer holds of the training rows, in words, and takes in place of the network's background.
     joint : bool
         Whether `integrated` takes absent features as they are drawn together, row by row of the background.
+    moments : bool
+        Whether of the background it reads mean, variance and covariance alone.
     apart : bool
         Whether columns of one feature (`Background.players`) are switched on one by one all the same.
     """
@@ -101,6 +142,7 @@ class Terms(abc.ABC):
     alike: ClassVar[bool] = False
     joint: ClassVar[bool] = False
     holds: ClassVar[str] = ""
+    moments: bool = False
     apart: bool = False
     slot: int
     end: Tensor
@@ -177,7 +219,7 @@ class StraightTerms(Terms):
 class SingleTerms(StraightTerms):
     """Functions of single features as they are: every unit is one column's value, absent its mean."""
 
-    joint = True
+    joint, moments = True, True
 
     def __init__(self, slot: int, x: Tensor, background: Background) -> None:
         super().__init__(slot, background.mean, x)
@@ -189,7 +231,7 @@ class SingleTerms(StraightTerms):
 class LinearTerms(StraightTerms):
     """``u = x Wᵀ + b``: terms ``W_ji x_i``."""
 
-    joint = True
+    joint, moments = True, True
 
     def __init__(self, slot: int, x: Tensor, background: Background, weight: Tensor, end: Tensor) -> None:
         self.weight, self.moved = weight, x - background.mean
@@ -205,6 +247,7 @@ class JoinedTerms(Terms):
     def __init__(self, slot: int, parts: Sequence[Terms]) -> None:
         self.slot, self.parts = slot, tuple(parts)
         self.end = torch.cat([part.end for part in parts], 1)
+        self.moments = all(part.moments for part in parts)
         self._sizes = [part.end.shape[1] for part in parts]
 
     def units(self, t: Tensor) -> Tensor:

@@ -49,7 +49,7 @@ def exponential_terms(
         if reader.function in _RATES:
             rate *= _RATES[reader.function](*reader.args, **reader.kwargs)
             # From a single row distances are straight lines, whose logarithm has no pole where a factor is small.
-            soft = rate > 0 and len(background.rows) > 1
+            soft = rate > 0 and background.varies
             return SoftTerms(call.output, x, background, centers, rate, power, end) if soft else None
         factor = _factor(reader)
         if factor is None:

@@ -21,7 +21,7 @@ __all__ = ["MetricTerms", "SeparableTerms"]
 class SeparableTerms(StraightTerms):
     """``u_j = Σ_i q_ji (x_i - μ_ji)² + e_j``; squares : q (n_units, n_features), or (1, n_features) for all units."""
 
-    joint = True
+    joint, moments = True, True
 
     def __init__(self, slot: int, x: Tensor, background: Background, means: Tensor, squares: Tensor, end: Tensor):
         self.means, self.squares = means, squares
@@ -45,7 +45,7 @@ class SeparableTerms(StraightTerms):
 class MetricTerms(Terms):
     """``u_j = (x - μ_j)ᵀ P (x - μ_j) + e_j``, one metric for all units: ``P = VᵀV``, factor : V (k, n_features)."""
 
-    alike, joint = True, True
+    alike, joint, moments = True, True, True
 
     def __init__(self, slot: int, x: Tensor, background: Background, means: Tensor, factor: Tensor, end: Tensor):
         self.slot, self.end, self.means = slot, end, means
