@@ -4,10 +4,10 @@
     python -m benchmarks.shapley --shapiq /path/to/python   # an interpreter with shapiq >= 1.5 and scikit-learn
 
 One thread. SVR on random data, every training row a support vector; 200 of them are the reference rows. Calls of 1, 100
-and 10,000 rows, the last ones once and only up to a million features times units. KernelSHAP: 2 d + 2048 evaluations, 50
-background rows, three rows timed, one where there are 10,000 units. shapiq's ProductKernelExplainer (another game: an
-absent feature has the factor 1): as many rows, in its own process, models and rows handed over by file. Both are left
-out ("-") above a million features times units.
+and 10,000 rows, the last ones once and only up to a million features times units. KernelSHAP: 2 d + 2048 evaluations,
+50 background rows, three rows timed, one where there are 10,000 units. shapiq's ProductKernelExplainer (another game:
+an absent feature has the factor 1): as many rows, in its own process, models and rows handed over by file. Both are
+left out ("-") above a million features times units.
 """
 
 from __future__ import annotations
