@@ -36,12 +36,15 @@ class Clusters:
     gamma : float, optional
         Of the soft distances. Default: see `convert_labels`.
     feature_names_in_ : ndarray of str, optional
+    classes_ : ndarray (n_clusters,), optional
+        What the clusters are called, where `labels_` are places in it.
     """
 
     labels_: np.ndarray
     n_features_in_: int
     gamma: float | None = None
     feature_names_in_: np.ndarray | None = None
+    classes_: np.ndarray | None = None
 
 
 _NAMES = ("HDBSCAN", "OPTICS", "AgglomerativeClustering", "SpectralClustering", "SpectralBiclustering")
@@ -68,7 +71,10 @@ def convert_labels(model: Any, ask: Ask) -> Conversion:
         )
     points, groups, classes, sizes = members(model, ask.data)
     refuse_single(model, len(classes))
-    gamma = getattr(model, "gamma", None) if isinstance(model, Clusters) else None
+    gamma = None
+    if isinstance(model, Clusters):
+        gamma = model.gamma
+        classes = classes if model.classes_ is None else model.classes_[classes]
     gamma = _gamma(points, groups, sizes) if gamma is None else float(gamma)
     if not gamma > 0:
         raise ValueError(f"gamma must be above 0, got {gamma}")
