@@ -27,6 +27,7 @@ MODULES = (
     "neon.evaluate",
     "neon.artifacts",
     "neon.shift",
+    "neon.clusters",
 )
 
 

@@ -52,7 +52,8 @@ _ = ax.axis("off")
 # function reproduce? The explanation says it, because an explanation of another clustering would be worth nothing.
 
 # %%
-explanation = neon.explain_clusters(labels, images)
+found = neon.explain_clusters(labels, images, encoder="passthrough")  # pixels are in one unit already
+explanation = found.explanation
 print(explanation.explains)
 print(f"conservation error: {explanation.conservation_error():.1e}")
 
@@ -82,7 +83,7 @@ def staying(order: np.ndarray, n_pixels: int) -> float:
     """The share of rows that keep their cluster without the first pixels of an order."""
     changed = images.copy()
     np.put_along_axis(changed, order[:, :n_pixels], np.take(images.mean(0), order[:, :n_pixels]), axis=1)
-    return float(np.mean(neon.explain_clusters(labels, images, changed).target == explanation.target))
+    return float(np.mean(found.explainer(changed).target == explanation.target))
 
 
 by_relevance = np.argsort(-explanation.values, axis=1)

@@ -10,19 +10,20 @@ from scipy import sparse
 from neon.explanation import Explanation
 from neon.explanation.typical import Typical
 
-__all__ = ["Columns", "Compared"]
+__all__ = ["Compared", "RawColumns"]
 
 
 class Compared(NamedTuple):
     """A column among some rows, beside others.
 
-    words : "410 € against 120 € elsewhere"; inside, elsewhere : what is usual, "410 ± 90 €"; direction : "higher",
-    "lower", "later", "earlier", "more 'urban'", "less 'urban'", or "" where both are the same; value, value_elsewhere :
-    medians (of dates days since 1970), or the shares of the category that direction names; low, high : the ends of the
-    middle 68 %, NaN for categories.
+    one, other : "410 €" and "120 €", or "82 % 'urban'" and "31 %"; inside, elsewhere : what is usual, "410 ± 90 €";
+    direction : "higher", "lower", "later", "earlier", "more 'urban'", "less 'urban'", or "" where both are the same;
+    value, value_elsewhere : medians (of dates days since 1970), or the shares of the category that direction names;
+    low, high : the ends of the middle 68 %, NaN for categories.
     """
 
-    words: str
+    one: str
+    other: str
     inside: str
     elsewhere: str
     direction: str
@@ -31,8 +32,13 @@ class Compared(NamedTuple):
     low: float
     high: float
 
+    @property
+    def words(self) -> str:
+        """Both, "410 € against 120 €"."""
+        return f"{self.one} against {self.other}"
 
-class Columns:
+
+class RawColumns:
     """The columns of the caller's rows, looked at when asked for.
 
     Parameters
@@ -55,21 +61,21 @@ class Columns:
             self._known[feature] = Typical(self._values(feature), unit=unit)
         return self._known[feature]
 
-    def compare(self, feature: int, rows: np.ndarray, others: np.ndarray, where: str = "elsewhere") -> Compared:
+    def compare(self, feature: int, rows: np.ndarray, others: np.ndarray) -> Compared:
         """A column among some rows (positions) beside others (mask)."""
         typical = self.typical(feature)
-        words = typical.against(rows, others, where=where)
-        texts = words, typical.usual(rows), typical.usual(others)
+        texts = *typical.compared(rows, others), typical.usual(rows), typical.usual(others)
         if typical.kind == "share":
             one, other = typical.shares(rows), typical.shares(others)
-            value = max({**one, **other}, key=lambda value: abs(one.get(value, 0.0) - other.get(value, 0.0)), default=None)
+            gaps = {value: abs(one.get(value, 0.0) - other.get(value, 0.0)) for value in {**one, **other}}
+            value = max(gaps, key=lambda value: gaps[value], default=None)
             inside, outside = one.get(value, 0.0), other.get(value, 0.0)
             more = f"{'more' if inside > outside else 'less'} {typical.shown(value)}" if inside != outside else ""
             return Compared(*texts, more, inside, outside, np.nan, np.nan)
         low, median, high = typical.middle(rows)
         _, elsewhere, _ = typical.middle(others)
         up, down = ("later", "earlier") if typical.kind == "date" else ("higher", "lower")
-        direction = "" if not median != elsewhere else up if median > elsewhere else down
+        direction = "" if not abs(median - elsewhere) > 0 else up if median > elsewhere else down
         return Compared(*texts, direction, median, elsewhere, low, high)
 
     def others(self, rows: np.ndarray) -> np.ndarray:
@@ -82,7 +88,7 @@ class Columns:
         if hasattr(self._X, "iloc"):
             return self._X.iloc[:, feature].to_numpy()
         if hasattr(self._X, "to_numpy"):  # of polars
-            return self._X[:, feature].to_numpy()
+            return self._X[:, int(feature)].to_numpy()
         if sparse.issparse(self._X):
             return self._X[:, [feature]].toarray()[:, 0]
         return np.asarray(self._X)[:, feature]

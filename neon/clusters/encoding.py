@@ -18,15 +18,15 @@ from sklearn.utils.validation import check_is_fitted
 from neon.explanation.as_numbers import as_numbers
 from neon.extend import register_encoder
 
-__all__ = ["MOST_CATEGORIES", "DaysSince1970", "encoder_of", "readable"]
+__all__ = ["MOST_CATEGORIES", "CategoriesAsText", "DaysSince1970", "encoder_of", "readable"]
 
 MOST_CATEGORIES = 20  # one-hot codes of a column: the others share one, or names and numbers of rows would have most
 
 
-class DaysSince1970(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Dates and durations as days."""
+class _ColumnByColumn(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Holds nothing but how many columns there are, and what they are called."""
 
-    def fit(self, X: Any, y: Any = None) -> DaysSince1970:
+    def fit(self, X: Any, y: Any = None) -> _ColumnByColumn:
         """Count the columns, and keep their names."""
         self.n_features_in_ = X.shape[1]
         if hasattr(X, "columns"):
@@ -34,32 +34,35 @@ class DaysSince1970(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: Any) -> np.ndarray:
-        """Days since 1970, or that a duration has; NaN where it is missing, (n_rows, n_columns)."""
+        """(n_rows, n_columns), read column by column."""
         columns = [list(X.iloc[:, i]) for i in range(X.shape[1])] if hasattr(X, "iloc") else list(np.asarray(X).T)
-        return np.stack([as_numbers(np.array([*column, None], dtype=object)[:-1]) for column in columns], axis=1)
+        return np.stack([self._read(column) for column in columns], axis=1)
 
 
-register_encoder(DaysSince1970)
+class DaysSince1970(_ColumnByColumn):
+    """Dates and durations as days; NaN where they are missing."""
+
+    def _read(self, column: list[Any]) -> np.ndarray:
+        return as_numbers(np.array([*column, None], dtype=object)[:-1])
+
+
+class CategoriesAsText(_ColumnByColumn):
+    """Categories of whatever kind as text, "missing" where they are."""
+
+    def _read(self, column: list[Any]) -> np.ndarray:
+        return np.array([*("missing" if pd.isna(value) else str(value) for value in column), None], dtype=object)[:-1]
+
+
+register_encoder(DaysSince1970, CategoriesAsText)
 
 
 def readable(X: Any) -> Any:
-    """X as encoders read it: columns of objects that are numbers as such, strings and categories as objects.
-
-    None stands for missing strings. Frames of polars become those of pandas; arrays of objects become frames.
-    """
+    """X as encoders read it: objects that are numbers as numbers; polars and arrays of objects as pandas frames."""
     if hasattr(X, "to_pandas") and not hasattr(X, "iloc"):
         X = X.to_pandas()
     elif isinstance(X, np.ndarray) and X.dtype.kind in "OUS" and X.ndim == 2:
         X = pd.DataFrame(X.astype(object), columns=[f"feature {i}" for i in range(X.shape[1])])
-    if not hasattr(X, "iloc"):
-        return X
-    X = X.infer_objects()
-    columns = [X.iloc[:, i] for i in range(X.shape[1])]
-    plain = [
-        column.astype(object).where(column.notna(), None) if _kind(column.dtype) == "categories" else column
-        for column in columns
-    ]
-    return pd.concat(plain, axis=1) if plain else X
+    return X.infer_objects() if hasattr(X, "iloc") else X
 
 
 def encoder_of(X: Any, encoder: Any) -> tuple[Any, str]:
@@ -101,7 +104,10 @@ def _recipe(X: Any) -> tuple[Any, str]:
         "numbers": (imputed, f"{scaled} (missing: the median)"),
         "booleans": (StandardScaler(), "booleans in standard deviations"),
         "dates": (dated, "dates in standard deviations of days"),
-        "categories": (codes, f"categories as one-hot codes (at most {MOST_CATEGORIES}, missing among them)"),
+        "categories": (
+            make_pipeline(CategoriesAsText(), codes),
+            "categories as one-hot codes (missing: a category)",
+        ),
     }
     kinds = np.array([_kind(dtype) for dtype in X.dtypes])
     used = {kind: part for kind, part in parts.items() if (kinds == kind).any()}
@@ -113,7 +119,7 @@ def _recipe(X: Any) -> tuple[Any, str]:
 
 def _kind(dtype: Any) -> str:
     """Which part of the recipe reads a column."""
-    if dtype == bool:
+    if isinstance(dtype, np.dtype) and dtype.kind == "b":
         return "booleans"
     if pd.api.types.is_datetime64_any_dtype(dtype) or pd.api.types.is_timedelta64_dtype(dtype):
         return "dates"

@@ -10,14 +10,14 @@ import torch
 from sklearn.pipeline import Pipeline
 
 from neon.clusters.cluster import clusters_of
-from neon.clusters.columns import Columns
+from neon.clusters.columns import RawColumns
 from neon.clusters.encoding import encoder_of, readable
 from neon.clusters.labels import Labels
 from neon.clusters.result import ClusterExplanation
 from neon.clusters.sentences import sentence
 from neon.converters import Network
 from neon.converters.cluster.labels import Clusters
-from neon.converters.core.intake import column_names, numeric, take
+from neon.converters.core.intake import as_rows, column_names, numeric, take
 from neon.converters.core.registry import innermost, steps_run, takes_data
 from neon.explainer import Explainer
 
@@ -47,9 +47,9 @@ def explain_clusters(
     Parameters
     ----------
     model_or_labels : estimator, Pipeline or array-like (n_rows,)
-        A fitted clustering, with or without ``predict``, or a Pipeline that ends in one. Or labels: numbers, strings, or
-        both. Negative numbers are noise, None and NaN are missing labels: such rows are in no cluster. A pandas Series
-        is matched to a DataFrame X by its index, whatever its order; rows that it does not name have no label.
+        A fitted clustering, with or without ``predict``, or a Pipeline that ends in one. Or labels: numbers, strings,
+        or both. Negative numbers are noise, None and NaN are missing labels: such rows are in no cluster. A pandas
+        Series is matched to a DataFrame X by its index, whatever its order; rows that it does not name have no label.
     X : array-like (n_rows, n_features) or DataFrame
         The rows as the model takes them, or those that have the labels. Of a clustering without ``predict``: those that
         it was fitted on.
@@ -61,8 +61,9 @@ def explain_clusters(
         the last one stands for all that are rarer. Two categories that differ are then as far apart as numbers that
         differ by √2 standard deviations.
     gamma : float, optional
-        Of labels alone. Large: the nearest rows of each cluster count; small: their mean. Default: of ``2^k / mean ‖u_i
-        - u_j‖²``, k = 0...12, the one that gives most rows their own label while they are left out themselves.
+        Of labels alone. Large: the nearest rows of each cluster count; small: their mean. Default: the smallest of
+        ``2^k / mean ‖u_i - u_j‖²``, k = 0...12, that gives as many rows their own label, while they are left out
+        themselves, as the best one, but for one standard error.
     max_rows : int
         Of labels and clusterings without ``predict``: the cost is that of all rows times the rows that clusters are
         known by. Of more rows so many are drawn at random, of each cluster in proportion and at least 10, to stand for
@@ -94,6 +95,7 @@ def explain_clusters(
     for option, value, least in (("max_rows", max_rows, 20), ("n_members", n_members, 1)):
         if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
             raise ValueError(f"{option} must be a whole number, at least {least}; got {value!r}")
+    X = X if hasattr(X, "shape") else as_rows(X)
     if _is_model(model_or_labels):
         if encoder is not None or gamma is not None:
             raise ValueError(
@@ -101,7 +103,7 @@ def explain_clusters(
             )
         clustering = _of_model(model_or_labels, X, int(max_rows))
     else:
-        clustering = _of_labels(Labels.read(model_or_labels, X, _n_rows(X)), X, encoder, gamma, int(max_rows))
+        clustering = _of_labels(Labels.read(model_or_labels, X, X.shape[0]), X, encoder, gamma, int(max_rows))
     return _explained(clustering, X, int(n_members), options)
 
 
@@ -124,14 +126,10 @@ def _is_model(given: Any) -> bool:
     return isinstance(given, Network) or (hasattr(given, "fit") and not hasattr(given, "__array__"))
 
 
-def _n_rows(X: Any) -> int:
-    return int(X.shape[0]) if hasattr(X, "shape") else len(X)
-
-
 def _of_model(model: Any, X: Any, max_rows: int) -> _Clustering:
     if isinstance(model, Network) or not takes_data(model):
         return _Clustering(model, X)
-    last, n_rows = innermost(model), _n_rows(X)
+    last, n_rows = innermost(model), int(X.shape[0])
     given = getattr(last, "labels_", getattr(last, "row_labels_", None))
     if given is None or len(given) != n_rows:
         raise ValueError(
@@ -140,7 +138,7 @@ def _of_model(model: Any, X: Any, max_rows: int) -> _Clustering:
         )
     labels = Labels.read(np.asarray(given), X, n_rows)
     if n_rows <= max_rows:
-        return _Clustering(model, X, data=X, labels=labels, words=labels.left_out())
+        return _Clustering(model, X, data=X, labels=labels)
     while not hasattr(model, "steps") and model is not last:  # searches, frozen estimators
         model = getattr(model, "best_estimator_", getattr(model, "estimator", None))
     steps = steps_run(model)[:-1] if hasattr(model, "steps") else []
@@ -204,8 +202,11 @@ def _explained(clustering: _Clustering, X: Any, n_members: int, options: dict[st
     rivals = np.where(own, -np.inf, evidence).argmax(1)
     inside = membership >= 0
     agreement = float(np.mean(evidence[inside].argmax(1) == membership[inside])) if inside.any() else np.nan
-    explanation = replace(explanation, explains="; ".join([explanation.explains, *clustering.words]))
-    columns = Columns(X, explanation)
+    words = [explanation.explains, *clustering.words]
+    if clustering.data is not None and clustering.data.shape[0] < inside.sum():
+        words.append(f"of all rows in a cluster {agreement:.1%} have most evidence for their own")
+    explanation = replace(explanation, explains="; ".join(words))
+    columns = RawColumns(X, explanation)
     clusters = clusters_of(explanation, membership, rivals, classes, n_members)
     by_label = {cluster.label: cluster for cluster in clusters}
     clusters = tuple(
@@ -218,7 +219,7 @@ def _evidence(network: Network, rows: Any) -> np.ndarray:
     """Of every row for every cluster, (n_rows, n_clusters)."""
     parts = []
     with torch.no_grad():
-        for start in range(0, rows.shape[0] if hasattr(rows, "shape") else len(rows), _ROWS):
+        for start in range(0, rows.shape[0], _ROWS):
             here = network.encode(take(rows, slice(start, start + _ROWS)))
             parts.append(network(here).cpu().double().numpy())
     return np.concatenate(parts)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neon.clusters.cluster import Cluster
-from neon.clusters.columns import Columns
+from neon.clusters.columns import RawColumns
 from neon.converters.core.intake import take
 from neon.explainer import Explainer
 from neon.explanation import Explanation
@@ -48,7 +48,7 @@ class ClusterExplanation:
     explainer: Explainer
     agreement: float
     _rows: Any
-    _columns: Columns
+    columns: RawColumns
 
     @property
     def explains(self) -> str:
@@ -79,7 +79,7 @@ class ClusterExplanation:
 
         Columns: cluster; feature; relevance, the mean over the members; relevance_spread, its standard deviation;
         inside and elsewhere, what is usual among the members and all other rows, in raw units ("410 ± 90 €");
-        direction ("higher", "more 'urban'"); words ("410 € against 120 € elsewhere"); value, value_elsewhere, the medians
+        direction ("higher", "more 'urban'"); words ("410 € against 120 €"); value, value_elsewhere, the medians
         (dates: days since 1970), or the shares of the category that direction names; low, high, the ends of the middle
         68 % of the members; rival; relevance_to_rival, the mean over the members that the rival is nearest to.
         """
@@ -87,13 +87,13 @@ class ClusterExplanation:
 
         rows = []
         for cluster in self.clusters:
-            others = self._columns.others(cluster.rows)
+            others = self.columns.others(cluster.rows)
             for feature in np.argsort(-cluster.relevance, kind="stable"):
-                compared = self._columns.compare(feature, cluster.rows, others)
+                compared = self.columns.compare(feature, cluster.rows, others)
                 rows.append(
                     {
                         "cluster": cluster.label,
-                        "feature": self._columns.names[feature],
+                        "feature": self.columns.names[feature],
                         "relevance": cluster.relevance[feature],
                         "relevance_spread": cluster.spread[feature],
                         **{name: getattr(compared, name) for name in ("inside", "elsewhere", "direction", "words")},

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from neon.clusters.cluster import Cluster, told_by
-from neon.clusters.columns import Columns
+from neon.clusters.columns import RawColumns
 from neon.explanation.text import elide
 from neon.explanation.typical import percent
 
@@ -17,7 +17,7 @@ _PART, _MOST = 2 / 3, 3  # features are named until they have this part of the r
 _PART_OF_RIVAL, _MOST_OF_RIVAL = 1 / 2, 2
 
 
-def sentence(cluster: Cluster, rival: Cluster | None, columns: Columns) -> str:
+def sentence(cluster: Cluster, rival: Cluster | None, columns: RawColumns) -> str:
     """Its size, what sets it apart, and its rival.
 
     "Cluster 2, 120 of 600 rows (20 %): spend 410 € against 120 € elsewhere and region 82 % 'urban' against 30 %
@@ -39,14 +39,11 @@ def sentence(cluster: Cluster, rival: Cluster | None, columns: Columns) -> str:
 
 
 def _compared(
-    columns: Columns, features: np.ndarray, rows: np.ndarray, others: np.ndarray, where: str = "elsewhere"
+    columns: RawColumns, features: np.ndarray, rows: np.ndarray, others: np.ndarray, where: str = "elsewhere"
 ) -> list[str]:
-    found = []
-    for feature in features:
-        words = columns.typical(feature).against(rows, others, where=where)
-        name = elide(columns.names[feature], 40)
-        found.append(f"{name} {words}" if where else f"{name} ({words})")
-    return found
+    words = [columns.typical(feature).against(rows, others, where=where) for feature in features]
+    names = [elide(columns.names[feature], 40) for feature in features]
+    return [f"{name} {text}" if where else f"{name} ({text})" for name, text in zip(names, words, strict=True)]
 
 
 def listed(parts: Sequence[str]) -> str:

@@ -96,7 +96,7 @@ class Typical:
         """Set a value beside what is usual: "2721, usually 1739 ± 218"; a rare category with its share."""
         shown = self.shown(value)
         if self.kind == "share" and not pd.isna(value):
-            share = self._shares(slice(None)).get(value, 0.0)
+            share = self.shares(slice(None)).get(value, 0.0)
             if share >= 0.5:
                 return f"{shown}, as in {percent(share)} of rows"
             shown += f" ({percent(share)})"
@@ -118,8 +118,28 @@ class Typical:
         if others is None:
             others = np.ones(len(self._values), dtype=bool)
             others[rows] = False
-        one, other = self._compared(rows, others)
+        one, other = self.compared(rows, others)
         return f"{one} against {other} {where}".rstrip()
+
+    def compared(self, rows: Any, others: Any) -> tuple[str, str]:
+        """The two sides of `against`: "82 % 'urban'" and "31 %"."""
+        missing = [1 - self._known[group].mean() if self._known[group].size else 1.0 for group in (rows, others)]
+        if max(missing) == 1 or abs(missing[0] - missing[1]) >= 0.5:
+            return f"{percent(missing[0])} missing", percent(missing[1])
+        if self.kind == "share":
+            one, other = self.shares(rows), self.shares(others)
+            value = max({**one, **other}, key=lambda value: abs(one.get(value, 0) - other.get(value, 0)))
+            return f"{percent(one.get(value, 0))} {_in_words(value, self.unit)}", percent(other.get(value, 0))
+        medians = [self._at(self.middle(group)[1]) for group in (rows, others)]
+        ranges = [self.usual(group) for group in (rows, others)]
+        if self.kind == "date" or medians[0] != medians[1]:
+            return medians[0], medians[1]
+        if ranges[0] != ranges[1]:
+            return ranges[0], ranges[1]
+        means = [self._numbers[group][self._known[group]].mean() for group in (rows, others)]
+        decimals = max(self._decimals, _decimals(abs(means[0] - means[1])))
+        shown = [self._with_unit(_fixed(mean, decimals)) for mean in means]
+        return f"on average {shown[0]}", shown[1]
 
     def middle(self, rows: Any = slice(None)) -> tuple[float, float, float]:
         """Low end, median and high end of the middle 68 % of the numbers (days since 1970); NaN where none is known."""
@@ -128,6 +148,11 @@ class Typical:
             return np.nan, np.nan, np.nan
         low, high = np.quantile(known, [LOW, HIGH], method="closest_observation" if self._whole else "linear")
         return float(low), float(np.median(known)), float(high)  # ends of whole numbers are whole
+
+    def shares(self, rows: Any = slice(None)) -> dict[Any, float]:
+        """Which share of the known values among some rows each value has."""
+        known = self._values[rows][self._known[rows]]
+        return {value: count / len(known) for value, count in Counter(known.tolist()).items()}
 
     def _told_by(self) -> str:
         known = self._values[self._known]
@@ -171,7 +196,7 @@ class Typical:
         return "usually", self._with_unit(f"{self._number(median)} ± {self._number((high - low) / 2)}")
 
     def _usual_shares(self, rows: Any) -> tuple[str, str]:
-        shares = sorted(self._shares(rows).items(), key=lambda item: -item[1])
+        shares = sorted(self.shares(rows).items(), key=lambda item: -item[1])
         (first, share), *_ = shares
         if share == 1:
             return "always", _in_words(first, self.unit)
@@ -184,29 +209,6 @@ class Typical:
         if share < 0.1:
             return "", f"one of {len(shares):,} values"
         return "often", ", ".join(shown)
-
-    def _compared(self, rows: Any, others: Any) -> tuple[str, str]:
-        missing = [1 - self._known[group].mean() if self._known[group].size else 1.0 for group in (rows, others)]
-        if max(missing) == 1 or abs(missing[0] - missing[1]) >= 0.5:
-            return f"{percent(missing[0])} missing", percent(missing[1])
-        if self.kind == "share":
-            one, other = self._shares(rows), self._shares(others)
-            value = max({**one, **other}, key=lambda value: abs(one.get(value, 0) - other.get(value, 0)))
-            return f"{percent(one.get(value, 0))} {_in_words(value, self.unit)}", percent(other.get(value, 0))
-        medians = [self._at(self.middle(group)[1]) for group in (rows, others)]
-        ranges = [self.usual(group) for group in (rows, others)]
-        if self.kind == "date" or medians[0] != medians[1]:
-            return medians[0], medians[1]
-        if ranges[0] != ranges[1]:
-            return ranges[0], ranges[1]
-        means = [self._numbers[group][self._known[group]].mean() for group in (rows, others)]
-        decimals = max(self._decimals, _decimals(abs(means[0] - means[1])))
-        shown = [self._with_unit(_fixed(mean, decimals)) for mean in means]
-        return f"on average {shown[0]}", shown[1]
-
-    def _shares(self, rows: Any) -> dict[Any, float]:
-        known = self._values[rows][self._known[rows]]
-        return {value: count / len(known) for value, count in Counter(known.tolist()).items()}
 
     @staticmethod
     def _most_common(values: np.ndarray) -> float:

@@ -158,13 +158,18 @@ def soft_evidence(x: np.ndarray, X: np.ndarray, labels: np.ndarray, gamma: float
     return np.array([min(m[:c] + m[c + 1 :]) - m[c] for c in range(len(m))])
 
 
+def labelled(labels: Any, X: Any, **options: Any) -> neon.Explainer:
+    """What explains the rows of X as they are."""
+    return neon.explain_clusters(labels, X, encoder="passthrough", **options).explainer
+
+
 def test_kernel_evidence_and_its_agreement() -> None:
     model = cluster.HDBSCAN(min_cluster_size=8, copy=True).fit(WINE)
     labels = model.labels_
     assert (labels < 0).any()
     network = neon.neuralize(model, data=WINE)
     gamma = float(str(network.explains).split("gamma=")[1].split(")")[0])
-    explanation = neon.explain_clusters(labels, WINE, NEW, "all", gamma=0.3)
+    explanation = labelled(labels, WINE, gamma=0.3)(NEW, "all")
     assert error(explanation.prediction, np.stack([soft_evidence(x, WINE, labels, 0.3) for x in NEW])) < 1e-11
     kept = labels >= 0
     evidence = np.stack([soft_evidence(x, WINE, labels, gamma) for x in WINE[kept]])
@@ -175,7 +180,7 @@ def test_kernel_evidence_and_its_agreement() -> None:
 def test_kernel_evidence_never_needs_pairs() -> None:
     """Gates factorize: mean squared difference to the rival's rows minus that to the own, each under its gates."""
     labels = cluster.AgglomerativeClustering(2).fit(WINE).labels_
-    explanation = neon.explain_clusters(labels, WINE, NEW, gamma=0.1)
+    explanation = labelled(labels, WINE, gamma=0.1)(NEW)
     expected = []
     for x, c in zip(NEW, explanation.target, strict=True):
         pairs, weights = [], []
@@ -238,16 +243,16 @@ def test_pipelines_hand_the_rows_on() -> None:
 def test_explain_clusters_takes_labels_of_any_kind() -> None:
     frame = load_iris(as_frame=True).data
     species = np.array(["a", "b", "c"])[load_iris().target]
-    explanation = neon.explain_clusters(species, frame)
+    explanation = neon.explain_clusters(species, frame, encoder="passthrough").explanation
     assert [explanation.output_names[c] for c in explanation.target] == [f"cluster {s}" for s in species]
     assert explanation.feature_names == tuple(frame.columns)
     assert explanation.conservation_error() < 1e-9
     numbers = np.where(np.arange(150) % 10 == 0, -1, load_iris().target)
-    noisy = neon.explain_clusters(numbers, IRIS)
+    noisy = neon.explain_clusters(numbers, IRIS).explanation
     kept = numbers >= 0
     np.testing.assert_array_equal(noisy.target[kept], numbers[kept])
     assert (noisy.prediction[~kept] > 0).all()  # noise: the cluster with most evidence
-    assert neon.explain_clusters(species, frame, frame.iloc[:5], "a").values.shape == (5, 4)
+    assert labelled(species, frame)(frame.iloc[:5], "a").values.shape == (5, 4)
 
 
 def refuse(model: Any, X: np.ndarray, message: str, **options: Any) -> None:
@@ -289,7 +294,7 @@ def test_refusals_name_what_is_wrong() -> None:
         neon.Explainer(frozen, reference=WINE)
     with pytest.raises(ValueError, match="one per row"):
         neon.explain_clusters([0, 1], WINE)
-    with pytest.raises(ValueError, match="mark noise by -1"):
+    with pytest.raises(ValueError, match="labels name 0 clusters"):
         neon.explain_clusters(np.full(178, np.nan), WINE)
     with pytest.raises(ValueError, match="gamma must be above 0"):
         neon.explain_clusters(np.arange(178) % 2, WINE, gamma=-1.0)

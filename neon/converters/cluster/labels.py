@@ -55,8 +55,9 @@ def convert_labels(model: Any, ask: Ask) -> Conversion:
     """``f_c = min_{k≠c} m_k - m_c``, the ``m_k = -(1/γ) log mean_{j∈k} exp(-γ ‖x - u_j‖²)`` soft distances to clusters.
 
     HDBSCAN, OPTICS, AgglomerativeClustering, SpectralClustering, the rows of SpectralBiclustering and of
-    SpectralCoclustering, and `Clusters`. γ is of ``2^k / mean_ij ‖u_i - u_j‖²``, k = 0...12, the one that gives most
-    rows their own label while they are left out themselves; of equals the smallest.
+    SpectralCoclustering, and `Clusters`. γ is the smallest of ``2^k / mean_ij ‖u_i - u_j‖²``, k = 0...12, that gives as
+    many rows their own label, while they are left out themselves, as the best one: but for one standard error, as trees
+    are pruned (Breiman et al. 1984). Where γ is large the nearest rows alone count, and say less of the cluster.
     """
     ask.choose("evidence")
     name = type(model).__name__
@@ -169,10 +170,12 @@ def _gamma(points: np.ndarray, groups: np.ndarray, sizes: np.ndarray) -> float:
         return 1.0
     d[np.arange(len(some)), some] = np.inf
     others = sizes - (np.arange(len(sizes)) == groups[some, None])  # rows of each cluster, without the one left out
-    shares = []
+    found = []
     for k in range(STEPS):
         gamma = 2.0**k / mean
         with np.errstate(divide="ignore", invalid="ignore"):
             m = _soft_distances(d, sizes, gamma) + (np.log(others) - np.log(sizes)) / gamma
-        shares.append(np.mean(np.nan_to_num(m, nan=np.inf).argmin(1) == groups[some]))
-    return float(2.0 ** int(np.argmax(shares)) / mean)
+        found.append(np.mean(np.nan_to_num(m, nan=np.inf).argmin(1) == groups[some]))
+    shares, best = np.array(found), max(found)
+    error = np.sqrt(best * (1 - best) / len(some))
+    return float(2.0 ** int(np.argmax(shares >= best - error)) / mean)

@@ -1,0 +1,282 @@
+"""Clusters of models and of labels: relevance against the engine, facts against pandas, planted features first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import cluster
+from sklearn.compose import make_column_transformer
+from sklearn.datasets import load_digits, load_wine
+from sklearn.linear_model import LinearRegression
+from sklearn.mixture import GaussianMixture
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+import neon
+from neon.clusters import ClusterExplanation
+
+WINE = load_wine(as_frame=True).data
+KMEANS = make_pipeline(StandardScaler(), cluster.KMeans(3, n_init=3, random_state=0)).fit(WINE)
+
+
+def penguins(n: int = 240, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
+    """Numbers, categories, booleans and dates that belong to three species, and gaps among them."""
+    rng = np.random.default_rng(seed)
+    species = rng.integers(0, 3, n)
+    island = np.where(rng.random(n) < 0.8, np.array(["Torgersen", "Dream", "Biscoe"])[species], "Cormorant")
+    frame = pd.DataFrame(
+        {
+            "bill": rng.normal(np.array([38, 48, 47])[species], 2.5).round(1),
+            "mass": rng.normal(np.array([3700, 3700, 5100])[species], 300).round(),
+            "island": island,
+            "female": rng.random(n) < 0.5,
+            "seen": pd.Timestamp("2008-01-01") + pd.to_timedelta(rng.integers(0, 700, n), "D"),
+        },
+        index=[f"N{i}" for i in range(n)],
+    )
+    frame.iloc[::19, 1] = np.nan
+    frame.iloc[::23, 2] = None
+    return frame, np.array(["Adelie", "Chinstrap", "Gentoo"])[species]
+
+
+PENGUINS, SPECIES = penguins()
+
+
+@pytest.fixture(scope="module")
+def species() -> ClusterExplanation:
+    return neon.explain_clusters(SPECIES, PENGUINS)
+
+
+def test_of_a_model_the_relevance_is_the_engines() -> None:
+    found = neon.explain_clusters(KMEANS, WINE)
+    expected = neon.explain(KMEANS, WINE)
+    np.testing.assert_array_equal(found.explanation.values, expected.values)
+    assert found.agreement == 1
+    relevance = pd.DataFrame(expected.values, columns=WINE.columns).groupby(KMEANS.predict(WINE))
+    for label, mean in relevance.mean().iterrows():
+        np.testing.assert_allclose(found[label].relevance, mean, rtol=1e-12)
+        np.testing.assert_allclose(found[label].spread, relevance.std(ddof=0).loc[label], rtol=1e-12)
+
+
+def test_rivals_and_members_of_k_means() -> None:
+    found = neon.explain_clusters(KMEANS, WINE, n_members=3)
+    d = KMEANS.transform(WINE) ** 2
+    second = np.argsort(d, axis=1)[:, 1]
+    evidence = np.sort(d, axis=1)[:, 1] - d.min(1)
+    for one in found:
+        votes = np.bincount(second[one.rows], minlength=3)
+        assert one.rival == votes.argmax()
+        assert one.rival_share == votes.max() / one.size
+        assert one.borderline == tuple(one.rows[np.argsort(evidence[one.rows])[:3]])
+        near = one.rows[second[one.rows] == one.rival]
+        np.testing.assert_allclose(one.from_rival, found.explanation.values[near].mean(0), rtol=1e-12)
+        gaps = ((found.explanation.values[one.rows] - one.relevance) ** 2).sum(1)
+        assert one.typical == tuple(one.rows[np.argsort(gaps)[:3]])
+
+
+def test_facts_are_those_of_pandas(species: ClusterExplanation) -> None:
+    frame = species.to_frame().set_index(["cluster", "feature"])
+    medians = PENGUINS[["bill", "mass"]].groupby(SPECIES).median()
+    for label in np.unique(SPECIES):
+        rest = PENGUINS[label != SPECIES]
+        for column in ("bill", "mass"):
+            row = frame.loc[(label, column)]
+            assert row["value"] == medians.loc[label, column]
+            assert row["value_elsewhere"] == rest[column].median()
+            higher = medians.loc[label, column] > rest[column].median()
+            assert row["direction"] == ("higher" if higher else "lower")
+        shares = PENGUINS[label == SPECIES]["island"].value_counts(normalize=True)
+        others = rest["island"].value_counts(normalize=True)
+        named = (shares.sub(others, fill_value=0)).abs().idxmax()
+        row = frame.loc[(label, "island")]
+        assert (row["value"], row["value_elsewhere"]) == pytest.approx((shares[named], others.get(named, 0)), abs=1e-12)
+        assert row["direction"] == f"{'more' if shares[named] > others.get(named, 0) else 'less'} '{named}'"
+        assert row["words"] == f"{shares[named]:.0%} '{named}' against {others.get(named, 0):.0%}".replace("%", " %")
+        days = (PENGUINS["seen"][label == SPECIES].median() - pd.Timestamp(0)) / pd.Timedelta("1D")
+        assert frame.loc[(label, "seen"), "value"] == days
+
+
+def test_sentences_hold_what_the_table_holds(species: ClusterExplanation) -> None:
+    heaviest = species["Gentoo"]
+    mass = PENGUINS["mass"].groupby(SPECIES == "Gentoo").median()
+    assert heaviest.sentence.startswith(f"Cluster Gentoo, {(SPECIES == 'Gentoo').sum()} of 240 rows (")
+    assert f"mass {mass[True]:.0f} against {mass[False]:.0f} elsewhere" in heaviest.sentence
+    assert f"closest to cluster {heaviest.rival}" in heaviest.sentence
+    assert str(heaviest.sentence) in repr(species)
+    assert not {"female", "seen"} & set(species.to_frame().groupby("cluster").head(2)["feature"])
+    assert set(heaviest.borderline) <= set(PENGUINS.index[SPECIES == "Gentoo"])
+
+
+def test_raw_units_whatever_encodes_them(species: ClusterExplanation) -> None:
+    """A pipeline of one's own with scalers and encoders: the facts are the same, in the caller's columns."""
+    known = PENGUINS.dropna()
+    encoder = make_column_transformer(
+        (StandardScaler(), ["bill", "mass"]), (OneHotEncoder(sparse_output=False), ["island"])
+    )
+    model = make_pipeline(encoder, cluster.KMeans(3, n_init=3, random_state=0)).fit(known)
+    found = neon.explain_clusters(model, known)
+    assert found.explanation.feature_names == tuple(PENGUINS.columns)
+    frame = found.to_frame().set_index(["cluster", "feature"])
+    for label, rows in known.groupby(model.predict(known)):
+        assert frame.loc[(label, "mass"), "value"] == rows["mass"].median()
+        assert (frame.loc[(label, ["female", "seen"]), "relevance"] == 0).all()
+
+
+@pytest.mark.parametrize("fitted", [False, True])
+def test_an_encoder_is_used_as_it_is_or_fitted_as_a_copy(fitted: bool) -> None:
+    encoder = StandardScaler()
+    if fitted:
+        encoder.fit(WINE * 2)
+    labels = KMEANS.predict(WINE)
+    found = neon.explain_clusters(labels, WINE, encoder=encoder)
+    assert hasattr(encoder, "scale_") == fitted
+    expected = StandardScaler().fit(WINE * 2 if fitted else WINE).transform(WINE)
+    plain = neon.explain_clusters(labels, expected, encoder="passthrough")
+    np.testing.assert_allclose(found.explanation.values, plain.explanation.values, rtol=1e-9, atol=1e-12)
+    assert "distances after StandardScaler" in found.explains
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        cluster.HDBSCAN(min_cluster_size=8, copy=True),
+        cluster.DBSCAN(eps=2.4),
+        cluster.AgglomerativeClustering(3),
+        GridSearchCV(cluster.KMeans(n_init=1, random_state=0), {"n_clusters": [3]}),
+        GaussianMixture(3, random_state=0),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+@pytest.mark.filterwarnings("ignore:the integral along the way")
+def test_every_clustering_of_a_pipeline(model: Any) -> None:
+    whole = make_pipeline(StandardScaler(), model).fit(WINE)
+    labels = whole.predict(WINE) if hasattr(whole, "predict") else whole[-1].labels_
+    found = neon.explain_clusters(whole, WINE)
+    for one in found:
+        np.testing.assert_array_equal(one.rows, np.flatnonzero(labels == one.label))
+    assert sum(one.size for one in found) == (labels >= 0).sum()
+    assert found.explanation.conservation_error() < 1e-9 * np.abs(found.explanation.prediction).max()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_planted_features_come_first(seed: int) -> None:
+    """Each cluster lives in two columns of its own out of twenty; all others are the same noise."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 4, 400)
+    X = rng.normal(size=(400, 20))
+    for c in range(3):  # the fourth has none
+        X[np.ix_(labels == c, [2 * c, 2 * c + 1])] += 5.0
+    found = neon.explain_clusters(labels, X * 10.0 ** rng.integers(-3, 4, 20))
+    for c in range(3):
+        assert set(np.argsort(-found[c].relevance)[:2]) == {2 * c, 2 * c + 1}
+    between = found.separation(0, 1)
+    assert set(np.argsort(-between.values.mean(0))[:4]) == {0, 1, 2, 3}
+
+
+def test_digits_are_told_by_their_pixels() -> None:
+    images, digit = load_digits(return_X_y=True)
+    found = neon.explain_clusters(digit[:600], images[:600], encoder="passthrough")
+    assert found.agreement > 0.95
+    ones, zeros = images[:600][digit[:600] == 1], images[:600][digit[:600] == 0]
+    apart = found.separation(0, 1).values.mean(0)
+    assert np.abs(zeros.mean(0) - ones.mean(0)).argsort()[::-1][:10].tolist().count(int(apart.argmax())) == 1
+
+
+def test_separation_is_the_evidence_against_the_other() -> None:
+    found = neon.explain_clusters(KMEANS, WINE)
+    apart = found.separation(0, 2)
+    d = KMEANS.transform(WINE) ** 2
+    rows = np.concatenate([found[0].rows, found[2].rows])
+    np.testing.assert_array_equal(apart.index, rows)
+    expected = np.where(apart.target == 0, d[rows, 2] - d[rows, 0], d[rows, 0] - d[rows, 2])
+    np.testing.assert_allclose(apart.prediction, expected, rtol=1e-9)  # where the own cluster is the nearest
+    assert apart.conservation_error() < 1e-9
+    two = neon.explain_clusters(np.arange(178) % 2, WINE)
+    np.testing.assert_allclose(two.separation(0, 1)[:89].values, two.explanation[::2].values, rtol=1e-9, atol=1e-12)
+    with pytest.raises(ValueError, match="two different clusters"):
+        found.separation(0, "cluster 0")
+
+
+def test_of_many_rows_some_stand_for_all() -> None:
+    frame, labels = penguins(900, seed=1)
+    found = neon.explain_clusters(labels, frame, max_rows=200)
+    assert "clusters known by 200 of their rows, drawn at random" in found.explains
+    assert len(found.explanation) == 900
+    assert found.agreement > 0.95
+    assert f"of all rows in a cluster {found.agreement:.1%} have most evidence for their own" in found.explains
+    few, whole = (neon.explain_clusters(labels, frame, max_rows=most, gamma=0.1) for most in (200, 2000))
+    for one, other in zip(few, whole, strict=True):
+        np.testing.assert_array_equal(one.rows, other.rows)
+        assert np.corrcoef(one.relevance, other.relevance)[0, 1] > 0.97
+    again = neon.explain_clusters(labels, frame, max_rows=200)
+    np.testing.assert_array_equal(found.explanation.values, again.explanation.values)
+    density = make_pipeline(StandardScaler(), cluster.DBSCAN(eps=2.4)).fit(WINE)
+    few = neon.explain_clusters(density, WINE, max_rows=60)
+    np.testing.assert_array_equal(few.clusters[0].rows, np.flatnonzero(density[-1].labels_ == 0))
+    assert "drawn at random" in few.explains
+    assert "distances after Pipeline" in few.explains
+
+
+@pytest.mark.parametrize("kind", ["polars", "objects", "nullable", "sparse", "float32", "list"])
+def test_rows_of_any_kind(kind: str) -> None:
+    labels = np.arange(178) % 3
+    made: dict[str, Any] = {
+        "polars": lambda: pytest.importorskip("polars").DataFrame(WINE.to_dict("list")),
+        "objects": lambda: WINE.to_numpy(dtype=object),
+        "nullable": lambda: WINE.astype("Float64"),
+        "sparse": lambda: pytest.importorskip("scipy.sparse").csr_matrix(WINE),
+        "float32": lambda: WINE.to_numpy(dtype=np.float32),
+        "list": lambda: WINE.to_numpy().tolist(),
+    }
+    found = neon.explain_clusters(labels, made[kind]())
+    expected = neon.explain_clusters(labels, WINE)
+    np.testing.assert_allclose(found.explanation.values, expected.explanation.values, rtol=1e-4, atol=1e-6)
+    assert found.to_frame()["value"].tolist() == pytest.approx(expected.to_frame()["value"].tolist(), rel=1e-6)
+
+
+def test_columns_of_every_kind_by_the_recipe() -> None:
+    frame = PENGUINS.assign(
+        ticket=[f"T{i}" for i in range(240)],
+        grade=pd.Categorical(np.array(["low", "mid", None], dtype=object)[np.arange(240) % 3]),
+        tagged=pd.array([True, None] * 120, dtype="boolean"),
+        count=pd.array([1, None, 3] * 80, dtype="Int64"),
+        code=[1, "a"] * 120,
+        stayed=pd.to_timedelta(np.arange(240), "h"),
+        empty=np.nan,
+    )
+    found = neon.explain_clusters(SPECIES, frame)
+    assert found.explanation.feature_names == tuple(frame.columns)
+    assert found["Gentoo"].relevance[list(frame.columns).index("empty")] == 0
+    assert "categories as one-hot codes" in found.explains
+    assert len(found.explainer(frame.iloc[:7])) == 7
+    assert len(found.to_frame()) == 3 * frame.shape[1]
+    before = frame.copy()
+    found.summary()
+    pd.testing.assert_frame_equal(frame, before)
+
+
+def test_html_is_escaped() -> None:
+    hurt = WINE.rename(columns={"alcohol": "<script>alert(1)</script>"})
+    hurt.index = [f"<b>{i}" for i in range(178)]
+    page = neon.explain_clusters(np.array(["<i>", "b"])[np.arange(178) % 2], hurt)._repr_html_()
+    assert not any(word in page for word in ("<script>", "<b>1", "<i>"))
+    assert "&lt;i&gt;" in page
+
+
+def test_what_has_no_clusters_is_refused() -> None:
+    model = LinearRegression().fit(WINE, np.arange(178))
+    with pytest.raises(ValueError, match="LinearRegression has no clusters"):
+        neon.explain_clusters(model, WINE)
+    with pytest.raises(ValueError, match="encoder= and gamma= go with labels"):
+        neon.explain_clusters(KMEANS, WINE, encoder=StandardScaler())
+    with pytest.raises(TypeError, match="encoder must be a transformer"):
+        neon.explain_clusters(np.arange(178) % 2, WINE, encoder=np.log)
+    with pytest.raises(ValueError, match="max_rows must be a whole number"):
+        neon.explain_clusters(np.arange(178) % 2, WINE, max_rows=3)
+    density = Pipeline([("scale", StandardScaler()), ("cluster", cluster.DBSCAN(eps=2.4))]).fit(WINE)
+    with pytest.raises(ValueError, match="must be the rows that it was fitted on, 178 of them, got 10"):
+        neon.explain_clusters(density, WINE.iloc[:10])
