@@ -13,19 +13,28 @@ from typing import Any
 import numpy as np
 import torch
 
-from neon.cli.files import check_writable, load_model, read_table, write_whole
-from neon.cli.terminal import say, visible
+from neon.cli import summary
+from neon.cli.files import check_writable, write_whole
+from neon.cli.models import load_model, register
+from neon.cli.tables import Reading, dates_in
+from neon.cli.terminal import say
 from neon.converters import Network, neuralize
 from neon.converters.core.intake import take
 from neon.converters.core.registry import innermost, takes_data
 from neon.explainer import Explainer
+from neon.explainer.equivalence import differing
 from neon.explainer.placement import as_tensor
 from neon.explanation import Explanation
 from neon.lrp import LRP
 
 __all__ = ["demo", "explain", "show"]
 
-_ROUNDING = 1e-6  # relative; libraries that compute in float32 differ by 1e-7
+_KINDS = {
+    "bar": "mean relevance of the strongest features",
+    "beeswarm": "a dot for each row and feature",
+    "waterfall": "how the first row's prediction comes about",
+    "heatmap": "all rows and the strongest features",
+}
 _FOLLOWED = 256  # rows whose relevance `show` follows through the network
 
 
@@ -62,7 +71,7 @@ def demo(options: Namespace) -> int:
 
 
 def explain(options: Namespace) -> int:
-    """Explain a model's predictions and write what was asked for."""
+    """Explain a model's predictions, say what was found, and write what was asked for."""
     for path, suffixes in ((options.out, (".csv", ".parquet")), (options.plot, (".png", ".pdf", ".svg"))):
         if path is not None:
             check_writable(path, suffixes, (options.model, options.data, options.reference, options.fitted_on))
@@ -70,39 +79,44 @@ def explain(options: Namespace) -> int:
         raise ValueError("--plot draws one output for each row: give --target one output, or leave it out")
     if options.plot_kind is not None and options.plot is None:
         raise ValueError("--plot-kind says what --plot draws: give --plot a file")
-    model = _model(options)
-    data, reference, fitted_on = _tables(options, options.data, options.reference, options.fitted_on)
+    model, reading = _model(options), Reading.of(options)
+    data, reference, fitted_on = reading.tables(options.data, options.reference, options.fitted_on)
     with _naming_options(model, options):
-        explainer = Explainer(
-            model,
-            output=options.output,
-            composite=options.composite,
-            reference=reference,
-            data=fitted_on,
-            device=options.device,
-        )
-    explanation = explainer(data, _target(options.target, explainer.network))
+        network = neuralize(model, output=options.output, data=fitted_on)
+        (data, left_out), (reference, _) = _own_columns(network, data), _own_columns(network, reference)
+        explainer = Explainer(network, composite=options.composite, reference=reference, device=options.device)
+    with _advising(network, data):
+        explanation = explainer(data, _target(options.target, network))
+    if left_out:
+        say(f"left out, since the model was not fitted with them: {', '.join(left_out)}")
+    code = _report(network, explanation, data)
     if options.out is not None:
         frame = explanation.to_frame()
+        if reading.index is not None:
+            frame = frame.rename_axis(index={"sample": reading.index})
         write_whole(options.out, frame.to_csv if Path(options.out).suffix == ".csv" else frame.to_parquet)
+        say(f"wrote {options.out}: {len(frame)} rows, {frame.shape[1]} columns")
     if options.plot is not None:
         _draw(options.plot, explanation, options.plot_kind or "bar")
-    return _report(explainer.network, explanation, data)
+    return code
 
 
 def show(options: Namespace) -> int:
     """Print the equivalent network."""
     model = _model(options)
-    data, fitted_on = _tables(options, options.data, options.fitted_on)
+    data, fitted_on = Reading.of(options).tables(options.data, options.fitted_on)
     with _naming_options(model, options):
         network = neuralize(model, output=options.output, data=fitted_on)
+    data, _ = _own_columns(network, data)
+    with _advising(network, data):
+        plan = _plan(network, data)
     say(str(network))
-    say(_plan(network, data))
+    say(plan)
     if data is None:
         return 0
-    error = network.verify(data)
+    error, wrong = differing(network, data)
     say(f"largest |network - model|: {error:.1e}")
-    return _agreed(error, 1.0)
+    return _agreed(error, wrong, len(data))
 
 
 def _plan(network: Network, data: Any) -> str:
@@ -121,6 +135,8 @@ def _plan(network: Network, data: Any) -> str:
 
 
 def _model(options: Namespace) -> Any:
+    for what in options.register:
+        register(what)
     model = load_model(options.model, trust=options.trust, trust_pickle=options.trust_pickle)
     if isinstance(model, torch.nn.Module):
         raise ValueError(f"{options.model} holds a torch module; explain it in Python: neon.Explainer(module)(X)")
@@ -143,9 +159,32 @@ def _naming_options(model: Any, options: Namespace) -> Iterator[None]:
         raise ValueError(f"{error}; on the command line: --fitted-on FILE") from error
 
 
-def _tables(options: Namespace, *paths: str | None) -> list[Any]:
-    """The tables in these files; None for a file that was not given."""
-    return [None if path is None else read_table(path, drop=options.drop, missing=options.missing) for path in paths]
+def _own_columns(network: Network, table: Any) -> tuple[Any, list[str]]:
+    """The columns that the model was fitted with, by name and in its order, and the names of the others.
+
+    A table without names, or that misses some, stays as it is: the explainer says what is wrong with it.
+    """
+    own, names = network.intake.feature_names, [str(name) for name in getattr(table, "columns", ())]
+    if own is None or not set(own) <= set(names) or len(set(names)) < len(names):
+        return table, []
+    return table.iloc[:, [names.index(name) for name in own]], [name for name in names if name not in own]
+
+
+@contextlib.contextmanager
+def _advising(network: Network, table: Any) -> Iterator[None]:
+    """What the command line can do about rows that the model does not take."""
+    try:
+        yield
+    except (ValueError, TypeError, AttributeError) as error:
+        advice = []
+        if network.intake.feature_names is None and len(getattr(table, "columns", ())) > network.n_features_in:
+            names = ", ".join(map(str, table.columns[:20]))
+            advice.append(f"leave out columns that are no features with --drop; the columns are {names}")
+        if dates := dates_in(table):
+            advice.append(f"dates of a .csv file are text: read them as dates with --dates {','.join(dates)}")
+        if not advice:
+            raise
+        raise ValueError("; ".join([str(error), *advice])) from error
 
 
 def _target(text: str | None, network: Network) -> Any:
@@ -155,32 +194,26 @@ def _target(text: str | None, network: Network) -> Any:
     return int(text) if text.lstrip("-").isdecimal() else text
 
 
-def _report(network: Network, explanation: Explanation, data: Any, n_features: int = 8) -> int:
+def _report(network: Network, explanation: Explanation, data: Any) -> int:
     """Say what was found; the exit code."""
-    error = network.verify(data)
+    error, wrong = differing(network, data)
     finite = np.isfinite(explanation.prediction.reshape(len(explanation), -1)).all(axis=1)
     say(f"explains: {explanation.explains}")
-    say(f"rows: {len(explanation)}, equivalence |network - model| ≤ {error:.1e}, ", end="")
-    explanation = explanation[finite]  # rows to which a density gives no probability have no relevance
-    say(f"conservation error ≤ {explanation.conservation_error():.1e}")
-    values = np.abs(explanation.values)
-    strength = values.sum(axis=(0, *range(2, values.ndim))) / max(values[:, 0].size, 1)
-    order = np.argsort(-strength, kind="stable")[:n_features]
-    names = [visible(explanation.feature_names[i]).replace("\n", "\\n") for i in order]
-    width = max(map(len, names))
-    for name, i in zip(names, order, strict=True):
-        bar = "█" * round(30 * strength[i] / (strength.max() or 1.0))
-        say(f"  {name:<{width}}  {strength[i]:9.4g}  {bar}")
-    return _agreed(error, float(np.abs(explanation.prediction).max(initial=0.0)))
+    for line in summary.lines(explanation):
+        say(line)
+    sums = explanation[finite].conservation_error()  # rows to which a density gives no probability have no relevance
+    say(f"rows: {len(explanation)}, equivalence |network - model| ≤ {error:.1e}, conservation error ≤ {sums:.1e}")
+    return _agreed(error, wrong, len(explanation))
 
 
-def _agreed(error: float, size: float) -> int:
+def _agreed(error: float, wrong: np.ndarray, n_rows: int) -> int:
     """0 where the network gives what the model gives, to rounding; else 1, with words on standard error."""
-    if error <= _ROUNDING * max(1.0, size):
+    if not len(wrong):
         return 0
     print(
-        f"neon: the network gives other numbers than the model, by up to {error:.1e}: do not trust the explanation of "
-        "such rows; in Python, neon.neuralize(model).verify(rows) finds them",
+        f"neon: the network gives other numbers than the model for {len(wrong)} of {n_rows} rows, by up to "
+        f"{error:.1e}, the first of them row {wrong[0]}: do not trust the explanation of such rows; in Python, "
+        "neon.neuralize(model).verify(rows) finds them",
         file=sys.stderr,
     )
     return 1
@@ -193,3 +226,4 @@ def _draw(path: str | Path, explanation: Explanation, kind: str) -> None:
     figure = getattr(explanation.plot, kind)().figure
     write_whole(path, functools.partial(figure.savefig, dpi=120, bbox_inches="tight"))
     plt.close(figure)
+    say(f"wrote {path}: {_KINDS[kind]}")

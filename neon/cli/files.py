@@ -1,151 +1,18 @@
-"""Models and tables on disk."""
+"""Files that are read, and files that are written as a whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
-import csv
 import os
 import signal
 import stat
 import tempfile
 import threading
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from neon.converters import model_files
-
-__all__ = ["check_writable", "load_model", "read_table", "write_whole"]
-
-_SUFFIXES = (".csv", ".parquet", ".npy")
-
-
-def load_model(path: str, *, trust: Sequence[str] = (), trust_pickle: bool = False) -> Any:
-    """Load a fitted model: ``.skops``, or a boosting library's own file; loading a pickle runs whatever code it names.
-
-    Raises
-    ------
-    ValueError
-        For a pickle without ``trust_pickle``, unknown types in a ``.skops`` file, or a file that cannot be read.
-    """
-    file = _existing(path)
-    if file.suffix == ".skops":
-        return _load_skops(file, trust)
-    if file.suffix in model_files.SUFFIXES:
-        return model_files.load_model(path)
-    if file.suffix not in (".pkl", ".pickle", ".joblib"):
-        raise ValueError(
-            f"{path}: a model is a .skops, .pkl, .pickle or .joblib file, or one that XGBoost, LightGBM or CatBoost "
-            f"wrote: {', '.join(model_files.SUFFIXES)}"
-        )
-    if not trust_pickle:
-        raise ValueError(
-            f"{path} is a pickle, and loading one runs any code it names; save the model with skops.io.dump, or give "
-            "--trust-pickle if you made the file yourself"
-        )
-    import joblib
-
-    try:
-        return joblib.load(file)
-    except Exception as error:
-        raise ValueError(f"{path} is not a readable pickle: {_words(error)}") from error
-
-
-def _load_skops(file: Path, trust: Sequence[str]) -> Any:
-    try:
-        import skops.io
-    except ImportError as error:
-        raise ImportError("reading .skops needs skops: pip install 'neon-xai[cli]'") from error
-    try:
-        unknown = [name for name in skops.io.get_untrusted_types(file=file) if name not in trust]
-        if not unknown:
-            return skops.io.load(file, trusted=list(trust))
-    except Exception as error:
-        raise ValueError(f"{file} is not a readable .skops file: {_words(error)}") from error
-    allow = " ".join(f"--trust {name}" for name in unknown)
-    raise ValueError(f"{file} holds types that are not trusted: {', '.join(unknown)}; allow with {allow}")
-
-
-def read_table(path: str, *, drop: Sequence[str] = (), missing: Sequence[str] = ()) -> pd.DataFrame | np.ndarray:
-    """Read rows of a ``.csv``, ``.parquet`` or ``.npy`` file, without the columns named in ``drop``.
-
-    In a column of text of a ``.csv`` file only an empty field and the words in ``missing`` are missing values: "NA" may
-    be the code of Namibia there. In a column of numbers all words are that pandas reads as missing.
-
-    Raises
-    ------
-    ValueError
-        If the file cannot be read, is no table, or has no rows or no such columns.
-    """
-    file = _existing(path)
-    if file.suffix not in _SUFFIXES:
-        raise ValueError(f"{path}: data is a {', '.join(_SUFFIXES)} file")
-    try:
-        if file.suffix == ".csv":
-            table = _read_csv(file, missing)
-        elif file.suffix == ".parquet":
-            table = pd.read_parquet(file)
-        else:
-            table = np.load(file, allow_pickle=False)
-    except ImportError:
-        raise
-    except Exception as error:
-        raise ValueError(f"{path} is not a readable {file.suffix} file: {_words(error)}") from error
-    if table.ndim != 2:
-        raise ValueError(f"{path}: expected a table (n_samples, n_features), got shape {table.shape}")
-    if not len(table):
-        raise ValueError(f"{path} has no rows")
-    if not drop:
-        return table
-    absent = [name for name in drop if name not in getattr(table, "columns", ())]
-    if absent:
-        raise ValueError(f"{path} has no column to drop called {', '.join(map(repr, absent))}")
-    return table.drop(columns=list(drop))
-
-
-def _read_csv(file: Path, missing: Sequence[str]) -> pd.DataFrame:
-    """Read a table: a name for every column, numbers without rounding, words such as NA as words in columns of text."""
-    _check_fields(file)
-    read: dict[str, Any] = {"index_col": False}
-    if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1):  # from then on it is always so
-        read["float_precision"] = "round_trip"
-    table = pd.read_csv(file, **read, na_values=list(missing))
-    text = [name for name in table if not pd.api.types.is_numeric_dtype(table[name])]
-    if not text:
-        return table
-    literal = pd.read_csv(file, **read, keep_default_na=False, na_values=["", *missing], dtype=dict.fromkeys(text, str))
-    for name in text:
-        found = sorted(set(literal.loc[table[name].isna() & literal[name].notna(), name].astype(str)))
-        if not found:
-            continue
-        table[name] = literal[name]
-        warnings.warn(
-            f"{file}: in the column of text {name!r}, {', '.join(map(repr, found))} is taken as it stands; where it "
-            f"means that the value is missing, give {' '.join(f'--missing {word}' for word in found)}",
-            stacklevel=2,
-        )
-    return table
-
-
-def _check_fields(file: Path) -> None:
-    """Refuse rows with more or fewer fields than the header has names: values would get another column's name."""
-    limit = csv.field_size_limit(2**31 - 1)
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as lines:
-            rows = csv.reader(lines)
-            header = next((row for row in rows if row), [])
-            for row in rows:
-                if row and len(row) != len(header):
-                    raise ValueError(
-                        f"line {rows.line_num} has {len(row)} fields, and the header {len(header)} names (a comma at "
-                        "the end of a line is one field more, and so is a column of row numbers without a name)"
-                    )
-    finally:
-        csv.field_size_limit(limit)
+__all__ = ["check_writable", "existing", "words", "write_whole"]
 
 
 def check_writable(path: str | Path, suffixes: Sequence[str], inputs: Sequence[str | None] = ()) -> None:
@@ -211,13 +78,20 @@ def _leaving_in_order() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _existing(path: str) -> Path:
+def existing(path: str) -> Path:
+    """The path of a file to read.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
     file = Path(path)
     if not file.is_file():
         raise ValueError(f"{path}: {'a folder, not a file' if file.is_dir() else 'no such file'}")
     return file
 
 
-def _words(error: Exception) -> str:
+def words(error: Exception) -> str:
     """An error's message, or its type where it has none."""
     return str(error) or type(error).__name__

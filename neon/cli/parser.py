@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from neon._version import __version__
+from neon.cli.terminal import near
 
 __all__ = ["parsed"]
 
@@ -20,7 +20,7 @@ _OUT = (
 )
 
 _MODEL = "a fitted model: .skops, .json/.ubj/.txt/.cbm of a boosting library, or .pkl/.joblib with --trust-pickle"
-_TABLES = ".csv, .parquet or .npy"
+_TABLES = ".csv, .tsv, .parquet or .npy"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -32,7 +32,7 @@ class _Parser(argparse.ArgumentParser):
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is None or value in action.choices:
             return
-        advice = _near(value, action.choices) or f"choose from {', '.join(action.choices)}"
+        advice = near(value, action.choices) or f"choose from {', '.join(action.choices)}"
         what = f"unknown value {value!r} of {'/'.join(action.option_strings)}"
         if action.dest == "command":
             what = f"unknown command {value!r}"
@@ -51,15 +51,9 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
         unknown = next((word.partition("=")[0] for word in left if word.startswith("-")), None)
         if unknown is None:
             command.error(f"more arguments than there is use for: {' '.join(left)}")
-        near = _near(unknown, (name for action in command._actions for name in action.option_strings))
-        command.error("; ".join([f"unknown option {unknown}", *filter(None, [near])]))
+        advice = near(unknown, (name for action in command._actions for name in action.option_strings))
+        command.error("; ".join([f"unknown option {unknown}", *filter(None, [advice])]))
     return options
-
-
-def _near(word: str, known: Iterable[str]) -> str:
-    """A question whether another word was meant; "" where none is near."""
-    near = difflib.get_close_matches(word, list(known), 1, 0.6)
-    return f"did you mean {near[0]}?" if near else ""
 
 
 def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
@@ -99,9 +93,24 @@ def _add_model(command: _Parser) -> None:
         "--fitted-on", metavar="FILE", help=f"the rows that a clustering without predict was fitted on: {_TABLES}"
     )
     command.add_argument(
-        "--drop", action="append", default=[], metavar="COLUMN", help="leave out a column that is no feature"
+        "--register",
+        action="append",
+        default=[],
+        metavar="MODULE:FUNCTION",
+        help="import a module, from this folder too, and call a function of it that registers converters",
     )
-    command.add_argument(
+    read = command.add_argument_group("how tables are read")
+    read.add_argument("--index", metavar="COLUMN", help="the column that names the rows; it is no feature")
+    read.add_argument(
+        "--drop", action="append", default=[], metavar="COLUMN,...", help="leave out columns that are no features"
+    )
+    read.add_argument("--sep", metavar="CHARACTER", help="between fields of .csv files (default: what fits), or tab")
+    read.add_argument("--decimal", metavar="CHARACTER", help="in front of decimals in .csv files (default: .)")
+    read.add_argument("--encoding", metavar="NAME", help="of .csv files (default: UTF-8)")
+    read.add_argument(
+        "--dates", action="append", default=[], metavar="COLUMN,...", help="columns of dates, of .csv files"
+    )
+    read.add_argument(
         "--missing",
         action="append",
         default=[],

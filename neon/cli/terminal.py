@@ -1,12 +1,14 @@
-"""Printing: control characters in names are escaped, and a closed pipe is no error."""
+"""Words: control characters in names are escaped, a closed pipe is no error, and mistyped ones have neighbours."""
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import sys
+from collections.abc import Iterable
 
-__all__ = ["say", "visible"]
+__all__ = ["near", "say", "visible"]
 
 # Control characters, and those that change the direction of text. A terminal acts on them: they move the cursor, erase
 # text, change the title of the window.
@@ -24,3 +26,9 @@ def say(text: str = "", *, end: str = "\n") -> None:
         print(visible(text), end=end, flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """A question whether another word was meant; "" where none is near."""
+    found = difflib.get_close_matches(word, list(known), 1, 0.6)
+    return f"did you mean {found[0]}?" if found else ""

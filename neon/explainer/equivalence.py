@@ -13,16 +13,18 @@ import torch
 from scipy import sparse
 
 from neon.converters import Network
+from neon.converters.core.intake import take
 from neon.converters.core.network import difference
 from neon.errors import UnsupportedModelError
 from neon.explainer.checks import check_outputs
 from neon.explainer.placement import as_array
 
-__all__ = ["COMPARED", "Comparisons", "check_equivalence", "kind_of"]
+__all__ = ["COMPARED", "Comparisons", "check_equivalence", "differing", "kind_of"]
 
 COMPARED = 64  # rows that the model itself is asked for
 _EVERY = 1000  # rows, of calls of fewer than that, once as many have been compared
 _DRAWS = 16
+_BLOCK = 4096  # rows that all of a table is compared by
 
 
 class Comparisons:
@@ -77,14 +79,9 @@ def check_equivalence(network: Network, given: Any, numbers: Any) -> None:
     """
     if not numbers.shape[0]:
         return
+    allowed, moved = _tolerance(network)
     found, own = _answers(network, given, numbers)
-    gaps, size = difference(found, own), _size(own)
-    allowed, moved = (1e-3, 1e-6) if _is_single(network) else (1e-6, 1e-9)
-    wrong = _beyond(gaps, max(allowed * size, 4 * network.rounding))
-    if len(wrong):  # sums that cancel are exact to the rounding of their terms, which other rows show
-        rows = as_array(numbers)
-        size = max([size, *(_size(network.answers(factor * rows)) for factor in (-1.0, 0.0))])
-        wrong = _beyond(gaps, max(allowed * size, 4 * network.rounding))
+    gaps, wrong, size = _compared(network, numbers, found, own)
     if not len(wrong):
         return
     tied = _straddle(network, numbers[wrong], own[wrong], moved)
@@ -108,6 +105,44 @@ def check_equivalence(network: Network, given: Any, numbers: Any) -> None:
         f"the first of them {wrong[0]}: {found[wrong[0]]}, where the model itself gives {own[wrong[0]]}. "
         + _advice(network, given)
     )
+
+
+def differing(network: Network, X: Any) -> tuple[float, np.ndarray]:
+    """Compare the network with the model's own function at all rows of X, those on a step of it included.
+
+    Returns
+    -------
+    tuple of float and ndarray of int
+        The largest ``|network(x) - model(x)|``, and the rows where it is more than rounding, (n_differing,).
+    """
+    given, _ = network.intake.given(X)
+    largest, rows = [0.0], [np.zeros(0, dtype=int)]
+    for start in range(0, given.shape[0], _BLOCK):
+        part = take(given, slice(start, start + _BLOCK))
+        numbers = network.intake.read(part)
+        gaps, wrong, _ = _compared(network, numbers, *_answers(network, part, numbers))
+        largest.append(float(np.max(gaps, initial=0.0)))
+        rows.append(start + wrong)
+    return float(np.max(largest)), np.concatenate(rows)
+
+
+def _tolerance(network: Network) -> tuple[float, float]:
+    """By how much outputs may differ, relative to the largest; by how much numbers are moved to find a step."""
+    return (1e-3, 1e-6) if _is_single(network) else (1e-6, 1e-9)
+
+
+def _compared(
+    network: Network, numbers: Any, found: np.ndarray, own: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """``|found - own|``, the rows where it is more than rounding, and the size of what was added up."""
+    gaps, size = difference(found, own), _size(own)
+    allowed, _ = _tolerance(network)
+    wrong = _beyond(gaps, max(allowed * size, 4 * network.rounding))
+    if len(wrong):  # sums that cancel are exact to the rounding of their terms, which other rows show
+        rows = as_array(numbers)
+        size = max([size, *(_size(network.answers(factor * rows)) for factor in (-1.0, 0.0))])
+        wrong = _beyond(gaps, max(allowed * size, 4 * network.rounding))
+    return gaps, wrong, size
 
 
 def _answers(network: Network, given: Any, numbers: Any) -> tuple[np.ndarray, np.ndarray]:
