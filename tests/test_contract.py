@@ -89,6 +89,9 @@ def test_equivalence_and_conservation(fitted: dict[str, Any], name: str) -> None
         scale = max(1.0, float(np.abs(explanation.prediction).max()))
         assert neuralized(model, name).verify(rows) <= CASES[name].tolerance * scale
         assert explanation.conservation_error() <= 1e-9 * scale
+        said = explanation.base_in_words
+        assert said.startswith(("prediction ", "mean prediction ")) or not explanation.base_values.any()
+        assert said
     assert pickle.dumps(model) == before
 
 

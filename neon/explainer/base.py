@@ -11,7 +11,6 @@ from torch import Tensor
 from neon.converters import Network
 from neon.lrp.paths.integral import Integral
 from neon.lrp.paths.mean_slopes import kind_of
-from neon.lrp.propagate import BackwardStep
 from neon.lrp.recorded import Recording
 from neon.lrp.rules.tree import Interventional
 from neon.lrp.targets import Contrast, LogOdds
@@ -41,12 +40,8 @@ def words_of(recording: Recording, source: str, outputs: Outputs | None = None) 
         return ZERO
     rows = recording.references[recording.tape.inputs[0]]
     assert recording.base is not None
-    by_covers = [step for step in recording.steps if step.kind == "tree" and not isinstance(step.rule, Interventional)]
-    if by_covers:
-        curved = any(step.kind != "tree" and kind_of(step) != "linear" for step in recording.steps)
-        what = "prediction at the mean" if curved else "mean prediction"
-        others = f", other estimators at {source}" if _avoids(recording.steps, recording) else ""
-        return f"{what} over {COUNTED}{others}"
+    if any(step.kind == "tree" and not isinstance(step.rule, Interventional) for step in recording.steps):
+        return _by_covers(recording, source)
     weights = rows.new_full((len(rows),), 1 / len(rows))
     return _at_rows(recording.base, rows, weights, source, outputs)
 
@@ -54,12 +49,15 @@ def words_of(recording: Recording, source: str, outputs: Outputs | None = None) 
 def _of_integral(recording: Recording, integral: Integral, source: str, outputs: Outputs | None) -> str:
     (x,) = recording.tape.inputs
     way = recording.steps, x, recording.tape.output, recording.tape.values[x][:1]
-    if integral.from_covers(*way):
-        curved = any(step.kind != "tree" and kind_of(step) != "linear" for step in recording.steps)
-        return f"{'prediction at the mean' if curved else 'mean prediction'} over {COUNTED}"
-    if integral.from_each(*way):
+    kind = integral.kind_of_start(*way)
+    if kind == "covers":
+        return _by_covers(recording, source)
+    if kind == "each row":
         return f"mean prediction of {source}" if len(integral.rows) > 1 else f"prediction at {source}"
-    return _at_rows(integral.at_start(*way), integral.rows, integral.weights, source, outputs)
+    if kind == "held choice":
+        outputs = None
+    words = _at_rows(integral.at_start(*way), integral.rows, integral.weights, source, outputs)
+    return f"{words}, of the alternative that is closest at the explained row" if kind == "held choice" else words
 
 
 def _at_rows(base: Tensor, rows: Tensor, weights: Tensor, source: str, outputs: Outputs | None) -> str:
@@ -73,7 +71,7 @@ def _at_rows(base: Tensor, rows: Tensor, weights: Tensor, source: str, outputs: 
                 return f"mean prediction of {source}"
             if _same(base, outputs(weights[None] @ rows).reshape(1, -1)):
                 return f"prediction at the mean of {source}"
-    return f"prediction where each distance, kernel and score is its mean over {source}"
+    return f"prediction with distances, kernels and scores at their mean over {source}"
 
 
 def _same(base: Tensor, other: Tensor) -> bool:
@@ -81,13 +79,15 @@ def _same(base: Tensor, other: Tensor) -> bool:
     return bool(((base - other).abs() <= 1e-6 * size).all())
 
 
-def _avoids(steps: list[BackwardStep], recording: Recording) -> bool:
-    """Whether the output depends on the input on a way that goes through no tree."""
-    reached = set(recording.tape.inputs)
-    for step in steps:
+def _by_covers(recording: Recording, source: str) -> str:
+    """Relative to the rows that trees counted; other estimators, if the input reaches any, to `source`."""
+    reached = set(recording.tape.inputs)  # on ways that go through no tree
+    for step in recording.steps:
         if step.kind != "tree" and reached.intersection(step.call.inputs):
             reached.update(step.call.operation.outputs)
-    return recording.tape.output in reached
+    curved = any(step.kind != "tree" and kind_of(step) != "linear" for step in recording.steps)
+    others = f", other estimators at {source}" if recording.tape.output in reached else ""
+    return f"{'prediction at the mean' if curved else 'mean prediction'} over {COUNTED}{others}"
 
 
 def rows_in_words(network: Network | torch.nn.Module, given: Any, rows: Any) -> str:
@@ -99,11 +99,15 @@ def rows_in_words(network: Network | torch.nn.Module, given: Any, rows: Any) -> 
         return rows.start if rows.chosen_of is None else f"{n} rows of {rows.start}"
     if given is not None:
         of = f" of {rows.chosen_of}" if isinstance(rows, Integral) and rows.chosen_of else ""
-        return "the reference row" if n == 1 else f"{n}{of} reference rows"
-    own = getattr(network, "reference", None)
-    if own is None:
+        weights = rows.weights if isinstance(rows, Integral) else rows[1] if isinstance(rows, tuple) else None
+        weighted = " weighted" if weights is not None and bool((weights != weights[0]).any()) else ""
+        return "the reference row" if n == 1 else f"{n}{of}{weighted} reference rows"
+    if getattr(network, "reference", None) is None:
         return "the origin"
-    return "the model's own reference" if n == 1 else f"the {n} points that the model holds"
+    words = str(network.reference_words) or "the points that the model holds"
+    if n > 1 and ("," in words or not words.endswith("s")):
+        return f"the {n} reference points of the estimators inside"
+    return words if n == 1 else words.replace("the ", f"the {n} ", 1)
 
 
 def of_target(target: Any, words: str) -> str:

@@ -99,7 +99,7 @@ def chain(parts: list[Conversion]) -> Conversion:
         last,
         body=torch.nn.Sequential(*_merge(body)),
         own=_Steps([part.own for part in parts], dense=last.encoding is None or not last.encoding.takes_sparse),
-        reference=_reference(last, before, 0 if not transforms else len(transforms[-1].output_names)),
+        **_reference(last, before, 0 if not transforms else len(transforms[-1].output_names)),
         background=_background(last.background, before),
         family="" if fixed else last.family,  # what is held fixed, or looked up, has no slopes along a way
         labels=None,
@@ -112,6 +112,9 @@ def chain(parts: list[Conversion]) -> Conversion:
         takes_infinity=last.takes_infinity and not transforms,
         single=last.single if not transforms else "",
     )
+
+
+_ORIGIN = "the origin of the linear map"
 
 
 class _Way(NamedTuple):
@@ -134,19 +137,19 @@ def _background(spread: Spread | None, before: list[_Way]) -> Spread | None:
     return None if spread is None or rows is None else dataclasses.replace(spread, rows=rows)
 
 
-def _reference(last: Conversion, before: list[_Way], width: int) -> np.ndarray | None:
+def _reference(last: Conversion, before: list[_Way], width: int) -> dict[str, Any]:
     """The last part's reference rows, or the origin of the ``width`` columns that it reads, as the first layer reads.
 
     Where there is no way back through a layer: the point that the ones before it take to 0, such as the mean.
     """
-    reference = last.reference
+    reference, words = last.reference, last.reference_words
     if last.takes_reference and reference is None and before:
-        reference = np.zeros((1, width))
+        reference, words = np.zeros((1, width)), _ORIGIN
     reference = _back(before, reference)
     closed = next((place for place, way in enumerate(before) if way.inverse is None), 0)
     if last.takes_reference and reference is None and closed:
-        reference = _back(before[:closed], np.zeros((1, before[closed].width)))
-    return reference
+        reference, words = _back(before[:closed], np.zeros((1, before[closed].width))), _ORIGIN
+    return {"reference": reference, "reference_words": words}
 
 
 class _Steps:

@@ -48,6 +48,8 @@ class Conversion:
         reference rows "neon".
     reference : ndarray, optional
         Default reference rows, as the layers take them.
+    reference_words : str
+        What they are: "the support vectors".
     background : Spread, optional
         How the rows of the fit were spread, as far as the model tells.
     takes_reference : bool
@@ -100,6 +102,7 @@ class Conversion:
     composite: str | Composite = "neon"
     family: str = ""
     reference: np.ndarray | None = None
+    reference_words: str = ""
     background: Spread | None = None
     takes_reference: bool = False
     classes: np.ndarray | None = None

@@ -71,7 +71,8 @@ class Network(torch.nn.Module):
         self.explains = _with_states(conversion)
         self.output_names = conversion.output_names
         self.classes = conversion.classes
-        self.reference, self.background = conversion.reference, conversion.background
+        self.reference, self.reference_words = conversion.reference, conversion.reference_words
+        self.background = conversion.background
         self.takes_reference = conversion.takes_reference
         self.predicts, self.infinite = conversion.predicts, conversion.infinite
         self.agreement, self.inherits = conversion.agreement, conversion.inherits

@@ -184,6 +184,7 @@ def _finish(
         names,
         lambda X: np.asarray(own(X), dtype=np.float64).reshape(-1, len(names)),
         reference=dense(model.support_vectors_) if model.kernel == "rbf" and model.support_vectors_.shape[0] else None,
+        reference_words="the support vectors" if model.kernel == "rbf" else "",
         takes_reference=True,
         rounding=float(np.finfo(np.float64).eps * _terms(model)),
         family="kernel expansion",

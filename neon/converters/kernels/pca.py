@@ -47,6 +47,7 @@ def convert_kernel_pca(model: Any, ask: Ask) -> Conversion:
         len(weight),
         "component",
         reference=points if near else None,
+        reference_words="the training rows" if near else "",
         takes_reference=True,
         background=None if model.kernel == "precomputed" else some_rows(points, "the training rows"),
     )

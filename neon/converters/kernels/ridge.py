@@ -31,6 +31,7 @@ def convert_kernel_ridge(model: Any, ask: Ask) -> Conversion:
         layers,
         len(weight),
         reference=points if has_distance(expression) else None,
+        reference_words="the training rows" if has_distance(expression) else "",
         takes_reference=True,
         family="kernel expansion",
         background=some_rows(points, "the training rows"),

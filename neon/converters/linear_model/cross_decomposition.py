@@ -22,7 +22,8 @@ def convert_pls(model: Any, ask: Ask) -> Conversion:
         return _scores(model, model.x_rotations_)
     weight = np.asarray(model.coef_, dtype=np.float64)
     layers = _around(model._x_mean, weight, model.intercept_)
-    return regression(model, layers, len(weight), reference=model._x_mean[None], takes_reference=True)
+    mean = {"reference": model._x_mean[None], "reference_words": "the mean of the training rows"}
+    return regression(model, layers, len(weight), takes_reference=True, **mean)
 
 
 @converter("sklearn.cross_decomposition.PLSSVD")

@@ -28,6 +28,7 @@ def convert_isotonic(model: Any, ask: Ask) -> Conversion:
         model,
         [Interpolation(x, y, clipped=clipped)],
         reference=np.array([[(x[0] + x[-1]) / 2]]),
+        reference_words="the middle of the fitted range",
         takes_reference=True,
         infinite=not clipped,
         n_features=1,

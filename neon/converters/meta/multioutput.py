@@ -13,7 +13,7 @@ from neon.converters.compose.names import column_names
 from neon.converters.core import Ask, Conversion, answers, convert, converter
 from neon.converters.core.members import binary_score, handed_on, predicted
 from neon.converters.meta.mean_of_members import Members
-from neon.converters.meta.side_by_side import beside, common, shared_reference
+from neon.converters.meta.side_by_side import beside, common, shared_reference, shared_words
 from neon.errors import UnsupportedModelError
 from neon.nn.linear.chain import Chain
 
@@ -115,6 +115,7 @@ def convert_chain(model: Any, ask: Ask) -> Conversion:
         answers=answers.prediction() if regresses else {},
         link=expit if kind == "log_odds" else None,
         reference=shared_reference(references) if traits["takes_reference"] else None,
+        reference_words=shared_words(parts),
         **traits,
     )
 

@@ -20,7 +20,7 @@ from neon.nn import Affine, Linear, SideBySide
 from neon.nn.linear.layers import Selection
 from neon.nn.linear.side_by_side import InParallel
 
-__all__ = ["beside", "common", "on_arrays", "shared_reference"]
+__all__ = ["beside", "common", "on_arrays", "shared_reference", "shared_words"]
 
 
 def beside(parts: Sequence[Conversion], *, given: Sequence[str]) -> Conversion:
@@ -54,6 +54,7 @@ def beside(parts: Sequence[Conversion], *, given: Sequence[str]) -> Conversion:
         tuple(name for part in parts for name in part.output_names),
         np.asarray,
         reference=reference if traits["takes_reference"] else None,
+        reference_words=shared_words(parts),
         background=background,
         encoding=encoding,
         **traits,
@@ -140,6 +141,11 @@ def shared_reference(references: Sequence[np.ndarray | None]) -> np.ndarray | No
     known = ~np.isnan(rows)
     middle = np.where(known, rows, 0.0).sum(0) / np.maximum(known.sum(0), 1)
     return np.where(known, rows, middle)  # of a column that a member does not read, the mean of the others' rows
+
+
+def shared_words(parts: Sequence[Conversion]) -> str:
+    """What the members' reference rows are."""
+    return ", ".join(dict.fromkeys(part.reference_words for part in parts if part.reference_words))
 
 
 def _joined_reference(references: Sequence[np.ndarray | None], sizes: Sequence[int]) -> np.ndarray | None:

@@ -46,6 +46,7 @@ def convert_stacking(model: Any, ask: Ask) -> Conversion:
         classes=getattr(model, "classes_", None) if head.classes is not None else None,
         output_names=tuple(map(str, model.classes_)) if head.classes is not None else head.output_names,
         reference=front.reference,
+        reference_words=front.reference_words,
         takes_reference=front.takes_reference and head.takes_reference,
         missing=front.missing,
         single=front.single,

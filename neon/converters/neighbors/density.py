@@ -77,6 +77,7 @@ def convert_kde(model: Any, ask: Ask) -> Conversion:
             ("density",),
             lambda X: np.exp(asked.score_samples(X)).reshape(-1, 1),
             reference=points[counted],
+            reference_words="the training points",
             takes_reference=True,
             family="kernel expansion",
             background=background,

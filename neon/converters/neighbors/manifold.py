@@ -45,6 +45,7 @@ def convert_isomap(model: Any, ask: Ask) -> Conversion:
         alphas.shape[1],
         "component",
         reference=points,
+        reference_words="the training rows",
         takes_reference=True,
         thresholds=True,
         inverse=_NearestRows(np.asarray(model.embedding_), points),

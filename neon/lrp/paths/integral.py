@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -18,11 +18,25 @@ from torch import Tensor
 from neon.errors import UnsupportedOperationError
 from neon.lrp.message import Ledger
 from neon.lrp.paths.front import Front, as_columns, front_of
-from neon.lrp.paths.mean_slopes import Which, anew, from_each_row, integrate, is_exact, kind_of, linear, lines, one_line
+from neon.lrp.paths.mean_slopes import (
+    Which,
+    anew,
+    from_each_row,
+    holds_choice,
+    integrate,
+    is_exact,
+    kind_of,
+    linear,
+    lines,
+    one_line,
+)
 from neon.lrp.paths.terms import Background, RowByRow
 from neon.lrp.propagate import BackwardStep, Walk
 
-__all__ = ["Integral"]
+__all__ = ["Integral", "StartKind"]
+
+# What trees counted; each reference row by itself; one point, and there the alternative closest at the row; one point.
+StartKind = Literal["covers", "each row", "held choice", "mean terms"]
 
 _FEW = 512  # rows times reference rows, that pass at once: more have nothing to gain
 _MANY = 16  # reference rows: of these each has the same few nodes, so that what is explained stays linear in f
@@ -196,15 +210,12 @@ class Integral:
         values = [front.run([terms.units(none)[0] for terms in front.terms]) for front in fronts]
         return torch.einsum("r,rko->ko", weights, torch.stack(values))
 
-    def from_each(self, steps: Sequence[BackwardStep], x: int, output: int, row: Tensor) -> bool:
-        """Whether each reference row is a start of its own."""
-        return self._each_row(front_of(steps, x, output, row, self._starts(x)[0]))
-
-    def from_covers(self, steps: Sequence[BackwardStep], x: int, output: int, row: Tensor) -> bool:
-        """Whether layers, trees, start from rows that they counted themselves."""
-        return bool(self.start) and any(
-            terms.holds for terms in front_of(steps, x, output, row, self._starts(x)[0]).terms
-        )
+    def kind_of_start(self, steps: Sequence[BackwardStep], x: int, output: int, row: Tensor) -> StartKind:
+        """What relevance is relative to; row : (1, n_features), any."""
+        front = front_of(steps, x, output, row, self._starts(x)[0])
+        if self.start and any(terms.holds for terms in front.terms):
+            return "covers"
+        return "each row" if self._each_row(front) else "held choice" if holds_choice(front) else "mean terms"
 
     def interactions(
         self, steps: Sequence[BackwardStep], x: int, output: int, rows: Tensor, weights: Tensor, order: int

@@ -18,6 +18,7 @@ __all__ = [
     "Which",
     "anew",
     "from_each_row",
+    "holds_choice",
     "integrate",
     "is_exact",
     "kind_of",
@@ -165,6 +166,12 @@ def _exact(front: Front, rows: Tensor, weights: Tensor) -> tuple[Tensor, Tensor,
         return phi, less, torch.zeros_like(less)
     base = (at_start * weights).sum(1)
     return phi, base, less - base
+
+
+def holds_choice(front: Front) -> bool:
+    """Whether the base value is that of the alternative chosen at the row, which is another at other rows."""
+    choices = any(kind_of(step) == "choice" for step in front.rest)
+    return choices and is_exact(front, held=True) and not (lines(front) or anew(front))
 
 
 def one_line(front: Front) -> bool:
