@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import shap
 
     from neon.converters.core.intake import Texts
+    from neon.explainer import Explainer
     from neon.plots._accessor import PlotAccessor
 
 
@@ -306,6 +308,46 @@ class Explanation:
         from neon.plots._accessor import PlotAccessor
 
         return PlotAccessor(self)
+
+    def report(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        title: str | None = None,
+        explainer: Explainer | None = None,
+        shape: tuple[int, int] | None = None,
+        max_rows: int = 50_000,
+    ) -> None:
+        """Write one HTML file for people who know no Python: open it in a browser; it asks no network.
+
+        It says what was explained and which checks that passed, shows what matters over all rows, and has a table of
+        the rows to sort and to search; each row opens with its steps from the base value to the prediction and a
+        sentence for its strong features. Documents are shown word by word, images as heatmaps. What is usual for a
+        column is what is usual in the rows of the explanation. Text of columns, labels and documents is escaped, and
+        the file is the same for the same explanation.
+
+        Parameters
+        ----------
+        path : str or path
+            The file to write.
+        title : str, optional
+            Default: what is explained.
+        explainer : Explainer, optional
+            What made the explanation: the report then names the model, and compares it with its network in all rows.
+        shape : tuple of int, optional
+            Height and width of images whose pixels are the features of a table, such as (8, 8).
+        max_rows : int
+            Rows that the table holds, the first ones; fewer where they are wide, or images. The overview is of all
+            rows, and the report says what was left out.
+
+        Raises
+        ------
+        ValueError
+            If there are no rows, or `shape` does not fit the features.
+        """
+        from neon.report import write
+
+        write(self, path, title=title, explainer=explainer, shape=shape, max_rows=max_rows)
 
     def __repr__(self) -> str:
         features = " × ".join(map(str, self.feature_shape))

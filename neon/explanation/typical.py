@@ -38,6 +38,8 @@ class Typical:
     kind : {"number", "share", "date", "nothing"}
         How it is told: numbers by their middle, values by their shares ("share": booleans, strings, numbers of which
         there are no more than two), dates by their middle; "nothing" where no value is known.
+    decimals : int
+        Decimals that numbers are written with.
 
     Examples
     --------
@@ -68,7 +70,7 @@ class Typical:
             known = self._numbers[self._known]
             self._whole = bool((np.round(known) == known).all())
             low, high = np.quantile(known, [LOW, HIGH])
-            self._decimals = 0 if self._whole else _decimals((high - low) / 2 or abs(known).max())
+            self.decimals = 0 if self._whole else _decimals((high - low) / 2 or abs(known).max())
 
     def words(self, rows: Any = slice(None)) -> str:
         """What is usual, with its adverb: "usually 1739 ± 218", "typically 0–1", "always 'A'".
@@ -137,7 +139,7 @@ class Typical:
         if ranges[0] != ranges[1]:
             return ranges[0], ranges[1]
         means = [self._numbers[group][self._known[group]].mean() for group in (rows, others)]
-        decimals = max(self._decimals, _decimals(abs(means[0] - means[1])))
+        decimals = max(self.decimals, _decimals(abs(means[0] - means[1])))
         shown = [self._with_unit(_fixed(mean, decimals)) for mean in means]
         return f"on average {shown[0]}", shown[1]
 
@@ -221,7 +223,7 @@ class Typical:
 
     def _number(self, value: float) -> str:
         """With the column's decimals, and as many more as a small value needs to be seen."""
-        decimals = max(self._decimals, int(value % 1 != 0 and abs(value) < 100))
+        decimals = max(self.decimals, int(value % 1 != 0 and abs(value) < 100))
         if value and np.isfinite(value) and round(value, decimals) == 0:
             decimals = _decimals(value)
         return _fixed(value, decimals)

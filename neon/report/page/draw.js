@@ -1,0 +1,78 @@
+// Elements, bars and colours. Text of others is only ever set as text.
+
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value);
+  }
+  element.append(...children.filter((child) => child !== null));
+  return element;
+}
+
+// Text of others keeps its direction to itself.
+const own = (text) => make("bdi", {}, text);
+
+// A bar from one part of its track to another, in parts of its width.
+function bar(from, to, look) {
+  const piece = make("span", { class: `piece ${look}` });
+  const [left, right] = [Math.min(from, to), Math.max(from, to)];
+  piece.style.left = `${100 * left}%`;
+  piece.style.width = `max(1px, ${100 * (right - left)}%)`;
+  return piece;
+}
+
+const track = (...pieces) => make("span", { class: "track", "aria-hidden": "true" }, ...pieces);
+const finite = (value) => (Number.isFinite(value) ? value : 0);
+const look = (value) => (value < 0 ? "down" : "up");
+const dark = () => getComputedStyle(document.documentElement).getPropertyValue("--dark").trim() === "1";
+
+const blend = (a, b, share) => a.map((from, i) => Math.round(from + (b[i] - from) * share));
+const css = (color) => `rgb(${color.join(" ")})`;
+
+// Relevance, from -1 to 1: blue over the page's own ground to red.
+function relevanceColor(share) {
+  const ground = dark() ? [28, 31, 38] : [255, 255, 255];
+  const [red, blue] = dark() ? [[240, 90, 100], [80, 155, 230]] : [[204, 51, 64], [47, 116, 184]];
+  return blend(ground, share < 0 ? blue : red, Math.min(1, Math.abs(finite(share))));
+}
+
+// Black or white, whichever is read better on the colour.
+function inkOn(color) {
+  const [r, g, b] = color.map((each) => {
+    const part = each / 255;
+    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? "#000" : "#fff";
+}
+
+// Values from low to high: of the viridis colours those that stand off the ground.
+const VIRIDIS = [[68, 1, 84], [65, 68, 135], [42, 120, 142], [34, 168, 132], [122, 209, 81], [253, 231, 37]];
+function valueColor(share) {
+  if (Number.isNaN(share)) return [140, 140, 140];
+  const [low, high] = dark() ? [0.3, 1] : [0, 0.85];
+  const place = (low + (high - low) * Math.min(1, Math.max(0, share))) * (VIRIDIS.length - 1);
+  const i = Math.min(VIRIDIS.length - 2, Math.floor(place));
+  return blend(VIRIDIS[i], VIRIDIS[i + 1], place - i);
+}
+
+// Relevance of an image's pixels, over the faint picture.
+function drawImage(canvas, row, what) {
+  const [height, width] = report.shape;
+  const size = height * width;
+  canvas.width = width;
+  canvas.height = height;
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(width, height);
+  const heat = (slot() * report.n + row) * size;
+  for (let i = 0; i < size; i++) {
+    const shade = [0, 1, 2].map(
+      (c) => report.pictures.values[(row * size + i) * report.channels + (report.channels === 3 ? c : 0)],
+    );
+    let color = shade;
+    if (what === "relevance") color = relevanceColor(report.heat.values[heat + i] / 127);
+    image.data.set([...color, 255], 4 * i);
+  }
+  context.putImageData(image, 0, 0);
+}
