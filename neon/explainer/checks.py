@@ -99,7 +99,7 @@ def check_outputs(network: Network | torch.nn.Module, numbers: Any, prediction: 
     raise ValueError(
         f"the network gives NaN or infinity for {len(outside)} rows, the first of them {outside[0]}: a step "
         "such as log, sqrt or a division got a value outside its domain, or numbers grew too large; it explains: "
-        f"{getattr(network, 'explains', 'the output of a torch module')}"
+        f"{network.explains if isinstance(network, Network) else 'the output of a torch module'}"
     )
 
 

@@ -18,11 +18,11 @@ from neon.explainer.checks import check_outputs, check_quadrature, check_sums
 from neon.explainer.chunks import FIRST_ROWS, Chunk, Collected, Probe, rows_within
 from neon.explainer.equivalence import COMPARED, Comparisons
 from neon.explainer.higher_order import checked_order, of_columns, with_interactions
-from neon.explainer.labels import in_words, output_indices, resolved
+from neon.explainer.labels import contrasted, in_words, output_indices, resolved
 from neon.explainer.names import Names
 from neon.explainer.placement import as_data, as_tensor, placement
 from neon.explainer.progress import progress_bar
-from neon.explainer.recordings import of_callable, of_outputs, of_trees, of_weighted_outputs
+from neon.explainer.recordings import of_callable, of_contrast, of_outputs, of_trees, of_weighted_outputs
 from neon.explainer.reference import reference_of, starts_from_origin, weighing
 from neon.explainer.replays import Replays
 from neon.explainer.rows import CallerRows, numbered
@@ -109,8 +109,8 @@ class Explainer:
         most = None
         if composite is None:
             kind = "composite" if reference is None else "reference_composite"
-            composite = getattr(network, kind, "epsilon")
-            most = getattr(network, "most_starts", None) if composite == "expected" else None
+            composite = getattr(network, kind) if isinstance(network, Network) else "epsilon"
+            most = network.most_starts if isinstance(network, Network) and composite == "expected" else None
         memory: Literal["high", "normal"] = "high" if self._fitted else "normal"
         self._names = Names.given(network, feature_names, output_names, unit, feature_units)
         self._lrp = LRP(network, weighing(composite, reference), output=output if is_torch else None, memory=memory)
@@ -135,7 +135,7 @@ class Explainer:
         return bound_to_version(self, self.__dict__)
 
     def __repr__(self) -> str:
-        name = type(getattr(self.network, "model", self.network)).__name__
+        name = type(self.network.model if isinstance(self.network, Network) else self.network).__name__
         return f"Explainer({name}, composite={self._lrp.composite.name!r}, explains={self._explains!r})"
 
     def __call__(self, X: Any, target: Any = None, *, interactions: bool | int = False) -> Explanation:
@@ -151,10 +151,11 @@ class Explainer:
         target : optional
             None: the predicted class or cluster of each row, or the only output; several targets, labels or transformed
             columns, which are no alternatives, have no default. A label, an output index (a label
-            wins where both fit), or a sequence with one per row. "all": every output, on a last axis.
-            ``neon.targets.Contrast(a, b)``: the difference of two outputs; ``neon.targets.LogOdds(a)``: the log-odds of
-            a class. A callable from the output tensor to the relevance it starts from, which tells nothing of its
-            value at the reference: base values are 0 then.
+            wins where both fit), or a list or array with one per row. "all": every output, on a last axis.
+            A tuple of two, ``("Barolo", "Barbera")``, or ``neon.targets.Contrast("Barolo", "Barbera")``: the first
+            against the second, which is the explanation of the one less that of the other; each may be one per row.
+            ``neon.targets.LogOdds(a)``: the log-odds of a class. A callable from the output tensor to the relevance it
+            starts from, which tells nothing of its value at the reference: base values are 0 then.
         interactions : bool or int
             True, or 2: the interactions of any two features as well, of tree ensembles by the rules "shapley" and
             "interventional", of kernel machines and quadratic forms by the former. 3: of any three, of tree ensembles.
@@ -179,23 +180,36 @@ class Explainer:
         target = resolved(target, self.network, len(rows), called)
         every = isinstance(target, str) and target == "all"
         order = checked_order(interactions)
-        if order and (not self._fitted or callable(target)):
+        if order and (not self._fitted or (callable(target) and not isinstance(target, Contrast))):
             raise ValueError("interactions are of a fitted tree ensemble's outputs: give a label, an index or 'all'")
         if target is not None and not every and not callable(target):
             target = output_indices(self.network, target, len(rows), called)
         found = self._of_trees(rows, target) if not interactions else None
         found = found or self._collected(rows, target, order)
+        own = self.network.output_names if isinstance(self.network, Network) else None
+        if isinstance(target, Contrast):
+            outputs, found.parts["target"] = contrasted(target, called or own, len(rows))
+        elif found.n_outputs is None:
+            outputs = ("target function",)
+        else:
+            outputs = self._names.of_outputs(own or numbered("output", found.n_outputs))
+        each = "logit of an output of the network" if found.logits else self._explains
         base = "" if self._probe is None else self._probe.base_in_words
-        explains = in_words(target, self._explains, called or getattr(self.network, "output_names", None))
-        return self._explanation(found, rows, explains, of_target(target, base or found.base_in_words))
+        base = of_target(target, base or found.base_in_words)
+        return self._explanation(found, rows, outputs, in_words(target, each, outputs), base)
 
     def _of_trees(self, rows: CallerRows, target: Any) -> Collected | None:
         """A few rows of trees that are the whole network, each row's own output."""
         trees = None if self._probe is None or self.batch_size is not None else self._probe.alone
-        if trees is None or not (target is None or isinstance(target, np.ndarray)) or not trees.fits(rows.numbers):
+        known = target is None or isinstance(target, np.ndarray | Contrast)
+        if trees is None or not known or not trees.fits(rows.numbers):
             return None
+
+        def outputs(target: Any) -> Chunk:
+            return of_trees(trees, rows.numbers, target, partial(self.network.predicted, rows.given))
+
         found = Collected(len(rows))
-        found.add(0, of_trees(trees, rows.numbers, target, partial(self.network.predicted, rows.given)))
+        found.add(0, of_contrast(outputs, target) if isinstance(target, Contrast) else outputs(target))
         return found
 
     @eager()
@@ -238,31 +252,33 @@ class Explainer:
         return size, True
 
     def _chunk(self, recording: Recording, given: Any, target: Any, order: int) -> Chunk:
-        if isinstance(target, Contrast | LogOdds):
+        contrast = isinstance(target, Contrast) and self._fitted
+        if isinstance(target, Contrast | LogOdds) and not contrast:
             return of_weighted_outputs(recording, target)
-        if callable(target):
+        if callable(target) and not contrast:
             return of_callable(recording, target)
 
         def predicted(output: Tensor) -> Tensor:
             return self.network.predicted(given, output) if self._fitted else output.argmax(1)
 
         together = partial(self._interactions, recording, order) if order else None
-        return of_outputs(recording, target, predicted, together)
+
+        def outputs(target: Any) -> Chunk:
+            return of_outputs(recording, target, predicted, together)
+
+        return of_contrast(outputs, target) if contrast else outputs(target)
 
     def _interactions(self, recording: Recording, order: int, target: Tensor) -> Tensor:
         intake = self.network.intake
         n_features = intake.n_encoded if intake.encoding is None else self.network.n_features_in
         return of_columns(recording, target, order, intake.encoding, n_features)
 
-    def _explanation(self, found: Collected, rows: CallerRows, explains: str, base: str) -> Explanation:
+    def _explanation(
+        self, found: Collected, rows: CallerRows, outputs: tuple[str, ...], explains: str, base: str
+    ) -> Explanation:
         check_outputs(self.network, rows.numbers, found.parts["prediction"], found.finite)
         together = found.parts.pop("interactions", None)
         found.close()
-        if found.n_outputs is None:
-            outputs: tuple[str, ...] = ("target function",)
-        else:
-            own = self.network.output_names if self._fitted else numbered("output", found.n_outputs)
-            outputs = self._names.of_outputs(own)
         explanation = Explanation(
             values=found.parts["values"],
             base_values=found.parts["base"],
@@ -272,7 +288,7 @@ class Explainer:
             feature_names=rows.names if rows.encoding is None else tuple(rows.encoding.names),
             output_names=outputs,
             target=found.parts.get("target"),
-            explains="logit of an output of the network" if found.logits else explains,
+            explains=explains,
             texts=rows.texts,
             index=rows.index,
             base_in_words=base,
@@ -287,9 +303,10 @@ class Explainer:
 
     @property
     def _explains(self) -> str:
-        explains = str(getattr(self.network, "explains", "output of the network"))
-        words = "" if self._probe is None else self._probe.words
-        if isinstance(self.network, Network) and not words and starts_from_origin(self.network, self._reference):
+        if not isinstance(self.network, Network):
+            return "output of the network"
+        explains, words = self.network.explains, "" if self._probe is None else self._probe.words
+        if not words and starts_from_origin(self.network, self._reference):
             words = "relative to the origin, for want of reference= rows, by which it would be more faithful"
         return f"{explains}; {words}" if words else explains
 

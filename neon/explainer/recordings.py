@@ -15,7 +15,7 @@ from neon.lrp.recorded import Recording
 from neon.lrp.targets import Contrast, LogOdds, checked_index
 from neon.nn.trees.alone import TreesAlone
 
-__all__ = ["of_callable", "of_outputs", "of_trees", "of_weighted_outputs"]
+__all__ = ["of_callable", "of_contrast", "of_outputs", "of_trees", "of_weighted_outputs"]
 
 
 def of_outputs(
@@ -95,6 +95,34 @@ def of_trees(
         residuals={},
         target=index,
         n_outputs=output.shape[1],
+    )
+
+
+def of_contrast(of: Callable[[Any], Chunk], target: Contrast) -> Chunk:
+    """The difference of two explanations, part by part.
+
+    Explained in one go, a difference of outputs may find another root point, or another quadrature, than each of them.
+
+    Parameters
+    ----------
+    of : callable
+        Output indices (n_rows,) -> their explanation.
+    target : Contrast
+        Of indices (n_rows,).
+    """
+    a, b = of(target.index), of(target.against)
+    zero = torch.zeros_like(a.prediction)
+    return Chunk(
+        values=a.values - b.values,
+        base=a.base - b.base,
+        prediction=a.prediction - b.prediction,
+        residuals={
+            name: a.residuals.get(name, zero) - b.residuals.get(name, zero)
+            for name in dict.fromkeys([*a.residuals, *b.residuals])
+        },
+        target=torch.zeros(len(zero), dtype=torch.int64),
+        interactions=None if a.interactions is None or b.interactions is None else a.interactions - b.interactions,
+        logits=a.logits,
     )
 
 

@@ -81,7 +81,7 @@ class CallerRows:
     @property
     def names(self) -> tuple[str, ...]:
         """The caller's columns as they are called, by name, or else as the model calls them, or by number."""
-        known = self.columns or getattr(self.network, "feature_names", None)
+        known = self.columns or (self.network.feature_names if isinstance(self.network, Network) else None)
         size = math.prod((self.numbers if self.encoding is None else self.given).shape[1:])
         return self.called.of_features(known or numbered("feature", size))
 

@@ -66,7 +66,13 @@ class LogOdds:
 
 @dataclass(frozen=True)
 class Contrast:
-    """``z_a - z_b``: why a rather than b."""
+    """``z_a - z_b``: why a rather than b.
+
+    Of a fitted model a and b may be labels of classes or names of outputs, and the contrast is explained by the
+    explanation of a less that of b, part by part. Where an output is itself evidence against all other classes (of
+    clusters, of softmax classes), these take part in both; ``output="decision_function"`` has scores of single
+    classes, whose difference is of a and b alone.
+    """
 
     index: Index
     against: Index

@@ -42,32 +42,111 @@ def fitted() -> dict[str, Any]:
     return {name: model.fit(X, NAMES[Y]) for name, model in MODELS.items()}
 
 
-@pytest.mark.parametrize("name", MODELS)
+COMPOSITES = [(name, None) for name in MODELS] + [
+    ("softmax of lines", "shapley"),
+    ("softmax of trees", "shapley"),
+    ("pairwise machines", "neon"),
+    ("perceptron", "expected"),
+    ("clusters", "neon"),
+]
+
+
+@pytest.mark.parametrize(("name", "composite"), COMPOSITES)
 @pytest.mark.parametrize("batch_size", [None, 7])
-def test_a_contrast_is_the_difference_of_two_explanations(fitted: Any, name: str, batch_size: int | None) -> None:
-    explainer = neon.Explainer(fitted[name], batch_size=batch_size, progress=False)
+def test_a_contrast_is_the_difference_of_two_explanations(
+    fitted: Any, name: str, composite: str | None, batch_size: int | None
+) -> None:
+    reference = X[:7] if composite == "expected" else None
+    explainer = neon.Explainer(
+        fitted[name], composite=composite, reference=reference, batch_size=batch_size, progress=False
+    )
     every = explainer(ROWS, "all")
     turns = np.arange(len(ROWS)) % 3
-    labels = [explainer.network.classes[i] for i in (2, 1)]
+    labels = tuple(explainer.network.classes[i] for i in (2, 1))
     for target, a, b in (
         (Contrast(2, 1), 2, 1),
         (Contrast(*labels), 2, 1),
+        (labels, 2, 1),
         (Contrast(turns.tolist(), ((turns + 1) % 3).tolist()), turns, (turns + 1) % 3),
     ):
         found, each = explainer(ROWS, target), np.arange(len(ROWS))
         a, b = np.broadcast_to(a, len(ROWS)), np.broadcast_to(b, len(ROWS))
         scale = np.abs(every.values).max()
         np.testing.assert_allclose(
-            found.values, every.values[each, :, a] - every.values[each, :, b], rtol=0, atol=1e-9 * scale
+            found.values, every.values[each, :, a] - every.values[each, :, b], rtol=0, atol=1e-12 * scale
         )
         for one, both in ((found.base_values, every.base_values), (found.prediction, every.prediction)):
-            np.testing.assert_allclose(one, both[each, a] - both[each, b], rtol=0, atol=1e-9 * scale)
+            np.testing.assert_allclose(one, both[each, a] - both[each, b], rtol=0, atol=1e-12 * scale)
         for residual, amount in every.residuals.items():
             np.testing.assert_allclose(
-                found.residuals.get(residual, 0.0), amount[each, a] - amount[each, b], rtol=0, atol=1e-9 * scale
+                found.residuals.get(residual, 0.0), amount[each, a] - amount[each, b], rtol=0, atol=1e-12 * scale
             )
-        assert found.conservation_error() <= 1e-9 * scale
-    assert "less" in explainer(ROWS, Contrast(2, 1)).explains
+        assert found.conservation_error() <= 1e-12 * scale
+
+
+@pytest.mark.parametrize("rows", [1, 2, 20])
+def test_a_contrast_is_called_by_its_classes(fitted: Any, rows: int) -> None:
+    """However many rows there are: two labels in a tuple are never one for each of two rows."""
+    for target in (("barolo", "barbera"), Contrast("barolo", "barbera"), (1, 0)):
+        found = neon.explain(fitted["probabilities of trees"], X[:rows], target)
+        assert found.output_names == ("barolo against barbera",)
+        assert found.explains.startswith("barolo against barbera: difference of two outputs, each: ")
+        np.testing.assert_array_equal(found.target, np.zeros(rows))
+    each = [NAMES[k] for k in (np.arange(rows) + 1) % 3]
+    assert len(neon.explain(fitted["probabilities of trees"], X[:0], ("barolo", "barbera"))) == 0
+    found = neon.explain(fitted["pairwise machines"], X[:rows], (each, NAMES[np.arange(rows) % 3]))
+    pairs = ["barolo against barbera", "grignolino against barolo", "barbera against grignolino"]
+    assert [found.output_names[k] for k in found.target] == [pairs[k % 3] for k in range(rows)]
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        (("barolo",), "a tuple names two outputs"),
+        (("barolo", "barbera", "barolo"), "give a list for one target per row"),
+        (("barolo", "barolo"), "an output against itself"),
+        (("barolo", 1), "against itself"),
+        (("barolo", "merlot"), "unknown target 'merlot'"),
+    ],
+)
+def test_contrasts_that_are_none(fitted: Any, target: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        neon.explain(fitted["pairwise machines"], X[:3], target)
+
+
+def test_interactions_of_a_contrast(fitted: Any) -> None:
+    explainer = neon.Explainer(fitted["LightGBM"], composite="shapley")
+    every = explainer(ROWS[:4], "all", interactions=True).interactions
+    found = explainer(ROWS[:4], ("barbera", "barolo"), interactions=True)
+    np.testing.assert_allclose(found.interactions, every[..., 0] - every[..., 1], rtol=0, atol=1e-12)
+
+
+def test_a_contrast_of_a_module() -> None:
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(13, 8), torch.nn.ReLU(), torch.nn.Linear(8, 3)).double()
+    every = neon.explain(model, ROWS, "all")
+    for target in ((2, 0), Contrast(2, 0), ([2] * len(ROWS), 0)):
+        found = neon.explain(model, ROWS, target)
+        np.testing.assert_allclose(found.values, every.values[..., 2] - every.values[..., 0], rtol=0, atol=1e-12)
+        assert found.output_names == ("output 2 against output 0",)
+
+
+def test_attributes_of_a_module_are_no_labels() -> None:
+    """A module may call anything of its own classes, output_names or feature_names."""
+    torch.manual_seed(0)
+    plain = torch.nn.Linear(13, 3).double()
+    named = torch.nn.Linear(13, 3).double()
+    named.load_state_dict(plain.state_dict())
+    named.classes, named.output_names, named.explains = [2, 1, 0], ["a", "b"], "b"
+    named.feature_names, named.composite, named.reference_composite = ["x"], "gamma", 3
+    named.most_starts = "many"
+    for target in (2, (0, 2), "all"):
+        found, expected = neon.explain(named, ROWS, target), neon.explain(plain, ROWS, target)
+        np.testing.assert_array_equal(found.values, expected.values)
+        assert (found.output_names, found.explains) == (expected.output_names, expected.explains)
+        assert found.feature_names == expected.feature_names
+    with pytest.raises(ValueError, match="give an index"):
+        neon.explain(named, ROWS, "a")
 
 
 @pytest.mark.parametrize("name", ["softmax of trees", "LightGBM", "softmax of lines", "perceptron"])

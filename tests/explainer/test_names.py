@@ -45,7 +45,7 @@ def test_targets_by_the_names_that_outputs_were_given() -> None:
     model = LogisticRegression().fit(X, np.arange(30) % 3)
     explainer = neon.Explainer(model, output_names=["low", "middle", "high"])
     np.testing.assert_array_equal(explainer(X, "high").values, neon.explain(model, X, 2).values)
-    assert "'high' less 'low'" in explainer(X, neon.targets.Contrast("high", "low")).explains
+    assert "high against low" in explainer(X, neon.targets.Contrast("high", "low")).explains
     assert explainer(X, "all").select("middle").target is not None
     module = torch.nn.Linear(3, 2).double()
     assert neon.explain(module, X, "b", output_names=["a", "b"], feature_names=NAMES).feature_names == tuple(NAMES)
