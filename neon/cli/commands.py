@@ -72,7 +72,12 @@ def demo(options: Namespace) -> int:
 
 def explain(options: Namespace) -> int:
     """Explain a model's predictions, say what was found, and write what was asked for."""
-    for path, suffixes in ((options.out, (".csv", ".parquet")), (options.plot, (".png", ".pdf", ".svg"))):
+    written = (
+        (options.out, (".csv", ".parquet")),
+        (options.plot, (".png", ".pdf", ".svg")),
+        (options.report, (".html",)),
+    )
+    for path, suffixes in written:
         if path is not None:
             check_writable(path, suffixes, (options.model, options.data, options.reference, options.fitted_on))
     if options.plot is not None and options.target == "all":
@@ -98,6 +103,9 @@ def explain(options: Namespace) -> int:
         say(f"wrote {options.out}: {len(frame)} rows, {frame.shape[1]} columns")
     if options.plot is not None:
         _draw(options.plot, explanation, options.plot_kind or "bar")
+    if options.report is not None:
+        write_whole(options.report, functools.partial(explanation.report, explainer=explainer))
+        say(f"wrote {options.report}: open it in a browser")
     return code
 
 

@@ -78,6 +78,9 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
         choices=("bar", "beeswarm", "waterfall", "heatmap"),
         help="what --plot draws: mean relevance (bar, the default); a dot a row; the first row's steps; all rows",
     )
+    explain.add_argument(
+        "--report", metavar="FILE", help="write a report to this .html file, for people who know no Python"
+    )
     explain.add_argument("--device", help='"cpu" (default), "cuda"')
     show.add_argument("--data", help=f"rows to check the equivalence and follow the relevance on: {_TABLES}")
     return parser, {"demo": demo, "explain": explain, "show": show}

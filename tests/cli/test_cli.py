@@ -154,6 +154,7 @@ FAULTS = {
     "model.skops data.csv -o nowhere/out.csv": "cannot write nowhere/out.csv: the folder nowhere does not exist",
     "model.skops data.csv -o out.xlsx": "expected one of .csv, .parquet",
     "model.skops data.csv --plot out.bmp": "expected one of .png",
+    "model.skops data.csv --report out.pdf": "expected one of .html",
     "model.skops data.csv -o folder.csv": "it is a folder",
     "model.skops data.csv -o data.csv": "cannot write data.csv: it is read as data.csv, which would be lost",
     "model.skops data.csv -o ./folder.csv/../data.csv": "it is read as data.csv, which would be lost",
@@ -451,6 +452,15 @@ def test_composite_and_kind_of_plot(folder: Path) -> None:
     assert main(["explain", "model.skops", "data.csv", "--plot", "out.png"]) == 0
     assert len(pictures) == 4
     assert Path("out.png").read_bytes() in pictures  # the default is one of them
+
+
+def test_report(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It names the model, and what it was compared with."""
+    assert main(["explain", "model.skops", "data.csv", "--report", "report.html"]) == 0
+    assert "wrote report.html" in capsys.readouterr().out
+    page = Path("report.html").read_text(encoding="utf-8")
+    assert "StandardScaler, then LogisticRegression" in page
+    assert "Passed.</strong> <bdi>The network gives what the model gives, in all rows" in page
 
 
 def test_the_readme_example(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
