@@ -34,3 +34,10 @@ def test_every_public_module_has_a_page() -> None:
     pages = {page.stem: page.read_text(encoding="utf-8") for page in (DOCS / "api").glob("*.md")}
     for module in MODULES:
         assert f".. automodule:: {module}\n" in pages[module.rpartition(".")[2]]
+
+
+@pytest.mark.parametrize("name", ["concepts"])
+def test_code_runs(name: str) -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```", (DOCS / f"{name}.md").read_text(encoding="utf-8"), re.M | re.S)
+    assert blocks
+    exec(compile("\n".join(blocks), name, "exec"), {"__name__": name})
