@@ -34,11 +34,12 @@ include_patterns = [
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "README.md",
 ]
 exclude_patterns = [".*", "build", "dist", "neon", "tests", "venv"]
 default_role = "py:obj"  # `Explainer` in a docstring is a link where there is such a page
 
-myst_enable_extensions = ["dollarmath"]
+myst_enable_extensions = ["dollarmath", "html_image"]
 myst_heading_anchors = 3
 nb_custom_formats = {".py": ["jupytext.reads", {"fmt": "py:percent"}]}
 nb_execution_mode = "cache"  # a tutorial is run anew when its code changed
@@ -64,13 +65,13 @@ html_css_files = ["neon.css"]
 
 def inline_math(page: Any, node: nodes.math) -> None:
     """A formula in a line, as MathML: browsers draw it by themselves."""
-    page.body.append(tex2mathml(node.astext(), inline=True))
+    page.body.append(tex2mathml(node.astext()))
     raise nodes.SkipNode
 
 
 def display_math(page: Any, node: nodes.math_block) -> None:
     """A formula that stands by itself."""
-    page.body.append(f'<div class="math">{tex2mathml(node.astext(), inline=False)}</div>')
+    page.body.append(f'<div class="math">{tex2mathml(node.astext(), as_block=True)}</div>')
     raise nodes.SkipNode
 
 
