@@ -1,4 +1,4 @@
-"""Draws the pictures of README.md from its own first example: ``python docs/pictures.py`` in the repository's folder."""
+"""Draws the pictures of README.md from its own first example: ``python docs/pictures.py``, in the repository."""
 
 from __future__ import annotations
 
