@@ -14,6 +14,7 @@ from neon.explanation import algebra, export
 from neon.explanation.fields import as_labels, check_fields, frozen
 from neon.explanation.html import table
 from neon.explanation.picking import ByLabel, pick, row_position
+from neon.explanation.saving import load, save
 from neon.explanation.sparse_rows import SparseRows
 
 if TYPE_CHECKING:
@@ -301,6 +302,33 @@ class Explanation:
             If shap is not installed.
         """
         return export.to_shap(self)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write everything to one file, an uncompressed zip of Parquet and JSON, for `load` in another place.
+
+        It holds the data of the explained rows. An old file of this name stays until all is written.
+
+        Raises
+        ------
+        ImportError
+            If pyarrow is not installed.
+        TypeError
+            If `data` or `index` have entries other than numbers, strings, booleans, dates, durations, None and tuples.
+        """
+        save(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Explanation:
+        """Read what `save` wrote: all fields come back equal. Nothing in the file is run, whoever wrote it.
+
+        Raises
+        ------
+        ImportError
+            If pyarrow is not installed.
+        ValueError
+            If it is another file, incomplete, changed, or of another version of the format.
+        """
+        return load(path, cls)
 
     @property
     def plot(self) -> PlotAccessor:
