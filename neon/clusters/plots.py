@@ -54,7 +54,7 @@ class ClusterPlots:
         shown, others = feature_order(np.abs(shares).max(1), max_features)
         roomy = len(clusters) <= _ROOMY
         if ax is None:
-            ax = figure(3.2 + (1.5 if roomy else 0.42) * max(len(clusters), 3), 1.9 + 0.36 * (len(shown) + 1))
+            ax = figure(3.2 + (1.5 if roomy else 0.42) * max(len(clusters), 3), 1.9 + 0.36 * max(len(shown) + 1, 4))
         limit = 100 * float(np.abs(shares).max()) or 1.0
         look: dict[str, Any] = {"cmap": RELEVANCE_COLORS, "norm": Normalize(-limit, limit), "interpolation": "nearest"}
         image = ax.imshow(100 * shares[shown], aspect="auto", **look)
@@ -111,7 +111,7 @@ class ClusterPlots:
         rest = f" · {len(others)} other features: {number(relevance[others].sum(), signed=True)}" if len(others) else ""
         label_x(ax, f"mean relevance of the evidence against the other cluster{rest}")
         names = (f"{elide(cluster.name, 40)} ({cluster.size:,} rows)" for cluster in (one, other))
-        label_top(ax, "What separates {} from {}".format(*names))
+        label_top(ax, "What separates {} from {}".format(*names), width=64)
         return ax
 
     def clusters(self, *, max_features: int = 4, max_clusters: int = 12) -> Figure:
@@ -155,6 +155,7 @@ class ClusterPlots:
         words = [columns.compare(feature, cluster.rows, mask).words for feature in features]
         axes(ax, lines=len(features))
         _bars(ax, cluster.relevance[features], elide_all([columns.names[feature] for feature in features], 22), words)
+        ax.set_ylim(max_features - 0.4, -0.6)  # lines of one height in all panels
         ax.tick_params(labelsize=SMALL - 1)
         ax.set_xticks([])
         ax.spines["bottom"].set_visible(False)
@@ -169,6 +170,7 @@ def _bars(ax: Axes, relevance: np.ndarray, names: Sequence[str], words: Sequence
     low, high = min(float(relevance.min(initial=0.0)), 0.0), max(float(relevance.max(initial=0.0)), 0.0)
     ax.set_xlim(padded(low, high, left=0.03 if low < 0 else 0.0, right=1.4))
     ax.set_xticks([tick for tick in ax.get_xticks() if low <= tick <= high])
+    ax.spines["bottom"].set_bounds(low, high)
     for line, (length, text) in enumerate(zip(relevance, words, strict=True)):
         ax.annotate(
             textwrap.shorten(text, _WORDS, placeholder=" …"),
