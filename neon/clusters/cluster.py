@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from neon.clusters.evidence import ClusterEvidence
 from neon.explanation import Explanation
 
-__all__ = ["Cluster", "clusters_of", "told_by"]
+__all__ = ["MOST_SEEN", "Cluster", "clusters_of", "evenly", "told_by"]
+
+MOST_SEEN = 1000  # members of a cluster that are asked what separates it from another
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -35,7 +38,7 @@ class Cluster:
     rival_share : float
         Which share of the members that is.
     from_rival : ndarray (n_features,)
-        Mean relevance over those members: what separates them from the rival.
+        Mean relevance, over the members, of the evidence against the rival: what separates the two.
     typical : tuple
         Labels of the rows whose relevance is nearest to the cluster's mean, the nearest first: members for the usual
         reasons.
@@ -68,7 +71,11 @@ class Cluster:
 
 
 def clusters_of(
-    explanation: Explanation, membership: np.ndarray, rivals: np.ndarray, classes: np.ndarray, n_members: int
+    explanation: Explanation,
+    membership: np.ndarray,
+    rivals: np.ndarray,
+    evidence: ClusterEvidence,
+    n_members: int,
 ) -> tuple[Cluster, ...]:
     """Every cluster that has rows, without its sentence.
 
@@ -78,14 +85,13 @@ def clusters_of(
         Of all rows.
     membership, rivals : ndarray of int (n_rows,)
         Each row's cluster and the one that it is closest to otherwise: outputs; -1 for none.
-    classes : ndarray (n_outputs,)
-        Labels.
+    evidence : ClusterEvidence
     n_members : int
         Typical and borderline rows to name.
     """
     labels = np.arange(len(explanation)) if explanation.index is None else explanation.index
     return tuple(
-        _cluster(explanation, np.flatnonzero(membership == output), output, rivals, classes, labels, n_members)
+        _cluster(explanation, np.flatnonzero(membership == output), output, rivals, evidence, labels, n_members)
         for output in np.unique(membership[membership >= 0])
     )
 
@@ -95,30 +101,35 @@ def _cluster(
     rows: np.ndarray,
     output: int,
     rivals: np.ndarray,
-    classes: np.ndarray,
+    evidence: ClusterEvidence,
     labels: np.ndarray,
     n_members: int,
 ) -> Cluster:
     values = explanation.values[rows]
     relevance = values.mean(0)
-    votes = np.bincount(rivals[rows], minlength=len(classes))
+    votes = np.bincount(rivals[rows], minlength=len(evidence.classes))
     rival = int(votes.argmax())
-    near = values[rivals[rows] == rival]
+    some = evenly(rows, MOST_SEEN)
     usual = np.argsort(((values - relevance) ** 2).sum(1), kind="stable")
     doubtful = np.argsort(explanation.prediction[rows], kind="stable")
     return Cluster(
-        label=_plain(classes[output]),
+        label=_plain(evidence.classes[output]),
         name=explanation.output_names[output],
         rows=rows,
         share=len(rows) / len(explanation),
         relevance=relevance,
         spread=values.std(0),
-        rival=_plain(classes[rival]),
+        rival=_plain(evidence.classes[rival]),
         rival_share=float(votes[rival] / len(rows)),
-        from_rival=near.mean(0),
+        from_rival=evidence.against(some, np.full(len(some), rival)).values.mean(0),
         typical=tuple(map(_plain, labels[rows[usual[:n_members]]])),
         borderline=tuple(map(_plain, labels[rows[doubtful[:n_members]]])),
     )
+
+
+def evenly(rows: np.ndarray, most: int) -> np.ndarray:
+    """At most so many of some positions, evenly spaced."""
+    return rows[:: -(-len(rows) // most)]
 
 
 def _plain(label: Any) -> Any:

@@ -50,7 +50,7 @@ class RawColumns:
 
     def __init__(self, X: Any, explanation: Explanation) -> None:
         self._X = X.tocsc() if sparse.issparse(X) else X
-        self.names, self._units = explanation.feature_names, getattr(explanation, "feature_units", {})
+        self.names, self._units = explanation.feature_names, explanation.feature_units
         self.n_rows = len(explanation)
         self._known: dict[int, Typical] = {}
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import torch
 from sklearn.pipeline import Pipeline
 
 from neon.clusters.cluster import clusters_of
 from neon.clusters.columns import RawColumns
 from neon.clusters.encoding import encoder_of, readable
+from neon.clusters.evidence import ClusterEvidence
 from neon.clusters.labels import Labels
 from neon.clusters.result import ClusterExplanation
 from neon.clusters.sentences import sentence
@@ -19,11 +19,8 @@ from neon.converters import Network
 from neon.converters.cluster.labels import Clusters
 from neon.converters.core.intake import as_rows, column_names, numeric, take
 from neon.converters.core.registry import innermost, steps_run, takes_data
-from neon.explainer import Explainer
 
 __all__ = ["explain_clusters"]
-
-_ROWS = 1024  # at a time, where every cluster's evidence is asked for
 
 
 def explain_clusters(
@@ -178,48 +175,31 @@ def _representatives(codes: np.ndarray, max_rows: int) -> np.ndarray:
 
 
 def _explained(clustering: _Clustering, X: Any, n_members: int, options: dict[str, Any]) -> ClusterExplanation:
-    explainer = Explainer(clustering.model, data=clustering.data, **options)
-    network = explainer.network
-    classes = network.classes
-    if classes is None or len(classes) < 2:
-        raise ValueError(
-            f"{type(innermost(clustering.model)).__name__} has no clusters, it is explained as {network.explains!r}; "
-            "give labels from elsewhere: neon.explain_clusters(labels, X)"
-        )
-    classes = np.asarray(classes)
-    evidence = _evidence(network, clustering.rows)
+    evidence = ClusterEvidence(clustering.model, clustering.data, clustering.rows, options)
+    for_all = evidence.for_all()
     if clustering.labels is None:
-        explanation = explainer(clustering.rows)
-        assert explanation.target is not None
+        explanation = evidence.for_own(None)
         membership = np.array(explanation.target)
-    else:  # labels that no row is explained by, such as a cluster without a core sample, are no outputs
-        places = {label: place for place, label in enumerate(classes.tolist())}
-        outputs = [places.get(label, -1) for label in clustering.labels.classes.tolist()]
-        membership = np.append(outputs, -1)[clustering.labels.codes]
-        target = np.where(membership >= 0, membership, evidence.argmax(1))
-        explanation = explainer(clustering.rows, classes[target])
-    own = np.arange(evidence.shape[1]) == membership[:, None]
-    rivals = np.where(own, -np.inf, evidence).argmax(1)
+    else:
+        membership = _membership(clustering.labels, evidence.classes)
+        explanation = evidence.for_own(np.where(membership >= 0, membership, for_all.argmax(1)))
     inside = membership >= 0
-    agreement = float(np.mean(evidence[inside].argmax(1) == membership[inside])) if inside.any() else np.nan
+    agreement = float(np.mean(for_all[inside].argmax(1) == membership[inside])) if inside.any() else np.nan
     words = [explanation.explains, *clustering.words]
     if clustering.data is not None and clustering.data.shape[0] < inside.sum():
         words.append(f"of all rows in a cluster {agreement:.1%} have most evidence for their own")
     explanation = replace(explanation, explains="; ".join(words))
+    own = np.arange(len(evidence.classes)) == membership[:, None]
+    rivals = np.where(own, -np.inf, for_all).argmax(1)
     columns = RawColumns(X, explanation)
-    clusters = clusters_of(explanation, membership, rivals, classes, n_members)
+    clusters = clusters_of(explanation, membership, rivals, evidence, n_members)
     by_label = {cluster.label: cluster for cluster in clusters}
-    clusters = tuple(
-        replace(cluster, sentence=sentence(cluster, by_label.get(cluster.rival), columns)) for cluster in clusters
-    )
-    return ClusterExplanation(explanation, clusters, explainer, agreement, clustering.rows, columns)
+    told = (replace(one, sentence=sentence(one, by_label.get(one.rival), columns)) for one in clusters)
+    return ClusterExplanation(explanation, tuple(told), evidence, agreement, columns)
 
 
-def _evidence(network: Network, rows: Any) -> np.ndarray:
-    """Of every row for every cluster, (n_rows, n_clusters)."""
-    parts = []
-    with torch.no_grad():
-        for start in range(0, rows.shape[0], _ROWS):
-            here = network.encode(take(rows, slice(start, start + _ROWS)))
-            parts.append(network(here).cpu().double().numpy())
-    return np.concatenate(parts)
+def _membership(labels: Labels, classes: np.ndarray) -> np.ndarray:
+    """Each row's output, (n_rows,); -1 where its label has none, as of a cluster without a core sample."""
+    places = {label: place for place, label in enumerate(classes.tolist())}
+    outputs = [places.get(label, -1) for label in labels.classes.tolist()]
+    return np.append(outputs, -1)[labels.codes]

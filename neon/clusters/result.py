@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neon.clusters.cluster import Cluster
+from neon.clusters.cluster import MOST_SEEN, Cluster, evenly
 from neon.clusters.columns import RawColumns
-from neon.converters.core.intake import take
+from neon.clusters.evidence import ClusterEvidence
 from neon.explainer import Explainer
 from neon.explanation import Explanation
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from neon.clusters.plots import ClusterPlots
 
 __all__ = ["ClusterExplanation"]
-
-_SEEN = 1000  # members of a cluster that are asked what separates it from another
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -36,8 +34,6 @@ class ClusterExplanation:
         Of all rows, each for its own cluster; rows that are in none for the cluster with most evidence.
     clusters : tuple of Cluster
         Those that have rows, in the order of their labels.
-    explainer : Explainer
-        Explains other rows: ``found.explainer(X_new)``.
     agreement : float
         The share of the rows that are in a cluster whose own cluster has most evidence: how far the explained function
         is the clustering. 1 for models that predict by it.
@@ -45,10 +41,14 @@ class ClusterExplanation:
 
     explanation: Explanation
     clusters: tuple[Cluster, ...]
-    explainer: Explainer
+    _evidence: ClusterEvidence
     agreement: float
-    _rows: Any
     columns: RawColumns
+
+    @property
+    def explainer(self) -> Explainer:
+        """Explains other rows: ``found.explainer(X_new)``."""
+        return self._evidence.explainer
 
     @property
     def explains(self) -> str:
@@ -81,7 +81,8 @@ class ClusterExplanation:
         inside and elsewhere, what is usual among the members and all other rows, in raw units ("410 ± 90 €");
         direction ("higher", "more 'urban'"); words ("410 € against 120 €"); value, value_elsewhere, the medians
         (dates: days since 1970), or the shares of the category that direction names; low, high, the ends of the middle
-        68 % of the members; rival; relevance_to_rival, the mean over the members that the rival is nearest to.
+        68 % of the members; rival; relevance_to_rival, the mean over the members of
+        `separation` from it.
         """
         import pandas as pd
 
@@ -118,7 +119,8 @@ class ClusterExplanation:
 
         Of each row of a, the evidence against b (what it is explained by with b as target, with the sign turned), and
         the other way round: how much closer it is to its own cluster than to the other, in the units of the evidence,
-        where its own is the nearest. At most 1,000 members of each, evenly spaced.
+        where its own is the nearest. At most 1,000 members of each, evenly spaced. Where no composite was named, by the
+        published one-pass rule, which is relative to the middle between the two clusters.
 
         Parameters
         ----------
@@ -132,23 +134,17 @@ class ClusterExplanation:
         one, other = self[a], self[b]
         if one is other:
             raise ValueError(f"expected two different clusters, got {a!r} and {b!r}")
-        groups = [cluster.rows[:: -(-cluster.size // _SEEN)] for cluster in (one, other)]
-        against = np.repeat([self._output(other), self._output(one)], [len(group) for group in groups])
+        groups = [evenly(cluster.rows, MOST_SEEN) for cluster in (one, other)]
+        sides = np.repeat([0, 1], [len(group) for group in groups])
         rows = np.concatenate(groups)
-        classes = np.asarray(self.explainer.network.classes)
-        found = self.explainer(take(self._rows, rows), classes[against])
+        names = self.explanation.output_names
+        found = self._evidence.against(rows, np.array([names.index(other.name), names.index(one.name)])[sides])
         index = self.explanation.index
         return replace(
             found,
-            values=-found.values,
-            base_values=-found.base_values,
-            prediction=-found.prediction,
-            residuals={name: -part for name, part in found.residuals.items()},
             output_names=(f"{one.name} rather than {other.name}", f"{other.name} rather than {one.name}"),
-            target=np.repeat([0, 1], [len(group) for group in groups]),
-            explains=f"evidence against the other cluster: {found.explains}",
+            target=sides,
             index=rows if index is None else index[rows],
-            encoded=None,
         )
 
     @property
@@ -157,9 +153,6 @@ class ClusterExplanation:
         from neon.clusters.plots import ClusterPlots
 
         return ClusterPlots(self)
-
-    def _output(self, cluster: Cluster) -> int:
-        return self.explanation.output_names.index(cluster.name)
 
     def __repr__(self) -> str:
         lines = [f"{len(self)} clusters of {len(self.explanation):,} rows · {self.explains}"]

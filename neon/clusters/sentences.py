@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -25,25 +26,35 @@ def sentence(cluster: Cluster, rival: Cluster | None, columns: RawColumns) -> st
     """
     name = cluster.name[:1].upper() + cluster.name[1:]
     size = f"{name}, {cluster.size:,} of {columns.n_rows:,} rows ({percent(cluster.share)})"
-    apart = _compared(columns, told_by(cluster.relevance, _PART, _MOST), cluster.rows, columns.others(cluster.rows))
-    what = listed(apart) if apart else "no feature sets it apart"
+    elsewhere = columns.others(cluster.rows)
+    features = told_by(cluster.relevance, _PART, _MOST)
     if rival is None:
-        return f"{size}: {what}."
+        return f"{size}: {_apart(columns, features, cluster.rows, elsewhere)}."
+    there = ~columns.others(rival.rows)
+    told = told_by(cluster.from_rival, _PART_OF_RIVAL, _MOST_OF_RIVAL)
+    # What is higher than the rival's and lower than elsewhere matters because of the rival: there alone it is told.
+    mine = [feature for feature in features if not (feature in told and _turns(columns, feature, cluster.rows, there))]
+    apart = f"{_apart(columns, mine, cluster.rows, elsewhere)}; " if mine or not len(told) else ""
     close = f"closest to {rival.name} ({percent(cluster.rival_share)} of its rows)"
-    mask = ~columns.others(rival.rows)
-    between = _compared(
-        columns, told_by(cluster.from_rival, _PART_OF_RIVAL, _MOST_OF_RIVAL), cluster.rows, mask, where=""
-    )
-    told = f", from which {listed(between)} {'tells' if len(between) == 1 else 'tell'} it apart" if between else ""
-    return f"{size}: {what}; {close}{told}."
+    between = [f"{_name(columns, f)} ({columns.typical(f).against(cluster.rows, there, where='')})" for f in told]
+    tell = f", from which {listed(between)} {'tells' if len(between) == 1 else 'tell'} it apart" if between else ""
+    return f"{size}: {apart}{close}{tell}."
 
 
-def _compared(
-    columns: RawColumns, features: np.ndarray, rows: np.ndarray, others: np.ndarray, where: str = "elsewhere"
-) -> list[str]:
-    words = [columns.typical(feature).against(rows, others, where=where) for feature in features]
-    names = [elide(columns.names[feature], 40) for feature in features]
-    return [f"{name} {text}" if where else f"{name} ({text})" for name, text in zip(names, words, strict=True)]
+def _apart(columns: RawColumns, features: Any, rows: np.ndarray, others: np.ndarray) -> str:
+    found = [f"{_name(columns, feature)} {columns.typical(feature).against(rows, others)}" for feature in features]
+    return listed(found) if found else "no feature sets it apart"
+
+
+def _turns(columns: RawColumns, feature: int, rows: np.ndarray, there: np.ndarray) -> bool:
+    """Whether a column differs from the rival in the other direction than from all rows elsewhere."""
+    others = (columns.others(rows), there)
+    one, other = (columns.compare(feature, rows, mask).direction.split(" ", 1) for mask in others)
+    return one[0] != other[0] and one[1:] == other[1:]
+
+
+def _name(columns: RawColumns, feature: int) -> str:
+    return elide(columns.names[feature], 40)
 
 
 def listed(parts: Sequence[str]) -> str:

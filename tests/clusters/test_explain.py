@@ -72,8 +72,14 @@ def test_rivals_and_members_of_k_means() -> None:
         assert one.rival == votes.argmax()
         assert one.rival_share == votes.max() / one.size
         assert one.borderline == tuple(one.rows[np.argsort(evidence[one.rows])[:3]])
-        near = one.rows[second[one.rows] == one.rival]
-        np.testing.assert_allclose(one.from_rival, found.explanation.values[near].mean(0), rtol=1e-12)
+        centers = KMEANS[-1].cluster_centers_
+        gap, middle = centers[one.label] - centers[one.rival], (centers[one.label] + centers[one.rival]) / 2
+        near = one.rows[second[one.rows] == one.rival]  # of these the evidence against it is linear
+        apart = found.separation(one.label, one.rival)
+        some = np.isin(apart.index, near)
+        Z = KMEANS[0].transform(WINE)[apart.index[some]]
+        np.testing.assert_allclose(apart.values[some & (apart.target == 0)], 2 * gap * (Z - middle), rtol=1e-9)
+        np.testing.assert_allclose(one.from_rival, apart.values[apart.target == 0].mean(0), rtol=1e-12)
         gaps = ((found.explanation.values[one.rows] - one.relevance) ** 2).sum(1)
         assert one.typical == tuple(one.rows[np.argsort(gaps)[:3]])
 
