@@ -226,6 +226,13 @@ class Treatment(abc.ABC):  # noqa: B024
         """Of an operation that `chooses`: its output where its first input is x, by this one alone."""
         return call.operation.run(lambda _: x)[0]
 
+    def left_out(self, call: Call) -> Tensor | None:
+        """Which units of the first input a row's relevance leaves out, (n_samples, n_units); None: nowhere any.
+
+        The row itself among the points of a fit: it has no feature to be told by, and hides what the others tell.
+        """
+        return None
+
     def sources(self, call: Call, known: Sequence[Tensor]) -> tuple[Tensor, ...] | None:
         """Where each column of the outputs depends on one input column alone: which, by the columns of the inputs.
 

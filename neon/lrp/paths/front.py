@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -32,6 +32,8 @@ class Front:
         The slot of the output.
     own : Tensor
         The sources of the input itself.
+    left_out : dict of int to Tensor of bool (n_samples, n_units)
+        By the slot that a step gives, the units that it does not see: they are at infinity.
     """
 
     terms: list[Terms]
@@ -39,6 +41,7 @@ class Front:
     rest: list[BackwardStep]
     output: int
     own: Tensor
+    left_out: Mapping[int, Tensor] = field(default_factory=dict)
 
     @property
     def joint(self) -> bool:
@@ -56,9 +59,19 @@ class Front:
             if found is not None:
                 values[operation.outputs[0]] = found
                 continue
-            args, kwargs = operation.arguments(values.__getitem__)
+            read: Callable[[int], Tensor] = values.__getitem__
+            if operation.outputs[0] in self.left_out:
+                read = self._others(step, values)
+            args, kwargs = operation.arguments(read)
             values.update(zip(operation.outputs, carriers(operation.function(*args, **kwargs)), strict=True))
         return as_columns(values[self.output])
+
+    def _others(self, step: BackwardStep, values: Mapping[int, Tensor]) -> Callable[[int], Tensor]:
+        """The values of slots, with the units that a step does not see at infinity."""
+        first, left_out = step.call.inputs[0], self.left_out[step.call.output]
+        at = values[first]
+        seen = at.masked_fill(left_out.repeat(len(at) // len(left_out), 1), torch.inf)  # of several nodes, each in turn
+        return lambda slot: seen if slot == first else values[slot]
 
     def slopes(
         self, units: Sequence[Tensor], weights: Tensor, replace: Replace | None = None
@@ -97,7 +110,12 @@ class Front:
 
 
 def front_of(
-    steps: Sequence[BackwardStep], x: int, output: int, rows: Tensor, backgrounds: MutableMapping[int, Background]
+    steps: Sequence[BackwardStep],
+    x: int,
+    output: int,
+    rows: Tensor,
+    backgrounds: MutableMapping[int, Background],
+    left_out: Mapping[int, Tensor] | None = None,
 ) -> Front:
     """The front of a recorded network that reads ``rows`` (n_samples, n_features) at slot ``x``.
 
@@ -105,6 +123,8 @@ def front_of(
     ----------
     backgrounds : mapping of int to Background
         The reference rows by slot: at least at x. Those of further slots are added, for the next rows' front.
+    left_out : mapping of int to Tensor, optional
+        As `Front.left_out`.
     """
     values = {x: rows}
     sources = {x: backgrounds[x].columns}
@@ -146,7 +166,8 @@ def front_of(
             rest.append(step)
             wanted.update(step.call.inputs)
     used = [terms[slot] for slot in terms if slot in wanted]
-    return Front([t for t, _ in used], [source for _, source in used], rest[::-1], output, sources[x])
+    sources_used = [source for _, source in used]
+    return Front([t for t, _ in used], sources_used, rest[::-1], output, sources[x], left_out or {})
 
 
 def as_columns(output: Tensor) -> Tensor:

@@ -8,8 +8,8 @@ terms. The integrand at t = 1/2 is the Banzhaf value (Owen 1975): every set of o
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
@@ -123,15 +123,21 @@ class Integral:
             return self._middle(front_of(steps, x, output, rows, whole), rows, weights, ledger)
         if self.way is None:
             self.way = self._way(steps, x, output, rows[:1])
+        left_out = _left_out(steps)
         if self.way == "one unit":
-            found = from_each_row(front_of(steps, x, output, rows, whole), rows, weights)
+            found = from_each_row(front_of(steps, x, output, rows, whole, left_out), rows, weights)
         elif self.way == "moments" and len(rows) * len(self.rows) <= _FEW:
-            found = self._from_all(steps, x, output, rows, weights)
+            found = self._from_all(steps, x, output, rows, weights, left_out)
         elif self.way:
-            found = self._from_each(steps, x, output, rows, weights)
+            found = self._from_each(steps, x, output, rows, weights, left_out)
         else:
-            found = integrate(_maker(steps, x, output, rows, whole), rows, weights, held=True, any_rows=self.any_rows)
+            make = _maker(steps, x, output, rows, whole, left_out)
+            found = integrate(make, rows, weights, held=True, any_rows=self.any_rows)
         relevance, base, missed = found
+        if left_out:
+            at_start = (self.at_start(steps, x, output, rows[:1]) * weights).sum(1)
+            front = front_of(steps, x, output, rows, whole, left_out)
+            base = _own_points(front, base, at_start, weights, ledger)
         if ledger.enabled and bool(missed.any()):
             ledger.absorb("quadrature", missed)
         return self._walk(relevance, base, ledger)
@@ -151,28 +157,41 @@ class Integral:
         return "moments" if self.any_rows and all(terms.moments for terms in first.terms) else "rows"
 
     def _from_each(
-        self, steps: Sequence[BackwardStep], x: int, output: int, rows: Tensor, weights: Tensor
+        self,
+        steps: Sequence[BackwardStep],
+        x: int,
+        output: int,
+        rows: Tensor,
+        weights: Tensor,
+        left_out: Mapping[int, Tensor],
     ) -> tuple[Tensor, Tensor, Tensor]:
         """The mean over reference rows of what `integrate` gives from each, one after the other."""
         found = torch.zeros_like(rows), rows.new_zeros(len(rows)), rows.new_zeros(len(rows))
         for portion, start in zip(self.weights, self._starts(x)[1:], strict=True):
-            make = _maker(steps, x, output, rows, start)
+            make = _maker(steps, x, output, rows, start, left_out)
             parts = integrate(make, rows, weights, held=False, refine=self._refine, any_rows=self.any_rows)
             for total, part in zip(found, parts, strict=True):
                 total.add_(part, alpha=float(portion))
         return found
 
     def _from_all(
-        self, steps: Sequence[BackwardStep], x: int, output: int, rows: Tensor, weights: Tensor
+        self,
+        steps: Sequence[BackwardStep],
+        x: int,
+        output: int,
+        rows: Tensor,
+        weights: Tensor,
+        left_out: Mapping[int, Tensor],
     ) -> tuple[Tensor, Tensor, Tensor]:
         """The same at once: every row as often as there are reference rows, each time from another."""
         n = len(self.rows)
 
         starts, rows = self.rows.repeat(len(rows), 1), rows.repeat_interleave(n, 0)
+        left_out = {slot: out.repeat_interleave(n, 0) for slot, out in left_out.items()}
 
         def make(which: Which) -> Front:
             start = RowByRow(starts[which], self.weights, players=self.players)
-            return front_of(steps, x, output, rows[which], {x: start})
+            return _maker(steps, x, output, rows, {x: start}, left_out)(which)
 
         weights = weights.repeat_interleave(n, 0)
         parts = integrate(make, rows, weights, held=False, refine=self._refine, any_rows=True)
@@ -325,9 +344,36 @@ def _check_linear(what: str, front: Front, advice: str) -> None:
 
 
 def _maker(
-    steps: Sequence[BackwardStep], x: int, output: int, rows: Tensor, start: MutableMapping[int, Background]
+    steps: Sequence[BackwardStep],
+    x: int,
+    output: int,
+    rows: Tensor,
+    start: MutableMapping[int, Background],
+    left_out: Mapping[int, Tensor],
 ) -> Callable[[Which], Front]:
-    return lambda which: front_of(steps, x, output, rows[which], start)
+    def make(which: Which) -> Front:
+        return front_of(steps, x, output, rows[which], start, {slot: out[which] for slot, out in left_out.items()})
+
+    return make
+
+
+def _left_out(steps: Sequence[BackwardStep]) -> dict[int, Tensor]:
+    """`Front.left_out` of the recorded rows."""
+    found = {step.call.output: step.treatment.left_out(step.call) for step in steps}
+    return {slot: out for slot, out in found.items() if out is not None}
+
+
+def _own_points(front: Front, base: Tensor, at_start: Tensor, weights: Tensor, ledger: Ledger) -> Tensor:
+    """What rows are relative to, their own points counted; by how much these move the value is ``own_point``.
+
+    base : what the way without them starts from
+    """
+    inside = torch.stack([out.any(1) for out in front.left_out.values()]).any(0)
+    if ledger.enabled:
+        ends = [terms.end for terms in front.terms]
+        others, whole = ((f.run(ends) * weights).sum(1) for f in (front, replace(front, left_out={})))
+        ledger.absorb("own_point", torch.where(inside, (whole - at_start) - (others - base), 0.0))
+    return torch.where(inside, at_start, base)
 
 
 def _interactions(front: Front, rows: Tensor, weights: Tensor, order: int) -> Tensor:

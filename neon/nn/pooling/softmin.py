@@ -51,10 +51,19 @@ class _SoftMin(Treatment):
 
     A distance of 0 has no feature to be shared by. Where the row itself is among the points, q is over the others, by a
     stiffness β' ≤ β that is low enough for a quarter of them to count (as for the D2Neighbors of Kauffmann et al.): the
-    nearest of them may be another outlier of the same kind.
+    nearest of them may be another outlier of the same kind. Path rules leave the row's own point out altogether.
     """
 
     retention = Retention(inputs=True, output=True)
+
+    def left_out(self, call: Call) -> Tensor | None:
+        h, log_weights, _ = call.bound()
+        rows, apart = _inside(h, log_weights)
+        if not len(rows):
+            return None
+        left_out = torch.zeros_like(h, dtype=torch.bool)
+        left_out[rows] = ~apart
+        return left_out
 
     def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         h, log_weights, stiffness = call.bound()
