@@ -111,7 +111,7 @@ class ClusterPlots:
         rest = f" · {len(others)} other features: {number(relevance[others].sum(), signed=True)}" if len(others) else ""
         label_x(ax, f"mean relevance of the evidence against the other cluster{rest}")
         names = (f"{elide(cluster.name, 40)} ({cluster.size:,} rows)" for cluster in (one, other))
-        label_top(ax, "What separates {} from {}".format(*names), width=64)
+        label_top(ax, "What separates {} from {}".format(*names))
         return ax
 
     def clusters(self, *, max_features: int = 4, max_clusters: int = 12) -> Figure:

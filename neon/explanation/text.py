@@ -58,7 +58,9 @@ def named_value(name: str, value: Any) -> str:
     """`name = value`: a feature of one sample, its name short already; only the name where it has no value."""
     if is_date(value) or is_duration(value):
         shown = in_words(value)
-    elif isinstance(value, Real | np.bool_):
+    elif isinstance(value, bool | np.bool_):
+        shown = "yes" if value else "no"
+    elif isinstance(value, Real):
         value = float(value)
         digits = ".0f" if value.is_integer() and abs(value) < 1e15 else ".4g"
         shown = f"{value:{digits}}".replace("-", "−")

@@ -1,6 +1,7 @@
 """Plots of explanations: bar, beeswarm, waterfall, heatmap, scatter, interactions, of tokens, of partial dependence.
 
-Red is positive relevance, blue is negative.
+Red is positive relevance, blue is negative. Samples that explain different outputs are drawn apart, or each in its
+output's colour: what speaks for one speaks against another.
 
 Each takes an explanation (`heatmap` also an array, `tokens` words and their relevance,
 `dependence` what `neon.partial_dependence` gives) and `ax=None`, draws and

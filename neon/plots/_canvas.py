@@ -1,93 +1,26 @@
-"""What the plots share: axes, lines, limits, colours of relevance, and the check of what they are given."""
+"""What the plots share: axes, what stands above and below them, lines, numbers beside bars, legends."""
 
 from __future__ import annotations
 
-import inspect
-import textwrap
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
 
-from neon.explanation import Explanation
-from neon.explanation.algebra import SEVERAL_OUTPUTS
 from neon.explanation.text import elide, elide_all, named_value, number
+from neon.plots._colors import ink
+
+if TYPE_CHECKING:
+    from neon.explanation import Explanation
 
 SMALL = 9  # font size in points, for numbers beside bars
-WIDTH = 58  # letters in a line below the axes
+NAMES = 10  # of the names on the left
+ROW = 14.0  # height of a line of small text, in points
 FAINT: dict[str, Any] = {"color": "0.6", "linewidth": 0.8, "zorder": 0.5}
-
-Draw = TypeVar("Draw", bound=Callable[..., Axes])
-
-_SAID = {
-    "explanation": """explanation : Explanation
-    Of one output per sample.""",
-    "max_features": """max_features : int
-    Features with a line of their own, by mean |relevance|.""",
-    "limit": """limit : float, optional
-    The relevance with the strongest colour, the same for plots that are compared; by default the largest magnitude.""",
-    "colorbar": """colorbar : bool
-    Whether to add the legend of relevance.""",
-    "ax": """ax : matplotlib Axes, optional
-    Where to draw; new axes by default.""",
-    "text_ax": """ax : matplotlib Axes, optional
-    Where to draw; new axes, as high as the text, by default. Its own width at the time of the call is filled.""",
-    "drawn": """Returns
--------
-matplotlib Axes
-
-Raises
-------
-ValueError
-    If the explanation is of all outputs, or there is nothing to draw.""",
-}
-
-
-def documented(draw: Draw) -> Draw:
-    """Put what the plots have alike into a docstring, in place of its ``{ax}``, ``{drawn}`` and so on."""
-    draw.__doc__ = (inspect.getdoc(draw) or "").format(**_SAID)
-    return draw
-
-
-def table_of(explanation: Explanation) -> Explanation:
-    """The explanation, if it can be drawn feature by feature: not of all outputs at once, of images, or empty."""
-    if not isinstance(explanation, Explanation):
-        raise TypeError(f"expected a neon.Explanation, got {type(explanation).__name__}")
-    targets_of(explanation)
-    if len(explanation.feature_shape) > 1:
-        raise ValueError(f"no plot for features of shape {explanation.feature_shape} but plot.heatmap(row)")
-    if 0 in explanation.values.shape:
-        raise ValueError(f"nothing to draw: values have shape {explanation.values.shape}")
-    return explanation
-
-
-def targets_of(explanation: Explanation) -> np.ndarray:
-    """Return which output each sample explains; raise if it explains all of them."""
-    if explanation.target is None:
-        first = (explanation.output_names or (0,))[0]
-        raise ValueError(f"select an output first: explanation.select({first!r})")
-    return explanation.target
-
-
-def what(explanation: Explanation) -> str:
-    """Say what is explained, and of which of several outputs: the same in all samples, or each sample's own."""
-    names = explanation.output_names
-    explained = [elide(names[target], 40) for target in np.unique(targets_of(explanation))]
-    if len(explained) > 1:
-        output = f": each row's own target ({_listed(explained)})"
-    else:
-        output = f": {explained[0]}" if explained and (len(names) > 1 or names == (SEVERAL_OUTPUTS,)) else ""
-    return " ".join(textwrap.wrap(explanation.explains, WIDTH, max_lines=3, placeholder=" …")) + output
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Names after each other, the middle ones left out of a long list."""
-    first = next((count for count in range(len(names)) if len(", ".join(names[: count + 1])) > WIDTH), len(names))
-    if first == len(names):
-        return ", ".join(names)
-    return f"{', '.join(names[: max(1, first - 1)])}, …, {names[-1]}"
 
 
 def figure(width: float, height: float) -> Axes:
@@ -95,23 +28,71 @@ def figure(width: float, height: float) -> Axes:
     return plt.subplots(figsize=(width, height), layout="constrained")[1]
 
 
-def axes(ax: Axes | None, *, lines: float) -> Axes:
+def axes(ax: Axes | None, *, lines: float, width: float = 7.5) -> Axes:
     """Take the given axes, or make a figure of a height that fits the number of lines."""
-    ax = figure(7.5, 1.3 + 0.36 * lines) if ax is None else ax
+    ax = figure(width, 1.5 + 0.36 * lines) if ax is None else ax
     for side in ("top", "right", "left"):
         ax.spines[side].set_visible(False)
     ax.tick_params(axis="y", length=0)
     return ax
 
 
-def label_x(ax: Axes, text: str, *, width: int = WIDTH) -> None:
-    """Label the axis below, in as many lines as it takes beside the names on the left. It is no formula either."""
-    ax.set_xlabel(textwrap.fill(text, width), parse_math=False)
+def text_width(text: str, size: float = SMALL) -> float:
+    """How wide a line of text is, in points."""
+    width, _, _ = text_to_path.get_text_width_height_descent(text, FontProperties(size=size), ismath=False)
+    return 1.06 * float(width)  # hinting makes it wider on screens
 
 
-def label_top(ax: Axes, text: str, *, width: int = 80) -> None:
-    """Write above the axes, from the left, in lines of so many letters."""
-    ax.set_title(textwrap.fill(text, width), loc="left", fontsize=SMALL, color="0.3", parse_math=False)
+def fitted(text: str, width: float, size: float = SMALL) -> str:
+    """A text, shortened in the middle to so many points; at least a few letters of it."""
+    text = " ".join(text.split())
+    letters = len(text)
+    while letters > 4 and (wide := text_width(elide(text, letters), size)) > width:
+        letters = max(4, min(letters - 1, int(letters * width / wide)))
+    return elide(text, letters)
+
+
+def room(ax: Axes) -> float:
+    """Points between the left end of the axes and the end of the figure, or of axes that have neighbours.
+
+    Before the layout is computed: the names of the lines on the left must be there already.
+    """
+    if len(ax.figure.axes) > 1:
+        return 72 * ax.get_window_extent().width / ax.figure.dpi
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    return 72 * ax.figure.bbox.width / ax.figure.dpi - max((text_width(name, NAMES) for name in names), default=0) - 26
+
+
+def label_x(ax: Axes, text: str) -> None:
+    """Label the axis below, in one line. It is no formula either."""
+    ax.set_xlabel(fitted(text, room(ax), NAMES), parse_math=False)
+
+
+def label_top(ax: Axes, text: str, *, below: str = "", above: float = 0.0) -> None:
+    """Write above the axes, from the left: a line, and a fainter one below it; `above` leaves points free for more."""
+    width = room(ax)
+    if not text:
+        text, below = below, ""
+    if below:
+        line = ax.annotate(
+            fitted(below, width),
+            (0, 1),
+            xycoords="axes fraction",
+            xytext=(0, above + 5),
+            textcoords="offset points",
+            fontsize=SMALL,
+            color=ink(0.65),
+            parse_math=False,
+            gid="explains",
+        )
+        line.set_in_layout(False)  # as titles: its width takes nothing from the axes
+    pad = above + 6 + ROW * bool(below)
+    ax.set_title(fitted(text, width, NAMES), loc="left", fontsize=NAMES, color=ink(), pad=pad, parse_math=False)
+
+
+def in_unit(name: str, unit: str) -> str:
+    """A name of an axis with its unit, where there is one."""
+    return f"{name} ({unit})" if unit and name else name
 
 
 def short_names(explanation: Explanation, features: np.ndarray, *, row: int | None = None) -> list[str]:
@@ -119,12 +100,16 @@ def short_names(explanation: Explanation, features: np.ndarray, *, row: int | No
     names = elide_all([explanation.feature_names[feature] for feature in features])
     if row is None:
         return names
-    return [named_value(name, value) for name, value in zip(names, explanation.data[row, features], strict=True)]
+    imputed = explanation.imputed
+    return [
+        f"{name}: missing (imputed)" if imputed is not None and imputed[row, feature] else named_value(name, value)
+        for name, feature, value in zip(names, features, explanation.data[row, features], strict=True)
+    ]
 
 
 def name_lines(ax: Axes, names: Sequence[str]) -> None:
     """Name the lines of a plot from the top down. Names are no formulas, even with a "$" in them."""
-    ax.set_yticks(range(len(names)), names, parse_math=False)
+    ax.set_yticks(range(len(names)), names, parse_math=False, fontsize=NAMES)
     ax.set_ylim(len(names) - 0.4, -0.6)
 
 
@@ -148,7 +133,7 @@ def name_features(
             textcoords="offset points",
             va="center",
             fontsize=SMALL,
-            color="0.45",
+            color=ink(0.6),
         )
 
 
@@ -159,11 +144,30 @@ def others_name(others: np.ndarray) -> list[str]:
 
 def legend(ax: Axes, drawn: Sequence[Any], names: Sequence[str], *, title: str, **place: Any) -> None:
     """Say which group each colour stands for. Names are no formulas."""
-    texts = ax.legend(
-        drawn, names, title=title, bbox_to_anchor=(1, 1), frameon=False, fontsize=SMALL, title_fontsize=SMALL, **place
-    )
+    place = {"loc": "upper left", "bbox_to_anchor": (1, 1)} | place
+    texts = ax.legend(drawn, names, title=title, frameon=False, fontsize=SMALL, title_fontsize=SMALL, **place)
     for text in (texts.get_title(), *texts.get_texts()):
         text.set_parse_math(False)
+
+
+def legend_above(ax: Axes, drawn: Sequence[Any], names: Sequence[str], *, title: str = "") -> float:
+    """Say it in rows above the axes, from the left; how high these are, in points, for `label_top`."""
+    width = max(map(text_width, names)) + 40
+    columns = max(1, min(len(names), int(room(ax) / width)))
+    legend(
+        ax,
+        drawn,
+        names,
+        title=title,
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        ncols=columns,
+        alignment="left",
+        borderaxespad=0.2,
+        borderpad=0.2,
+        handlelength=1.2,
+    )
+    return ROW * (-(-len(names) // columns) + bool(title)) + 6
 
 
 def color_scale(ax: Axes, image: Any, name: str) -> None:
@@ -173,7 +177,7 @@ def color_scale(ax: Axes, image: Any, name: str) -> None:
     bar.outline.set_visible(False)
 
 
-def number_beside(ax: Axes, at: float, line: float, text: str, *, right: bool, gap: int = 3, **look: Any) -> None:
+def number_beside(ax: Axes, at: float, line: float, text: str, *, right: bool, gap: float = 3, **look: Any) -> None:
     """Write a number to the right or left of the end of a bar."""
     ax.annotate(
         text,
@@ -182,9 +186,13 @@ def number_beside(ax: Axes, at: float, line: float, text: str, *, right: bool, g
         textcoords="offset points",
         ha="left" if right else "right",
         va="center",
-        fontsize=SMALL,
-        **look,
+        **{"fontsize": SMALL, "parse_math": False} | look,
     )
+
+
+def numbers_room(ax: Axes) -> float:
+    """Room for the numbers at one end of the bars, for `padded` to leave at both: as a part of the range."""
+    return min(0.6, 54 / max(room(ax) - 2 * 54, 54))
 
 
 def padded(low: float, high: float, *, left: float = 0.0, right: float = 0.0) -> tuple[float, float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import Any
 
 import numpy as np
@@ -12,10 +11,10 @@ from matplotlib.colors import Normalize
 from neon.dependence import Effect, PartialDependence
 from neon.explanation.as_numbers import as_numbers
 from neon.explanation.text import elide, elide_all
-from neon.plots._canvas import FAINT, color_scale, documented, figure, label_top
-from neon.plots._colors import RELEVANCE_COLORS
+from neon.plots._canvas import FAINT, color_scale, figure, label_top
+from neon.plots._colors import group_color, ink, relevance_colors
+from neon.plots._documented import documented
 
-LINE = "#882255"  # a prediction has no sign, and so neither red nor blue
 FEW = 6  # points that each have a mark
 DECILES = np.linspace(10, 90, 9)
 
@@ -60,18 +59,20 @@ def _curve(found: PartialDependence, effect: Effect, ax: Axes | None) -> Axes:
     order = _in_order(grid)
     at, average = _places(grid)[order], effect.average[order]
     if _is_labels(grid):
-        ax.plot(at, average, "o", color=LINE, markersize=7)
+        ax.plot(at, average, "o", color=group_color(2, 3), markersize=7)
         ax.set_xlim(-0.5, len(at) - 0.5)
     else:
-        ax.plot(at, average, color=LINE, linewidth=1.8, marker="o" if len(at) <= FEW else "")
+        ax.plot(at, average, color=group_color(2, 3), linewidth=1.8, marker="o" if len(at) <= FEW else "")
         values = as_numbers(found.values[name])
         low, high = at.min(), at.max()
         deciles = np.percentile(values[np.isfinite(values)], DECILES)
         shown = deciles[(deciles >= low) & (deciles <= high)]
-        ax.plot(shown, np.full(len(shown), 0.015), "|", color="0.4", markersize=9, transform=ax.get_xaxis_transform())
+        ax.plot(
+            shown, np.full(len(shown), 0.015), "|", color=ink(0.6), markersize=9, transform=ax.get_xaxis_transform()
+        )
     _name(ax.xaxis, grid, name)
     ax.set_ylabel("mean prediction")
-    label_top(ax, found.explains)
+    label_top(ax, "", below=found.explains)
     return ax
 
 
@@ -81,13 +82,13 @@ def _square(found: PartialDependence, effect: Effect, ax: Axes | None) -> Axes:
     one, other = (_edges(_places(grid)[order]) for grid, order in zip(effect.grid, orders, strict=True))
     drawn = effect.effect[np.ix_(*orders)]
     limit = np.abs(drawn).max(initial=0.0) or 1.0
-    image = ax.pcolormesh(one, other, drawn.T, cmap=RELEVANCE_COLORS, norm=Normalize(-limit, limit), rasterized=True)
+    image = ax.pcolormesh(one, other, drawn.T, cmap=relevance_colors(), norm=Normalize(-limit, limit), rasterized=True)
     for axis, grid, name in zip((ax.xaxis, ax.yaxis), effect.grid, effect.features, strict=True):
         _name(axis, grid, name)
     for spine in ax.spines.values():
         spine.set_visible(False)
     color_scale(ax, image, "effect of both together")
-    label_top(ax, textwrap.shorten(found.explains, 120, placeholder=" …"), width=70)
+    label_top(ax, "", below=found.explains)
     return ax
 
 

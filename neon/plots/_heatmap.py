@@ -2,42 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import operator
+from collections.abc import Hashable
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from neon.explanation import Explanation
 from neon.explanation.text import elide_all, feature_order
-from neon.plots._canvas import (
-    SMALL,
-    axes,
-    color_scale,
-    documented,
-    figure,
-    label_x,
-    magnitudes,
-    name_features,
-    table_of,
-    targets_of,
-    what,
-)
-from neon.plots._colors import RELEVANCE_COLORS
+from neon.plots._canvas import ROW, SMALL, axes, color_scale, in_unit, label_x, magnitudes, name_features, text_width
+from neon.plots._captions import head_of_sample, head_of_samples
+from neon.plots._colors import ink, relevance_colors
+from neon.plots._documented import documented
+from neon.plots._images import as_array, image, symmetric
+from neon.plots._rows import sample_of, sampled, table_of, targets_of
+
+DRAWN = 2000  # samples of a table, more than there are points on a screen
+SLANT = 40  # degrees
 
 
 @documented
 def heatmap(
     explanation: Explanation | Any,
-    row: int = 0,
+    row: Hashable = 0,
     *,
     shape: tuple[int, ...] | None = None,
     data: Any = None,
     limit: float | None = None,
     max_features: int = 20,
+    output: str | int | None = None,
     colorbar: bool = True,
     ax: Axes | None = None,
 ) -> Axes:
@@ -45,16 +41,16 @@ def heatmap(
 
     An image is drawn where samples have several axes, or `shape` gives them some; channels are summed. A
     table is drawn otherwise: features downwards, by mean |relevance|; samples to the right, by explained
-    output, then by prediction.
+    output, then by prediction. Of more than 2,000 samples so many are drawn, at random, but the same at every call.
 
     Parameters
     ----------
     explanation : Explanation or array
-        Of one output per sample. An array (or tensor) of shape (height, width), (channels, height, width) or
-        (height, width, channels) is one image; four axes are several, and so are the rows of a matrix where
-        `shape` is given.
-    row : int
-        Which sample, where one is drawn.
+        Of one output per sample, or of all outputs where `output` picks one. An array (or tensor) of shape (height,
+        width), (channels, height, width) or (height, width, channels) is one image; four axes are several, and so are
+        the rows of a matrix where `shape` is given.
+    row : int or label
+        Which sample, where one is drawn: its position, or its label in `explanation.index`.
     shape : tuple of int, optional
         Shape of an image whose pixels are the features, such as (8, 8).
     data : bool or array, optional
@@ -62,119 +58,71 @@ def heatmap(
     {limit}
     max_features : int
         Features of a table that are drawn; the others are added up as a number on the last line.
+    {output}
     {colorbar}
     {ax}
 
     {drawn}
         If the array is no image.
     """
-    if isinstance(explanation, Explanation):
-        targets_of(explanation)
-        if shape is None and len(explanation.feature_shape) == 1:
-            return _table(table_of(explanation), limit, max_features, colorbar, ax)
-        if 0 in explanation.values.shape:
-            raise ValueError(f"nothing to draw: values have shape {explanation.values.shape}")
-        relevance = explanation.values[row]
-        data = explanation.data[row] if data is True else data
-    else:
-        relevance = _array(explanation)
+    look: dict[str, Any] = {"shape": shape, "limit": limit, "colorbar": "relevance" * colorbar, "ax": ax}
+    if not isinstance(explanation, Explanation):
+        relevance = as_array(explanation)
         if relevance.ndim > 3 or (shape is not None and relevance.ndim == 2):
-            relevance = relevance[row]
-    return _image(relevance, shape, data, limit, colorbar, ax)
-
-
-def _image(
-    relevance: np.ndarray,
-    shape: tuple[int, ...] | None,
-    data: Any,
-    limit: float | None,
-    colorbar: bool,
-    ax: Axes | None,
-) -> Axes:
-    pixels = _pixels(relevance, shape, np.sum)
-    picture = None if data is None or data is False else _faint(_pixels(_array(data), shape, np.mean))
-    ax = figure(4.6, 4.0) if ax is None else ax
-    norm = _norm(pixels, limit)
-    alpha = None
-    if picture is not None:
-        ax.imshow(picture, cmap="gray", vmin=0, vmax=1)
-        alpha = np.clip(np.abs(np.nan_to_num(pixels)) / norm.vmax, 0, 1)
-    image = ax.imshow(pixels, cmap=RELEVANCE_COLORS, norm=norm, alpha=alpha, interpolation="nearest")
-    ax.set_xticks([])
-    ax.set_yticks([])
-    if colorbar:
-        color_scale(ax, image, "relevance")
-    return ax
+            relevance = relevance[operator.index(row)]  # type: ignore[arg-type]
+        return image(relevance, data=data, **look)
+    if shape is None and len(explanation.feature_shape) == 1:
+        return _table(table_of(explanation, output), limit, max_features, colorbar, ax)
+    sample = sample_of(explanation, row, output)
+    look["colorbar"] = in_unit(look["colorbar"], sample.unit)
+    drawn = image(sample.values[0], data=sample.data[0] if data is True else data, **look)
+    head_of_sample(drawn, sample)
+    return drawn
 
 
 def _table(explanation: Explanation, limit: float | None, max_features: int, colorbar: bool, ax: Axes | None) -> Axes:
-    target = targets_of(explanation)
-    samples = np.lexsort((-explanation.prediction, target))
-    values, target = explanation.values[samples], target[samples]
-    magnitude = magnitudes(values)
+    magnitude = magnitudes(explanation.values)
     shown, others = feature_order(magnitude, max_features)
-    ax = axes(ax, lines=0.8 * len(shown))
-    norm = _norm(values[:, shown], limit)
-    image = ax.imshow(values[:, shown].T, cmap=RELEVANCE_COLORS, norm=norm, aspect="auto", interpolation="nearest")
+    rows, note = sampled(len(explanation), DRAWN)
+    target, prediction = targets_of(explanation)[rows], explanation.prediction[rows]
+    order = np.lexsort((-prediction, target))
+    values, target = explanation.values[rows[order]][:, shown], target[order]
+    ax = axes(ax, lines=0.8 * (len(shown) + bool(others.size)) + 1)
+    norm = symmetric(values, limit)
+    drawn = ax.imshow(values.T, cmap=relevance_colors(), norm=norm, aspect="auto", interpolation="nearest")
     name_features(ax, explanation, shown, others, magnitude)
     ax.set_ylim(len(shown) - 0.5 + bool(others.size), -0.5)
-    _name_groups(ax, explanation, target, bottom=len(shown) - 0.5)
     ax.set_xlim(-0.5, len(target) - 0.5)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    label_x(ax, f"samples, by prediction · {what(explanation)}")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6) if len(target) > 1 else FixedLocator([0]))
+    label_x(ax, "samples, by prediction")
+    above = _name_groups(ax, explanation, target, bottom=len(shown) - 0.5)
+    head_of_samples(ax, explanation, note, above=above)
     if colorbar:
-        color_scale(ax, image, "relevance")
+        color_scale(ax, drawn, in_unit("relevance", explanation.unit))
     return ax
 
 
-def _name_groups(ax: Axes, explanation: Explanation, target: np.ndarray, *, bottom: float) -> None:
-    """Divide samples by what they explain, with the names above: slanted where they are too long for their samples."""
+def _name_groups(ax: Axes, explanation: Explanation, target: np.ndarray, *, bottom: float) -> float:
+    """Divide samples by what they explain, with the names above; return how high these are, in points.
+
+    Slanted where they are too long for their samples.
+    """
     bounds = [0, *(np.flatnonzero(np.diff(target)) + 1), len(target)]
     groups = list(pairwise(bounds)) if len(bounds) > 2 else []
     names = elide_all([explanation.output_names[target[start]] for start, _ in groups], 16)
     parts = [(stop - start) / len(target) for start, stop in groups]
-    slanted = any(len(name) > 70 * part for name, part in zip(names, parts, strict=True))
-    look: dict[str, Any] = {"rotation": 40, "ha": "left", "rotation_mode": "anchor"} if slanted else {"ha": "center"}
+    widths = [text_width(name) for name in names]
+    slanted = any(width > 270 * part for width, part in zip(widths, parts, strict=True))
+    look: dict[str, Any] = {"rotation": SLANT, "ha": "left", "rotation_mode": "anchor"} if slanted else {"ha": "center"}
     last = -np.inf
     for (start, stop), name in zip(groups, names, strict=True):
-        ax.plot([stop - 0.5] * 2, [-0.5, bottom], color="0.2", linewidth=0.8)
+        ax.plot([stop - 0.5] * 2, [-0.5, bottom], color=ink(0.8), linewidth=0.8)
         middle = (start + stop - 1) / 2
-        if middle - last > 0.035 * len(target):  # a line of text high, or it would hide the last one
-            ax.text(middle, -0.6, name, va="bottom", fontsize=SMALL, parse_math=False, **look)
+        if middle - last > 0.05 * len(target):  # a slanted line of text wide, or it would hide the last one
+            at = ((middle + 0.5) / len(target), 1)
+            place: dict[str, Any] = {"xycoords": "axes fraction", "xytext": (0, 4), "textcoords": "offset points"}
+            ax.annotate(name, at, va="bottom", fontsize=SMALL, parse_math=False, **place, **look)
             last = middle
-
-
-def _pixels(array: np.ndarray, shape: tuple[int, ...] | None, reduce: Callable[..., np.ndarray]) -> np.ndarray:
-    """Reduce an image to (height, width).
-
-    Channels come first, as in torch; last, if only the last axis is short.
-    """
-    pixels = array if shape is None else array.reshape(shape)
-    if pixels.ndim == 3:
-        last = pixels.shape[-1] <= 4 < pixels.shape[0]
-        pixels = reduce(pixels, axis=-1 if last else 0)
-    if pixels.ndim != 2:
-        raise ValueError(
-            f"expected an image of shape (height, width) or (channels, height, width), got {pixels.shape}; "
-            "shape= gives the shape of a flat one"
-        )
-    return pixels
-
-
-def _array(array: Any) -> np.ndarray:
-    """Make an array, also of a tensor that has a gradient or is on another device."""
-    if hasattr(array, "detach"):
-        array = array.detach().cpu()
-    return np.asarray(array, dtype=np.float64)
-
-
-def _norm(pixels: np.ndarray, limit: float | None) -> Normalize:
-    finite = np.abs(pixels[np.isfinite(pixels)])
-    limit = finite.max(initial=0.0) if limit is None else limit
-    return Normalize(-(limit or 1.0), limit or 1.0)
-
-
-def _faint(pixels: np.ndarray) -> np.ndarray:
-    """Move pixels between light grey and white, so that colours stay in front."""
-    low, high = np.nanmin(pixels), np.nanmax(pixels)
-    return 0.6 + 0.4 * (pixels - low) / (high - low or 1.0)
+    if not groups:
+        return 0.0
+    return ROW + max(widths) * np.sin(np.radians(SLANT)) * slanted

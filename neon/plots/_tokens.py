@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Hashable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Rectangle
 from matplotlib.textpath import text_to_path
 
-from neon.explanation import Explanation
-from neon.explanation.picking import row_position
 from neon.explanation.text import number
-from neon.plots._canvas import SMALL, documented, label_top, what
-from neon.plots._colors import RELEVANCE_COLORS
-from neon.plots._heatmap import _array, _norm
+from neon.plots._canvas import NAMES, ROW, SMALL, label_top
+from neon.plots._captions import sample_words
+from neon.plots._colors import ink_on, relevance_colors
+from neon.plots._documented import documented
+from neon.plots._images import as_array, symmetric
+from neon.plots._rows import sample_of
+
+if TYPE_CHECKING:
+    from neon.explanation import Explanation
 
 WIDTH = 7.5  # inches of new axes
 SIZE = 11.0  # font size; it, and what follows, in points
@@ -27,7 +29,6 @@ MARGIN = 3.0  # between a word and the ends of its box
 GAP = 2.0  # between boxes
 BOX, LINE = 17.0, 21.0  # height of a box, and of a line with the space below it
 SCALE = 28.0  # height of the colour scale, with the space above it
-TITLE = 14.0  # height of a line of the title
 
 
 @documented
@@ -36,6 +37,7 @@ def text(
     row: Hashable = 0,
     *,
     limit: float | None = None,
+    output: str | int | None = None,
     colorbar: bool = True,
     ax: Axes | None = None,
 ) -> Axes:
@@ -46,22 +48,18 @@ def text(
     Parameters
     ----------
     {explanation}
-    row : int or label
-        Which document.
+    {row}
     {limit}
+    {output}
     {colorbar}
     {text_ax}
 
     {drawn}
         If the model read no text, or features were picked or grouped.
     """
-    row = row_position(explanation, row)
-    pieces, relevance = explanation.text(row)
-    if relevance.ndim > 1:
-        raise ValueError("explanation of all outputs: pick one by explanation.select(output).plot.text(row)")
-    sample = explanation[row]
-    title = f"{what(sample)} · prediction {number(sample.prediction[0])}"
-    return tokens(pieces, relevance, limit=limit, colorbar=colorbar, title=title, ax=ax)
+    sample = sample_of(explanation, row, output)
+    pieces, relevance = sample.text(0)
+    return _draw(pieces, relevance, limit, colorbar, sample_words(sample), sample.explains, ax)
 
 
 @documented
@@ -97,8 +95,20 @@ def tokens(
     ValueError
         If there are no tokens, or not one relevance for each.
     """
+    return _draw(tokens, relevance, limit, colorbar, title, "", ax)
+
+
+def _draw(
+    tokens: Sequence[str],
+    relevance: Any,
+    limit: float | None,
+    colorbar: bool,
+    title: str,
+    explains: str,
+    ax: Axes | None,
+) -> Axes:
     words = [" ".join(str(token).split()) for token in tokens]
-    values = _array(relevance)
+    values = as_array(relevance)
     if values.shape != (len(words),):
         raise ValueError(f"expected one relevance for each of {len(words)} tokens, got shape {values.shape}")
     if not words:
@@ -107,8 +117,7 @@ def tokens(
     places, widths = _lay_out(words, width)
     below = LINE * (places[-1][1] + 1)
     height = below + SCALE * colorbar
-    letters = int(width / (0.52 * SMALL))
-    above = TITLE * len(textwrap.wrap(title, letters)) + 6 * bool(title)
+    above = (NAMES + 10) * bool(title) + ROW * bool(explains)
     if ax is None:
         figure = plt.figure(figsize=(WIDTH, (height + above) / 72))
         ax = figure.add_axes((0.0, 0.0, 1.0, height / (height + above)))
@@ -118,39 +127,36 @@ def tokens(
     ax.set_xlim(0, width)
     ax.set_ylim(height, 0)
     if title:
-        label_top(ax, title, width=letters)
-    norm = _norm(values, limit)
+        label_top(ax, title, below=explains)
+    norm, colors = symmetric(values, limit), relevance_colors()
     if colorbar:
-        _scale(ax, below, norm)
+        _scale(ax, below, norm.vmax or 1.0, ScalarMappable(norm, colors))
     for word, place, wide, value in zip(words, places, widths, values, strict=True):
-        _box(ax, word, place, wide, RELEVANCE_COLORS(norm(value)))
+        _box(ax, word, place, wide, colors(norm(value)))
     return ax
 
 
 def _box(ax: Axes, word: str, place: tuple[float, int], width: float, color: tuple[float, ...]) -> None:
     """A word on its colour of relevance; place : the left end, and the line."""
-    red, green, blue, _ = color
     left, top = place[0], LINE * place[1] + (LINE - BOX) / 2
     ax.add_patch(Rectangle((left, top), width, BOX, facecolor=color, linewidth=0))
-    dark = 0.3 * red + 0.59 * green + 0.11 * blue < 0.5
     ax.text(
         left + width / 2,
         top + 0.74 * BOX,  # from the baseline, so that words stand level whatever letters they are made of
         word,
         fontsize=SIZE,
-        color="white" if dark else "0.1",
+        color=ink_on(color[:3]),
         ha="center",
         va="baseline",
         parse_math=False,
     )
 
 
-def _scale(ax: Axes, top: float, norm: Normalize) -> None:
+def _scale(ax: Axes, top: float, limit: float, colors: ScalarMappable) -> None:
     """A legend of relevance below the text, whose axes are in points, downwards."""
     width, height = ax.get_xlim()[1], ax.get_ylim()[0]
     inset = ax.inset_axes((30 / width, 1 - (top + 12) / height, 140 / width, 6 / height))
-    scale = ax.figure.colorbar(ScalarMappable(norm, RELEVANCE_COLORS), cax=inset, orientation="horizontal")
-    limit = norm.vmax or 1.0
+    scale = ax.figure.colorbar(colors, cax=inset, orientation="horizontal")
     ends = [-limit, 0.0, limit]
     scale.set_ticks(ends, labels=[number(end, signed=True) for end in ends])
     scale.outline.set_visible(False)

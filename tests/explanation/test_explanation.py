@@ -157,7 +157,7 @@ def test_every_plot_draws_on_given_axes(explanation: Explanation) -> None:
 
 def test_all_outputs_must_be_narrowed_to_plot(every_output: Explanation) -> None:
     with pytest.raises(ValueError, match="select"):
-        every_output.plot.bar()
+        every_output.plot.waterfall()
 
 
 @pytest.mark.parametrize(

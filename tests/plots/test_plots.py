@@ -24,7 +24,7 @@ from sklearn.pipeline import make_pipeline
 import neon
 from neon import Explanation
 from neon.explanation.as_numbers import coded
-from neon.explanation.text import BLUE, GREY, RED, elide, elide_all, named_value
+from neon.explanation.text import BLUE, GREY, RED, elide, elide_all, named_value, number
 from neon.plots import _tokens
 
 PLOTS = ("bar", "beeswarm", "waterfall", "heatmap")
@@ -98,7 +98,17 @@ def names(axes: Axes) -> list[str]:
 
 
 def texts(axes: Axes) -> list[str]:
-    return [text.get_text() for text in axes.texts]
+    return [text.get_text() for text in axes.texts if text.get_gid() != "explains"]
+
+
+def head(axes: Axes) -> str:
+    """What stands above a plot."""
+    return axes.get_title(loc="left")
+
+
+def explains(axes: Axes) -> str:
+    """The line below it."""
+    return "".join(text.get_text() for text in axes.texts if text.get_gid() == "explains")
 
 
 # What is drawn.
@@ -106,7 +116,7 @@ def texts(axes: Axes) -> list[str]:
 
 def test_bar_is_as_long_as_the_mean_relevance() -> None:
     given = explanation()
-    axes = draw("bar", given)
+    axes = draw("bar", given, by=None)
     values = given.values
     order = sorted(range(5), key=lambda f: -np.abs(values[:, f]).mean())
     assert names(axes) == [f"feature {f}" for f in order]
@@ -130,9 +140,10 @@ def test_bar_of_one_sample_is_signed() -> None:
     assert sum(end - start for start, end, *_ in bars(axes)) == pytest.approx(given.values.sum(), rel=1e-12)
 
 
-def test_bar_by_target_averages_each_group() -> None:
+@pytest.mark.parametrize("options", [{}, {"by": "target"}])
+def test_bar_averages_the_samples_of_each_target(options: dict[str, Any]) -> None:
     given = explanation()
-    axes = draw("bar", given, by="target")
+    axes = draw("bar", given, **options)
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["red (14)", "rosé (13)", "white (13)"]
     features = [int(name.split()[1]) for name in names(axes)]
     for container, group in zip(axes.containers, range(3), strict=True):
@@ -183,7 +194,7 @@ def test_waterfall_shows_what_values_the_sample_has() -> None:
 
 def test_beeswarm_dots_are_at_their_relevance() -> None:
     given = explanation()
-    axes = draw("beeswarm", given, colorbar=False)
+    axes = draw("beeswarm", given, by=None, colorbar=False)
     for line, (name, dots) in enumerate(zip(names(axes), axes.collections, strict=True)):
         column = given.values[:, int(name.split()[1])]
         offsets = np.asarray(dots.get_offsets())
@@ -192,7 +203,7 @@ def test_beeswarm_dots_are_at_their_relevance() -> None:
 
 
 def test_beeswarm_colours_follow_the_data() -> None:
-    given = explanation(values=np.ones((40, 1)), n_features=1, data=np.arange(40.0)[:, None])
+    given = explanation(values=np.ones((40, 1)), n_features=1, data=np.arange(40.0)[:, None], outputs=("value",))
     (dots,) = draw("beeswarm", given, colorbar=False).collections
     lightness = np.asarray(dots.get_facecolor())[:, :3] @ [0.299, 0.587, 0.114]
     assert (np.diff(lightness)[3:-3] > 0).all()  # viridis gets lighter from the 5th to the 95th percentile
@@ -256,7 +267,8 @@ def test_given_axes_are_returned_and_no_figure_is_made(plot: str) -> None:
     ("given", "options", "words"),
     [
         (lambda: explanation(0), {}, "nothing to draw"),
-        (every_output, {}, r"select an output first: explanation.select\('x'\)"),
+        (explanation, {"output": "blue"}, "no output 'blue'"),
+        (every_output, {"output": "z"}, "no output 'z'"),
         (explanation, {"max_features": 0}, "at least 1"),
     ],
 )
@@ -266,6 +278,14 @@ def test_what_cannot_be_drawn_is_said(
     with pytest.raises(ValueError, match=words):
         draw(plot, given(), **options)
     assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize("plot", ["waterfall", "heatmap"])
+def test_one_of_all_outputs_must_be_picked(plot: str) -> None:
+    with pytest.raises(ValueError, match=r"select an output first: output='x', or explanation.select\('x'\)"):
+        draw(plot, every_output())
+    assert plt.get_fignums() == []
+    assert head(draw(plot, every_output(), output="y")).split(" · ")[0 if plot == "heatmap" else 1] == "y"
 
 
 def test_other_faults() -> None:
@@ -282,7 +302,11 @@ def test_other_faults() -> None:
     with pytest.raises(TypeError):
         explanation(3).plot.waterfall(1.5)
     with pytest.raises(ValueError, match="by:"):
-        explanation().plot.bar(by="feature")
+        explanation().plot.bar(by=np.ones(3))
+    with pytest.raises(ValueError, match="no feature is called 'hue'"):
+        explanation().plot.bar(by="hue")
+    with pytest.raises(ValueError, match="no sample explains output 'white'"):
+        explanation().plot.waterfall(0, output="white")
     with pytest.raises(TypeError, match=r"neon\.Explanation"):
         neon.plots.bar(np.ones((3, 3)))
     assert plt.get_fignums() == []
@@ -331,8 +355,8 @@ CASES: dict[str, Callable[[], Explanation]] = {
 def test_anything_is_drawn_without_a_warning(plot: str, case: str) -> None:
     given = CASES[case]()
     inside = draw(plot, given)
-    if plot == "bar":
-        draw(plot, given, by="target")
+    if plot in ("bar", "beeswarm"):
+        draw(plot, given, by=None)
     width = inside.figure.bbox.width
     for text in (*inside.get_yticklabels(), inside.xaxis.label):  # nothing is cut off at the edge
         box = text.get_window_extent()
@@ -347,7 +371,7 @@ def test_rows_outside_a_density_are_drawn_as_gaps() -> None:
     for plot in PLOTS:
         draw(plot, given)
     draw("waterfall", given, row=31)
-    assert "without 2 rows" in " ".join(draw("bar", given).get_xlabel().split())
+    assert "without 2 rows" in head(draw("bar", given))
 
 
 def test_long_names_stay_apart() -> None:
@@ -363,45 +387,38 @@ def test_long_names_stay_apart() -> None:
 # Captions, scatter, interactions, and the methods themselves.
 
 
-def caption(axes: Axes) -> str:
-    return " ".join(axes.get_xlabel().split())
-
-
 @pytest.mark.parametrize("plot", ["bar", "beeswarm", "heatmap"])
-def test_the_caption_says_whose_target_is_explained(plot: str) -> None:
-    assert caption(draw(plot, explanation())).endswith(": each row's own target (red, rosé, white)")
-    of_one = explanation()
-    assert caption(draw(plot, of_one[of_one.target == 1])).endswith("squared distance: rosé")
-    of_two = caption(draw(plot, of_one[of_one.target != 1]))
-    assert of_two.endswith(": each row's own target (red, white)")
-    many = caption(draw(plot, explanation(90, outputs=tuple(f"cluster {i}" for i in range(30)))))
-    assert "(cluster 0, cluster 1, " in many
-    assert many.endswith(", …, cluster 29)")
+def test_the_head_says_whose_target_is_explained(plot: str) -> None:
+    given = explanation()
+    assert head(draw(plot, given)) == "each row's own target (red, rosé, white) · 40 samples"
+    assert head(draw(plot, given[given.target == 1])) == head(draw(plot, given, output="rosé")) == "rosé · 13 samples"
+    assert head(draw(plot, given[given.target != 1])) == "each row's own target (red, white) · 27 samples"
+    assert explains(draw(plot, given)).startswith("evidence for a cluster: how much closer it")
+    many = head(draw(plot, explanation(90, outputs=tuple(f"cluster {i}" for i in range(30)))))
+    assert many.startswith("each row's own target (30 outputs) · 90 samples")
 
 
-def test_the_caption_of_an_average_names_no_single_target() -> None:
-    assert caption(draw("bar", explanation().mean())).endswith(": several outputs")
+def test_the_head_of_an_average_names_no_single_target() -> None:
+    assert head(draw("bar", explanation().mean())).startswith("row 0 · several outputs · prediction ")
 
 
-def test_captions_are_wrapped_and_cut_at_words() -> None:
-    words = [f"word{i:03d}" for i in range(60)]
-    given = replace(explanation(outputs=("value",)), explains=" ".join(words[:18]))
-    assert caption(draw("waterfall", given)) == " ".join(words[:18])
-    given = replace(explanation(), explains=" ".join(words))
-    label = draw("bar", given).get_xlabel()
-    assert max(map(len, label.splitlines())) <= 58
-    text = caption(draw("bar", given))
-    *kept, dots = text.removeprefix("mean |relevance| · ").split(": ")[0].split()
-    assert dots == "…"
-    assert kept == words[: len(kept)]
-    assert 18 <= len(kept) < 60
-    assert text.endswith("(red, rosé, white)")
+@pytest.mark.parametrize("plot", ["bar", "waterfall", "heatmap", "beeswarm"])
+def test_what_is_explained_is_cut_to_one_line(plot: str) -> None:
+    given = replace(explanation(outputs=("value",)), explains=" ".join(f"word{i:03d}" for i in range(60)))
+    axes = draw(plot, given)
+    assert explains(axes).startswith("word000 word001")
+    assert explains(axes).endswith("word059")
+    (line,) = (text for text in axes.texts if text.get_gid() == "explains")
+    assert line.get_window_extent().x1 <= axes.figure.bbox.x1
+    assert "\n" not in axes.get_xlabel() + head(axes) + explains(axes)
 
 
 def test_a_waterfall_says_which_row() -> None:
-    given = replace(explanation(3), index=["ann", "bob", "cy"])
-    assert draw("waterfall", given, row=1).get_title(loc="left") == "bob"
-    assert draw("waterfall", explanation(3), row=1).get_title(loc="left") == ""
+    given = replace(explanation(3), index=["ann", "bob", "cy"], unit="€")
+    expected = f"bob · rosé · prediction {number(given.prediction[1])} €"
+    assert head(draw("waterfall", given, row=1)) == head(draw("waterfall", given, row="bob")) == expected
+    assert head(draw("waterfall", explanation(3), row=1)).startswith("row 1 · rosé · prediction ")
+    assert head(draw("waterfall", explanation(3)[[2]])).startswith("row 2 · white")
 
 
 METHODS = (*PLOTS, "scatter", "interactions", "text")
@@ -451,9 +468,18 @@ def test_scatter_is_value_against_relevance(feature: str | int) -> None:
     axes = given.plot.scatter(feature)
     axes.figure.canvas.draw()
     np.testing.assert_allclose(dots(axes), np.stack([given.data[:, 0].astype(float), given.values[:, 0]], 1))
-    assert dot_colors(axes) == [RED if value >= 0 else BLUE for value in given.values[:, 0]]
     assert axes.get_xlabel() == "feature 0"
-    assert axes.get_title(loc="left").replace("\n", " ").endswith("each row's own target (red, rosé, white)")
+    assert head(axes) == "each row's own target (red, rosé, white) · 12 samples"
+    legend = axes.get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["red", "rosé", "white"]
+    shown = [to_hex(handle.get_color()) for handle in legend.legend_handles]
+    assert dot_colors(axes) == [shown[target] for target in given.target]
+
+
+def test_scatter_of_one_target_is_red_and_blue() -> None:
+    given = explanation(outputs=("value",))
+    axes = draw_scatter(given, 0)
+    assert dot_colors(axes) == [RED if value >= 0 else BLUE for value in given.values[:, 0]]
 
 
 def test_scatter_marks_what_is_missing_at_the_left() -> None:
@@ -510,6 +536,7 @@ def test_scatter_draws_anything_and_refuses_the_rest() -> None:
         explanation().plot.scatter([0, 1])
     with pytest.raises(ValueError, match="select an output first"):
         every_output().plot.scatter(0)
+    assert len(dots(every_output().plot.scatter(0, output="y"))) == 6
     nothing_known = np.full((40, 5), np.nan)
     explanation(data=nothing_known).plot.scatter(0, color=1).figure.canvas.draw()
     assert len(dots(explanation(values=np.where(np.eye(40, 5) > 0, np.inf, 1.0)).plot.scatter(0))) == 39
@@ -552,7 +579,7 @@ def test_dates_and_durations_have_a_place(kind: str) -> None:
             assert (np.datetime64(label) - np.datetime64("1970-01-01")) / np.timedelta64(1, "D") == pytest.approx(at)
     colors = draw_scatter(given, 1, color=0).collections[0].get_facecolor()
     assert len(np.unique(colors, axis=0)) == 5
-    beeswarm = draw("beeswarm", given).collections
+    beeswarm = draw("beeswarm", given, by=None).collections
     assert any(len(np.unique(part.get_facecolor(), axis=0)) == 5 for part in beeswarm)
     numbers, shown = coded(given.data)  # what shap is given
     np.testing.assert_allclose(np.diff(numbers[:5, 0]), np.diff(DAYS))
@@ -623,8 +650,12 @@ def test_interactions_are_mean_magnitudes(max_features: int) -> None:
     for line, i in enumerate(order):
         for place, j in enumerate(order):
             mean = sum(abs(sample[i, j]) for sample in given.interactions) / 20
-            assert drawn[line, place] == pytest.approx(mean, rel=1e-12)
-    assert ("other features" in caption(axes)) == (max_features < 5)
+            if line != place:
+                assert drawn[line, place] == pytest.approx(mean, rel=1e-12)
+                assert mean <= axes.images[0].get_clim()[1]
+            assert texts(axes)[line * len(order) + place] == number(mean)
+    assert drawn.mask.diagonal().all()  # main effects have no colour
+    assert ("other features" in head(axes)) == (max_features < 5)
     _, other = plt.subplots()
     assert given.plot.interactions(ax=other) is other
 

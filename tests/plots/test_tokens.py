@@ -33,7 +33,7 @@ def _nothing_shown_changed_or_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 
 def words(axes: Axes) -> list[str]:
-    return [text.get_text() for text in axes.texts]
+    return [text.get_text() for text in axes.texts if text.get_gid() != "explains"]
 
 
 def colors(axes: Axes) -> np.ndarray:
@@ -128,4 +128,4 @@ def test_a_document_is_drawn_under_what_is_explained() -> None:
     given = neon.explain(model, docs)
     axes = given.plot.text(1)
     assert words(axes) == ["bad", "plot"]
-    assert axes.get_title(loc="left") == f"{given.explains}: blame · prediction {given.prediction[1]:.3g}"
+    assert axes.get_title(loc="left") == f"row 1 · blame · prediction {given.prediction[1]:.3g}"
