@@ -65,7 +65,10 @@ def of_its_own() -> Iterator[None]:
     """Random weights and figures are each test's own: no other test depends on which ones ran before."""
     import torch  # after `pytest_configure`
 
+    from neon import _compilation
+
     torch.manual_seed(0)
+    _compilation._LAST[0] = float("inf")  # loops are compiled where they are first used, in whatever test, unspoken of
     yield
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")

@@ -20,8 +20,9 @@ from neon.explainer.equivalence import COMPARED, Comparisons
 from neon.explainer.higher_order import checked_order, of_columns, with_interactions
 from neon.explainer.labels import contrasted, in_words, output_indices, resolved
 from neon.explainer.names import Names
+from neon.explainer.other_names import advises
 from neon.explainer.placement import as_data, as_tensor, placement
-from neon.explainer.progress import progress_bar
+from neon.explainer.progress import progress_bar, silent_if_asked
 from neon.explainer.recordings import of_callable, of_contrast, of_outputs, of_trees, of_weighted_outputs
 from neon.explainer.reference import reference_of, starts_from_origin, weighing
 from neon.explainer.replays import Replays
@@ -64,7 +65,8 @@ class Explainer:
     batch_size : int, optional
         Rows at a time. Default: as many as fit a memory budget, measured on the first rows.
     progress : bool, optional
-        Show a progress bar. Default: when the work takes longer than about two seconds.
+        Show a progress bar. Default: when the work takes longer than about two seconds. False: nor say that loops are
+        compiled, which takes some seconds once.
     feature_names : sequence of str, optional
         What the columns of X are called in explanations, one for each. Default: as in X or where the model was fitted.
     feature_units : mapping of str to str, optional
@@ -79,6 +81,8 @@ class Explainer:
     network : Network or torch.nn.Module
     """
 
+    @advises
+    @silent_if_asked
     def __init__(
         self,
         model: Any,
@@ -138,6 +142,8 @@ class Explainer:
         name = type(self.network.model if isinstance(self.network, Network) else self.network).__name__
         return f"Explainer({name}, composite={self._lrp.composite.name!r}, explains={self._explains!r})"
 
+    @advises
+    @silent_if_asked
     def __call__(self, X: Any, target: Any = None, *, interactions: bool | int = False) -> Explanation:
         """Explain the rows of X.
 

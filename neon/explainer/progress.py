@@ -1,12 +1,19 @@
-"""A progress bar that shows where the work takes long."""
+"""What is said of work that takes long: a bar over rows, and a word of loops that are compiled."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
+from neon._compilation import silently
+
+__all__ = ["progress_bar", "silent_if_asked"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 _SLOW = 2.0  # seconds of expected work from which a bar shows
 
 
@@ -33,3 +40,14 @@ def progress_bar(n_rows: int, show: bool | None) -> Iterator[Callable[[int], Non
     finally:
         if bar is not None:
             bar.close()
+
+
+def silent_if_asked(method: Callable[P, T]) -> Callable[P, T]:
+    """A decorator of an explainer's methods: with ``progress=False``, nothing is said of loops that are compiled."""
+
+    @functools.wraps(method)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        with silently(kwargs.get("progress", getattr(args[0], "progress", None)) is False):
+            return method(*args, **kwargs)
+
+    return run

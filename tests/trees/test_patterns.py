@@ -8,8 +8,8 @@ import torch
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier, RandomForestRegressor
 
 import neon
+from neon._compilation import has_numba
 from neon.nn.trees import Forest, Interventional, Trees, costs, engine
-from neon.nn.trees.threads import has_numba
 from tests.trees import textbook
 from tests.trees.test_engine import KINDS, close
 

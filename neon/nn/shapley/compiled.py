@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 import torch
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 from torch import Tensor
 
+from neon._compilation import njit
 from neon.nn.shapley.nodes import ELLIPSES, LOG_TOLERANCE, rules
 from neon.nn.shapley.vectorized import Kernel
 

@@ -16,11 +16,12 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
+from neon._compilation import has_numba
 from neon.lrp.paths.mean_slopes import legendre
 from neon.lrp.paths.terms import Background, Terms
 from neon.nn.shapley import vectorized
 from neon.nn.shapley.vectorized import Kernel
-from neon.nn.trees.threads import has_numba, in_threads, row_blocks
+from neon.nn.trees.threads import in_threads, row_blocks
 
 __all__ = ["ProductTerms", "SoftTerms"]
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from neon._compilation import njit
 from neon.nn.trees.kernels import taken
 
 __all__ = ["LONGEST", "add_shares"]

@@ -8,13 +8,13 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from neon._compilation import has_numba
 from neon.lrp.rules.tree import EqualShare, Interventional, Path, TreeRule
 from neon.nn.trees import costs, vectorized
 from neon.nn.trees.counted import SHORT, by_patterns, symmetric
 from neon.nn.trees.forest import Forest
 from neon.nn.trees.quadrature import Index
 from neon.nn.trees.tables import BITS, Tables, tabulate
-from neon.nn.trees.threads import has_numba
 
 __all__ = ["Engine", "base_of", "compiles", "encode", "evaluate", "pairs", "relevance"]
 

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from neon._compilation import njit
 
 __all__ = ["shapley"]
 

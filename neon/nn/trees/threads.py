@@ -6,6 +6,7 @@ and would take the cores from ours; between two of our loops, nothing large runs
 
 from __future__ import annotations
 
+import contextvars
 import functools
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,17 +14,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["has_numba", "in_blocks", "in_threads", "row_blocks"]
-
-
-@functools.cache
-def has_numba() -> bool:
-    """Whether the compiled loops can be used: numba is there, and takes the NumPy that is installed."""
-    try:
-        import numba  # noqa: F401
-    except ImportError:
-        return False
-    return True
+__all__ = ["in_blocks", "in_threads", "row_blocks"]
 
 
 def row_blocks(n: int, least: int, most: int | None = None) -> list[slice]:
@@ -34,11 +25,11 @@ def row_blocks(n: int, least: int, most: int | None = None) -> list[slice]:
 
 
 def in_threads(tasks: Sequence[Callable[[], Any]], workers: int) -> list[Any]:
-    """What each task returns, in order."""
+    """What each task returns, in order; each runs in a copy of the caller's context."""
     if len(tasks) == 1 or workers == 1:
         return [task() for task in tasks]
     with ThreadPoolExecutor(workers) as pool:
-        return [future.result() for future in [pool.submit(task) for task in tasks]]
+        return [future.result() for future in [pool.submit(contextvars.copy_context().run, task) for task in tasks]]
 
 
 def in_blocks(task: Callable[[slice], Any], n: int, least: int, most: int | None = None) -> None:
