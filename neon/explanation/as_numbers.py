@@ -11,11 +11,12 @@ import numpy as np
 
 _DAY = datetime.timedelta(days=1)
 _START = datetime.datetime(1970, 1, 1)
+_PLAIN = {bool, int, float, np.bool_, np.float64, np.int64, type(None)}  # numpy turns them into floats by itself
 
 
 def as_numbers(data: np.ndarray) -> np.ndarray:
     """Turn `data` into float64: dates and durations into days, strings and whatever else is no number into NaN."""
-    if data.dtype.kind in "biuf":
+    if data.dtype.kind in "biuf" or set(map(type, data.flat)) <= _PLAIN:
         return data.astype(np.float64)
     return np.array([_number(value) for value in data.flat], dtype=np.float64).reshape(data.shape)
 

@@ -26,15 +26,21 @@ function bar(from, to, look) {
 const track = (...pieces) => make("span", { class: "track", "aria-hidden": "true" }, ...pieces);
 const finite = (value) => (Number.isFinite(value) ? value : 0);
 const look = (value) => (value < 0 ? "down" : "up");
-const dark = () => getComputedStyle(document.documentElement).getPropertyValue("--dark").trim() === "1";
+
+// Whether the page is dark, read anew when the system or the reader changes it.
+let dark = false;
+function readTheme() {
+  dark = getComputedStyle(document.documentElement).getPropertyValue("--dark").trim() === "1";
+}
+readTheme();
 
 const blend = (a, b, share) => a.map((from, i) => Math.round(from + (b[i] - from) * share));
 const css = (color) => `rgb(${color.join(" ")})`;
 
 // Relevance, from -1 to 1: blue over the page's own ground to red.
 function relevanceColor(share) {
-  const ground = dark() ? [28, 31, 38] : [255, 255, 255];
-  const [red, blue] = dark() ? [[240, 90, 100], [80, 155, 230]] : [[204, 51, 64], [47, 116, 184]];
+  const ground = dark ? [28, 31, 38] : [255, 255, 255];
+  const [red, blue] = dark ? [[240, 90, 100], [80, 155, 230]] : [[204, 51, 64], [47, 116, 184]];
   return blend(ground, share < 0 ? blue : red, Math.min(1, Math.abs(finite(share))));
 }
 
@@ -51,13 +57,13 @@ function inkOn(color) {
 const VIRIDIS = [[68, 1, 84], [65, 68, 135], [42, 120, 142], [34, 168, 132], [122, 209, 81], [253, 231, 37]];
 function valueColor(share) {
   if (Number.isNaN(share)) return [140, 140, 140];
-  const [low, high] = dark() ? [0.3, 1] : [0, 0.85];
+  const [low, high] = dark ? [0.3, 1] : [0, 0.85];
   const place = (low + (high - low) * Math.min(1, Math.max(0, share))) * (VIRIDIS.length - 1);
   const i = Math.min(VIRIDIS.length - 2, Math.floor(place));
   return blend(VIRIDIS[i], VIRIDIS[i + 1], place - i);
 }
 
-// Relevance of an image's pixels, over the faint picture.
+// The picture of a row, or the relevance of its pixels.
 function drawImage(canvas, row, what) {
   const [height, width] = report.shape;
   const size = height * width;
@@ -65,14 +71,18 @@ function drawImage(canvas, row, what) {
   canvas.height = height;
   const context = canvas.getContext("2d");
   const image = context.createImageData(width, height);
-  const heat = (slot() * report.n + row) * size;
-  for (let i = 0; i < size; i++) {
-    const shade = [0, 1, 2].map(
-      (c) => report.pictures.values[(row * size + i) * report.channels + (report.channels === 3 ? c : 0)],
-    );
-    let color = shade;
-    if (what === "relevance") color = relevanceColor(report.heat.values[heat + i] / 127);
-    image.data.set([...color, 255], 4 * i);
+  if (what === "relevance") {
+    const colors = Array.from({ length: 255 }, (_, i) => relevanceColor((i - 127) / 127));
+    const heat = report.heat.values.subarray((slot() * report.n + row) * size);
+    for (let i = 0; i < size; i++) image.data.set(colors[heat[i] + 127], 4 * i);
+  } else {
+    const colors = report.channels;
+    const shades = report.pictures.values.subarray(row * size * colors);
+    for (let i = 0; i < 3 * size; i++) {
+      const pixel = Math.floor(i / 3);
+      image.data[i + pixel] = shades[colors === 3 ? i : pixel];
+    }
   }
+  for (let i = 3; i < 4 * size; i += 4) image.data[i] = 255;
   context.putImageData(image, 0, 0);
 }

@@ -4,12 +4,13 @@ function theme() {
   const button = document.getElementById("theme");
   const system = window.matchMedia("(prefers-color-scheme: dark)");
   const show = () => {
-    button.setAttribute("aria-pressed", String(dark()));
+    readTheme();
+    button.setAttribute("aria-pressed", String(dark));
     redraws.forEach((each) => each());
     if (report.kind === "image") draw();
   };
   button.addEventListener("click", () => {
-    document.documentElement.dataset.theme = dark() ? "light" : "dark";
+    document.documentElement.dataset.theme = dark ? "light" : "dark";
     show();
   });
   system.addEventListener("change", show);
