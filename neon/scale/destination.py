@@ -1,0 +1,251 @@
+"""Where explanations are written, a batch at a time: what is there is complete, whenever the run ends."""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["CsvFile", "Destination", "ParquetFolder", "destination_of"]
+
+
+class Destination(abc.ABC):
+    """Batches in their order. A batch is there as a whole, on the disk, once `write` returns, or not at all.
+
+    Parameters
+    ----------
+    path : Path
+    """
+
+    named = True  # whether residuals can have names
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    @abc.abstractmethod
+    def journal(self) -> Path:
+        """The file that says what is being written."""
+
+    @abc.abstractmethod
+    def check_free(self) -> None:
+        """Refuse what no run of ours has begun."""
+
+    @abc.abstractmethod
+    def remove(self) -> None:
+        """Take away what earlier runs wrote."""
+
+    @abc.abstractmethod
+    def batches(self) -> Iterator[pa.Table]:
+        """The batches that are there, read again; parts of others are taken away."""
+
+    @abc.abstractmethod
+    def write(self, k: int, table: pa.Table) -> None:
+        """Batch number k."""
+
+    @abc.abstractmethod
+    def finish(self, summary: str) -> None:
+        """Everything is written."""
+
+    @contextlib.contextmanager
+    def begun(self, plan: dict[str, Any], *, resume: bool) -> Iterator[None]:
+        """Held for this process alone while a plan is worked on, from where the last run stopped or anew.
+
+        Raises
+        ------
+        ValueError
+            If another process writes here, or what is there follows another plan.
+        """
+        if not resume:
+            self.remove()
+        self.check_free()
+        self.journal.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.journal, "a+", encoding="utf-8") as file, _locked(file, self.path):
+            file.seek(0)
+            text = file.read()
+            if text.endswith("\n") and next(self.batches(), None) is not None:
+                _check_plan(json.loads(text), plan, self.path)
+            else:  # new, or nothing but a plan is there, which may be half written
+                file.truncate(0)
+                file.write(json.dumps(plan, ensure_ascii=False) + "\n")
+                _sync(file)
+            yield
+
+
+class ParquetFolder(Destination):
+    """A folder with a file of one row group for each batch, which readers take as one table."""
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "_plan.json"
+
+    @property
+    def _summary(self) -> Path:
+        return self.path / "_summary.json"
+
+    def check_free(self) -> None:
+        if self.path.exists() and not self.journal.exists() and any(self.path.iterdir()):
+            raise ValueError(f"{self.path} holds other files; give a folder that is new or empty")
+
+    def remove(self) -> None:
+        for file in [*self.path.glob("part-*.parquet"), self._summary, self.journal]:
+            file.unlink(missing_ok=True)
+
+    def batches(self) -> Iterator[pa.Table]:
+        import pyarrow.parquet as pq
+
+        for file in self.path.glob(".*.writing"):
+            file.unlink()
+        k = 0
+        while self._part(k).exists():
+            yield pq.ParquetFile(self._part(k)).read()
+            k += 1
+
+    def write(self, k: int, table: pa.Table) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        words = [field.name for field in table.schema if not pa.types.is_floating(field.type)]
+        with _whole(self._part(k)) as file:
+            # Relevance has no two numbers the same: a dictionary of it costs time and saves no space.
+            pq.write_table(table, file, row_group_size=max(len(table), 1), use_dictionary=words)
+
+    def finish(self, summary: str) -> None:
+        with _whole(self._summary) as file:
+            file.write(summary.encode())
+
+    def _part(self, k: int) -> Path:
+        return self.path / f"part-{k:08}.parquet"
+
+
+class CsvFile(Destination):
+    """One file, called ``.writing`` until it is complete; a line of its journal says where each batch ends."""
+
+    named = False
+
+    @property
+    def journal(self) -> Path:
+        return self.path.with_name(self.path.name + ".plan")
+
+    @property
+    def _ends(self) -> Path:
+        return self.path.with_name(self.path.name + ".ends")
+
+    @property
+    def _file(self) -> Path:
+        return self.path.with_name(self.path.name + ".writing")
+
+    def check_free(self) -> None:
+        if self.path.exists() and not self.journal.exists():
+            raise ValueError(f"{self.path} exists; name another file, or resume=False to write it anew")
+
+    def remove(self) -> None:
+        for file in (self.path, self._file, self._ends, self.journal):
+            file.unlink(missing_ok=True)
+
+    def batches(self) -> Iterator[pa.Table]:
+        import pyarrow as pa
+        import pyarrow.csv
+
+        ends = self._known_ends()
+        if self._file.exists():
+            os.truncate(self._file, ends[-1] if ends else 0)
+        if not ends:
+            return
+        with self._file.open("rb") as file:
+            head = file.readline()
+            for end in ends:
+                yield pa.csv.read_csv(pa.BufferReader(head + file.read(end - file.tell())))
+
+    def write(self, k: int, table: pa.Table) -> None:
+        import pyarrow.csv
+
+        with self._file.open("ab") as file:
+            options = pyarrow.csv.WriteOptions(include_header=k == 0)
+            pyarrow.csv.write_csv(table, file, options)
+            _sync(file)
+            end = file.tell()
+        with self._ends.open("a") as ends:
+            ends.write(f"{end}\n")
+            _sync(ends)
+
+    def finish(self, summary: str) -> None:
+        with _whole(self.path.with_name(self.path.name + ".summary.json")) as file:
+            file.write(summary.encode())
+        os.replace(self._file, self.path)
+        self._ends.unlink()
+        self.journal.unlink()
+
+    def _known_ends(self) -> list[int]:
+        lines = self._ends.read_text().splitlines(keepends=True) if self._ends.exists() else []
+        whole = [line for line in lines if line.endswith("\n")]
+        if len(whole) < len(lines):
+            self._ends.write_text("".join(whole))
+        return [int(line) for line in whole]
+
+
+def destination_of(path: Any) -> Destination:
+    """By the name: a CSV file, or a folder of Parquet files."""
+    where = Path(path)
+    kind: type[Destination] = CsvFile if where.suffix.lower() == ".csv" else ParquetFolder
+    if kind is ParquetFolder and where.is_file():
+        raise ValueError(f"{where} is a file: explanations are written to a folder of Parquet files; name another")
+    if kind is CsvFile and where.is_dir():
+        raise ValueError(f"{where} is a folder, and a CSV file is to be written: name another")
+    return kind(where)
+
+
+@contextlib.contextmanager
+def _whole(path: Path) -> Iterator[IO[bytes]]:
+    """A file that has its name once it is complete, and on the disk."""
+    writing = path.with_name(f".{path.name}.writing")
+    try:
+        with open(writing, "wb") as file:
+            yield file
+            _sync(file)
+    except BaseException:
+        writing.unlink(missing_ok=True)
+        raise
+    os.replace(writing, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _sync(file: IO[Any]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def _locked(file: IO[str], path: Path) -> Iterator[None]:
+    """The lock ends with the process, however that ends."""
+    try:
+        import fcntl
+    except ImportError:  # no such locks on Windows
+        yield
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise ValueError(f"another process writes to {path}; wait for it, or name another destination") from error
+    yield
+
+
+def _check_plan(there: dict[str, Any], plan: dict[str, Any], path: Path) -> None:
+    other = [name for name in plan if there.get(name) != plan[name]]
+    if other:
+        name = other[0]
+        raise ValueError(
+            f"{path} holds part of other work: {name} was {there.get(name)!r}, now {plan[name]!r}; give another "
+            "destination, or resume=False to write it anew"
+        )

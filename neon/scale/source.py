@@ -1,0 +1,196 @@
+"""Rows of files, folders and partitioned data sets, in their order, a batch at a time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Source"]
+
+_KINDS = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv"}
+
+
+class Source:
+    """The rows of one file or of all files in a folder, sorted by their paths.
+
+    Parameters
+    ----------
+    where : path, or sequence of paths
+        Parquet or CSV files, or a folder of them; folders named ``key=value`` give a column each. Files and folders
+        whose name begins with "." or "_" are left out.
+
+    Attributes
+    ----------
+    schema : pyarrow.Schema
+        Of all files together: whole numbers in one and decimals in another are decimals.
+    files : list of list
+        The path and the size of each.
+
+    Raises
+    ------
+    ImportError
+        Without pyarrow.
+    ValueError
+        If there is no such file, no file at all, or one that cannot be read; if files hold different columns, or a
+        column that is of numbers in one and of text in another.
+    """
+
+    def __init__(self, where: Any) -> None:
+        try:
+            import pyarrow.dataset as ds
+        except ImportError as error:
+            raise ImportError("explaining files needs pyarrow: pip install 'neon-xai[cli]'") from error
+        paths, root = _files(where)
+        self.kind = _kind(paths)
+        partitioning: Any = "hive" if root is not None else None
+        options = {"format": self.kind, "partitioning": partitioning, "partition_base_dir": root}
+        try:
+            self._dataset = ds.dataset(paths, **options)
+            self.schema = _together(list(self._dataset.get_fragments()), self._dataset.schema)
+            self._dataset = ds.dataset(paths, schema=self.schema, **options)
+        except (OSError, _arrow_error()) as error:
+            raise ValueError(f"cannot read {where}: {_line(error)}") from error
+        self.files = [[path, os.path.getsize(path)] for path in paths]
+
+    @property
+    def n_rows(self) -> int | None:
+        """How many rows there are; None where nothing but reading them tells."""
+        if self.kind == "csv":
+            return None
+        return sum(fragment.metadata.num_rows for fragment in self._dataset.get_fragments())
+
+    def batches(self, columns: Sequence[str], size: int, start: int = 0) -> Iterator[pa.Table]:
+        """Tables of ``size`` rows, the last one of fewer, from row ``start`` on. One table at a time is held.
+
+        Raises
+        ------
+        ValueError
+            If some rows cannot be read.
+        """
+        import pyarrow as pa
+
+        held: list[pa.RecordBatch] = []
+        count = 0
+        for batch in self._from(columns, size, start):
+            while count + len(batch) >= size:
+                held.append(batch.slice(0, size - count))
+                batch = batch.slice(size - count)
+                yield pa.Table.from_batches(held).combine_chunks()
+                held, count = [], 0
+            if len(batch):
+                held.append(batch)
+                count += len(batch)
+        if held:
+            yield pa.Table.from_batches(held).combine_chunks()
+
+    def _from(self, columns: Sequence[str], size: int, start: int) -> Iterator[pa.RecordBatch]:
+        """Record batches of any sizes, the rows before ``start`` left out; row groups of these are not read."""
+        for fragment in self._dataset.get_fragments():
+            parts = fragment.split_by_row_group() if self.kind == "parquet" else [fragment]
+            for part in parts:
+                n_rows = part.row_groups[0].num_rows if self.kind == "parquet" else 0
+                if n_rows and start >= n_rows:
+                    start -= n_rows
+                    continue
+                for batch in self._read(part, columns, size):
+                    skipped = min(start, len(batch))
+                    start -= skipped
+                    if skipped < len(batch):
+                        yield batch.slice(skipped)
+
+    def _read(self, part: Any, columns: Sequence[str], size: int) -> Iterator[pa.RecordBatch]:
+        """The record batches of a fragment, few of them read ahead."""
+        try:
+            yield from part.to_batches(
+                schema=self.schema, columns=list(columns), batch_size=size, batch_readahead=1, fragment_readahead=1
+            )
+        except (OSError, _arrow_error()) as error:
+            where = f", row group {part.row_groups[0].id}" if self.kind == "parquet" else ""
+            raise ValueError(
+                f"cannot read {part.path}{where}: {_line(error)}; all whole batches before are explained and "
+                "written: mend the file, or leave it out, and call again"
+            ) from error
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _arrow_error() -> type[Exception]:
+    import pyarrow as pa
+
+    return pa.ArrowException
+
+
+def _files(where: Any) -> tuple[list[str], str | None]:
+    """The files to read, sorted, and the folder that they were found in."""
+    if not isinstance(where, str | os.PathLike):
+        listed = [str(path) for path in where]
+        absent = [path for path in listed if not Path(path).is_file()]
+        if absent:
+            raise ValueError(f"{absent[0]}: no such file; a list names files, a folder stands alone")
+        return listed, None
+    path = Path(where)
+    if path.is_file():
+        return [str(path)], None
+    if not path.is_dir():
+        raise ValueError(f"{where}: no such file or folder")
+    found = [
+        file
+        for file in sorted(path.rglob("*"))
+        if file.is_file() and not any(part[0] in "._" for part in file.relative_to(path).parts)
+    ]
+    return [str(file) for file in found], str(path)
+
+
+def _kind(paths: Sequence[str]) -> str:
+    kinds = {Path(path).suffix.lower() for path in paths}
+    found = {_KINDS.get(kind) for kind in kinds}
+    if not paths:
+        raise ValueError("there is no file to explain: expected .parquet or .csv files")
+    if None in found or len(found) > 1:
+        raise ValueError(f"expected .parquet files or .csv files, got {', '.join(sorted(kinds))}")
+    return str(found.pop())
+
+
+def _together(fragments: Sequence[Any], declared: pa.Schema) -> pa.Schema:
+    """The columns of all files, whose names must be the same and whose types must have one in common."""
+    import pyarrow as pa
+
+    first = fragments[0].physical_schema
+    _check_unique(fragments[0].path, first)
+    merged = first
+    for fragment in fragments[1:]:
+        here = fragment.physical_schema
+        _check_unique(fragment.path, here)
+        for lacking, holding, path in ((here, first, fragment.path), (first, here, fragments[0].path)):
+            missing = [name for name in holding.names if name not in lacking.names]
+            if missing:
+                raise ValueError(f"{path} has no column {', '.join(map(repr, missing))}, which other files have")
+        for name in first.names:
+            a, b = first.field(name).type, here.field(name).type
+            if a != b and not (_is_number(a) and _is_number(b)) and not pa.types.is_null(a) and not pa.types.is_null(b):
+                raise ValueError(
+                    f"column {name!r} is of type {a} in {fragments[0].path} and of type {b} in {fragment.path}; "
+                    "write it in one type"
+                )
+        merged = pa.unify_schemas([merged, here], promote_options="permissive")
+    partitions = [field for field in declared if field.name not in merged.names]
+    return pa.schema([*merged, *partitions])
+
+
+def _check_unique(path: str, schema: pa.Schema) -> None:
+    twice = sorted({name for name in schema.names if schema.names.count(name) > 1})
+    if twice:
+        raise ValueError(f"{path} has more than one column called {', '.join(map(repr, twice))}; rename them")
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))

@@ -1,0 +1,315 @@
+"""Rows of files are explained as rows in memory are, and nothing is lost when a run is cut short."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from sklearn.cluster import KMeans
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+import neon
+from neon.scale.destination import ParquetFolder
+
+RNG = np.random.default_rng(0)
+FRAME = pd.DataFrame(RNG.normal(size=(1000, 4)), columns=["a", "b", "prediction", "ü"]).assign(
+    kind=np.where(RNG.random(1000) < 0.4, "round", "long"), id=[f"row {i}" for i in range(1000)]
+)
+Y = np.where(FRAME["a"] + RNG.normal(size=1000) > 0, "yes", "no")
+READ = ["a", "b", "prediction", "ü", "kind"]
+
+
+@pytest.fixture(scope="module")
+def model() -> Any:
+    encoder = make_column_transformer((OneHotEncoder(), ["kind"]), remainder=StandardScaler())
+    return make_pipeline(encoder, LogisticRegression()).fit(FRAME[READ], Y)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "rows.parquet"
+    FRAME.to_parquet(path, row_group_size=170)
+    return path
+
+
+def read(folder: Path) -> pd.DataFrame:
+    return pd.read_parquet(folder)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+
+
+def test_what_is_written_is_what_memory_gives(model: Any, source: Path, tmp_path: Path) -> None:
+    explainer = neon.Explainer(model, progress=False)
+    summary = neon.explain_parquet(source, tmp_path / "out", explainer, columns=["id", "a"], batch_rows=300)
+    found, expected = read(tmp_path / "out"), explainer(FRAME[READ])
+    assert list(found["row"]) == list(range(1000))
+    assert list(found["id"]) == list(FRAME["id"])
+    np.testing.assert_array_equal(found["data:a"], FRAME["a"])  # "a" is its relevance
+    names = ["a", "b", "feature:prediction", "ü", "kind"]
+    np.testing.assert_allclose(found[names], expected.values, rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(
+        found["prediction"],
+        model.decision_function(FRAME[READ]) * np.where(found["target"] == "yes", 1, -1),
+        rtol=1e-12,
+    )
+    assert list(found["target"]) == list(model.predict(FRAME[READ]))
+    total = found["base_value"] + found[names].sum(axis=1) + found["residual"]
+    np.testing.assert_allclose(total, found["prediction"], rtol=1e-12)
+    assert dict(found["residuals"][0]).keys() == expected.residuals.keys()
+    assert [len(pq.ParquetFile(file).read()) for file in sorted((tmp_path / "out").glob("part-*"))] == [
+        300,
+        300,
+        300,
+        100,
+    ]
+    np.testing.assert_allclose(summary.total_abs, np.abs(expected.values).sum(0), rtol=1e-12)
+    quantiles = summary.quantiles([0.1, 0.5, 0.9])
+    exact = np.quantile(expected.values, [0.1, 0.5, 0.9], axis=0, method="lower").T
+    np.testing.assert_allclose(quantiles, exact, rtol=0.011)
+    assert [row for _, row, _ in summary.top] == list(np.argsort(-expected.prediction, kind="stable")[:10])
+    assert json.loads((tmp_path / "out" / "_summary.json").read_text())["n_rows"] == 1000
+
+
+@pytest.mark.parametrize("batch_rows", [1, 7, 170, 171, 999, 1000, 5000])
+def test_batches_do_not_follow_the_files(batch_rows: int, tmp_path: Path) -> None:
+    """Files and row groups of any sizes, and a column that some of them hold as whole numbers."""
+    rows = FRAME[["a", "b"]].head(60 if batch_rows < 10 else 1000)
+    folder = tmp_path / "rows"
+    for start, name in ((0, "x"), (25, "y"), (26, "z")):
+        stop = {0: 25, 25: 26, 26: len(rows)}[start]
+        path = folder / f"part={name}" / "file.parquet"
+        path.parent.mkdir(parents=True)
+        rows.iloc[start:stop].to_parquet(path, row_group_size=11)
+    model = KMeans(3, n_init=1, random_state=0).fit(rows.to_numpy())
+    neon.explain_parquet(folder, tmp_path / "out", model, columns=["part"], batch_rows=batch_rows)
+    found = read(tmp_path / "out")
+    expected = neon.explain(model, rows.to_numpy(), progress=False)
+    np.testing.assert_allclose(found[["a", "b"]], expected.values, rtol=1e-9, atol=1e-12)
+    assert list(found["part"]) == ["x"] * 25 + ["y"] + ["z"] * (len(rows) - 26)
+    sizes = [len(pq.ParquetFile(file).read()) for file in sorted((tmp_path / "out").glob("part-*"))]
+    assert sizes == [batch_rows] * (len(rows) // batch_rows) + [len(rows) % batch_rows] * (len(rows) % batch_rows > 0)
+
+
+def test_all_outputs_have_a_line_each(model: Any, source: Path, tmp_path: Path) -> None:
+    neon.explain_parquet(source, tmp_path / "out", model, target="all", columns=["id"], batch_rows=400)
+    found = read(tmp_path / "out")
+    outputs = neon.explain(model, FRAME[READ], "all", progress=False)
+    assert list(found["row"]) == list(np.repeat(np.arange(1000), len(outputs.output_names)))
+    assert list(found["output"]) == list(outputs.output_names) * 1000
+    np.testing.assert_allclose(found["kind"], outputs.values[:, 4].ravel(), rtol=1e-12, atol=1e-13)
+    assert list(found["id"]) == list(FRAME["id"].repeat(len(outputs.output_names)))
+
+
+def test_csv_to_csv(model: Any, tmp_path: Path) -> None:
+    FRAME.to_csv(tmp_path / "rows.csv", index=False)
+    neon.explain_parquet(tmp_path / "rows.csv", tmp_path / "out.csv", model, columns=["id"], batch_rows=300)
+    found, expected = pd.read_csv(tmp_path / "out.csv"), neon.explain(model, FRAME[READ], progress=False)
+    np.testing.assert_allclose(found["kind"], expected.values[:, 4], rtol=1e-12, atol=1e-13)
+    assert list(found["id"]) == list(FRAME["id"])
+    assert {file.name for file in tmp_path.iterdir()} == {"rows.csv", "out.csv", "out.csv.summary.json"}
+    with pytest.raises(ValueError, match="exists; name another file, or resume=False"):
+        neon.explain_parquet(tmp_path / "rows.csv", tmp_path / "out.csv", model, columns=["id"])
+
+
+class Killed(BaseException):
+    """What stands in for a signal that nothing catches."""
+
+
+@pytest.mark.parametrize("suffix", ["", ".csv"])
+def test_wherever_a_run_stops_the_next_one_goes_on(
+    suffix: str, model: Any, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before each call by which something becomes lasting; files that are half written stay as they are."""
+    explainer = neon.Explainer(model, progress=False)
+
+    def run(out: Path) -> neon.scale.StreamSummary:
+        return neon.explain_parquet(source, out, explainer, columns=["id"], batch_rows=300)
+
+    whole = tmp_path / f"whole{suffix}"
+    expected = run(whole)
+    stops = 0
+    for after in range(40):
+        out = tmp_path / f"cut-{after}{suffix}"
+        count = 0
+
+        def counted(real: Callable[..., Any], after: int = after) -> Callable[..., Any]:
+            def call(*args: Any, **options: Any) -> Any:
+                nonlocal count
+                count += 1
+                if count > after:
+                    raise Killed
+                return real(*args, **options)
+
+            return call
+
+        with monkeypatch.context() as patch:
+            for name in ("fsync", "replace"):
+                patch.setattr(os, name, counted(getattr(os, name)))
+            patch.setattr(Path, "unlink", lambda *_, **__: None)  # killed, nothing is tidied up
+            try:
+                run(out)
+            except Killed:
+                stops += 1
+        found = run(out) if stops > after or not suffix else expected
+        np.testing.assert_array_equal(found.total_abs, expected.total_abs)
+        assert (found.top, found.n_rows) == (expected.top, 1000)
+        if suffix:
+            assert out.read_bytes() == whole.read_bytes()
+        else:
+            assert contents(out) == contents(whole)
+        if stops <= after:
+            break
+    assert stops >= 12
+
+
+def test_a_run_that_is_killed_at_any_moment(model: Any, source: Path, tmp_path: Path) -> None:
+    import joblib
+
+    joblib.dump(model, tmp_path / "model.joblib")
+    script = (
+        "import joblib, sys, neon\n"
+        "neon.explain_parquet(sys.argv[2], sys.argv[3], joblib.load(sys.argv[1]), columns=['id'], batch_rows=10)\n"
+    )
+    command = [sys.executable, "-c", script, tmp_path / "model.joblib", source, tmp_path / "out"]
+    run = subprocess.Popen(list(map(str, command)))
+    try:
+        while run.poll() is None and len(list((tmp_path / "out").glob("part-*"))) < 5:
+            time.sleep(0.005)
+    finally:
+        run.send_signal(signal.SIGKILL)
+        run.wait()
+    before = len(list((tmp_path / "out").glob("part-*")))
+    assert 5 <= before < 100, "the run ended before it was killed"
+    explainer = neon.Explainer(model, progress=False)
+    neon.explain_parquet(source, tmp_path / "out", explainer, columns=["id"], batch_rows=10)
+    neon.explain_parquet(source, tmp_path / "whole", explainer, columns=["id"], batch_rows=10)
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_other_work_is_not_mixed_in(model: Any, source: Path, tmp_path: Path) -> None:
+    out, options = tmp_path / "out", {"columns": ["id"], "batch_rows": 300}
+    neon.explain_parquet(source, out, model, **options)
+    before = contents(out)
+    with pytest.raises(ValueError, match="batch_rows was 300, now 200"):
+        neon.explain_parquet(source, out, model, columns=["id"], batch_rows=200)
+    other = make_pipeline(*[step for _, step in model.steps[:-1]], LogisticRegression(C=1e-3)).fit(FRAME[READ], Y)
+    with pytest.raises(ValueError, match="explanations of another model"):
+        neon.explain_parquet(source, out, other, **options)
+    assert contents(out) == before
+    neon.explain_parquet(source, out, other, **options, resume=False)
+    assert contents(out).keys() == before.keys()
+    assert contents(out) != before
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "mine.txt").write_text("mine")
+    with pytest.raises(ValueError, match="holds other files"):
+        neon.explain_parquet(source, tmp_path / "notes", model, **options, resume=False)
+    assert (tmp_path / "notes" / "mine.txt").read_text() == "mine"
+
+
+def test_two_runs_at_once(model: Any, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = ParquetFolder.write
+
+    def nested(self: ParquetFolder, k: int, table: pa.Table) -> None:
+        with pytest.raises(ValueError, match="another process writes"):
+            neon.explain_parquet(source, tmp_path / "out", model, batch_rows=300, columns=["id"])
+        write(self, k, table)
+
+    monkeypatch.setattr(ParquetFolder, "write", nested)
+    neon.explain_parquet(source, tmp_path / "out", model, batch_rows=300, columns=["id"])
+    assert len(read(tmp_path / "out")) == 1000
+
+
+def test_a_full_disk(model: Any, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, count = os.fsync, 0
+
+    def full(number: int) -> None:
+        nonlocal count
+        count += 1
+        if count == 6:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(ValueError, match=r"no space is left .* first 600 rows"):
+            neon.explain_parquet(source, tmp_path / "out", model, batch_rows=300, columns=["id"])
+    assert len(list((tmp_path / "out").iterdir())) == 3  # two batches and the plan
+    neon.explain_parquet(source, tmp_path / "out", model, batch_rows=300, columns=["id"])
+    assert list(read(tmp_path / "out")["row"]) == list(range(1000))
+
+
+def test_a_row_group_that_cannot_be_read(model: Any, source: Path, tmp_path: Path) -> None:
+    good = source.read_bytes()
+    column = pq.ParquetFile(source).metadata.row_group(3).column(0)
+    start = column.dictionary_page_offset or column.data_page_offset
+    source.write_bytes(good[:start] + b"\xff" * 60 + good[start + 60 :])
+    with pytest.raises(ValueError, match=r"rows.parquet, row group 3: .*mend the file"):
+        neon.explain_parquet(source, tmp_path / "out", model, columns=["id"], batch_rows=100)
+    assert len(read(tmp_path / "out")) == 500
+    source.write_bytes(good)
+    neon.explain_parquet(source, tmp_path / "out", model, columns=["id"], batch_rows=100)
+    assert list(read(tmp_path / "out")["id"]) == list(FRAME["id"])
+
+
+@pytest.mark.parametrize(
+    ("second", "words"),
+    [
+        (FRAME.drop(columns="b"), "has no column 'b', which other files have"),
+        (FRAME.assign(more=1), "has no column 'more', which other files have"),
+        (FRAME.assign(a="word"), "column 'a' is of type double in .* and of type (large_)?string in"),
+    ],
+)
+def test_files_that_differ(second: pd.DataFrame, words: str, model: Any, tmp_path: Path) -> None:
+    (tmp_path / "rows").mkdir()
+    FRAME.to_parquet(tmp_path / "rows" / "0.parquet")
+    second.to_parquet(tmp_path / "rows" / "1.parquet")
+    with pytest.raises(ValueError, match=words):
+        neon.explain_parquet(tmp_path / "rows", tmp_path / "out", model, columns=["id"])
+    assert not (tmp_path / "out").exists()
+
+
+def test_whole_numbers_in_one_file_and_decimals_in_another(model: Any, tmp_path: Path) -> None:
+    (tmp_path / "rows").mkdir()
+    FRAME.assign(a=range(1000)).to_parquet(tmp_path / "rows" / "0.parquet")
+    FRAME.to_parquet(tmp_path / "rows" / "1.parquet")
+    neon.explain_parquet(tmp_path / "rows", tmp_path / "out", model, columns=["id"])
+    expected = neon.explain(model, pd.concat([FRAME.assign(a=range(1000)), FRAME])[READ], progress=False)
+    np.testing.assert_allclose(read(tmp_path / "out")["a"], expected.values[:, 0], rtol=1e-12, atol=1e-13)
+
+
+def test_what_cannot_be_is_said_before_anything_is_written(model: Any, source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    pq.write_table(pa.table([[1.0], [2.0]], names=["a", "a"]), tmp_path / "twice.parquet")
+    for where, options, words in [
+        (tmp_path / "none", {}, "no such file or folder"),
+        (tmp_path / "twice.parquet", {}, "duplicate field names"),
+        (source, {"columns": ["who"]}, "columns: there is no column 'who' among"),
+        (source, {"columns": "id"}, r"\['id'\]"),
+        (source, {"batch_rows": 0}, "batch_rows must be"),
+        (source, {"target": ["yes", "no"]}, "target must be one for all rows"),
+        (source, {"target": "maybe"}, "maybe"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            neon.explain_parquet(where, out, model, **options)
+        assert not out.exists()
+    numbers = LogisticRegression().fit(FRAME[["a", "b"]].to_numpy(), Y)
+    with pytest.raises(ValueError, match="the model reads 2 columns, and there are 5"):
+        neon.explain_parquet(source, out, numbers, columns=["id"])
+    neon.explain_parquet(source, out, numbers, features=["a", "b"])
+    assert len(read(out)) == 1000
