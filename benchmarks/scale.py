@@ -133,7 +133,8 @@ def killed(name: str, source: Path, folder: Path, n_kills: int) -> str:
     there = len(list(cut.glob("part-*")))
     subprocess.run(command(name, source, cut), check=True, capture_output=True)
     same = contents(whole) == contents(cut)
-    return f"killed {n_kills} times, {there} batches were there then; {'the same bytes' if same else 'OTHER BYTES'} at the end"
+    ended = "the same bytes" if same else "OTHER BYTES"
+    return f"killed {n_kills} times, {there} batches were there then; {ended} at the end"
 
 
 def contents(folder: Path) -> dict[str, str]:

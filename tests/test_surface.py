@@ -26,6 +26,7 @@ MODULES = (
     "neon.nn",
     "neon.evaluate",
     "neon.artifacts",
+    "neon.scale",
     "neon.shift",
     "neon.clusters",
 )
