@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from neon.errors import UnknownOutputError, UnsupportedModelError, UnsupportedOperationError
     from neon.evaluate import tune
     from neon.explainer import Explainer, explain, summarize
-    from neon.explanation import Explanation
+    from neon.explanation import Explanation, concat
     from neon.lrp import LRP
     from neon.shift import explain_shift
 
@@ -28,6 +28,7 @@ __all__ = [
     "UnsupportedOperationError",
     "baselines",
     "composites",
+    "concat",
     "evaluate",
     "explain",
     "explain_clusters",
@@ -58,6 +59,7 @@ _HOMES = {
     "UnknownOutputError": "errors",
     "UnsupportedModelError": "errors",
     "UnsupportedOperationError": "errors",
+    "concat": "explanation",
     "explain": "explainer",
     "explain_clusters": "clusters",
     "explain_parquet": "scale",

@@ -13,6 +13,7 @@ from torch import Tensor
 from neon._version import bound_to_version
 from neon.converters import Network, neuralize
 from neon.converters.core.intake import take
+from neon.explainer.audit import record
 from neon.explainer.base import of_target, rows_in_words, words_of
 from neon.explainer.checks import check_outputs, check_quadrature, check_sums
 from neon.explainer.chunks import FIRST_ROWS, Chunk, Collected, Probe, rows_within
@@ -203,6 +204,36 @@ class Explainer:
         base = "" if self._probe is None else self._probe.base_in_words
         base = of_target(target, base or found.base_in_words)
         return self._explanation(found, rows, outputs, in_words(target, each, outputs), base)
+
+    def audit(self, X: Any, target: Any = None) -> dict[str, Any]:
+        """Explain the rows of X, ask the model itself for all of them, and write down what was found.
+
+        The same model, rows and versions give the same record, but for its date.
+
+        Parameters
+        ----------
+        X, target
+            As for a call.
+
+        Returns
+        -------
+        dict
+            For ``json.dumps``. ``date`` (UTC); ``model``: its class and the SHA-256 of all that it holds; ``versions``;
+            ``explains``, ``composite``, ``reference`` (None: none), ``base_in_words`` and ``unit``; ``n_samples``,
+            ``feature_names``, ``output_names``; ``equivalence_error``: the largest difference between the network and
+            the model (None: a torch module, explained as it is, or no rows); ``conservation_error``,
+            ``largest_prediction``, ``total_relevance`` and ``total_residuals``: sums of magnitudes. What is not finite
+            is None.
+        """
+        explanation = self(X, target)
+        model = self.network.model if isinstance(self.network, Network) else self.network
+        return record(
+            model,
+            explanation,
+            composite=self._lrp.composite.name,
+            reference=self._source,
+            difference=self.network.verify(X) if isinstance(self.network, Network) and len(explanation) else None,
+        )
 
     def _of_trees(self, rows: CallerRows, target: Any) -> Collected | None:
         """A few rows of trees that are the whole network, each row's own output."""

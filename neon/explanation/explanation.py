@@ -260,7 +260,7 @@ class Explanation:
             gap = np.where(self.prediction == total, 0.0, np.abs(self.prediction - total))
         return float(gap.max(initial=0.0))
 
-    def to_frame(self) -> pandas.DataFrame:
+    def to_frame(self, *, tidy: bool = False) -> pandas.DataFrame:
         """Write one row a sample: features' relevance, base_value, residual:<name>, prediction, target.
 
         Rows are called as in the caller's DataFrame, so that `X.join(frame.add_suffix(" relevance"))` puts both side by
@@ -269,8 +269,16 @@ class Explanation:
         An explanation of all outputs has one row a sample and output, under an index (sample, output):
         `frame.xs("setosa", level="output")`. `target` is the output's name. A feature that is called as one
         of the other columns becomes "feature:<name>"; features without names are called by their position.
+
+        Parameters
+        ----------
+        tidy : bool
+            One row a sample, output and feature instead, with the data beside the relevance. Columns: sample, target,
+            feature, value, relevance, base_value, prediction; and imputed, where values were put in place of missing
+            ones. Residuals have rows as well, as "residual:<name>": the relevance of a sample and its base value add up
+            to its prediction.
         """
-        return export.to_frame(self)
+        return export.tidy_frame(self) if tidy else export.to_frame(self)
 
     def interactions_frame(self) -> pandas.DataFrame:
         """Write one row a sample, feature and other feature, with their interaction as its value.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from neon.explanation.as_numbers import coded
+from neon.explanation.fields import labels_of
 
 if TYPE_CHECKING:
     import pandas
@@ -14,15 +16,14 @@ if TYPE_CHECKING:
 
     from neon.explanation import Explanation
 
-__all__ = ["interactions_frame", "pairs_of", "to_frame", "to_shap"]
+__all__ = ["interactions_frame", "pairs_of", "tidy_frame", "to_frame", "to_shap"]
 
 
 def to_frame(explanation: Explanation) -> pandas.DataFrame:
     """See `Explanation.to_frame`."""
     import pandas as pd
 
-    shape, n_samples = explanation.feature_shape, len(explanation)
-    names = explanation.feature_names or [",".join(map(str, index)) for index in np.ndindex(*shape)]
+    n_samples, names = len(explanation), _names(explanation)
     output = np.array(explanation.output_names, dtype=object)
     index = pd.RangeIndex(n_samples) if explanation.index is None else pd.Index(explanation.index)
     if index.nlevels == 1:
@@ -42,6 +43,44 @@ def to_frame(explanation: Explanation) -> pandas.DataFrame:
     return pd.concat([relevance, pd.DataFrame(others, index=index)], axis=1)
 
 
+def tidy_frame(explanation: Explanation) -> pandas.DataFrame:
+    """See `Explanation.to_frame`, ``tidy=True``."""
+    import pandas as pd
+
+    names, residuals = _names(explanation), explanation.residuals
+    n_samples, n_lines = len(explanation), len(names) + len(residuals)
+    output = np.array(explanation.output_names, dtype=object)
+    n_each = 1 if explanation.target is not None else len(output)  # outputs of a sample
+    parts = [part.reshape(n_samples, 1, n_each) for part in residuals.values()]
+    relevance = np.concatenate([explanation.values.reshape(n_samples, len(names), n_each), *parts], axis=1)
+    target = np.tile(output, n_samples) if explanation.target is None else output[explanation.target]
+    lines = np.array([*names, *(f"residual:{name}" for name in residuals)], dtype=object)
+
+    def beside(entries: Any, of_residuals: Any) -> np.ndarray:
+        """An entry for every line, (n_samples * n_each * n_lines,)."""
+        entries = np.asarray(entries).reshape(n_samples, len(names))
+        added = np.full((n_samples, len(residuals)), of_residuals, dtype=np.result_type(entries, type(of_residuals)))
+        return np.concatenate([entries, added], axis=1)[:, None].repeat(n_each, axis=1).ravel()
+
+    columns = {
+        "sample": pd.Index(labels_of(explanation), tupleize_cols=False).repeat(n_each * n_lines),
+        "target": target.repeat(n_lines),
+        "feature": np.tile(lines, n_samples * n_each),
+        "value": beside(explanation.data, np.nan),
+        "relevance": np.moveaxis(relevance, -1, 1).ravel(),
+        "base_value": explanation.base_values.ravel().repeat(n_lines),
+        "prediction": explanation.prediction.ravel().repeat(n_lines),
+    }
+    if explanation.imputed is not None:
+        columns["imputed"] = beside(explanation.imputed, False)
+    return pd.DataFrame(columns)
+
+
+def _names(explanation: Explanation) -> Sequence[str]:
+    """What features are called; those without a name by their position."""
+    return explanation.feature_names or [",".join(map(str, at)) for at in np.ndindex(*explanation.feature_shape)]
+
+
 def interactions_frame(explanation: Explanation) -> pandas.DataFrame:
     """See `Explanation.interactions_frame`."""
     import pandas as pd
@@ -49,7 +88,7 @@ def interactions_frame(explanation: Explanation) -> pandas.DataFrame:
     pairs, names = pairs_of(explanation), np.array(explanation.feature_names, dtype=object)
     output = np.array(explanation.output_names, dtype=object)
     n_samples, n_features, order = *pairs.shape[:2], pairs.ndim - 1 - (explanation.target is None)
-    labels = np.arange(n_samples) if explanation.index is None else explanation.index
+    labels = labels_of(explanation)
     if explanation.target is None:
         pairs = np.moveaxis(pairs, -1, 1)
         labels, target = labels.repeat(len(output)), np.tile(output, n_samples)
