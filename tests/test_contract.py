@@ -266,6 +266,39 @@ def _answer(model: Any, answer: str) -> tuple[Conversion, bool]:
     return members.probability(model, Ask(), odds=answer == "log_odds")
 
 
+# Probabilities that no function of the latent mean gives: they are averaged over its variance.
+AVERAGED = re.compile("GaussianProcessClassifier.*")
+CLASSIFYING = [name for name in PREDICTING if is_classifier(CASES[name].estimator)]
+
+
+@pytest.mark.parametrize("name", CLASSIFYING)
+def test_the_probability_and_log_odds_of_every_classifier_that_has_them(fitted: dict[str, Any], name: str) -> None:
+    """By one name each, whatever the library or the estimators around it call them."""
+    model, X = fit(fitted, name)
+    rows = X.iloc[:3] if hasattr(X, "iloc") else X[:3]
+    if not hasattr(model, "predict_proba") or AVERAGED.fullmatch(name):
+        for output in ("probability", "log_odds"):
+            with pytest.raises(neon.UnknownOutputError, match="choose from"):
+                neon.neuralize(model, output=output)
+        return
+    expected = model.predict_proba(rows)
+    expected = np.hstack(expected) if isinstance(expected, list) else np.asarray(expected)  # of several targets
+    rounding = 1e-6 if name.startswith(("XGB", "LGBM")) else 1e-9
+    found = neon.explain(model, rows, "all", output="probability", composite="neon")
+    np.testing.assert_allclose(found.prediction, expected, rtol=0, atol=rounding)
+    assert found.conservation_error() <= 1e-9
+    assert "probability" in found.explains or "share" in found.explains
+    try:
+        odds = neon.neuralize(model, output="log_odds")
+    except (neon.UnknownOutputError, neon.UnsupportedModelError) as error:
+        assert "choose" in str(error) or "takes a machine" in str(error)  # noqa: PT017
+        return
+    assert "log-odds" in odds.explains
+    if "stand against it" in odds.explains:  # of a unanimous vote they are finite
+        return
+    np.testing.assert_allclose(expit(outputs_of(odds, rows)), expected, rtol=0, atol=rounding)
+
+
 # Linear models of raw columns, relative to their origin; data cut at fixed values; trees that split ties otherwise.
 RELATIVE_TO_ORIGIN = re.compile(
     "BernoulliNB-binarized|BernoulliRBM-Ridge|LinearDiscriminantAnalysis-transform-eigen|FrozenEstimator-step|KernelPCA.*"

@@ -11,6 +11,7 @@ from neon.converters.core import answers
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.registry import convert
+from neon.converters.core.standard_outputs import check_coupled
 from neon.errors import UnknownOutputError, UnsupportedModelError
 from neon.nn import Linear
 from neon.nn.pooling.winner import Winner
@@ -44,11 +45,7 @@ def probability(model: Any, ask: Ask, *, odds: bool = True) -> tuple[Conversion,
     tuple
         The conversion, and whether it gives log-odds.
     """
-    if np.size(getattr(model, "_probA", ())):
-        raise UnsupportedModelError(
-            f"predict_proba of {type(model).__name__}(probability=True): libsvm couples its pairs by an iteration that "
-            "it stops early; use CalibratedClassifierCV(SVC(), ensemble=False), which is exact"
-        )
+    check_coupled(model)
     if not hasattr(model, "predict_proba"):
         raise UnsupportedModelError(f"{type(model).__name__} has no predict_proba")
     if odds:

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.encoded_columns import Transform
+from neon.converters.core.standard_outputs import STANDARD, standard
 from neon.errors import UnknownOutputError, UnsupportedModelError, no_relu_form
 
 __all__ = [
@@ -138,7 +139,7 @@ def convert(model: Any, ask: Ask | None = None) -> Conversion:
         check_is_fitted(model)
     output = "transform" if ask.step and entry.transforms else ask.output
     try:
-        conversion = entry.convert(model, dataclasses.replace(ask, output=output, name=type(model).__name__))
+        conversion = _converted(entry, model, dataclasses.replace(ask, output=output, name=type(model).__name__))
     except UnsupportedModelError as error:
         if error.path or not ask.path:
             raise
@@ -149,6 +150,23 @@ def convert(model: Any, ask: Ask | None = None) -> Conversion:
     if counted:
         conversion = dataclasses.replace(conversion, n_features=ask.n_features)
     return conversion if cls is type(model) else dataclasses.replace(conversion, inherits=True)
+
+
+def _converted(entry: _Entry, model: Any, ask: Ask) -> Conversion:
+    """By the converter; what it does not know by the name of a standard output, from what it knows."""
+    try:
+        return entry.convert(model, ask)
+    except UnknownOutputError as error:
+        if ask.output not in STANDARD:
+            raise
+        found = standard(
+            model, ask.output, lambda output: entry.convert(model, dataclasses.replace(ask, output=output))
+        )
+        if found is None and hasattr(model, "classes_") and not hasattr(model, "predict_proba"):
+            raise UnknownOutputError(f"{type(model).__name__} has no predict_proba: {error}") from error
+        if found is None:
+            raise
+        return found
 
 
 def _known_class(model: Any) -> type | None:

@@ -15,7 +15,7 @@ from neon.converters.core.members import certain, probability
 from neon.converters.core.one_vs_one import closest_rival, margins, votes_and_scores
 from neon.converters.meta.machines import Machines, is_constant
 from neon.converters.meta.mean_of_members import Members
-from neon.errors import UnsupportedModelError
+from neon.errors import UnknownOutputError, UnsupportedModelError
 from neon.nn import Evidence, Linear, SquaredDistance, TwoClass
 
 __all__ = ["convert_one_vs_one", "convert_one_vs_rest", "convert_output_code"]
@@ -75,9 +75,14 @@ def _each(kind: str, n_classes: int) -> Answers:
 
 def _of_probabilities(model: Any, output: str, binary: bool, ask: Ask) -> Conversion:
     """``predict_proba`` or its log-odds."""
-    if model.multilabel_ or any(map(is_constant, model.estimators_)):
+    if not hasattr(model, "predict_proba"):
+        raise UnknownOutputError(
+            f"OneVsRestClassifier of {type(model.estimators_[0]).__name__} has no predict_proba: output={output!r} is "
+            "unknown for it; choose from ['decision_function']"
+        )
+    if any(map(is_constant, model.estimators_)):
         raise UnsupportedModelError(
-            f"OneVsRestClassifier: output={output!r} takes classes that exclude each other, with a machine for each"
+            f"OneVsRestClassifier: output={output!r} takes a machine for each class; one here has constant labels"
         )
     odds = output == "log_odds"
     members = Members.numbered(model, ask)
@@ -86,17 +91,19 @@ def _of_probabilities(model: Any, output: str, binary: bool, ask: Ask) -> Conver
         raise certain(model)
     together = members.side_by_side([part.second() for part, _ in found])
     name, both = ("log_odds", TwoClass()) if odds else ("predict_proba", answers.with_complement())
-    given = _each(name, len(model.classes_))
+    what = "label" if model.multilabel_ else "class"
+    given = {} if model.multilabel_ else {name: _each(name, len(model.classes_))[name]}
     return dataclasses.replace(
         together,
-        explains="log-odds of a class" if odds else "probability of a class",
+        explains=f"log-odds of a {what}" if odds else f"probability of a {what}",
         pair=both if binary else None,
-        head=given[name],
-        answers={name: given[name]},
+        head=given.get(name, ()),
+        answers=given,
         own=lambda X: np.asarray(model.predict_proba(X), dtype=np.float64),
         link=expit if odds else None,
         predicts="always_ask" if hasattr(model.estimators_[0], "decision_function") else "largest",  # by which it is
-        **of_classes(model),
+        output_names=tuple(map(str, model.classes_)),
+        classes=None if model.multilabel_ else model.classes_,
     )
 
 

@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from neon.converters.compose.names import column_names
 from neon.converters.core import Ask, Conversion, answers, convert, converter
-from neon.converters.core.members import binary_score, handed_on, predicted
+from neon.converters.core.members import binary_score, handed_on, predicted, probability
 from neon.converters.meta.mean_of_members import Members
 from neon.converters.meta.side_by_side import beside, common, shared_reference, shared_words
 from neon.errors import UnsupportedModelError
@@ -68,10 +68,11 @@ def convert_chain(model: Any, ask: Ask) -> Conversion:
     """Each member reads the features and what the members before it gave; relevance goes back through all of them.
 
     Classifiers: the decision function in favour of a label, or its log-odds; a label is predicted where it is above 0.
+    As ``output="probability"`` what ``predict_proba`` gives.
     Members hand on what ``chain_method`` says: labels, whose votes are hard, or scores.
     """
     regresses = not hasattr(model, "classes_")
-    ask.choose(*(("predict",) if regresses else ("score",)))
+    probable = ask.choose(*(("predict",) if regresses else ("score", "probability"))) == "probability"
     members, n = model.estimators_, int(model.n_features_in_)
     method = getattr(model, "chain_method_", "predict")
     scores, hands = [], []
@@ -86,7 +87,11 @@ def convert_chain(model: Any, ask: Ask) -> Conversion:
                 raise UnsupportedModelError(
                     f"a chain of {len(member.classes_)}-class members; the converter takes two labels"
                 )
-            part, kind = binary_score(member, asked)
+            part, kind = (
+                (probability(member, asked, odds=False)[0].second(), "predict_proba")
+                if probable
+                else binary_score(member, asked)
+            )
             handed = handed_on(member, method, asked)
         if part.encoding is not None:
             raise UnsupportedModelError(

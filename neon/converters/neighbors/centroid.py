@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.special import expit
 from sklearn.metrics import pairwise_distances
 
 from neon.converters.core import Ask, Conversion, contrast, converter, counted
@@ -21,14 +22,16 @@ def convert_nearest_centroid(model: Any, ask: Ask) -> Conversion:
 
     d is the squared Euclidean or the Manhattan distance to the class's (shrunken) centroid. Where classes have unequal
     priors scikit-learn divides features by their standard deviation within classes and compares ``d_k - 2 log π_k``
-    (with the square of a Manhattan distance).
+    (with the square of a Manhattan distance). Its probabilities, ``output="log_odds"``, are by these whatever the
+    priors.
     """
-    ask.choose("evidence")
+    outputs = ("evidence", "log_odds") if hasattr(model, "predict_proba") else ("evidence",)
+    odds = ask.choose(*outputs) == "log_odds"
     if model.metric not in ("euclidean", "manhattan"):
         raise UnsupportedModelError(f"NearestCentroid with metric={model.metric!r}; supported: euclidean, manhattan")
     centroids, classes = np.asarray(model.centroids_, dtype=np.float64), model.classes_
     n, priors, manhattan = len(classes), np.asarray(model.class_prior_), model.metric == "manhattan"
-    weighted = not np.isclose(priors, 1 / n).all()
+    weighted = odds or not np.isclose(priors, 1 / n).all()
     if weighted and not priors.all():
         raise UnsupportedModelError("NearestCentroid with a class of prior 0, which is never predicted; fit without it")
     deviation = np.where(model.within_class_std_dev_ != 0, model.within_class_std_dev_, 1.0)
@@ -49,6 +52,21 @@ def convert_nearest_centroid(model: Any, ask: Ask) -> Conversion:
     layers: list[torch.nn.Module] = [ManhattanDistance(centers) if manhattan else SquaredDistance(centers)]
     if weighted:
         layers = [Affine(scale), *layers, *([Square()] if manhattan else []), Affine(1.0, shift)]
+    if odds:
+        soft = (Evidence(soft=True),)
+        return Conversion(
+            torch.nn.Sequential(*layers),
+            "log-odds of a class",
+            tuple(map(str, classes)),
+            lambda X: np.asarray(model.predict_proba(X)),
+            head=soft,
+            answers={"log_odds": soft},
+            link=expit,
+            classes=classes,
+            predicts="always_ask",
+            family="nearest center",
+            background=counted(centroids, priors, "the class centroids, by prior"),
+        )
     kind = ("squared Manhattan" if weighted else "Manhattan") if manhattan else "squared"
     return Conversion(
         torch.nn.Sequential(*layers, Evidence(stiffness)),

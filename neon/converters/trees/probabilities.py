@@ -15,16 +15,17 @@ from neon.nn import Affine, Elementwise
 
 __all__ = ["OUTPUTS", "answered"]
 
-OUTPUTS = ("probability", "log_loss")
+OUTPUTS = ("log_odds", "probability", "log_loss")
 
 
 def answered(part: Conversion, output: str, *, own: str) -> Conversion:
-    """The model by one of its scores' answers: ``p_c``, or ``-log p_c`` for the case that c is the true label.
+    """The model by one of its scores' answers: log-odds of ``p_c``, ``p_c``, or ``-log p_c`` where c is the true label.
 
-    Both are curves of the margin, which have no closed Shapley values. They are explained from each reference row: by
-    the Shapley values of the margins, times the mean slope along the way from the row's margins to x's (Aumann and
-    Shapley; of a single margin ``(g(f(x)) - g(f(r))) / (f(x) - f(r))``, as shap's TreeExplainer has it). They add up to
-    the output less its mean over the reference rows.
+    Of two classes the scores are the log-odds themselves. Otherwise these are curves of the margins, which have no
+    closed Shapley values. They are explained from each reference row: by the Shapley values of the margins, times the
+    mean slope along the way from the row's margins to x's (Aumann and Shapley; of a single margin
+    ``(g(f(x)) - g(f(r))) / (f(x) - f(r))``, as shap's TreeExplainer has it). They add up to the output less its mean
+    over the reference rows.
 
     Parameters
     ----------
@@ -48,6 +49,8 @@ def answered(part: Conversion, output: str, *, own: str) -> Conversion:
             f"choose output={own!r}"
         )
     odds = part.answers["log_odds"]
+    if output == "log_odds" and odds == part.head:
+        return part
     shares = "logits" in part.answers
     scale = 2.0 if any(isinstance(layer, Affine) for layer in odds) and not shares else 1.0
 
@@ -57,6 +60,9 @@ def answered(part: Conversion, output: str, *, own: str) -> Conversion:
 
     changes: dict[str, Any] = {"own": probabilities, "link": None, "answers": {}, "rounding": 0.0}
     changes |= {"composite": "expected", "family": "trees from rows"}
+    if output == "log_odds":
+        changes["link"] = expit
+        return dataclasses.replace(part, head=odds, explains="log-odds of a class", **changes)
     if output == "probability":
         head = (*odds, answers.sigmoid())
         return dataclasses.replace(part, head=head, explains="probability of a class", **changes)
