@@ -109,7 +109,7 @@ class ClusterPlots:
         ax = axes(ax, lines=len(shown) + 1)
         _bars(ax, relevance[shown], elide_all([columns.names[feature] for feature in shown]), words)
         rest = f" · {len(others)} other features: {number(relevance[others].sum(), signed=True)}" if len(others) else ""
-        label_x(ax, f"mean relevance against the other cluster{rest}")
+        label_x(ax, f"mean relevance{rest}")
         names = (f"{elide(cluster.name, 40)} ({cluster.size:,} rows)" for cluster in (one, other))
         label_top(ax, "What separates {} from {}".format(*names))
         return ax
