@@ -78,9 +78,8 @@ def of_its_own() -> Iterator[None]:
 def registries() -> Iterator[None]:
     """What a test declares ends with it: no other test depends on which ones ran before."""
     from neon.converters.core import registry
-    from neon.converters.preprocessing import encoders
 
-    tables = (registry._REGISTRY, registry._DECLINED, encoders.FUNCTIONS)
+    tables = (registry._REGISTRY, registry._DECLINED, registry.FUNCTIONS)
     before = [dict(table) for table in tables]
     yield
     for table, entries in zip(tables, before, strict=True):

@@ -6,7 +6,7 @@ import pkgutil
 from neon.converters.core import Ask, Conversion, Encoding, convert, converter
 from neon.converters.core.coverage import supported
 from neon.converters.core.network import Network, neuralize
-from neon.converters.core.registry import register
+from neon.converters.core.registry import close, register
 from neon.converters.model_files import load_model
 from neon.converters.preprocessing.encoders import register_encoder, register_linear
 
@@ -27,3 +27,5 @@ __all__ = [
 
 for _file in pkgutil.walk_packages(__path__, f"{__name__}."):
     importlib.import_module(_file.name)  # every converter registers itself where its file is imported
+
+close()

@@ -19,9 +19,10 @@ from neon._version import bound_to_version
 from neon.converters.core.arrays import dense
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
+from neon.converters.core.declared import noted, packed, unpack
 from neon.converters.core.defaults import DEFAULTS, STARTS
 from neon.converters.core.intake import Intake, take
-from neon.converters.core.registry import convert, innermost, steps_run, takes_data
+from neon.converters.core.registry import convert, declare_again, innermost, steps_run, takes_data
 from neon.errors import UnsupportedModelError
 from neon.nn import Featurewise, forms
 from neon.nn.trees import SplitUnits, TreeEnsemble
@@ -64,7 +65,8 @@ class Network(torch.nn.Module):
         super().__init__()
         if form not in ("fused", "layers", "relu"):
             raise ValueError(f'form must be "fused", "layers" or "relu", got {form!r}')
-        conversion = convert(model, Ask(output, data=data))
+        with noted() as self._declared:
+            conversion = convert(model, Ask(output, data=data))
         self.model, self.output, self.data = model, output, data
         if not conversion.output_names:
             raise UnsupportedModelError(f"{type(model).__name__} gives no column, so that there is nothing to explain")
@@ -114,11 +116,13 @@ class Network(torch.nn.Module):
     def __reduce__(self) -> tuple:
         """Pickle all but the model's own function, which is found again from the model; for this version alone."""
         state = {key: value for key, value in self.__dict__.items() if key not in ("_own", "_link", "_labels")}
-        return bound_to_version(self, state)
+        return bound_to_version(self, state | {"_declared": packed(self._declared)})
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        conversion = convert(self.model, Ask(self.output, data=self.data))
+        unpack(state["_declared"], declare_again)
+        with noted() as self._declared:
+            conversion = convert(self.model, Ask(self.output, data=self.data))
         self._own, self._link, self._labels = conversion.own, conversion.link, conversion.labels
 
     def forward(self, x: Tensor) -> Tensor:

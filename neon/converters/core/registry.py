@@ -16,13 +16,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from neon.converters.core.ask import Ask
 from neon.converters.core.conversion import Conversion
+from neon.converters.core.declared import note
 from neon.converters.core.encoded_columns import Transform
 from neon.converters.core.standard_outputs import STANDARD, standard
 from neon.errors import UnknownOutputError, UnsupportedModelError, no_relu_form
 
 __all__ = [
-    "bare", "check_several", "convert", "converter", "decline", "declined", "innermost", "may_hold_nothing",
-    "no_relu_form", "public_name", "register", "registered", "steps_run", "takes_data",
+    "FUNCTIONS", "bare", "check_several", "close", "convert", "converter", "declare_again", "decline", "declined",
+    "innermost", "may_hold_nothing", "no_relu_form", "public_name", "register", "registered", "steps_run",
+    "takes_data",
 ]  # fmt: skip
 
 Converter = Callable[[Any, Ask], Conversion]
@@ -40,6 +42,8 @@ class _Entry:
 
 
 _REGISTRY: dict[str, _Entry] = {}
+_BUILT_IN: dict[str, _Entry] = {}  # those of neon itself
+FUNCTIONS: dict[Callable[..., Any], Converter] = {}  # declared for use in a FunctionTransformer
 _DECLINED: dict[str, str] = {}
 _HOLD_NOTHING = {
     "sklearn.pipeline.Pipeline",  # its steps are checked
@@ -90,6 +94,29 @@ def register(
     _REGISTRY.update({name if isinstance(name, str) else public_name(name): entry for name in names})
 
 
+def close() -> None:
+    """State that neon has registered what it knows itself: what comes later, callers have declared."""
+    _BUILT_IN.update(_REGISTRY)
+
+
+def declare_again(target: Any, by: Any) -> bool:
+    """Register what a pickle holds, unless this process has declared it itself; whether there is a declaration now.
+
+    Parameters
+    ----------
+    target : str or function
+        A class's public dotted name, or a function for use in a FunctionTransformer.
+    by : what was registered, or None
+    """
+    if isinstance(target, str):
+        if by is not None and _REGISTRY.get(target) is _BUILT_IN.get(target):
+            _REGISTRY[target] = by
+        return _REGISTRY.get(target) is not _BUILT_IN.get(target)
+    if by is not None:
+        FUNCTIONS.setdefault(target, by)
+    return target in FUNCTIONS
+
+
 def converter(*names: str | type, takes_data: bool = False, transforms: bool = False) -> Callable[[Declared], Declared]:
     """`register` as a decorator."""
 
@@ -132,6 +159,8 @@ def convert(model: Any, ask: Ask | None = None) -> Conversion:
     if cls is None:
         raise _no_converter(model, ask.path)
     entry = _REGISTRY[public_name(cls)]
+    if entry is not _BUILT_IN.get(public_name(cls)):
+        note(public_name(cls), entry)
     counted = entry.holds_nothing and not hasattr(model, "n_features_in_")
     if counted:
         model = _counting(model, ask)

@@ -14,10 +14,10 @@ import numpy as np
 import torch
 
 from neon.converters.core import Ask, Conversion, Encoding, Transform, dense, names_of, transformer
-from neon.converters.core.registry import Converter, register
+from neon.converters.core.registry import FUNCTIONS, Converter, register
 from neon.nn import Linear
 
-__all__ = ["FUNCTIONS", "convert_encoder", "convert_linear", "one_to_one", "register_encoder", "register_linear"]
+__all__ = ["convert_encoder", "convert_linear", "one_to_one", "register_encoder", "register_linear"]
 
 Source = Callable[[Any], np.ndarray]
 
@@ -64,13 +64,21 @@ def register_encoder(*targets: str | type | Callable[..., Any], source: Source =
     >>> neon.explain(make_pipeline(FunctionTransformer(relu), SVC()).fit(X, y), X)
     """
     own = not all(isinstance(target, str) and target.startswith("sklearn.") for target in targets)
+    _declare(targets, ByColumns(source, states, own), holds_nothing=own)
 
-    def convert(model: Any, ask: Ask) -> Conversion:
-        found = convert_encoder(model, source(model), states=states)
+
+@dataclass(frozen=True)
+class ByColumns:
+    """The converter of a transformer that was declared by `register_encoder`."""
+
+    source: Source
+    states: str
+    own: bool
+
+    def __call__(self, model: Any, ask: Ask) -> Conversion:
+        found = convert_encoder(model, self.source(model), states=self.states)
         assert found.encoding is not None
-        return dataclasses.replace(found, encoding=dataclasses.replace(found.encoding, declared=own))
-
-    _declare(targets, convert, holds_nothing=own)
+        return dataclasses.replace(found, encoding=dataclasses.replace(found.encoding, declared=self.own))
 
 
 def register_linear(*targets: str | type | Callable[..., Any]) -> None:
@@ -87,9 +95,6 @@ def register_linear(*targets: str | type | Callable[..., Any]) -> None:
     >>> neon.explain(make_pipeline(FunctionTransformer(differences), Ridge()).fit(X, y), X)
     """
     _declare(targets, convert_linear, holds_nothing=True)
-
-
-FUNCTIONS: dict[Callable[..., Any], Converter] = {}  # declared for use in a FunctionTransformer
 
 
 def _declare(targets: tuple[str | type | Callable[..., Any], ...], by: Converter, *, holds_nothing: bool) -> None:

@@ -8,7 +8,9 @@ import numpy as np
 
 from neon.converters.core import Ask, Conversion, converter, transformer
 from neon.converters.core.arrays import unchanged
-from neon.converters.preprocessing.encoders import FUNCTIONS, convert_encoder, one_to_one
+from neon.converters.core.declared import note
+from neon.converters.core.registry import FUNCTIONS
+from neon.converters.preprocessing.encoders import convert_encoder, one_to_one
 from neon.errors import UnsupportedModelError
 from neon.nn import Affine, Linear
 
@@ -56,6 +58,7 @@ def convert_function(model: Any, ask: Ask) -> Conversion:
     if function is None:
         return transformer(model, [], "features", int(model.n_features_in_), inverse=unchanged, missing=True)
     if _in(FUNCTIONS, function):
+        note(function, FUNCTIONS[function])
         return FUNCTIONS[function](model, ask)
     if isinstance(function, np.ufunc) and (function.nin, function.nout) == (1, 1) and not model.kw_args:
         return convert_encoder(model, one_to_one(model))
