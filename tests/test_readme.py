@@ -8,6 +8,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.ensemble import RandomForestClassifier
@@ -50,5 +51,7 @@ def test_questions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         "transformer": text.eval(),
         "token_ids": torch.tensor([[1, 2, 3, 4, 5]]),
     }
+    Path("rows").mkdir()
+    pd.DataFrame(X).add_prefix("x").to_parquet("rows/first.parquet")
     exec(compile(f"import neon\n{MANY}", "README", "exec"), names)
     plt.close("all")
