@@ -79,7 +79,7 @@ def as_written(app: Sphinx, what: str, name: str, of: object, options: object, l
     """What docstrings mean where reStructuredText reads something else: ``|x|``, ``*args``, names with a line each."""
     for number, line in enumerate(lines):
         words = re.split(r"(`[^`]*`)", line)  # what stands between backticks stays
-        words[::2] = [re.sub(r"\||(?<![\w\\])\*(?=\*?\w)(?![^*]*\w\*)", r"\\\g<0>", text) for text in words[::2]]
+        words[::2] = [re.sub(r"\||(?<![\w\\])\*(?=\*?\w)(?!\*?[^*]*\w\*)", r"\\\g<0>", text) for text in words[::2]]
         lines[number] = re.sub(r"^([A-Za-z]\w*(?:, \w+)*) : ", r"*   **\1**: ", "".join(words))
 
 
