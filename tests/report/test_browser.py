@@ -173,6 +173,17 @@ def test_a_row_opens_by_click_and_by_keyboard(opened: Open) -> None:
     assert page.locator("#row-5").get_attribute("aria-expanded") == "true"
 
 
+def test_residuals_that_cancel_are_one_step(opened: Open) -> None:
+    residuals = {"log_prior": np.array([7.0, 1.0]), "log_det": np.array([-6.5, 0.5])}
+    page = opened(pages.explanation(np.ones((2, 2)), residuals=residuals))
+    page.locator("#row-0").click()
+    assert page.locator(".waterfall .number").all_inner_texts() == ["0.500", "+1.00", "+1.00", "+0.500", "3.00"]
+    assert "log_prior, log_det (net)" in page.locator(".waterfall").inner_text()
+    page.locator("#row-1").click()
+    steps = ["0.500", "+1.00", "+1.00", "+1.00", "+0.500", "4.00"]
+    assert page.locator(".waterfall .number").all_inner_texts() == steps
+
+
 def test_the_keyboard_reaches_everything_and_shows_where_it_is(opened: Open) -> None:
     page = opened(pages.loans(), viewport={"width": 900, "height": 700})
     reached = []

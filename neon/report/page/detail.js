@@ -19,11 +19,24 @@ function steps(row, found) {
     const left = report.residuals.reduce((sum, each) => sum - part(each.values, row), prediction(row) - part(report.start, row));
     list.push({ name: "all pixels", amount: left, look: look(left) });
   }
-  for (const residual of report.residuals) {
-    const amount = part(residual.values, row);
-    if (amount !== 0) list.push({ name: residual.name, value: residual.words, amount, look: "residual" });
-  }
-  return list;
+  return list.concat(residuals(row, found));
+}
+
+// Residuals that are not zero; one step where they cancel and would dwarf the features, as in neon's plots.
+function residuals(row, found) {
+  const each = report.residuals
+    .map(({ name, words, values }) => ({ name, value: words, amount: part(values, row), look: "residual" }))
+    .filter(({ amount }) => amount !== 0);
+  const net = each.reduce((sum, { amount }) => sum + amount, 0);
+  const total = each.reduce((sum, { amount }) => sum + Math.abs(amount), 0);
+  const largest = Math.max(0, ...found.shown.map((reason) => Math.abs(reason.relevance)));
+  if (each.length < 2 || !(total >= 2 * Math.abs(net)) || !(total > largest)) return each;
+  return [{
+    name: `${each.map(({ name }) => name).join(", ")} (net)`,
+    value: `net of ${each.map(({ amount }) => number(amount, true)).join(", ")}`,
+    amount: net,
+    look: "residual",
+  }];
 }
 
 function waterfall(row, found) {

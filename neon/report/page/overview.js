@@ -114,10 +114,10 @@ function overview() {
   const show = (index) => {
     const group = report.overview[index];
     const { table, draw, sampled: dots } = barTable(group);
-    const note = dots < group.n ? ` Dots are ${dots.toLocaleString("en")} of them.` : "";
+    const note = dots < group.n ? ` Dots are of ${dots.toLocaleString("en")} of them.` : "";
     place.replaceChildren(
       make("p", { class: "note" },
-        `Of ${group.n.toLocaleString("en")} rows.${note} Red raises, `,
+        `How far each feature moves the prediction, on average over ${group.n.toLocaleString("en")} rows.${note} Red raises, `,
         `blue lowers what is explained (${report.explains}`,
         ...(report.outputs.length > 1 ? [": ", own(report.outputs[group.output])] : []),
         "). Dots: one a row, to the right where it raises",
