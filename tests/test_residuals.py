@@ -7,6 +7,7 @@ from pathlib import Path
 
 import neon
 from neon.explanation.algebra import OTHER_FEATURES
+from neon.report.residuals import RESIDUALS
 
 PAGE = Path(__file__).parent.parent / "docs" / "residuals.md"
 
@@ -19,3 +20,4 @@ def test_the_page_names_every_residual() -> None:
     explained = re.findall(r"^\| `([\w ]+)` \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     assert len(explained) == len(set(explained))
     assert set(explained) == absorbed | by_variable
+    assert set(explained) == set(RESIDUALS)  # in a few words, for reports

@@ -139,9 +139,14 @@ class Explainer:
         """Pickle for this version alone."""
         return bound_to_version(self, self.__dict__)
 
+    @property
+    def composite(self) -> str:
+        """The name of the rules in use."""
+        return self._lrp.composite.name
+
     def __repr__(self) -> str:
         name = type(self.network.model if isinstance(self.network, Network) else self.network).__name__
-        return f"Explainer({name}, composite={self._lrp.composite.name!r}, explains={self._explains!r})"
+        return f"Explainer({name}, composite={self.composite!r}, explains={self._explains!r})"
 
     @advises
     @silent_if_asked

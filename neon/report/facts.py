@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neon._version import __version__
+from neon.converters import Network
 from neon.explanation.text import elide, number
 from neon.report.excerpt import Excerpt
 from neon.report.residuals import residual_in_words
@@ -46,13 +47,15 @@ def headline(explanation: Explanation) -> str:
 def facts(explanation: Explanation, explainer: Any, chosen: Excerpt) -> Facts:
     """Collect them; explainer : Explainer or None."""
     what, _, how = explanation.explains.partition("; ")
-    model = None if explainer is None else getattr(explainer.network, "model", explainer.network)
+    network = None if explainer is None else explainer.network
+    model = network.model if isinstance(network, Network) else network
     shape = " × ".join(map(str, explanation.feature_shape))
     explained = [
         ("Model", "" if model is None else _named(model)),
         ("Explained", what + (f", in {explanation.unit}" if explanation.unit else "")),
         ("Outputs", _outputs(explanation)),
         ("Method", how),
+        ("Composite", "" if explainer is None else explainer.composite),
         ("Rows", f"{len(explanation):,}"),
         ("Features", shape if len(explanation.feature_shape) > 1 else f"{int(shape):,}"),
         ("Base value", _base(explanation)),
@@ -101,10 +104,10 @@ def _sums(explanation: Explanation) -> Check:
 
 
 def _equivalence(explanation: Explanation, explainer: Any) -> Check:
-    network = getattr(explainer, "network", None)
-    if network is None:
+    if explainer is None:
         return Check(None, "Whether the network gives what the model gives was not checked again for this report")
-    if not hasattr(network, "verify"):
+    network = explainer.network
+    if not isinstance(network, Network):
         return Check(True, "The model is a network itself: nothing was rewritten")
     try:
         error = float(network.verify(np.asarray(explanation.data)))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["residual_in_words"]
+__all__ = ["RESIDUALS", "residual_in_words"]
 
-_WORDS = {
+RESIDUALS = {
     "bias": "constants of the model, such as its intercept",
     "stabilizer": "what the rule keeps back so that nothing is divided by zero",
     "entropy": "what mixing several alternatives adds, such as classes or components",
@@ -15,6 +15,7 @@ _WORDS = {
     "origin": "what distances owe to where the origin of the data lies",
     "off_subspace": "the part of the row that an earlier step, such as a PCA, takes away",
     "exact_hit": "the row is itself one of the points that the model was fitted on",
+    "own_point": "how much less the value is because the row is itself one of the points of the fit",
     "training_mean": "the mean of all training values",
     "neighbors_mean": "the mean place of the neighbours",
     "no_competitor": "no other point competes with those that decide",
@@ -45,4 +46,4 @@ _WORDS = {
 
 def residual_in_words(name: str) -> str:
     """What a residual holds, in plain words; layers of one's own may name others."""
-    return _WORDS.get(name, "a part of the prediction that no feature owns")
+    return RESIDUALS.get(name, "a part of the prediction that no feature owns")
