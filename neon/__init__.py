@@ -7,6 +7,7 @@ from neon._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from neon import baselines, composites, evaluate, extend, nn, plots, rules, targets
+    from neon.anomalies import explain_anomalies
     from neon.artifacts import project_out, replace_columns, spray
     from neon.clusters import explain_clusters
     from neon.converters import Network, load_model, neuralize, supported
@@ -31,6 +32,7 @@ __all__ = [
     "concat",
     "evaluate",
     "explain",
+    "explain_anomalies",
     "explain_clusters",
     "explain_parquet",
     "explain_shift",
@@ -61,6 +63,7 @@ _HOMES = {
     "UnsupportedOperationError": "errors",
     "concat": "explanation",
     "explain": "explainer",
+    "explain_anomalies": "anomalies",
     "explain_clusters": "clusters",
     "explain_parquet": "scale",
     "explain_shift": "shift",

@@ -28,6 +28,7 @@ FLOORS = {
     "neon.explanation": 4,
     "neon.plots": 4,
     "neon.report": 4,
+    "neon.anomalies": 5,
     "neon.artifacts": 5,
     "neon.cli": 5,
     "neon.evaluate": 5,

@@ -25,6 +25,7 @@ MODULES = (
     "neon.extend",
     "neon.nn",
     "neon.evaluate",
+    "neon.anomalies",
     "neon.artifacts",
     "neon.scale",
     "neon.shift",

@@ -40,6 +40,8 @@ class Typical:
         there are no more than two), dates by their middle; "nothing" where no value is known.
     decimals : int
         Decimals that numbers are written with.
+    values : ndarray (n_rows,)
+        The column; dates and durations as objects.
 
     Examples
     --------
@@ -55,17 +57,17 @@ class Typical:
     """
 
     def __init__(self, values: Any, *, unit: str = "") -> None:
-        self._values = np.asarray(values)
-        if self._values.ndim != 1:
-            raise ValueError(f"values: expected one column, (n_rows,), got shape {self._values.shape}")
-        if self._values.dtype.kind in "mM":  # as objects, nanoseconds would be whole numbers
-            self._values = np.array(list(self._values), dtype=object)
-        self._known = ~pd.isna(self._values)
-        self._numbers = np.full(len(self._values), np.nan)
+        self.values = np.asarray(values)
+        if self.values.ndim != 1:
+            raise ValueError(f"values: expected one column, (n_rows,), got shape {self.values.shape}")
+        if self.values.dtype.kind in "mM":  # as objects, nanoseconds would be whole numbers
+            self.values = np.array(list(self.values), dtype=object)
+        self._known = ~pd.isna(self.values)
+        self._numbers = np.full(len(self.values), np.nan)
         self.unit = unit
         self.kind = self._told_by()
         if self.kind in ("number", "date"):
-            self._numbers[self._known] = as_numbers(self._values[self._known])
+            self._numbers[self._known] = as_numbers(self.values[self._known])
             self._known &= np.isfinite(self._numbers)
             known = self._numbers[self._known]
             self._whole = bool((np.round(known) == known).all())
@@ -118,7 +120,7 @@ class Typical:
             What the others are called.
         """
         if others is None:
-            others = np.ones(len(self._values), dtype=bool)
+            others = np.ones(len(self.values), dtype=bool)
             others[rows] = False
         one, other = self.compared(rows, others)
         return f"{one} against {other} {where}".rstrip()
@@ -153,11 +155,11 @@ class Typical:
 
     def shares(self, rows: Any = slice(None)) -> dict[Any, float]:
         """Which share of the known values among some rows each value has."""
-        known = self._values[rows][self._known[rows]]
+        known = self.values[rows][self._known[rows]]
         return {value: count / len(known) for value, count in Counter(known.tolist()).items()}
 
     def _told_by(self) -> str:
-        known = self._values[self._known]
+        known = self.values[self._known]
         if not known.size:
             return "nothing"
         if known.dtype.kind == "b" or any(isinstance(value, str | bool | np.bool_) for value in known.flat):

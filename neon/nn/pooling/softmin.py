@@ -14,7 +14,7 @@ from neon.lrp.rules import Rule
 from neon.nn.layer import Layer, operation
 from neon.nn.shapley.exponential import exponentiates
 
-__all__ = ["SoftMin", "softmin"]
+__all__ = ["SoftMin", "own_points", "softmin"]
 
 _SAME = 1e-8  # of the mean distance, squared or not: as near as rows that were written down and read again
 _HALVINGS = 20
@@ -58,12 +58,7 @@ class _SoftMin(Treatment):
 
     def left_out(self, call: Call) -> Tensor | None:
         h, log_weights, _ = call.bound()
-        rows, apart = _inside(h, log_weights)
-        if not len(rows):
-            return None
-        left_out = torch.zeros_like(h, dtype=torch.bool)
-        left_out[rows] = ~apart
-        return left_out
+        return own_points(h, log_weights)
 
     def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         h, log_weights, stiffness = call.bound()
@@ -80,6 +75,16 @@ class _SoftMin(Treatment):
             ledger.absorb("entropy", gated * torch.where(q > 0, q * log_p, 0.0))
             ledger.absorb("log_weight", -gated * torch.where(q > 0, q * log_weights, 0.0))
         return Message.of_relevance(q * torch.where(take_most, o * s, h * s))
+
+
+def own_points(h: Tensor, log_weights: Tensor) -> Tensor | None:
+    """The units that are a row itself, (n_samples, n_units), where others are left; None: of no row any."""
+    rows, apart = _inside(h, log_weights)
+    if not len(rows):
+        return None
+    own = torch.zeros_like(h, dtype=torch.bool)
+    own[rows] = ~apart
+    return own
 
 
 def _inside(h: Tensor, log_weights: Tensor) -> tuple[Tensor, Tensor]:
