@@ -52,9 +52,9 @@ def check_sources(encoding: Encoding, rows: Any, numbers: Any) -> None:
         if wrong.any():
             column = int(np.flatnonzero(wrong)[0])
             raise ValueError(
-                f"{encoding.names[column]!r} is made from other columns than the one that it was declared to be made "
-                "from: register_encoder is for transformers that work column by column; say what is held fixed with "
-                "states=, or declare a linear one with register_linear"
+                f"{encoding.names[column]!r} is made from other columns than the one that it was declared, or found, "
+                "to be made from: register_encoder is for transformers that work column by column; say what is held "
+                "fixed with states=, or declare a linear one with register_linear"
             )
 
 

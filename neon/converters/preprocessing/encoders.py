@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -76,9 +75,7 @@ class ByColumns:
     own: bool
 
     def __call__(self, model: Any, ask: Ask) -> Conversion:
-        found = convert_encoder(model, self.source(model), states=self.states)
-        assert found.encoding is not None
-        return dataclasses.replace(found, encoding=dataclasses.replace(found.encoding, declared=self.own))
+        return convert_encoder(model, self.source(model), states=self.states, declared=self.own)
 
 
 def register_linear(*targets: str | type | Callable[..., Any]) -> None:
@@ -106,12 +103,22 @@ def _declare(targets: tuple[str | type | Callable[..., Any], ...], by: Converter
 
 
 def convert_encoder(
-    model: Any, source: np.ndarray, replaced: Callable[[Any], np.ndarray] | None = None, states: str = ""
+    model: Any,
+    source: np.ndarray,
+    replaced: Callable[[Any], np.ndarray] | None = None,
+    states: str = "",
+    *,
+    declared: bool = False,
 ) -> Conversion:
-    """A transformer that runs in scikit-learn, before the network."""
+    """A transformer that runs in scikit-learn, before the network.
+
+    declared : whether its columns are compared with what they are said to be made from, on the explained rows.
+    """
     source = np.asarray(source, dtype=np.int64)
     names = names_of(model, len(source))
-    encoding = Encoding(Transform(model), source, names, replaced, states=(states,) if states else ())
+    encoding = Encoding(
+        Transform(model), source, names, replaced, states=(states,) if states else (), declared=declared
+    )
     explains = f"columns of {type(model).__name__}" + (f" ({states} held fixed)" if states else "")
     return Conversion(
         torch.nn.Sequential(),

@@ -1,4 +1,4 @@
-"""Scalers, centering of kernels, and elementwise functions."""
+"""Scalers, and centering of kernels."""
 
 from __future__ import annotations
 
@@ -7,14 +7,10 @@ from typing import Any
 import numpy as np
 
 from neon.converters.core import Ask, Conversion, converter, transformer
-from neon.converters.core.arrays import unchanged
-from neon.converters.core.declared import note
-from neon.converters.core.registry import FUNCTIONS
 from neon.converters.preprocessing.encoders import convert_encoder, one_to_one
-from neon.errors import UnsupportedModelError
 from neon.nn import Affine, Linear
 
-__all__ = ["convert_function", "convert_kernel_centerer", "convert_scaler"]
+__all__ = ["convert_kernel_centerer", "convert_scaler"]
 
 
 @converter(
@@ -46,32 +42,3 @@ def convert_kernel_centerer(model: Any, ask: Ask) -> Conversion:
     n = len(model.K_fit_rows_)
     layer = Linear(np.eye(n) - 1 / n, model.K_fit_all_ - model.K_fit_rows_)
     return transformer(model, [layer], "centered kernel values", n)
-
-
-@converter("sklearn.preprocessing.FunctionTransformer")
-def convert_function(model: Any, ask: Ask) -> Conversion:
-    """FunctionTransformer with a function that is known to act on each element alone, or was declared.
-
-    Known are NumPy's and SciPy's universal functions of one argument: each computes every entry by itself.
-    """
-    function = model.func
-    if function is None:
-        return transformer(model, [], "features", int(model.n_features_in_), inverse=unchanged, missing=True)
-    if _in(FUNCTIONS, function):
-        note(function, FUNCTIONS[function])
-        return FUNCTIONS[function](model, ask)
-    if isinstance(function, np.ufunc) and (function.nin, function.nout) == (1, 1) and not model.kw_args:
-        return convert_encoder(model, one_to_one(model))
-    name = getattr(function, "__name__", repr(function))
-    raise UnsupportedModelError(
-        f"FunctionTransformer({name}) is not known to act on each element alone; known are NumPy's universal functions "
-        "of one argument (np.log1p, np.sqrt, ...) without kw_args. Declare yours, if it is elementwise or linear: "
-        f"neon.extend.register_encoder({name}) or neon.extend.register_linear({name})"
-    )
-
-
-def _in(table: dict[Any, Any], key: Any) -> bool:
-    try:
-        return key in table
-    except TypeError:  # not hashable
-        return False
