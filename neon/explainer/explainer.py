@@ -326,7 +326,7 @@ class Explainer:
             base_values=found.parts["base"],
             prediction=found.parts["prediction"],
             residuals={name: amount for name, amount in found.residuals.items() if np.any(amount != 0)},
-            data=as_data(rows.numbers),
+            data=rows.data if rows.encoding is None else as_data(rows.numbers),
             feature_names=rows.names if rows.encoding is None else tuple(rows.encoding.names),
             output_names=outputs,
             target=found.parts.get("target"),

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from neon.converters import Network
 from neon.converters.core.intake import column_names, entries, numeric
-from neon.explanation.sparse_rows import SparseRows
+from neon.explanation.rows_like_arrays import MixedRows, SparseRows
 
 __all__ = ["as_array", "as_data", "as_tensor", "module_rows", "placement"]
 
@@ -85,3 +85,21 @@ def as_array(rows: Any) -> np.ndarray:
 def as_data(rows: Any) -> np.ndarray | SparseRows:
     """Rows of whatever kind as an explanation holds them."""
     return SparseRows(rows) if sparse.issparse(rows) else as_array(rows)
+
+
+def with_booleans(data: np.ndarray | SparseRows, boolean: np.ndarray | None) -> np.ndarray | SparseRows | MixedRows:
+    """Rows of numbers, with booleans in the columns that are marked, (n_features,)."""
+    if boolean is None or isinstance(data, SparseRows) or data.shape[1:] != boolean.shape:
+        return data
+    return data.astype(bool) if boolean.all() and not np.isnan(data).any() else MixedRows(data, boolean)
+
+
+def boolean_columns(X: Any) -> np.ndarray | None:
+    """Which columns of the caller's rows are of booleans, (n_features,); None where none is."""
+    if hasattr(X, "columns") and hasattr(X, "dtypes"):
+        found = np.array([str(kind) == "Boolean" or getattr(kind, "kind", "") == "b" for kind in X.dtypes], dtype=bool)
+    elif isinstance(X, np.ndarray) and X.dtype == bool and X.ndim == 2:
+        found = np.ones(X.shape[1], dtype=bool)
+    else:
+        return None
+    return found if found.any() else None

@@ -18,7 +18,7 @@ from neon.converters.core.intake import Texts, column_names, take
 from neon.explainer.checks import check_sources
 from neon.explainer.equivalence import COMPARED, Comparisons, check_equivalence, kind_of
 from neon.explainer.names import Names
-from neon.explainer.placement import as_data, module_rows
+from neon.explainer.placement import as_data, boolean_columns, module_rows, with_booleans
 from neon.explanation import Explanation
 from neon.explanation.fields import row_labels
 
@@ -42,6 +42,8 @@ class CallerRows:
         The caller's labels of the rows.
     called : Names
         What features are called if not as the columns are.
+    boolean : ndarray of bool, optional
+        Which of the caller's columns are of booleans, if any.
     compared : bool
         Whether the first of them were compared with the model itself.
     """
@@ -52,6 +54,7 @@ class CallerRows:
     columns: Sequence[str] | None
     index: Any
     called: Names
+    boolean: np.ndarray | None
     compared: bool = False
 
     @classmethod
@@ -59,7 +62,7 @@ class CallerRows:
         """The rows of X, the first of them compared with what the model itself computes where that is due."""
         if not isinstance(network, Network):
             numbers = X.detach() if isinstance(X, Tensor) else module_rows(network, X)
-            return cls(network, numbers, numbers, column_names(X), row_labels(X), called)
+            return cls(network, numbers, numbers, column_names(X), row_labels(X), called, boolean_columns(X))
         given, names = network.intake.given(X)
         numbers = network.intake.read(given)
         due = comparisons.due(given.shape[0], kind_of(given))
@@ -68,7 +71,7 @@ class CallerRows:
             check_equivalence(network, first, some)
             if network.intake.encoding is not None:
                 check_sources(network.intake.encoding, network.intake.rows(first), some)
-        return cls(network, given, numbers, names, row_labels(X), called, compared=due)
+        return cls(network, given, numbers, names, row_labels(X), called, boolean_columns(X), compared=due)
 
     def __len__(self) -> int:
         return int(self.given.shape[0])
@@ -94,7 +97,7 @@ class CallerRows:
     def data(self) -> Any:
         """The caller's own values, where there is an encoding; else what the network reads."""
         if not isinstance(self.network, Network) or self.encoding is None:
-            return as_data(self.numbers)
+            return with_booleans(as_data(self.numbers), self.boolean)
         return as_data(self.given if sparse.issparse(self.given) else self.network.intake.rows(self.given))
 
     def decoded(self, explanation: Explanation) -> Explanation:

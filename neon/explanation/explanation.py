@@ -14,8 +14,8 @@ from neon.explanation import algebra, export
 from neon.explanation.fields import as_labels, check_fields, frozen
 from neon.explanation.html import table
 from neon.explanation.picking import ByLabel, pick, row_position
+from neon.explanation.rows_like_arrays import MixedRows, SparseRows
 from neon.explanation.saving import load, save
-from neon.explanation.sparse_rows import SparseRows
 
 if TYPE_CHECKING:
     import pandas
@@ -48,8 +48,9 @@ class Explanation:
     residuals : mapping of str to ndarray of shape (n_samples[, n_outputs])
         By name, what belongs to no feature ("bias", "log_prior", ...); may be empty.
     data : ndarray of shape (n_samples, n_features)
-        The caller's own values: numbers, or objects where there are strings or dates. Those of sparse rows and of
-        documents stay sparse, and read like an array: `np.asarray(explanation.data)` is one.
+        The caller's own values: numbers, or objects where there are strings, dates or booleans beside them. Those of
+        sparse rows and of documents stay sparse, numbers and booleans of a frame in columns of their own; both read
+        like an array: `np.asarray(explanation.data)` is one.
     feature_names : sequence of str
         One for each feature; may be empty where a sample has several axes (images).
     output_names : sequence of str
@@ -95,7 +96,7 @@ class Explanation:
     base_values: np.ndarray
     prediction: np.ndarray
     residuals: Mapping[str, np.ndarray]
-    data: np.ndarray | SparseRows
+    data: np.ndarray | SparseRows | MixedRows
     feature_names: tuple[str, ...]
     output_names: tuple[str, ...]
     target: np.ndarray | None
@@ -119,7 +120,7 @@ class Explanation:
             put(name, frozen(getattr(self, name), as_float=True))
         residuals = {str(name): frozen(part, as_float=True) for name, part in self.residuals.items()}
         put("residuals", MappingProxyType(residuals))
-        if not isinstance(self.data, SparseRows):
+        if not isinstance(self.data, SparseRows | MixedRows):
             put("data", frozen(self.data))
         for name in ("target", "imputed", "interactions"):
             if getattr(self, name) is not None:

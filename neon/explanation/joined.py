@@ -10,7 +10,7 @@ from scipy import sparse
 
 from neon.explanation.explanation import Explanation
 from neon.explanation.fields import labels_of
-from neon.explanation.sparse_rows import SparseRows
+from neon.explanation.rows_like_arrays import MixedRows, SparseRows
 
 if TYPE_CHECKING:
     from neon.converters.core.encoded_columns import Text
@@ -111,9 +111,11 @@ def _below(arrays: list[Any]) -> np.ndarray:
     return joined
 
 
-def _data(parts: list[Any]) -> np.ndarray | SparseRows:
+def _data(parts: list[Any]) -> np.ndarray | SparseRows | MixedRows:
     if all(isinstance(part, SparseRows) for part in parts):
         return SparseRows(sparse.vstack([part.matrix for part in parts], format="csr"))
+    if all(isinstance(part, MixedRows) and (part.boolean == parts[0].boolean).all() for part in parts):
+        return MixedRows(_below([part.numbers for part in parts]), parts[0].boolean)
     arrays = [np.asarray(part) for part in parts]
     if len({array.dtype == bool for array in arrays}) > 1:  # True stays True beside numbers
         arrays = [array.astype(object) for array in arrays]

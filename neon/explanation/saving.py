@@ -11,7 +11,7 @@ from scipy import sparse
 
 from neon._version import __version__
 from neon.explanation.archive import Reader, Writer, reading, writing
-from neon.explanation.sparse_rows import SparseRows
+from neon.explanation.rows_like_arrays import MixedRows, SparseRows
 
 if TYPE_CHECKING:
     from neon.converters.core.intake import Texts
@@ -53,8 +53,8 @@ def _fields(explanation: Explanation, writer: Writer) -> dict[str, Any]:
     arrays = {name: getattr(explanation, name) for name in _ARRAYS}
     found |= {name: None if array is None else writer.put(array) for name, array in arrays.items()}
     found["residuals"] = {name: writer.put(part) for name, part in explanation.residuals.items()}
-    data, encoded, texts = explanation.data, explanation.encoded, explanation.texts
-    found["data"] = _put_sparse(data.matrix, writer) if isinstance(data, SparseRows) else writer.put(data)
+    encoded, texts = explanation.encoded, explanation.texts
+    found["data"] = _put_data(explanation.data, writer)
     found["encoded"] = None if encoded is None else _fields(encoded, writer)
     found["texts"] = None if texts is None else _put_texts(texts, len(explanation), writer)
     return found
@@ -66,8 +66,8 @@ def _explanation(found: dict[str, Any], reader: Reader, make: Callable[..., Expl
     fields["feature_units"] = _of_type(dict, found["feature_units"])
     fields |= {name: None if found[name] is None else reader.get(found[name]) for name in _ARRAYS}
     fields["residuals"] = {name: reader.get(part) for name, part in found["residuals"].items()}
-    data, encoded, texts = found["data"], found["encoded"], found["texts"]
-    fields["data"] = SparseRows(_get_sparse(data, reader)) if "indptr" in data else reader.get(data)
+    encoded, texts = found["encoded"], found["texts"]
+    fields["data"] = _get_data(found["data"], reader)
     fields["encoded"] = None if encoded is None else _explanation(encoded, reader, make)
     fields["texts"] = None if texts is None else _get_texts(texts, reader, len(fields["values"]))
     return make(**fields)
@@ -77,6 +77,25 @@ def _of_type(kind: type, value: Any) -> Any:
     if not isinstance(value, kind):
         raise TypeError(f"expected a {kind.__name__}, got {value!r}")
     return value
+
+
+def _put_data(data: np.ndarray | SparseRows | MixedRows, writer: Writer) -> dict[str, Any]:
+    if isinstance(data, SparseRows):
+        return _put_sparse(data.matrix, writer)
+    if isinstance(data, MixedRows):
+        return {"numbers": writer.put(data.numbers), "boolean": writer.put(data.boolean)}
+    return writer.put(data)
+
+
+def _get_data(place: dict[str, Any], reader: Reader) -> np.ndarray | SparseRows | MixedRows:
+    if "indptr" in place:
+        return SparseRows(_get_sparse(place, reader))
+    if "boolean" not in place:
+        return reader.get(place)
+    numbers, boolean = reader.get(place["numbers"]), reader.get(place["boolean"])
+    if numbers.dtype.kind != "f" or numbers.ndim != 2 or boolean.dtype != bool or boolean.shape != numbers.shape[1:]:
+        raise ValueError("its data are no columns of numbers and of booleans")
+    return MixedRows(numbers, boolean)
 
 
 def _put_sparse(matrix: sparse.csr_matrix, writer: Writer) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neon.explanation.fields import labels_of
-from neon.explanation.sparse_rows import SparseRows
+from neon.explanation.rows_like_arrays import SparseRows
 from neon.report.columns import Column, read_column
 from neon.report.documents import documents
 from neon.report.excerpt import STRONGEST, Excerpt, by_output

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import torch
 from sklearn.compose import make_column_transformer
@@ -14,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 import neon
+from neon.explanation.rows_like_arrays import MixedRows
 
 X = np.random.default_rng(0).normal(size=(30, 3))
 NAMES = ["age", "spend", "late"]
@@ -49,6 +52,48 @@ def test_targets_by_the_names_that_outputs_were_given() -> None:
     assert explainer(X, "all").select("middle").target is not None
     module = torch.nn.Linear(3, 2).double()
     assert neon.explain(module, X, "b", output_names=["a", "b"], feature_names=NAMES).feature_names == tuple(NAMES)
+
+
+def test_booleans_stay_booleans() -> None:
+    frame = pd.DataFrame({"size": X[:, 0], "member": X[:, 1] > 0, "n": range(30)})
+    model = LinearRegression().fit(frame, X[:, 0])
+    found = neon.explain(model, frame)
+    assert found.data[0].tolist() == [X[0, 0], bool(X[0, 1] > 0), 0.0]
+    np.testing.assert_array_equal(np.asarray(found.data[:, 1]), frame["member"])
+    assert found[:, ["member"]].data[:, 0].dtype == bool
+    assert found.mean().data[0, 1] == frame["member"].mean()
+    nullable = frame.astype({"member": "boolean"})
+    np.testing.assert_array_equal(neon.explain(model, nullable).data[:, 1], frame["member"])
+    np.testing.assert_array_equal(neon.explain(model, pl.from_pandas(frame)).data[:, 1], frame["member"])
+    flags = frame[["member"]].assign(other=True)
+    assert neon.explain(LinearRegression().fit(flags, X[:, 0]), flags).data.dtype == bool
+    assert neon.explain(LinearRegression().fit(flags.to_numpy(), X[:, 0]), flags.to_numpy()).data.dtype == bool
+    joined = neon.concat([found[:10], found[10:]])
+    assert np.asarray(joined.data).tolist() == np.asarray(found.data).tolist()
+    assert pickle.loads(pickle.dumps(found)).data[0, 1] == found.data[0, 1]
+
+
+def test_rows_of_numbers_and_booleans_read_like_an_array() -> None:
+    rows = MixedRows(np.array([[1.5, 1.0], [2.5, 0.0], [3.5, np.nan]]), np.array([False, True]))
+    plain = np.asarray(rows)
+    assert plain.tolist()[:2] == [[1.5, True], [2.5, False]]
+    assert np.isnan(plain[2, 1])
+    for index in (
+        0,
+        slice(1),
+        [1, 0],
+        np.array([True, False, False]),
+        (0, 1),
+        (slice(2), 1),
+        (0, [1, 0]),
+        (slice(None), 0),
+    ):
+        np.testing.assert_array_equal(np.asarray(rows[index]), plain[index])
+    assert np.asarray(rows, dtype=float)[0].tolist() == [1.5, 1.0]
+    assert len(rows) == 3
+    assert (rows == plain)[0].all()
+    with pytest.raises(AttributeError, match="MixedRows has no"):
+        rows.nothing  # noqa: B018
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from sklearn.preprocessing import OneHotEncoder
 import neon
 from neon import Explanation
 from neon.explanation.entries import as_text, of_text
-from neon.explanation.sparse_rows import SparseRows
+from neon.explanation.rows_like_arrays import MixedRows, SparseRows
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(12, 3))
@@ -43,6 +43,8 @@ def same(found: Any, expected: Any) -> bool:
     if isinstance(expected, SparseRows):
         parts = [[getattr(rows.matrix, part) for part in ("data", "indices", "indptr")] for rows in (found, expected)]
         return found.shape == expected.shape and all(same(a, b) for a, b in zip(*parts, strict=True))
+    if isinstance(expected, MixedRows):
+        return same(found.numbers, expected.numbers) and same(found.boolean, expected.boolean)
     if isinstance(expected, np.ndarray):
         return (
             isinstance(found, np.ndarray)
@@ -79,6 +81,12 @@ def of_kinds() -> Explanation:
     return neon.explain(make_pipeline(encoder, LogisticRegression()).fit(frame, [0, 1, 2] * 4), frame, "all")
 
 
+def of_booleans() -> Explanation:
+    frame = pd.DataFrame({"size": X[:, 0], "member": X[:, 1] > 0, "known": pd.array([True, None] * 6, dtype="boolean")})
+    data = MixedRows(frame.astype(float).to_numpy(), np.array([False, True, True]))
+    return replace(by_units(), data=data)
+
+
 def of_texts() -> Explanation:
     documents = ["good, fine day", "bad day", "", "good bad 日本 x"] * 2
     return neon.explain(make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(documents, [0, 1] * 4), documents)
@@ -107,7 +115,7 @@ def of_labels() -> Explanation:
 
 
 CASES: list[Callable[[], Explanation]] = [
-    by_units, of_kinds, of_texts, of_sparse_rows, of_interactions, of_images, without_rows, of_labels
+    by_units, of_kinds, of_booleans, of_texts, of_sparse_rows, of_interactions, of_images, without_rows, of_labels
 ]  # fmt: skip
 
 
