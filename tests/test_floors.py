@@ -39,7 +39,13 @@ FLOORS = {
 
 # The one circle: the lazy property `Explanation.plot` gives the plots, which take explanations.
 KNOWN_CIRCLES = [
-    {"neon.explanation.explanation", "neon.plots._accessor", "neon.plots._rows", "neon.plots._tokens"},
+    {
+        "neon.explanation.explanation",
+        "neon.plots._accessor",
+        "neon.plots._rows",
+        "neon.plots._tokens",
+        "neon.plots._tokens_html",
+    },
 ]
 
 

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neon.explanation.text import BLUE, RED, elide, feature_order, number
+from neon.explanation.text_html import words_html
 
 if TYPE_CHECKING:
     from neon.explanation import Explanation
 
 BAR_WIDTH = 160  # pixels
+DOCUMENTS = 3  # shown of texts
 
 
 def table(explanation: Explanation, *, max_features: int = 8) -> str:
@@ -30,8 +32,19 @@ def table(explanation: Explanation, *, max_features: int = 8) -> str:
         f'<span style="opacity:.65">· {size}</span></div>'
         f"{_features(explanation, max_features)}"
         f'<div style="opacity:.75">residuals: {residuals} · largest conservation error: '
-        f"{number(explanation.conservation_error())}</div></div>"
+        f"{number(explanation.conservation_error())}</div>{_documents(explanation)}</div>"
     )
+
+
+def _documents(explanation: Explanation) -> str:
+    """Write the first documents of a text, word by word; none where all outputs are explained."""
+    tokens = explanation if explanation.texts is not None or explanation.encoded is None else explanation.encoded
+    if tokens.texts is None or explanation.target is None:
+        return ""
+    texts = (explanation.text(row) for row in range(min(len(explanation), DOCUMENTS)))
+    written = "".join(f'<div style="margin-top:.6em">{words_html(*text)}</div>' for text in texts)
+    rest = len(explanation) - DOCUMENTS
+    return written + (f'<div style="opacity:.65">and {rest:,} more documents</div>' if rest > 0 else "")
 
 
 def _features(explanation: Explanation, max_features: int) -> str:

@@ -17,18 +17,34 @@ if TYPE_CHECKING:
     from neon.plots._bar import bar
     from neon.plots._beeswarm import beeswarm
     from neon.plots._dependence import dependence
+    from neon.plots._grid import images
     from neon.plots._heatmap import heatmap
     from neon.plots._interactions import interactions
     from neon.plots._scatter import scatter
     from neon.plots._tokens import tokens
+    from neon.plots._tokens_html import tokens_html
     from neon.plots._waterfall import waterfall
 
-__all__ = ["bar", "beeswarm", "dependence", "heatmap", "interactions", "scatter", "tokens", "waterfall"]
+_MODULES = {name: f"_{name}" for name in ("bar", "beeswarm", "dependence", "heatmap", "interactions", "scatter")}
+_MODULES |= {"images": "_grid", "tokens": "_tokens", "tokens_html": "_tokens_html", "waterfall": "_waterfall"}
+
+__all__ = [
+    "bar",
+    "beeswarm",
+    "dependence",
+    "heatmap",
+    "images",
+    "interactions",
+    "scatter",
+    "tokens",
+    "tokens_html",
+    "waterfall",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        return getattr(import_module(f"neon.plots._{name}"), name)
+    if name in _MODULES:
+        return getattr(import_module(f"neon.plots.{_MODULES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -6,27 +6,27 @@ import functools
 import inspect
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-from neon.plots import bar, beeswarm, heatmap, interactions, scatter, waterfall
+from neon.plots import bar, beeswarm, heatmap, images, interactions, scatter, waterfall
 from neon.plots._tokens import text
+from neon.plots._tokens_html import text_html
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from neon.explanation import Explanation
 
 P = ParamSpec("P")
+R = TypeVar("R")
 
 
-def _method(draw: Callable[Concatenate[Explanation, P], Axes]) -> Callable[Concatenate[PlotAccessor, P], Axes]:
+def _method(draw: Callable[Concatenate[Explanation, P], R]) -> Callable[Concatenate[PlotAccessor, P], R]:
     """A plot as a method: with the signature and the docstring of the function, less its explanation."""
     signature = inspect.signature(draw)
     _, *parameters = signature.parameters.values()
     options = [parameter.name for parameter in parameters]
 
     @functools.wraps(draw)
-    def method(self: PlotAccessor, /, *args: P.args, **given: P.kwargs) -> Axes:
+    def method(self: PlotAccessor, /, *args: P.args, **given: P.kwargs) -> R:
         unknown = [name for name in given if name not in options]
         if unknown:
             raise TypeError(f"plot.{draw.__name__} has no option {unknown[0]!r}; its options: {', '.join(options)}")
@@ -41,7 +41,7 @@ def _method(draw: Callable[Concatenate[Explanation, P], Axes]) -> Callable[Conca
 
 
 class PlotAccessor:
-    """The plots of one explanation, of one output per sample; each returns the axes that it drew on."""
+    """The plots of one explanation; each returns the axes that it drew on, `text_html` a str."""
 
     def __init__(self, explanation: Explanation) -> None:
         self._explanation = explanation
@@ -52,8 +52,10 @@ class PlotAccessor:
     heatmap = _method(heatmap)
     scatter = _method(scatter)
     interactions = _method(interactions)
+    images = _method(images)
     text = _method(text)
+    text_html = _method(text_html)
 
     def __repr__(self) -> str:
-        names = ".bar(), .beeswarm(), .waterfall(row), .heatmap(), .scatter(feature), .interactions(), .text(row)"
-        return f"<plots of {self._explanation!r}: {names}>"
+        names = ".bar(), .beeswarm(), .waterfall(row), .heatmap(), .scatter(feature), .interactions()"
+        return f"<plots of {self._explanation!r}: {names}, .images(), .text(row), .text_html(row)>"

@@ -60,7 +60,13 @@ def room(ax: Axes) -> float:
     if len(ax.figure.axes) > 1:
         return 72 * ax.get_window_extent().width / ax.figure.dpi
     names = [label.get_text() for label in ax.get_yticklabels()]
-    return 72 * ax.figure.bbox.width / ax.figure.dpi - max((text_width(name, NAMES) for name in names), default=0) - 26
+    beside = 40 * bool(ax.get_ylabel())  # and numbers, which have no text yet
+    return (
+        72 * ax.figure.bbox.width / ax.figure.dpi
+        - max((text_width(name, NAMES) for name in names), default=0)
+        - 26
+        - beside
+    )
 
 
 def label_x(ax: Axes, text: str) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
+from matplotlib.collections import PolyCollection
 from matplotlib.font_manager import FontProperties
-from matplotlib.patches import Rectangle
 from matplotlib.textpath import text_to_path
 
 from neon.explanation.text import number
@@ -131,25 +132,29 @@ def _draw(
     norm, colors = symmetric(values, limit), relevance_colors()
     if colorbar:
         _scale(ax, below, norm.vmax or 1.0, ScalarMappable(norm, colors))
-    for word, place, wide, value in zip(words, places, widths, values, strict=True):
-        _box(ax, word, place, wide, colors(norm(value)))
+    _boxes(ax, words, places, widths, colors(norm(values)))
     return ax
 
 
-def _box(ax: Axes, word: str, place: tuple[float, int], width: float, color: tuple[float, ...]) -> None:
-    """A word on its colour of relevance; place : the left end, and the line."""
-    left, top = place[0], LINE * place[1] + (LINE - BOX) / 2
-    ax.add_patch(Rectangle((left, top), width, BOX, facecolor=color, linewidth=0))
-    ax.text(
-        left + width / 2,
-        top + 0.74 * BOX,  # from the baseline, so that words stand level whatever letters they are made of
-        word,
-        fontsize=SIZE,
-        color=ink_on(color[:3]),
-        ha="center",
-        va="baseline",
-        parse_math=False,
-    )
+def _boxes(
+    ax: Axes, words: Sequence[str], places: list[tuple[float, int]], widths: list[float], colors: np.ndarray
+) -> None:
+    """Words on their colours of relevance; places : the left end, and the line."""
+    left, line = np.array(places).T
+    top, right = LINE * line + (LINE - BOX) / 2, left + np.array(widths)
+    corners = [[left, top], [right, top], [right, top + BOX], [left, top + BOX]]
+    ax.add_collection(PolyCollection(list(np.array(corners).transpose(2, 0, 1)), facecolors=colors, linewidths=0))
+    for word, start, end, above, color in zip(words, left, right, top, colors, strict=True):
+        ax.text(
+            (start + end) / 2,
+            above + 0.74 * BOX,  # from the baseline, so that words stand level whatever letters they are made of
+            word,
+            fontsize=SIZE,
+            color=ink_on(color[:3]),
+            ha="center",
+            va="baseline",
+            parse_math=False,
+        )
 
 
 def _scale(ax: Axes, top: float, limit: float, colors: ScalarMappable) -> None:

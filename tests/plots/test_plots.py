@@ -421,7 +421,7 @@ def test_a_waterfall_says_which_row() -> None:
     assert head(draw("waterfall", explanation(3)[[2]])).startswith("row 2 · white")
 
 
-METHODS = (*PLOTS, "scatter", "interactions", "text")
+METHODS = (*PLOTS, "scatter", "interactions", "text", "images", "text_html")
 
 
 @pytest.mark.parametrize("plot", METHODS)

@@ -12,6 +12,7 @@ import pytest
 import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
+from matplotlib.transforms import Bbox
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -38,7 +39,13 @@ def words(axes: Axes) -> list[str]:
 
 def colors(axes: Axes) -> np.ndarray:
     """The boxes' colours, (n_tokens, 3)."""
-    return np.array([to_rgb(box.get_facecolor()) for box in axes.patches])
+    return np.asarray(axes.collections[0].get_facecolor())[:, :3]
+
+
+def boxes_of(axes: Axes) -> list[Bbox]:
+    """Where they are, in pixels."""
+    boxes = (axes.transData.transform_bbox(path.get_extents()) for path in axes.collections[0].get_paths())
+    return [Bbox.from_extents(box.xmin, box.ymin, box.xmax, box.ymax) for box in boxes]  # the axis runs downwards
 
 
 def test_every_word_is_drawn_in_order_on_its_colour() -> None:
@@ -71,7 +78,7 @@ def test_lines_wrap_inside_the_axes_and_boxes_hold_their_words(width: float) -> 
     text = WORDS * 6
     tokens(text, np.tile(RELEVANCE, 6), ax=axes)
     figure.canvas.draw()
-    boxes = [box.get_window_extent() for box in axes.patches]
+    boxes = boxes_of(axes)
     for box, word in zip(boxes, axes.texts, strict=True):
         extent = word.get_window_extent()
         assert box.x0 <= extent.x0
@@ -118,7 +125,7 @@ def test_title_and_colour_scale() -> None:
     assert [label.get_text() for label in scale.get_xticklabels()] == ["−2.00", "0", "+2.00"]
     below = scale.get_tightbbox()
     assert axes.bbox.y0 <= below.y0
-    assert below.y1 <= min(box.get_window_extent().y0 for box in axes.patches)
+    assert below.y1 <= min(box.y0 for box in boxes_of(axes))
     assert tokens(WORDS, RELEVANCE, colorbar=False).child_axes == []
 
 
