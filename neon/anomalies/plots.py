@@ -11,7 +11,7 @@ from matplotlib.transforms import blended_transform_factory
 
 from neon.anomalies.scale import positions
 from neon.explanation.text import elide, elide_all, feature_order, number
-from neon.plots._canvas import FAINT, SMALL, axes, label_top, label_x, name_lines
+from neon.plots._canvas import FAINT, SMALL, axes, label_top, name_lines
 from neon.plots._colors import RELEVANCE_COLORS
 
 if TYPE_CHECKING:
@@ -80,8 +80,9 @@ class AnomalyPlots:
         ax.axvline(0, **FAINT)
         if max(map(abs, ends)) > _WIDE:
             ax.set_xscale("symlog", linthresh=_FAR, linscale=2.0)
-        rest = f" · {len(others)} other features: {number(values[:, others].mean(0).sum(), signed=True)}"
-        label_x(ax, f"distance from the median, in half widths of the middle 68\u00a0%{rest if len(others) else ''}")
+        rest = f"\n{len(others)} other features: {number(values[:, others].mean(0).sum(), signed=True)} of relevance"
+        unit = "from the median, in half widths of the middle 68 %"
+        ax.set_xlabel(unit + (rest if len(others) else ""), parse_math=False)
         if row is None:
             title = f"The {len(found)} most unusual of {len(found.scores):,} rows, redder where a feature makes them so"
         else:
