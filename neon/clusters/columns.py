@@ -39,18 +39,20 @@ class Compared(NamedTuple):
 
 
 class RawColumns:
-    """The columns of the caller's rows, looked at when asked for.
+    """The columns of the caller's rows, looked at when asked for; of documents, which tokens occur in them.
 
     Parameters
     ----------
-    X : array, DataFrame or sparse matrix (n_rows, n_features)
+    X : array, DataFrame or sparse matrix (n_rows, n_features), or documents (n_rows,)
     explanation : Explanation
         Of these rows: it knows what columns are called, and their units.
     """
 
     def __init__(self, X: Any, explanation: Explanation) -> None:
         self._X = X.tocsc() if sparse.issparse(X) else X
-        self.names, self._units = explanation.feature_names, explanation.feature_units
+        if len(X.shape) == 1:
+            self._X = np.asarray(explanation.data) != 0
+        self.names, self._units = explanation.feature_names, dict(explanation.feature_units)
         self.n_rows = len(explanation)
         self._known: dict[int, Typical] = {}
 

@@ -62,7 +62,12 @@ def readable(X: Any) -> Any:
         X = X.to_pandas()
     elif isinstance(X, np.ndarray) and X.dtype.kind in "OUS" and X.ndim == 2:
         X = pd.DataFrame(X.astype(object), columns=[f"feature {i}" for i in range(X.shape[1])])
-    return X.infer_objects() if hasattr(X, "iloc") else X
+    if not hasattr(X, "iloc") or len(X.shape) == 1:
+        return X
+    if not X.columns.is_unique:
+        twice = X.columns[X.columns.duplicated()].unique().tolist()
+        raise ValueError(f"several columns of X are called {twice}; name them apart")
+    return X.infer_objects()
 
 
 def encoder_of(X: Any, encoder: Any) -> tuple[Any, str]:
@@ -72,10 +77,17 @@ def encoder_of(X: Any, encoder: Any) -> tuple[Any, str]:
     ------
     TypeError
         If the encoder is no transformer.
+    ValueError
+        If there are no columns to read by the recipe.
     """
     if isinstance(encoder, str) and encoder == "passthrough":
         return None, "of the columns as they are"
     if encoder is None:
+        if len(X.shape) != 2:
+            raise ValueError(
+                f"X must have shape (n_rows, n_features), got {X.shape}; of documents, name what makes numbers of "
+                "them: encoder=TfidfVectorizer()"
+            )
         recipe, words = _recipe(X)
         return recipe.fit(X), words
     if not (hasattr(encoder, "transform") and hasattr(encoder, "fit")):

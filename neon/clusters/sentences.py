@@ -42,7 +42,9 @@ def sentence(cluster: Cluster, rival: Cluster | None, columns: RawColumns) -> st
 
 
 def _apart(columns: RawColumns, features: Any, rows: np.ndarray, others: np.ndarray) -> str:
-    found = [f"{_name(columns, feature)} {columns.typical(feature).against(rows, others)}" for feature in features]
+    told = [columns.typical(feature) for feature in features]
+    words = [one.against(rows, others) if others.any() else one.usual(rows) for one in told]
+    found = [f"{_name(columns, feature)} {text}" for feature, text in zip(features, words, strict=True)]
     return listed(found) if found else "no feature sets it apart"
 
 

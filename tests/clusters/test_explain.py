@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from sklearn import cluster
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_digits, load_wine
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LinearRegression
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV
@@ -265,6 +267,48 @@ def test_columns_of_every_kind_by_the_recipe() -> None:
     pd.testing.assert_frame_equal(frame, before)
 
 
+def test_documents_are_told_by_their_words() -> None:
+    air, stay = ["cheap flight", "flight delayed", "no refund for a flight"], ["hotel room", "room service", "big room"]
+    documents = [*air, *stay]
+    labels = ["air", "air", "air", "stay", "stay", "stay"]
+    of_model = make_pipeline(TfidfVectorizer(), cluster.KMeans(2, n_init=3, random_state=0)).fit(documents)
+    for found in (
+        neon.explain_clusters(labels, documents, encoder=TfidfVectorizer()),
+        neon.explain_clusters(of_model, documents),
+    ):
+        assert set(found.to_frame().groupby("cluster").head(1)["feature"]) <= {"flight", "room"}
+        flying = found.clusters[0] if 0 in found.clusters[0].rows else found.clusters[1]
+        assert "flight 100 % yes against 0 % elsewhere" in flying.sentence
+    with pytest.raises(ValueError, match=r"of documents.*encoder=TfidfVectorizer\(\)"):
+        neon.explain_clusters(labels, documents)
+
+
+def test_explained_clusters_are_pickled_and_explain_on(species: ClusterExplanation) -> None:
+    again = pickle.loads(pickle.dumps(species))
+    assert repr(again) == repr(species)
+    expected = species.separation("Adelie", "Gentoo").values
+    np.testing.assert_array_equal(again.separation("Adelie", "Gentoo").values, expected)
+
+
+def test_a_single_row_has_no_other_rows() -> None:
+    (one,) = neon.explain_clusters(KMEANS, WINE.iloc[:1])
+    assert one.sentence.startswith(f"Cluster {one.label}, 1 of 1 rows (100 %): ")
+    assert "against" not in one.sentence
+
+
+def test_what_is_told_of_the_rival_alone() -> None:
+    """Columns that are lower than the rival's but not than elsewhere belong to the rival's clause."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], [100, 60, 140])
+    frame = pd.DataFrame({"spend": rng.normal(np.array([300, 300, 100])[labels], 20)})
+    frame["returns"] = rng.normal(np.array([12, 50, 5])[labels], 3)
+    found = neon.explain_clusters(labels, frame)
+    apart, rival = found[0].sentence.split("; ")
+    assert "spend" in apart
+    assert "returns" not in apart
+    assert "returns (12" in rival
+
+
 def test_html_is_escaped() -> None:
     hurt = WINE.rename(columns={"alcohol": "<script>alert(1)</script>"})
     hurt.index = [f"<b>{i}" for i in range(178)]
@@ -283,6 +327,8 @@ def test_what_has_no_clusters_is_refused() -> None:
         neon.explain_clusters(np.arange(178) % 2, WINE, encoder=np.log)
     with pytest.raises(ValueError, match="max_rows must be a whole number"):
         neon.explain_clusters(np.arange(178) % 2, WINE, max_rows=3)
+    with pytest.raises(ValueError, match=r"several columns of X are called \['hue'\]"):
+        neon.explain_clusters(np.arange(178) % 2, pd.concat([WINE, WINE[["hue"]]], axis=1))
     density = Pipeline([("scale", StandardScaler()), ("cluster", cluster.DBSCAN(eps=2.4))]).fit(WINE)
     with pytest.raises(ValueError, match="must be the rows that it was fitted on, 178 of them, got 10"):
         neon.explain_clusters(density, WINE.iloc[:10])
