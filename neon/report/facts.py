@@ -93,7 +93,7 @@ def _base(explanation: Explanation) -> str:
     unit = f" {explanation.unit}" if explanation.unit else ""
     shown = number(low) + unit if number(low) == number(high) else f"{number(low)} to {number(high)}{unit}"
     words = explanation.base_in_words or "the value that the explanation starts from"
-    return f"{shown}: {words}"
+    return f"{shown} ({words})"
 
 
 def _sums(explanation: Explanation) -> Check:

@@ -277,8 +277,9 @@ def test_fifty_thousand_rows(opened: Open) -> None:
     assert labels(page) == [str(row) for row in best[:25]]
 
 
-def test_narrow_windows_need_no_sideways_scrolling(opened: Open) -> None:
-    page = opened(pages.loans(), viewport={"width": 400, "height": 800})
+@pytest.mark.parametrize("width", [400, 700])
+def test_pages_do_not_scroll_sideways(opened: Open, width: int) -> None:
+    page = opened(pages.loans(), viewport={"width": width, "height": 800})
     page.locator("#row-0").click()
-    assert page.evaluate("document.documentElement.scrollWidth") <= 400
-    assert page.locator("#detail .waterfall").bounding_box()["width"] <= 400
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("#detail .waterfall").bounding_box()["width"] <= width

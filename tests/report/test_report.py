@@ -60,7 +60,7 @@ def test_facts_and_checks_are_said(tmp_path: Path) -> None:
         '<h1 dir="auto">Loans &amp; more</h1>',
         "log-odds of a class",
         "Shapley values from the rows of the fit",
-        "0.500: mean prediction of 200 reference rows",
+        "0.500 (mean prediction of 200 reference rows)",
         "<strong>Passed.</strong> <bdi>Base value, relevance of all features and residuals add up",
         residual_in_words("bias"),
     ):

@@ -14,7 +14,7 @@ function steps(row, found) {
   const list = found.shown.map(({ column, value, relevance: amount }) => ({
     name: column.name, value: report.kind === "text" ? "" : shown(column, value), amount, look: look(amount),
   }));
-  if (found.others) list.push({ name: `${found.others.toLocaleString("en")} other features`, amount: found.rest, look: look(found.rest) });
+  if (found.others) list.push({ name: count(found.others, "other feature"), amount: found.rest, look: look(found.rest) });
   if (report.kind === "image") {
     const left = report.residuals.reduce((sum, each) => sum - part(each.values, row), prediction(row) - part(report.start, row));
     list.push({ name: "all pixels", amount: left, look: look(left) });

@@ -11,8 +11,10 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-// Text of others keeps its direction to itself.
-const own = (text) => make("bdi", {}, text);
+// Text of others keeps its direction to itself, and breaks behind underscores and slashes first.
+const own = (text) => make("bdi", {}, ...text.split(/(?<=[_/])/).flatMap((piece, i) => (i ? [make("wbr"), piece] : [piece])));
+
+const count = (size, thing) => `${size.toLocaleString("en")} ${thing}${size === 1 ? "" : "s"}`;
 
 // A bar from one part of its track to another, in parts of its width.
 function bar(from, to, look) {

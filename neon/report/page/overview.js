@@ -117,7 +117,7 @@ function overview() {
     const note = dots < group.n ? ` Dots are of ${dots.toLocaleString("en")} of them.` : "";
     place.replaceChildren(
       make("p", { class: "note" },
-        `How far each feature moves the prediction, on average over ${group.n.toLocaleString("en")} rows.${note} Red raises, `,
+        `How far each feature moves the prediction, on average over ${count(group.n, "row")}.${note} Red raises, `,
         `blue lowers what is explained (${report.explains}`,
         ...(report.outputs.length > 1 ? [": ", own(report.outputs[group.output])] : []),
         "). Dots: one a row, to the right where it raises",
@@ -129,7 +129,7 @@ function overview() {
   if (report.overview.length > 1) {
     const choice = make("select", { id: "overview-output", onchange: (event) => show(Number(event.target.value)) },
       ...report.overview.map((group, i) => make("option", { value: i, selected: i === largest },
-        `${report.outputs[group.output]} (${group.n.toLocaleString("en")} rows)`)));
+        `${report.outputs[group.output]} (${count(group.n, "row")})`)));
     body.append(make("p", { class: "controls" }, make("label", { for: "overview-output" }, "Output "), choice));
   }
   body.append(place);

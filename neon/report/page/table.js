@@ -68,13 +68,13 @@ function headers() {
         },
       }, own(name), make("span", { class: "arrow", "aria-hidden": "true" }, sorted ? (state.sort.down ? " ▼" : " ▲") : "")));
   };
-  const extra = report.kind === "image" ? "Relevance" : report.words ? "Document" : null;
+  const extra = { image: "Relevance", text: "Document" }[report.kind];
   return make("tr", {},
     head("row", "Row"),
     several ? head("output", "Output") : null,
     head("prediction", "Prediction", { class: "number" }),
     report.kind === "image" ? null : make("th", { scope: "col" }, "Strongest reason"),
-    extra ? make("th", { scope: "col" }, extra) : null,
+    extra ? make("th", { scope: "col", class: report.kind === "text" ? "snippet" : "" }, extra) : null,
     ...SHOWN.map((column, i) => head(i, column.name, { class: "feature" })));
 }
 
@@ -90,7 +90,7 @@ function cell(column, i, row, limit) {
 function strongestReason(row) {
   const [first] = reasons(row, 1).shown;
   if (!first) return make("td");
-  return make("td", {}, own(first.column.name), " ",
+  return make("td", { class: "reason" }, own(first.column.name), " ",
     make("span", { class: `amount ${look(first.relevance)}` }, number(first.relevance, true)));
 }
 
@@ -100,7 +100,7 @@ function extraCell(row) {
     drawImage(canvas, row, "relevance");
     return make("td", {}, canvas);
   }
-  if (!report.words) return null;
+  if (report.kind !== "text") return null;
   const words = documentOf(row);
   return make("td", { class: "snippet", dir: "auto" },
     words.slice(0, 16).map(({ word }) => word).join(" ") + (words.length > 16 ? " …" : ""));
@@ -153,9 +153,8 @@ function draw() {
   document.getElementById("table").replaceChildren(
     make("thead", {}, head),
     make("tbody", {}, ...rows.flatMap((row) => rowLine(row, limit || 1, width))));
-  const count = listed.length.toLocaleString("en");
   document.getElementById("status").textContent =
-    `${count} of ${report.n.toLocaleString("en")} rows, page ${state.page + 1} of ${pages}`;
+    `${listed.length.toLocaleString("en")} of ${count(report.n, "row")}, page ${state.page + 1} of ${pages}`;
   document.getElementById("previous").disabled = state.page === 0;
   document.getElementById("next").disabled = state.page >= pages - 1;
 }
