@@ -41,3 +41,10 @@ def test_code_runs(name: str) -> None:
     blocks = re.findall(r"^```python\n(.*?)^```", (DOCS / f"{name}.md").read_text(encoding="utf-8"), re.M | re.S)
     assert blocks
     exec(compile("\n".join(blocks), name, "exec"), {"__name__": name})
+
+
+def test_llms_txt_names_pages_that_are_there() -> None:
+    links = re.findall(r"\]\(([^)]+)\)", (DOCS / "root" / "llms.txt").read_text(encoding="utf-8"))
+    sources = [re.sub(r"^_sources/|\.txt$", "", link).replace(".html", ".md") for link in links]
+    assert len(sources) > 10
+    assert not [source for source in sources if not (ROOT / source).is_file()]
