@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
+import matplotlib.pyplot as plt
+import numpy as np
 import pytest
+import torch
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
 from tests.test_surface import MODULES
 
@@ -36,11 +43,40 @@ def test_every_public_module_has_a_page() -> None:
         assert f".. automodule:: {module}\n" in pages[module.rpartition(".")[2]]
 
 
-@pytest.mark.parametrize("name", ["concepts"])
-def test_code_runs(name: str) -> None:
+def models() -> dict[str, Any]:
+    """What the examples of the pages speak of, all of it small."""
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(54, 4))
+    y = np.where(X[:, 0] * X[:, 1] > 0, "yes", "no")
+    documents = ["a good film", "a bad film", "good and bad", "bad"] * 3
+    cnn = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(144, 10))
+    text = torch.nn.Sequential(torch.nn.Embedding(9, 8), torch.nn.Flatten(), torch.nn.Linear(40, 2))
+    return {
+        "X": X[40:],
+        "X_train": X[:40],
+        "X_test": X[40:],
+        "y_train": y[:40],
+        "model": LogisticRegression().fit(X[:40], y[:40]),
+        "documents": documents,
+        "text_pipeline": make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(
+            documents, ["+", "-", "?", "-"] * 3
+        ),
+        "cnn": cnn.eval(),
+        "images": torch.rand(2, 3, 8, 8) * 2 - 1,
+        "transformer": text.eval(),
+        "token_ids": torch.tensor([[1, 2, 3, 4, 5]]),
+    }
+
+
+@pytest.mark.filterwarnings("ignore:The set_:PendingDeprecationWarning")  # where shap is imported
+@pytest.mark.parametrize("name", ["choosing", "concepts", "deep_networks", "fitted_models"])
+def test_code_runs(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"^```python\n(.*?)^```", (DOCS / f"{name}.md").read_text(encoding="utf-8"), re.M | re.S)
     assert blocks
-    exec(compile("\n".join(blocks), name, "exec"), {"__name__": name})
+    exec(compile("\n".join(blocks), name, "exec"), models())
+    plt.close("all")
 
 
 def test_llms_txt_names_pages_that_are_there() -> None:

@@ -15,6 +15,7 @@ TUTORIALS = sorted((Path(__file__).parent.parent / "tutorials").glob("*.py"))
 @pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
 def test_tutorial(path: Path) -> None:
     notebook = jupytext.read(path)
+    assert notebook.metadata["kernelspec"]["language"] == "python"  # the site colours its code
     nbclient.NotebookClient(notebook, timeout=None, kernel_name="python3").execute()
     images = [
         output

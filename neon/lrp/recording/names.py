@@ -65,7 +65,7 @@ def _parts(value: Any) -> list[tuple[str, Any]]:
         own = [] if isinstance(value.__self__, torch.nn.Module) else [("", value.__func__)]
         return [("", value.__self__), *own]
     if isinstance(value, types.FunctionType):
-        return [] if value.__module__.split(".")[0] == "torch" else _variables(value)
+        return [] if (value.__module__ or "").split(".")[0] == "torch" else _variables(value)
     if isinstance(value, (list, tuple)):
         return [(str(i), item) for i, item in enumerate(value)]
     if isinstance(value, dict):
