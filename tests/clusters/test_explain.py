@@ -301,6 +301,7 @@ def test_what_is_told_of_the_rival_alone() -> None:
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1, 2], [100, 60, 140])
     frame = pd.DataFrame({"spend": rng.normal(np.array([300, 300, 100])[labels], 20)})
+    frame["orders"] = rng.normal(np.array([30, 30, 10])[labels], 2)
     frame["returns"] = rng.normal(np.array([12, 50, 5])[labels], 3)
     found = neon.explain_clusters(labels, frame)
     apart, rival = found[0].sentence.split("; ")
