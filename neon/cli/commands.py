@@ -207,6 +207,7 @@ def _report(network: Network, explanation: Explanation, data: Any) -> int:
     error, wrong = differing(network, data)
     finite = np.isfinite(explanation.prediction.reshape(len(explanation), -1)).all(axis=1)
     say(f"explains: {explanation.explains}")
+    say(f"base value: {explanation.base_in_words}")
     for line in summary.lines(explanation):
         say(line)
     sums = explanation[finite].conservation_error()  # rows to which a density gives no probability have no relevance

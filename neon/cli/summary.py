@@ -32,12 +32,12 @@ def lines(explanation: Explanation) -> Iterator[str]:
     strength = values.mean(axis=(0, *range(2, values.ndim)))
     order = np.argsort(-strength, kind="stable")[:_FEATURES]
     shown = sorted(groups, key=lambda name: -len(groups[name]))[:_TARGETS]
-    heads = [_short(name) for name in shown] if len(groups) > 1 else ["with its sign"]
+    heads = [_short(name) for name in shown] if len(groups) > 1 else ["mean"]
     names = [_short(explanation.feature_names[i]) for i in order]
     width, widths = max(map(len, names)), [max(9, len(head)) for head in heads]
-    above = "mean by target, with its sign:" if len(groups) > 1 else ""
+    above = "mean of the rows of each target" if len(groups) > 1 else "with its sign"
     yield ""
-    yield f"  {'':{width}}  {'mean |relevance|':<{10 + _BAR}}  {above}".rstrip()
+    yield f"  {'':{width}}  {'mean |relevance|':<{10 + _BAR}}  {above}: + raises it, - lowers it"
     yield f"  {'':{width}}  {'':<{10 + _BAR}}" + "".join(f"  {h:>{w}}" for h, w in zip(heads, widths, strict=True))
     for name, i in zip(names, order, strict=True):
         bar = "█" * round(_BAR * strength[i] / (strength.max() or 1.0))

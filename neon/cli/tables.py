@@ -29,6 +29,10 @@ _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+|[+-]?\d{1,3}(\.\d{3})+,\d+")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d.*|\d{1,2}[./]\d{1,2}[./]\d{4}.*")
 
 
+class _WrongOptions(ValueError):
+    """A file that can be read, but otherwise."""
+
+
 @dataclass(frozen=True)
 class Reading:
     """How tables are read.
@@ -148,7 +152,7 @@ class Reading:
         """A column of text, whose words are words."""
         held = literal.dropna().astype(str)
         if self.decimal is None and len(held) and held.str.fullmatch(_DECIMAL_COMMA).all():
-            raise ValueError(
+            raise _WrongOptions(
                 f"the column {literal.name!r} holds numbers with decimal commas, such as {held.iloc[0]}: give "
                 "--decimal , (or --decimal . where they are no numbers)"
             )
@@ -189,7 +193,7 @@ class Reading:
                 widths[sep] = len(rows[0])
         if len(widths) > 1:
             ways = " or ".join(f"{sep!r} ({n} columns)" for sep, n in widths.items())
-            raise ValueError(f"fields may be separated by {ways}: give --sep")
+            raise _WrongOptions(f"fields may be separated by {ways}: give --sep")
         if widths:
             return next(iter(widths))
         _, header = next(self._rows(file, ","), (1, [""]))  # an uneven table, or one of a single column
@@ -203,7 +207,7 @@ class Reading:
         first, header = next(rows, (1, []))
         others = [sep for sep in _TRIED if sep != self.sep and any(sep in name for name in header)]
         if len(header) == 1 and others:
-            raise ValueError(
+            raise _WrongOptions(
                 f"with {self.sep!r} between fields, line {first} is one field, {header[0][:60]!r}: give --sep "
                 f"'{others[0]}', or leave --sep out"
             )
@@ -257,5 +261,7 @@ def _named(path: str, suffix: str) -> Iterator[None]:
             f"{path} is not a readable {suffix} file: it is not written in {error.encoding} (byte "
             f"{error.object[error.start]:#x}); save it as UTF-8, or give --encoding, such as cp1252 of Windows"
         ) from error
+    except _WrongOptions as error:
+        raise ValueError(f"{path}: {error}") from error
     except Exception as error:
         raise ValueError(f"{path} is not a readable {suffix} file: {words(error)}") from error
