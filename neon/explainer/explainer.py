@@ -350,6 +350,8 @@ class Explainer:
         explains, words = self.network.explains, "" if self._probe is None else self._probe.words
         if not words and starts_from_origin(self.network, self._reference):
             words = "relative to the origin, for want of reference= rows, by which it would be more faithful"
+        if self.network.logarithmic:
+            explains += ', a sum in log space: exp of it is the predicted value, which output="predict" explains'
         return f"{explains}; {words}" if words else explains
 
     def _tensor(self, rows: Any) -> Tensor:

@@ -129,7 +129,7 @@ def test_bias_ignored(case: Case, surrounding: str, rule: str) -> None:
 @every_surrounding
 def test_z_box(case: Case, surrounding: str) -> None:
     shape = (1, *case.shape) if case.whole else (1,)
-    low, high = -3 - draw("low", *shape).abs(), 3 + draw("high", *shape).abs()
+    low, high = -6 - draw("low", *shape).abs(), 6 + draw("high", *shape).abs()
     sides = {side: value.expand(1, *case.shape).reshape(-1).numpy() for side, value in [("low", low), ("high", high)]}
     compare(case, surrounding, rules.ZBox(low, high), partial(textbook.z_box, **sides))
 
@@ -137,8 +137,17 @@ def test_z_box(case: Case, surrounding: str) -> None:
 @every_case
 @every_surrounding
 def test_z_box_of_numbers(case: Case, surrounding: str) -> None:
-    low, high = np.full(np.prod(case.shape), -3.5), np.full(np.prod(case.shape), 4.0)
-    compare(case, surrounding, rules.ZBox(-3.5, 4.0), partial(textbook.z_box, low=low, high=high))
+    low, high = np.full(np.prod(case.shape), -6.5), np.full(np.prod(case.shape), 7.0)
+    compare(case, surrounding, rules.ZBox(-6.5, 7.0), partial(textbook.z_box, low=low, high=high))
+
+
+def test_data_outside_the_box_are_warned_of() -> None:
+    layer, pixels = torch.nn.Linear(4, 2).double(), draw("pixels", 3, 4).abs() * 100
+    with pytest.warns(RuntimeWarning, match=r"100.0% of the inputs of z\^B, .* lie outside its box \(0 to 0.001\)"):
+        LRP(layer, rules.ZBox(0.0, 0.001))(pixels, 0)
+    LRP(layer, rules.ZBox(0.0, pixels.amax()))(pixels, 0)
+    with pytest.warns(RuntimeWarning, match="lie outside its box"):
+        LRP(layer, rules.ZBox(pixels.amin(0, keepdim=True), pixels.amax(0, keepdim=True)))(2 * pixels, 0)
 
 
 @every_case

@@ -24,7 +24,7 @@ from neon.converters.core.defaults import DEFAULTS, STARTS
 from neon.converters.core.intake import Intake, take
 from neon.converters.core.registry import convert, declare_again, innermost, steps_run, takes_data
 from neon.errors import UnsupportedModelError
-from neon.nn import Featurewise, forms
+from neon.nn import Elementwise, Featurewise, forms
 from neon.nn.trees import SplitUnits, TreeEnsemble
 
 __all__ = ["Network", "difference", "neuralize"]
@@ -55,6 +55,8 @@ class Network(torch.nn.Module):
         "fused", "layers" or "relu".
     gives : frozenset of str
         Those of the model's answers to estimators around it that are what is explained.
+    logarithmic : bool
+        Whether what is explained is the logarithm of what the model predicts.
     rounding : float
         By how much the model's own rounding may move an output.
     agreement : float or None
@@ -81,6 +83,10 @@ class Network(torch.nn.Module):
         self.form, self.gives = form, conversion.gives
         self._own, self._link, self._labels = conversion.own, conversion.link, conversion.labels
         self.rounding = conversion.rounding
+        predict = conversion.answers.get("predict", ())
+        self.logarithmic = "predict" not in self.gives and any(
+            isinstance(layer, Elementwise) and layer.function is torch.exp for layer in predict
+        )
         names: Any = conversion.feature_names
         if names is None:
             names = getattr(model, "feature_names_in_", None)

@@ -1,4 +1,4 @@
-"""What every classifier with probabilities can be asked for by one name: ``"probability"`` and ``"log_odds"``."""
+"""What models can be asked for by one name: ``"probability"`` and ``"log_odds"`` of classifiers, ``"predict"``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from neon.errors import UnknownOutputError, UnsupportedModelError
 
 __all__ = ["STANDARD", "check_coupled", "standard"]
 
-STANDARD = ("probability", "log_odds")
+STANDARD = ("probability", "log_odds", "predict")
 
 
 def standard(model: Any, output: str, of: Callable[[str | None], Conversion]) -> Conversion | None:
@@ -24,7 +24,8 @@ def standard(model: Any, output: str, of: Callable[[str | None], Conversion]) ->
     Parameters
     ----------
     output : str
-        One of `STANDARD`: what ``predict_proba`` gives, or its log-odds, ``log P / (1 - P)``.
+        One of `STANDARD`: what ``predict_proba`` gives, or its log-odds, ``log P / (1 - P)``; of a regressor that is
+        explained by its score, such as a logarithm, what ``predict`` gives.
     of : callable
         An output's name, None for the default one -> conversion.
 
@@ -33,6 +34,8 @@ def standard(model: Any, output: str, of: Callable[[str | None], Conversion]) ->
     UnsupportedModelError
         If the model's own probabilities are none that can be computed exactly.
     """
+    if output == "predict":
+        return _predicted(model, of(None))
     if not hasattr(model, "predict_proba"):
         return None
     check_coupled(model)
@@ -54,6 +57,20 @@ def standard(model: Any, output: str, of: Callable[[str | None], Conversion]) ->
                 stated=(),
             )
     return None
+
+
+def _predicted(model: Any, part: Conversion) -> Conversion | None:
+    if hasattr(model, "classes_") or not hasattr(model, "fit") or "predict" not in part.answers:
+        return None
+    return replace(
+        part,
+        head=part.answers["predict"],
+        explains="predicted value",
+        own=lambda X: np.asarray(model.predict(X), dtype=np.float64).reshape(-1, len(part.output_names)),
+        link=None,
+        family="composed" if part.family else "",
+        stated=(),
+    )
 
 
 def check_coupled(model: Any) -> None:

@@ -118,6 +118,13 @@ def convert_target(model: Any, ask: Ask) -> Conversion:
     if affine is not None or output == "predict":
         return part.then(layer, explains="predicted value", answers=answers.prediction(), own=own)
     words = "prediction in the space of the transformed target, of which the predicted value is an elementwise function"
+    z = np.linspace(-1.0, 2.0, 4)[:, None].repeat(n, axis=1)
+    for name, function in (("exp", np.exp), ("expm1", np.expm1)):
+        if np.allclose(inverse(z), function(z), rtol=1e-9):
+            words = (
+                f"logarithm of the predicted value, a sum in log space: {name} of it is the value, which "
+                'output="predict" explains'
+            )
     return part.then(explains=words, own=own, link=inverse)
 
 

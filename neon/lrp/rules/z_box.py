@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -21,7 +22,8 @@ class ZBox(LinearRule):
     Parameters
     ----------
     low, high : float or Tensor
-        The box; tensors broadcast to one input (a value per channel is shaped ``(1, channels, 1, 1)``).
+        The box; tensors broadcast to one input (a value per channel is shaped ``(1, channels, 1, 1)``). Inputs outside
+        of it are warned of: the rule has no root point for them.
     """
 
     low: float | Tensor
@@ -48,5 +50,21 @@ class ZBox(LinearRule):
 
     def _share(self, call: LinearCall, message: Message, corner: Tensor, ledger: Ledger) -> Tensor:
         """``s = R / st(z)``, z counted from the corner of the box that gives the least."""
+        self._warn_of_outside(call)
         z = call.output(message.vanishes) - add(corner, call.map.bias)
         return share(message.relevance, z, self.epsilon, None, ledger)
+
+    def _warn_of_outside(self, call: LinearCall) -> None:
+        """Box and data in other units, such as pixels in 0..255 of a box for 0..1, are the usual mistake."""
+        for x in call.inputs:
+            low, high = fill(x, self.low), fill(x, self.high)
+            slack = 1e-6 * (high - low).abs()
+            outside = (x < low - slack) | (x > high + slack)
+            if bool(outside.any()):
+                warnings.warn(
+                    f"{float(outside.double().mean()):.1%} of the inputs of z^B, from {float(x.min()):.4g} to "
+                    f"{float(x.max()):.4g}, lie outside its box ({float(low.min()):.4g} to {float(high.max()):.4g}): "
+                    "give low= and high= as the layer reads the data, after scaling",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
