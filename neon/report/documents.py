@@ -11,11 +11,16 @@ from neon.report.packing import packed
 if TYPE_CHECKING:
     from neon.explanation import Explanation
 
-__all__ = ["documents", "tokens_of"]
+__all__ = ["documents"]
+
+MOST_WORDS = 500_000  # some 8 MB of the file
 
 
 def documents(explanation: Explanation, n_rows: int) -> dict[str, Any]:
-    """The first rows' documents, where the model read any: words in one list, and the relevance of each output."""
+    """The first rows' documents, where the model read any: words in one list, and the relevance of each output.
+
+    Where they have too many words in all, the last rows have no document; the page says so where they are opened.
+    """
     if tokens_of(explanation) is None:
         return {}
     words: list[str] = []
@@ -25,6 +30,8 @@ def documents(explanation: Explanation, n_rows: int) -> dict[str, Any]:
         words += pieces
         ends.append(len(words))
         relevance.append(shares.reshape(len(pieces), -1))
+        if len(words) > MOST_WORDS:
+            break
     return {"words": words, "ends": packed(np.array(ends)), "wordRelevance": packed(np.concatenate(relevance).T)}
 
 

@@ -15,7 +15,6 @@ __all__ = ["MOST_ROWS", "Excerpt", "by_output", "excerpt_of", "strength"]
 MOST_ROWS = 50_000
 MOST_NUMBERS = 6_000_000  # of relevance: some 32 MB of the file
 MOST_PIXELS = 24_000_000
-MOST_WORDS = 500_000
 FEATURES = 40  # with relevance and values of every row; of rows with more features, each has its own strongest as well
 STRONGEST = 12
 

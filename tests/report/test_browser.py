@@ -237,7 +237,7 @@ def test_several_outputs(opened: Open) -> None:
         assert page.locator("#table .row td.number").first.inner_text() == number(e.prediction[0, output])
 
 
-def test_images_and_documents(opened: Open) -> None:
+def test_images_and_documents(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     page = opened(pages.images())
     page.locator("#row-1").click()
     assert page.get_by_role("img", name="Relevance of row 1").count() == 1
@@ -250,6 +250,10 @@ def test_images_and_documents(opened: Open) -> None:
     words = page.locator(".document span")
     assert words.all_inner_texts() == list(pages.reviews().text(3)[0])
     assert words.first.evaluate("word => word.style.backgroundColor") != ""
+    monkeypatch.setattr("neon.report.documents.MOST_WORDS", 10)
+    page = opened(pages.reviews())
+    page.locator("#row-3").click()
+    assert "The text of this row was left out" in page.locator("#detail").inner_text()
 
 
 @pytest.mark.parametrize("make", [pages.loans, pages.reviews, pages.images, pages.hostile])

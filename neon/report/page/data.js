@@ -70,9 +70,12 @@ function reasons(row, most) {
   return { shown: found.slice(0, kept), others, rest };
 }
 
+// Whether the row's document was left out of a page that would be too large.
+const leftOut = (row) => Boolean(report.words) && row >= report.ends.values.length;
+
 // Words of the row's document with their relevance; none where there is no document.
 function documentOf(row) {
-  if (!report.words) return [];
+  if (!report.words || leftOut(row)) return [];
   const from = row ? report.ends.values[row - 1] : 0;
   const width = report.words.length;
   return report.words.slice(from, report.ends.values[row]).map((word, i) => ({

@@ -67,6 +67,7 @@ function waterfall(row, found) {
 
 function documentText(row) {
   const words = documentOf(row);
+  if (leftOut(row)) return make("p", { class: "note" }, "The text of this row was left out: the file would be too large.");
   if (!words.length) return null;
   const limit = words.reduce((most, { relevance: amount }) => Math.max(most, Math.abs(finite(amount))), 0) || 1;
   const text = make("p", { class: "document", dir: "auto" });
