@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from neon.explainer.base import of_target, rows_in_words, words_of
 from neon.explainer.checks import check_outputs, check_quadrature, check_sums
 from neon.explainer.chunks import FIRST_ROWS, Chunk, Collected, Probe, rows_within
 from neon.explainer.equivalence import COMPARED, Comparisons
+from neon.explainer.frames import framed, without_rows
 from neon.explainer.higher_order import checked_order, of_columns, with_interactions
 from neon.explainer.labels import contrasted, in_words, output_indices, resolved
 from neon.explainer.names import Names
@@ -35,6 +36,9 @@ from neon.lrp.paths.integral import Integral
 from neon.lrp.recorded import Recording
 from neon.lrp.recording.calls import Output, eager
 from neon.lrp.targets import Contrast, LogOdds, rows_of
+
+if TYPE_CHECKING:
+    import pandas
 
 __all__ = ["Explainer", "explain"]
 
@@ -209,6 +213,28 @@ class Explainer:
         base = "" if self._probe is None else self._probe.base_in_words
         base = of_target(target, base or found.base_in_words)
         return self._explanation(found, rows, outputs, in_words(target, each, outputs), base)
+
+    def explain_frame(
+        self, frame: pandas.DataFrame, target: Any = None, *, columns: Sequence[str] = ()
+    ) -> pandas.DataFrame:
+        """Explain the rows of a table by a table with the same index, as engines that work on parts of tables take it.
+
+        Its columns are the same for any rows: those of ``columns``, which are kept, ``target`` (of "all" outputs:
+        ``output``, and a line for each), ``prediction``, ``base_value``, the relevance of each feature, and
+        ``residual``, the sum of what no feature owns. The model reads those that it was fitted on, by name, or else all
+        that are not kept. `meta` has no rows.
+
+        Raises
+        ------
+        ValueError
+            If there are no such columns, or other than the model reads; as for rows that are called with.
+        """
+        return framed(self, self.network, self._names, frame, target, columns)
+
+    @property
+    def meta(self) -> pandas.DataFrame:
+        """What `explain_frame` gives, without rows and kept columns, where the model knows the names of its columns."""
+        return without_rows(self.network, self._names)
 
     def audit(self, X: Any, target: Any = None) -> dict[str, Any]:
         """Explain the rows of X, ask the model itself for all of them, and write down what was found.

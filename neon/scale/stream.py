@@ -11,12 +11,14 @@ import numpy as np
 
 from neon._version import __version__
 from neon.explainer import Explainer
+from neon.explainer.columns import columns_read, present
 from neon.explainer.progress import progress_bar
 from neon.explanation import Explanation
+from neon.explanation.layout import Layout
 from neon.scale.destination import Destination, destination_of
 from neon.scale.source import Source
 from neon.scale.summary import StreamSummary
-from neon.scale.table import Layout
+from neon.scale.table import table_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -90,7 +92,8 @@ def explain_parquet(
         raise ValueError(f"target must be one for all rows: a label, an index or 'all', got {target!r}")
     explainer = explainer if isinstance(explainer, Explainer) else Explainer(explainer, progress=False)
     rows, to = Source(source), destination_of(destination)
-    read, kept = _features(rows, explainer, features, columns), _present(rows, columns, "columns")
+    kept = present(rows.schema.names, columns, "columns")
+    read = columns_read(explainer.network, rows.schema.names, kept, features)
     plan = {
         "version": __version__,
         "files": rows.files,
@@ -132,9 +135,9 @@ class _Work:
         if rows is None:
             raise ValueError("there are no rows to explain")
         found = self._explanation(rows)
-        self.layout = Layout(found.feature_names, tuple(kept), named=to.named)
+        self.layout = Layout(found.feature_names, tuple(kept), found.target is None)
         self.summary = StreamSummary(found.feature_names, n_top)
-        self.first = self.layout.of(found, rows, 0)
+        self.first = table_of(self.layout, found, rows, 0, named=to.named)
 
     def go_on(self) -> None:
         """Add up what is there.
@@ -155,7 +158,7 @@ class _Work:
         start, written = self.done * self.size, None
         with ThreadPoolExecutor(1) as writer:
             for rows in self.source.batches(self._columns, self.size, start):
-                table = self.layout.of(self._explanation(rows), rows, start)
+                table = table_of(self.layout, self._explanation(rows), rows, start, named=self.to.named)
                 if written is not None:
                     written.result()
                 written = writer.submit(self._write, self.done, table)
@@ -195,31 +198,3 @@ class _Work:
                     f"{self.to.path} holds explanations of another model or by other options: in its first rows the "
                     f"relevance of {name!r} was another; give another destination, or resume=False to write it anew"
                 )
-
-
-def _present(rows: Source, columns: Sequence[str], what: str) -> list[str]:
-    if isinstance(columns, str):
-        raise ValueError(f"{what} must be a sequence of names, got the string {columns!r}: [{columns!r}]")
-    missing = [name for name in columns if name not in rows.schema.names]
-    if missing:
-        names = ", ".join(map(repr, rows.schema.names))
-        raise ValueError(f"{what}: there is no column {', '.join(map(repr, missing))} among {names}")
-    return list(columns)
-
-
-def _features(rows: Source, explainer: Explainer, features: Any, kept: Sequence[str]) -> list[str]:
-    """The columns that the model reads."""
-    if features is not None:
-        return _present(rows, features, "features")
-    model = getattr(explainer.network, "model", None)
-    fitted = getattr(model, "feature_names_in_", None)
-    if fitted is not None:
-        return _present(rows, list(map(str, fitted)), "the model was fitted on")
-    found = [name for name in rows.schema.names if name not in kept]
-    expected = getattr(explainer.network, "n_features_in", len(found))
-    if len(found) != expected:
-        raise ValueError(
-            f"the model reads {expected} columns, and there are {len(found)} that are not in columns=: "
-            f"{', '.join(map(repr, found))}; name those that it reads by features="
-        )
-    return found

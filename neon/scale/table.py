@@ -1,79 +1,36 @@
-"""Explanations as Arrow tables of one layout, whatever the rows hold."""
+"""Explanations as Arrow tables."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from neon.explanation import Explanation
+from neon.explanation.layout import Layout
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Layout", "residuals_of"]
-
-_OTHERS = ("row", "output", "target", "prediction", "base_value", "residual", "residuals")
+__all__ = ["residuals_of", "table_of"]
 
 
-@dataclass(frozen=True)
-class Layout:
-    """The columns of the output.
+def table_of(layout: Layout, explanation: Explanation, source: pa.Table, start: int, *, named: bool) -> pa.Table:
+    """An explanation of rows, the first of which has the number ``start``, and what is kept of them.
 
-    ``row``: the number of the row; the columns that are kept; ``target`` (all outputs: ``output``): what is explained;
-    ``prediction``, ``base_value``; the relevance of each feature; ``residual``: the sum of what no feature owns;
-    ``residuals``: each of these by its name. A feature that is called like one of the others is ``feature:...``, a kept
-    column that is called like one of these ``data:...``.
-
-    Parameters
-    ----------
-    features, kept : sequence of str
-        Names of the features and of the columns of the source that are kept.
-    named : bool
-        Whether there is a column ``residuals``, which no CSV file can hold.
+    named : whether there is a column ``residuals`` with each of these by its name, which no CSV file can hold.
     """
+    import pyarrow as pa
 
-    features: tuple[str, ...]
-    kept: tuple[str, ...]
-    named: bool = True
-
-    @property
-    def relevance(self) -> list[str]:
-        """The columns with relevance."""
-        return [f"feature:{name}" if name in _OTHERS else name for name in self.features]
-
-    def of(self, explanation: Explanation, source: pa.Table, start: int) -> pa.Table:
-        """An explanation of the rows from number ``start`` on, and what is kept of them."""
-        import pyarrow as pa
-
-        n_rows, outputs = len(explanation), np.array(explanation.output_names, dtype=object)
-        number = np.arange(start, start + n_rows)
-        taken = {*_OTHERS, *self.relevance}
-        columns: dict[str, Any] = {"row": number}
-        columns |= {(f"data:{name}" if name in taken else name): source.column(name) for name in self.kept}
-        if explanation.target is None:
-            size = len(outputs)
-            again = np.repeat(np.arange(n_rows), size)
-            columns = {name: _take(column, again) for name, column in columns.items()}
-            columns["output"] = pa.array(np.tile(outputs, n_rows)).cast(pa.string())
-            values = np.moveaxis(explanation.values, -1, 1).reshape(n_rows * size, -1)
-        else:
-            columns["target"] = pa.array(outputs, pa.string()).take(pa.array(explanation.target))
-            values = explanation.values.reshape(n_rows, -1)
-        columns["prediction"] = explanation.prediction.ravel()
-        columns["base_value"] = explanation.base_values.ravel()
-        columns |= dict(zip(self.relevance, np.ascontiguousarray(values.T), strict=True))
-        amounts = {name: part.ravel() for name, part in explanation.residuals.items()}
-        columns["residual"] = sum(amounts.values(), np.zeros(len(values)))
-        if self.named:
-            columns["residuals"] = _map(amounts, len(values))
-        return pa.table(columns)
-
-
-def _take(column: Any, again: np.ndarray) -> Any:
-    return column[again] if isinstance(column, np.ndarray) else column.take(again)
+    lines, columns = layout.lines(explanation), layout.columns(explanation)
+    found: dict[str, Any] = {"row": start + lines}
+    kept = source.take(lines) if layout.every else source
+    found |= {called: kept.column(name) for name, called in layout.data.items()}
+    found |= {name: pa.array(part, pa.string()) if part.dtype == object else part for name, part in columns.items()}
+    if named:
+        found["residuals"] = _map({name: part.ravel() for name, part in explanation.residuals.items()}, len(lines))
+    return pa.table(found)
 
 
 def _map(amounts: dict[str, np.ndarray], n_rows: int) -> pa.MapArray:

@@ -1,0 +1,73 @@
+"""Explanations by engines that work on parts of tables, on many processes or machines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from neon.explainer import Explainer
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["explain_dask", "explain_ray"]
+
+
+def explain_dask(frame: Any, explainer: Any, *, target: Any = None, columns: Sequence[str] = ()) -> Any:
+    """Explain a dask DataFrame, partition by partition, when it is computed.
+
+    Parameters
+    ----------
+    frame : dask.dataframe.DataFrame
+    explainer : Explainer, estimator, Pipeline or Network
+        It is sent to each process once, with the network.
+    target, columns
+        As for `Explainer.explain_frame`.
+
+    Returns
+    -------
+    dask.dataframe.DataFrame
+        With the partitions of ``frame`` and the columns of `Explainer.explain_frame`.
+    """
+    explainer = _explainer(explainer)
+    meta = explainer.explain_frame(frame._meta, target, columns=columns)
+    return frame.map_partitions(explainer.explain_frame, target, columns=tuple(columns), meta=meta)
+
+
+def explain_ray(
+    dataset: Any, explainer: Any, *, target: Any = None, columns: Sequence[str] = (), **options: Any
+) -> Any:
+    """Explain a Ray dataset, batch by batch, by actors that hold the explainer.
+
+    Parameters
+    ----------
+    dataset : ray.data.Dataset
+    explainer : Explainer, estimator, Pipeline or Network
+        For a GPU: an Explainer with ``device="cuda"``, and ``num_gpus=1`` among the options.
+    target, columns
+        As for `Explainer.explain_frame`.
+    **options
+        For ``Dataset.map_batches``: ``batch_size=``, ``num_gpus=``, ``concurrency=`` (default 1: how many actors).
+
+    Returns
+    -------
+    ray.data.Dataset
+        With the columns of `Explainer.explain_frame`.
+    """
+    given = {"explainer": _explainer(explainer), "target": target, "columns": tuple(columns)}
+    options = {"concurrency": 1, **options}
+    return dataset.map_batches(_Actor, batch_format="pandas", fn_constructor_kwargs=given, **options)
+
+
+class _Actor:
+    """What lives in a process of Ray."""
+
+    def __init__(self, explainer: Explainer, target: Any, columns: Sequence[str]) -> None:
+        self.explainer, self.target, self.columns = explainer, target, columns
+
+    def __call__(self, frame: pandas.DataFrame) -> pandas.DataFrame:
+        return self.explainer.explain_frame(frame, self.target, columns=self.columns)
+
+
+def _explainer(given: Any) -> Explainer:
+    return given if isinstance(given, Explainer) else Explainer(given, progress=False)

@@ -1,0 +1,129 @@
+"""Dask and Ray give what one process gives."""
+
+import os
+import pickle
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.cluster import KMeans
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+import neon
+from neon.scale import explain_dask, explain_ray
+
+RNG = np.random.default_rng(0)
+FRAME = pd.DataFrame(RNG.normal(size=(600, 3)), columns=["a", "b", "c"], index=np.arange(600) * 3).assign(
+    kind=np.where(RNG.random(600) < 0.4, "round", "long"), id=[f"row {i}" for i in range(600)]
+)
+READ = ["a", "b", "c", "kind"]
+Y = np.where(FRAME["a"] > 0, "yes", "no")
+
+
+@pytest.fixture(scope="module")
+def explainer() -> neon.Explainer:
+    encoder = make_column_transformer((OneHotEncoder(), ["kind"]), remainder=StandardScaler())
+    return neon.Explainer(make_pipeline(encoder, LogisticRegression()).fit(FRAME[READ], Y), progress=False)
+
+
+@pytest.mark.parametrize("target", [None, "yes", "all"])
+def test_frames(explainer: neon.Explainer, target: Any) -> None:
+    found = explainer.explain_frame(FRAME, target, columns=["id", "a"])
+    expected = explainer(FRAME[READ], target)
+    size = 2 if target == "all" else 1
+    assert list(found.index) == list(FRAME.index.repeat(size))
+    assert list(found["id"]) == list(FRAME["id"].repeat(size))
+    np.testing.assert_array_equal(found["data:a"], FRAME["a"].repeat(size))
+    values = expected.values if target != "all" else np.moveaxis(expected.values, -1, 1).reshape(1200, 4)
+    np.testing.assert_array_equal(found[READ], values)
+    total = found["base_value"] + found[READ].sum(axis=1) + found["residual"]
+    np.testing.assert_allclose(total, found["prediction"], rtol=1e-12)
+    empty = explainer.explain_frame(FRAME.head(0), target, columns=["id", "a"])
+    assert list(empty.columns) == list(found.columns)
+    assert list(empty.dtypes[2:]) == list(found.dtypes[2:])
+    halves = [explainer.explain_frame(part, target, columns=["id", "a"]) for part in (FRAME[:200], FRAME[200:])]
+    pd.testing.assert_frame_equal(pd.concat(halves), found, rtol=1e-12)
+    if target != "all":
+        assert list(explainer.meta.columns) == [name for name in found.columns if name not in ("id", "data:a")]
+
+
+def test_names_come_from_the_model_or_the_frame() -> None:
+    model = KMeans(3, n_init=1, random_state=0).fit(FRAME[["a", "b"]].to_numpy())
+    explainer = neon.Explainer(model, progress=False)
+    assert {"a", "b", "residual"} <= {*explainer.explain_frame(FRAME[["b", "a", "id"]], columns=["id"]).columns}
+    with pytest.raises(ValueError, match="the model reads 2 columns, and there are 4"):
+        explainer.explain_frame(FRAME, columns=["id"])
+    with pytest.raises(ValueError, match=r"explain_frame\(frame.head\(0\)\)"):
+        _ = explainer.meta
+
+
+def test_explainers_ship_small(explainer: neon.Explainer) -> None:
+    explainer(FRAME[READ])
+    assert len(pickle.dumps(explainer)) < 20_000 + 5 * len(pickle.dumps(explainer.network.model))
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    import distributed
+
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "silence_logs": 50}
+    with distributed.LocalCluster(**options) as found, distributed.Client(found) as client:
+        yield client
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+def test_dask(explainer: neon.Explainer, cluster: Any) -> None:
+    import dask.dataframe as dd
+
+    lazy = explain_dask(dd.from_pandas(FRAME, npartitions=5), explainer, columns=["id"])
+    expected = explainer.explain_frame(FRAME, columns=["id"])
+    found = lazy.compute()
+    assert list(lazy.columns) == list(expected.columns)
+    assert list(found["id"]) == list(FRAME["id"])
+    np.testing.assert_allclose(found[READ], expected[READ], rtol=1e-12, atol=1e-15)
+    assert {len(part) for part in cluster.who_has().values()} <= {0, 1}
+    assert len({*cluster.run(os.getpid).values()}) == 2
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+def test_a_worker_that_dies_loses_nothing(explainer: neon.Explainer, cluster: Any, tmp_path: Path) -> None:
+    import dask.dataframe as dd
+
+    died = tmp_path / "died"
+
+    def once(part: pd.DataFrame) -> pd.DataFrame:
+        if part.index[0] == 0 and not died.exists():
+            died.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return explainer.explain_frame(part, columns=["id"])
+
+    frame = dd.from_pandas(FRAME, npartitions=6)
+    meta = explainer.explain_frame(FRAME.head(0), columns=["id"])
+    found = frame.map_partitions(once, meta=meta).compute()
+    assert died.exists()
+    assert list(found["id"]) == list(FRAME["id"])
+    np.testing.assert_allclose(found[READ], explainer(FRAME[READ]).values, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_ray(explainer: neon.Explainer) -> None:
+    import ray
+
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False)
+    try:
+        data = ray.data.from_pandas(FRAME.reset_index(drop=True))
+        found = explain_ray(data, explainer, columns=["id"], batch_size=250).to_pandas()
+    finally:
+        ray.shutdown()
+    parts = (FRAME[start : start + 250] for start in (0, 250, 500))
+    expected = pd.concat([explainer.explain_frame(part, columns=["id"]) for part in parts])
+    found = found.set_index("id").loc[expected["id"]]
+    np.testing.assert_array_equal(found[READ].to_numpy(np.float64), expected[READ])
+    assert list(found["target"]) == list(expected["target"])
