@@ -61,7 +61,6 @@ def interactions(
     image = ax.imshow(apart, cmap=colors, vmin=0.0, vmax=limit, interpolation="nearest")
     name_lines(ax, names)
     ax.set_ylim(len(shown) - 0.5, -0.5)
-    ax.set_anchor("W")  # under what stands above it
     ax.set_xticks(range(len(shown)), names, rotation=40, ha="right", rotation_mode="anchor", parse_math=False)
     ax.tick_params(length=0)
     for spine in ax.spines.values():
@@ -76,4 +75,5 @@ def interactions(
     gaps = f"without {not_finite} rows that are not finite" if not_finite else ""
     head_of_samples(ax, explanation, "grey: main effects, off the scale", left_out, gaps)
     color_scale(ax, image, in_unit("mean |interaction|", explanation.unit))
+    ax.set_anchor("W")  # under what stands above it; the scale has moved it
     return ax

@@ -158,7 +158,7 @@ def _codes(column: np.ndarray) -> tuple[np.ndarray, list[str]]:
     if is_number and len(values) > FEW:
         values = np.unique(np.quantile(numbers[~missing], np.linspace(0, 1, QUARTERS + 1)))
         dates = any(map(is_date, known[:1]))
-        ends = [in_words(date_at(end)).split(" ")[0] if dates else f"{end:.4g}" for end in values]
+        ends = [in_words(date_at(end)).split(" ")[0] if dates else f"{end:.3g}" for end in values]
         labels = [f"{low} to {high}".replace("-", "−" if not dates else "-") for low, high in pairwise(ends)]
         codes[~missing] = np.clip(np.searchsorted(values, numbers[~missing], side="left") - 1, 0, len(labels) - 1)
     else:
