@@ -48,9 +48,8 @@ class Explanation:
     residuals : mapping of str to ndarray of shape (n_samples[, n_outputs])
         By name, what belongs to no feature ("bias", "log_prior", ...); may be empty.
     data : ndarray of shape (n_samples, n_features)
-        The caller's own values: numbers, or objects where there are strings, dates or booleans beside them. Those of
-        sparse rows and of documents stay sparse, numbers and booleans of a frame in columns of their own; both read
-        like an array: `np.asarray(explanation.data)` is one.
+        The caller's own values: numbers, or objects where there are strings, dates or booleans beside them. What is
+        sparse stays so, and reads like an array as mixed columns do: `np.asarray(explanation.data)` is one.
     feature_names : sequence of str
         One for each feature; may be empty where a sample has several axes (images).
     output_names : sequence of str
@@ -71,12 +70,11 @@ class Explanation:
         the effect of a set of features is shared by all places that name these and no others, six for three features
         and for two. Symmetric; the entries that begin with a feature add up to its relevance.
     index : array-like of shape (n_samples,), optional
-        The caller's labels of the rows, such as the index of a DataFrame. Rows that are picked keep theirs, or else
-        their positions.
+        The caller's labels of the rows, as of a DataFrame. Rows that are picked keep theirs, or else their positions.
     base_in_words : str
         What `base_values` are: "mean prediction of 200 reference rows". Empty where nobody said.
     unit : str
-        Of the prediction, and so of relevance: "€". Empty: none is known.
+        Of the prediction, and so of relevance: "€".
     feature_units : mapping of str to str
         By name of the feature, the unit that its `data` are in.
 
