@@ -230,12 +230,18 @@ def test_files_written_by_hand(saved: Path, change: Callable[[dict[str, Any]], A
         Explanation.load(saved)
 
 
-def test_archives_that_swell_and_indices_that_point_outside(saved: Path, tmp_path: Path) -> None:
+def test_archives_that_swell_and_indices_that_point_outside(saved: Path) -> None:
     rewritten(saved, lambda description: None, compress=True)
     with pytest.raises(ValueError, match="compressed"):
         Explanation.load(saved)
     of_sparse_rows().save(saved)
     rewritten(saved, lambda description: description["explanation"]["data"].update(shape=[12, 1]))
+    with pytest.raises(ValueError, match="no explanation"):
+        Explanation.load(saved)
+    given = of_sparse_rows()
+    given.data.matrix = given.data.matrix.copy()  # type: ignore[union-attr]
+    given.data.matrix.indices += 100  # type: ignore[union-attr]
+    given.save(saved)
     with pytest.raises(ValueError, match="no explanation"):
         Explanation.load(saved)
     for text in ('{"eval": ["1"]}', '{"a": 1, "b": 2}', '{"date": ["x"]}'):
