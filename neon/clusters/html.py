@@ -52,9 +52,10 @@ def _card(found: ClusterExplanation, cluster: Cluster, max_features: int) -> str
         f"{word}: {escape(elide(', '.join(map(str, rows)), 80))}"
         for word, rows in (("typical rows", cluster.typical), ("borderline", cluster.borderline))
     ]
+    table = '<table style="font-size:inherit;border-collapse:collapse;margin:.2em 0;border:none">'
     return (
         f'<div style="margin:.6em 0"><div>{escape(cluster.sentence)}</div>'
-        f'<table style="border-collapse:collapse;margin:.2em 0;border:none">{_line(*header, tag="th")}{lines}</table>'
+        f"{table}{_line(*header, tag='th')}{lines}</table>"
         f'<div style="opacity:.65">{" · ".join(members)}</div></div>'
     )
 

@@ -110,8 +110,8 @@ class ClusterPlots:
         _bars(ax, relevance[shown], elide_all([columns.names[feature] for feature in shown]), words)
         rest = f" · {len(others)} other features: {number(relevance[others].sum(), signed=True)}" if len(others) else ""
         label_x(ax, f"mean relevance{rest}")
-        names = (f"{elide(cluster.name, 40)} ({cluster.size:,} rows)" for cluster in (one, other))
-        label_top(ax, "What separates {} from {}".format(*names))
+        title = "What separates {} from {}".format(*elide_all([one.name, other.name], 24))
+        label_top(ax, title, below=f"evidence against the other cluster, in {one.size:,} and {other.size:,} rows")
         return ax
 
     def clusters(self, *, max_features: int = 4, max_clusters: int = 12) -> Figure:
@@ -137,7 +137,8 @@ class ClusterPlots:
         every = [cluster for cluster in self._found.clusters if cluster in largest]
         across = min(len(every), 2 if len(every) <= 4 else 3)
         down = -(-len(every) // across)
-        drawn = plt.figure(figsize=(5 * across, (1.0 + 0.42 * max_features) * down + 0.3), layout="constrained")
+        lines = min(max_features, len(self._found.columns.names))
+        drawn = plt.figure(figsize=(5 * across, (1.0 + 0.42 * lines) * down + 0.3), layout="constrained")
         panels = drawn.subplots(down, across, squeeze=False).ravel()
         for panel, cluster in zip(panels, every, strict=False):
             self._panel(panel, cluster, max_features)
@@ -155,7 +156,7 @@ class ClusterPlots:
         words = [columns.compare(feature, cluster.rows, mask).words for feature in features]
         axes(ax, lines=len(features))
         _bars(ax, cluster.relevance[features], elide_all([columns.names[feature] for feature in features], 22), words)
-        ax.set_ylim(max_features - 0.4, -0.6)  # lines of one height in all panels
+        ax.set_ylim(min(max_features, len(columns.names)) - 0.4, -0.6)  # lines of one height in all panels
         ax.tick_params(labelsize=SMALL - 1)
         ax.set_xticks([])
         ax.spines["bottom"].set_visible(False)

@@ -60,7 +60,7 @@ def test_separation_draws_both_in_raw_units() -> None:
     medians = found.columns.typical(int(relevance.argmax()))
     rows = found[2].rows, found[0].rows
     assert f"{' against '.join(medians.compared(*rows))}" in texts(ax.figure)
-    assert "cluster 2 (12 rows) from cluster 0 (12 rows)" in ax.get_title(loc="left").replace("\n", " ")
+    assert "What separates cluster 2 from cluster 0" in texts(ax.figure)
     assert "2 other features" in ax.get_xlabel().replace("\n", " ")
 
 
