@@ -102,7 +102,7 @@ def rows_in_words(network: Network | torch.nn.Module, given: Any, rows: Any) -> 
         weights = rows.weights if isinstance(rows, Integral) else rows[1] if isinstance(rows, tuple) else None
         weighted = " weighted" if weights is not None and bool((weights != weights[0]).any()) else ""
         return "the reference row" if n == 1 else f"{n}{of}{weighted} reference rows"
-    if getattr(network, "reference", None) is None:
+    if not isinstance(network, Network) or network.reference is None:
         return "the origin"
     words = str(network.reference_words) or "the points that the model holds"
     if n > 1 and ("," in words or not words.endswith("s")):

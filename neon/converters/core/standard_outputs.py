@@ -46,11 +46,11 @@ def standard(model: Any, output: str, of: Callable[[str | None], Conversion]) ->
             continue
         head = _head(part, output)
         if head is not None:
+            what = "class" if part.classes is not None else "component" if "component" in part.explains else "label"
             return replace(
                 part,
                 head=head,
-                explains=f"{'probability' if output == 'probability' else 'log-odds'} of a "
-                f"{'class' if part.classes is not None else 'label'}",
+                explains=f"{'probability' if output == 'probability' else 'log-odds'} of a {what}",
                 own=lambda X: np.asarray(model.predict_proba(X), dtype=np.float64),
                 link=None if output == "probability" else expit,
                 family="composed" if part.family and output == "probability" else part.family,
