@@ -262,9 +262,9 @@ def test_nothing_bars_people(opened: Open, make: Callable[[], Explanation]) -> N
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     page = opened(make(), color_scheme="light")
     page.locator("#row-1").click()
-    for theme in ("light", "dark"):
-        found = axe.run(page).response
-        assert len(found["passes"]) > 20
+    for theme, options in (("light", {}), ("dark", {"runOnly": ["color-contrast"]})):
+        found = axe.run(page, options=options).response
+        assert len(found["passes"]) > (20 if theme == "light" else 0)
         wrong = [
             (rule["id"], rule["impact"], [node["html"][:200] for node in rule["nodes"]]) for rule in found["violations"]
         ]
