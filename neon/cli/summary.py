@@ -22,7 +22,7 @@ def lines(explanation: Explanation) -> Iterator[str]:
 
     Rows without a finite prediction, to which a density gives no probability, have no relevance.
     """
-    finite = np.isfinite(explanation.prediction.reshape(len(explanation), -1)).all(axis=1)
+    finite = np.isfinite(explanation.prediction).all(axis=tuple(range(1, explanation.prediction.ndim)))
     explanation = explanation[finite]
     groups = _groups(explanation)
     yield f"target: {_targets(explanation, groups)}"
