@@ -38,6 +38,7 @@ include_patterns = [
 ]
 exclude_patterns = [".*", "build", "dist", "neon", "tests", "venv"]
 default_role = "py:obj"  # `Explainer` in a docstring is a link where there is such a page
+suppress_warnings = ["ref.python"]  # `labels` is none where several classes have it
 
 myst_enable_extensions = ["dollarmath", "html_image"]
 myst_heading_anchors = 3
