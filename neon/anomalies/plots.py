@@ -11,7 +11,7 @@ from matplotlib.transforms import blended_transform_factory
 
 from neon.anomalies.scale import positions
 from neon.explanation.text import elide, elide_all, feature_order, number
-from neon.plots._canvas import FAINT, SMALL, axes, label_top, name_lines
+from neon.plots._canvas import FAINT, SMALL, axes, name_lines
 from neon.plots._colors import RELEVANCE_COLORS
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ class AnomalyPlots:
         if row is None:
             title = f"The {len(found)} most unusual of {len(found.scores):,} rows, redder where a feature makes them so"
         else:
-            title = found.title(int(places[0]))
-        label_top(ax, title)
+            name, _, facts = found.title(int(places[0])).rpartition(" (")
+            title = f"{name}\n({facts}"
+        ax.set_title(title, loc="left", fontsize=SMALL, color="0.3", parse_math=False)
         return ax
