@@ -85,7 +85,7 @@ def check_outputs(network: Network | torch.nn.Module, numbers: Any, prediction: 
             warnings.warn(
                 f"{len(outside)} rows have an infinite {network.explains}: they lie outside the support of every "
                 "kernel (log p = -inf) and their relevance is NaN. A gaussian kernel has no such rows.",
-                stacklevel=5,  # the line that called the explainer
+                stacklevel=6,  # the line that called the explainer, which two decorators wrap
             )
             return
         if np.isnan(numbers.data if sparse.issparse(numbers) else numbers).any():
@@ -113,7 +113,7 @@ def check_sums(explanation: Explanation) -> None:
             "relevance and residuals of single samples do not add up to their predictions: the module mixes its "
             "samples (time-first sequences, packed batches, batch statistics). Explain one at a time: batch_size=1",
             RuntimeWarning,
-            stacklevel=5,  # the line that called the explainer
+            stacklevel=6,  # the line that called the explainer, which two decorators wrap
         )
 
 
@@ -129,5 +129,5 @@ def check_quadrature(explanation: Explanation) -> None:
             "relevance: the model has steps or kinks there, which slopes do not see. The residual 'quadrature' holds "
             "it; composite='neon' explains this model without slopes",
             RuntimeWarning,
-            stacklevel=5,  # the line that called the explainer
+            stacklevel=6,  # the line that called the explainer, which two decorators wrap
         )

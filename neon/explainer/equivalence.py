@@ -92,7 +92,7 @@ def check_equivalence(network: Network, given: Any, numbers: Any) -> None:
             f"{len(wrong)} of the first {len(gaps)} rows, the first of them {wrong[0]}, lie on a step of the "
             f"model's function, where rounding decides: there the network differs by up to {gaps[wrong].max():.3g}",
             RuntimeWarning,
-            stacklevel=5,  # the line that called the explainer
+            stacklevel=6,  # the line that called the explainer, which two decorators wrap
         )
         return
     wrong = wrong[~tied]
