@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from neon.explainer import Explainer, explain, summarize
     from neon.explanation import Explanation, concat
     from neon.lrp import LRP
+    from neon.scale import explain_parquet
     from neon.shift import explain_shift
 
 __all__ = [
