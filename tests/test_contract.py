@@ -22,7 +22,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 import neon
 from neon.converters import Conversion
-from neon.converters.core import members
+from neon.converters.core import defaults, members, network
 from neon.converters.core.ask import Ask
 from neon.converters.core.registry import public_name, registered
 from tests.contract import CASES, refusals, unseen
@@ -77,6 +77,15 @@ def _predicts(estimator: Any) -> bool:
 
 
 every_case = pytest.mark.parametrize("name", CASES)
+
+
+@every_case
+def test_the_default_explains(fitted: dict[str, Any], name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rule that was measured best for a family has one for every model in it."""
+    monkeypatch.setattr(network, "DEFAULTS", defaults.DEFAULTS)
+    model, X = fit(fitted, name)
+    explanation = explain(explainer_of(model, name), X[:3])
+    assert explanation.conservation_error() <= 1e-9 * max(1.0, float(np.abs(explanation.prediction).max()))
 
 
 @every_case

@@ -98,6 +98,7 @@ class Layer(torch.nn.Module):
     option_names: ClassVar[tuple[str, ...]] = ()  # what the constructor takes by name only
     n_values: ClassVar[int] = 1  # how many arguments come from below
     no_relu: ClassVar[str] = ""  # why there is no ReLU form, in words
+    jumps: ClassVar[bool] = False  # whether slopes miss by how much it changes
 
     def __init_subclass__(cls, of: Callable[..., Any] | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

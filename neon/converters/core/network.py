@@ -25,6 +25,7 @@ from neon.converters.core.intake import Intake, take
 from neon.converters.core.registry import convert, declare_again, innermost, steps_run, takes_data
 from neon.errors import UnsupportedModelError
 from neon.nn import Elementwise, Featurewise, forms
+from neon.nn.layer import Layer
 from neon.nn.trees import SplitUnits, TreeEnsemble
 
 __all__ = ["Network", "difference", "neuralize"]
@@ -112,7 +113,8 @@ class Network(torch.nn.Module):
         trees = any(isinstance(module, TreeEnsemble | SplitUnits) for module in self.modules())
         # Measured on fused layers; spelled out, the one-pass rule gives the same relevance, and others may not.
         family = "trees" if trees and not conversion.family.startswith("trees") else conversion.family
-        default = DEFAULTS.get(family if trees or form == "fused" else "")
+        jumps = any(isinstance(module, Layer) and module.jumps for module in self.modules())
+        default = DEFAULTS.get(family if trees or (form == "fused" and not jumps) else "")
         self.reference_composite = default.given if default else "neon"
         holds = self.background is not None and not trees
         self.composite = (default.held if default and holds else "") or self.one_pass

@@ -38,6 +38,8 @@ def convert_isotonic(model: Any, ask: Ask) -> Conversion:
 class Interpolation(Layer):
     """Linear interpolation between points; outside the nearest value, or NaN where not clipped."""
 
+    jumps = True  # almost, where two points are close
+
     x: Tensor
     y: Tensor
 

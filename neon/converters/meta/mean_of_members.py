@@ -209,5 +209,6 @@ def counted_votes(members: Members, weights: np.ndarray, share: np.ndarray | Non
     return members.side_by_side(members.parts(vote)).then(
         Linear(count if share is None else share @ count),
         explains="votes for a class, by weight",
+        family="",  # counted, votes have no slopes
         **of_classes(members.model),
     )

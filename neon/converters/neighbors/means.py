@@ -18,6 +18,8 @@ from neon.converters.core.answers import Layers
 from neon.converters.neighbors.metrics import metric_layers
 from neon.converters.neighbors.searches import asking, model_search
 from neon.nn import Affine, Linear, NeighborMean, PairwiseDifference, PooledMinimum
+from neon.nn.distances.manhattan import ManhattanDistance
+from neon.nn.distances.squared import SquaredDistance
 
 __all__ = [
     "FROZEN",
@@ -48,7 +50,7 @@ def convert_regressor(model: Any, ask: Ask) -> Conversion:
         lambda X: np.asarray(predict(X), dtype=np.float64).reshape(-1, n),
         answers=answers.prediction(),
         stated=NeighborMean.states,
-        family="" if "Radius" in type(model).__name__ else "nearest neighbours",
+        family="" if "Radius" in type(model).__name__ or not _along_lines(mean) else "nearest neighbours",
         **traits_of(model),
     )
 
@@ -112,6 +114,11 @@ def neighbor_mean(model: Any, values: np.ndarray, alone: np.ndarray | None = Non
     distance, root = neighbor_distance(model)
     fall = None if "Radius" in type(model).__name__ else Weighing(model.weights).fall(root)
     return NeighborMean(distance, model_search(model, Weighing(model.weights)), values, alone=alone, fall=fall)
+
+
+def _along_lines(mean: NeighborMean) -> bool:
+    """Whether the distance has terms of single features with known slopes: squared and absolute differences."""
+    return all(isinstance(layer, SquaredDistance | ManhattanDistance) for layer in mean.distance)
 
 
 def _shares(model: Any) -> tuple[np.ndarray, np.ndarray | None]:

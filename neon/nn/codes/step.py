@@ -36,6 +36,7 @@ def step(x: Tensor, threshold: Tensor, strict: bool = False) -> Tensor:
 class Step(Layer, of=step):
     """`step` at fixed thresholds."""
 
+    jumps = True
     option_names = ("strict",)
     threshold: Tensor
     strict: bool
