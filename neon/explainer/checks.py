@@ -42,7 +42,7 @@ def check_sources(encoding: Encoding, rows: Any, numbers: Any) -> None:
         mixed = rows.copy()
         if hasattr(rows, "iloc"):
             for place in np.flatnonzero(taken):
-                mixed.isetitem(place, rows.iloc[donor, place].array)
+                mixed.isetitem(place, rows.iloc[donor, place].set_axis(rows.index))  # an array: None to NaN
         else:
             mixed[:, taken] = rows[donor][:, taken]
         owned = np.append(taken, False)[encoding.source]

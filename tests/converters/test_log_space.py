@@ -49,3 +49,16 @@ def test_the_way_to_the_value_is_said_and_leads_there(name: str) -> None:
 def test_values_say_nothing_of_logarithms() -> None:
     for model in (Ridge(), TweedieRegressor(power=0), TransformedTargetRegressor(Ridge())):
         assert "log" not in neon.explain(model.fit(X, Y), X[:2]).explains
+
+
+@pytest.mark.parametrize("inverse", [np.log, np.sqrt, np.arcsin, np.square])
+def test_inverses_of_the_target_that_take_no_numbers_below_0_are_asked_for_none(inverse: Any) -> None:
+    function = {np.log: np.exp, np.sqrt: np.square, np.arcsin: np.sin, np.square: np.sqrt}[inverse]
+    y = np.linspace(0.2, 0.8, len(X))
+    model = TransformedTargetRegressor(Ridge(1e3), func=function, inverse_func=inverse).fit(X, y)
+    assert "log space" not in neon.explain(model, X[:2]).explains
+
+
+def test_the_logarithm_of_more_than_the_value_is_called_so() -> None:
+    explains = neon.explain(MODELS["target plus 1"].fit(X, Y), X[:2]).explains
+    assert explains.startswith("logarithm of the predicted value plus 1,")

@@ -11,6 +11,7 @@ import torch
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.cluster import KMeans
+from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_wine
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
@@ -138,6 +139,21 @@ def share(X: np.ndarray) -> np.ndarray:
 
 def reversed_columns(X: np.ndarray) -> np.ndarray:
     return X[:, ::-1]
+
+
+def waves(X: Any) -> np.ndarray:
+    return np.sin(np.asarray(X, dtype=np.float64))
+
+
+@pytest.mark.parametrize("as_frame", [True, False])
+def test_none_stays_none_beside_a_function_that_was_found_elementwise(as_frame: bool) -> None:
+    kinds = np.array(["x", "y", None] * 8, dtype=object)
+    frame = pd.DataFrame({"kind": pd.Series(kinds, dtype=object), "place": np.arange(24.0)})
+    rows = frame if as_frame else frame.to_numpy(dtype=object)
+    columns = ColumnTransformer([("codes", OneHotEncoder(), [0]), ("waves", FunctionTransformer(waves), [1])])
+    model = make_pipeline(columns, LinearRegression()).fit(rows, np.arange(24.0))
+    assert model[0].named_transformers_["codes"].categories_[0][-1] is None
+    np.testing.assert_allclose(neon.explain(model, rows).prediction, model.predict(rows), rtol=1e-12)
 
 
 @pytest.mark.parametrize("function", [share, reversed_columns])

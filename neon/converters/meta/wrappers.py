@@ -117,15 +117,12 @@ def convert_target(model: Any, ask: Ask) -> Conversion:
         layer = Elementwise(_OfTensors(inverse), "the target's transformer, inverted", anchor=0.0)
     if affine is not None or output == "predict":
         return part.then(layer, explains="predicted value", answers=answers.prediction(), own=own)
-    words = "prediction in the space of the transformed target, of which the predicted value is an elementwise function"
-    z = np.linspace(-1.0, 2.0, 4)[:, None].repeat(n, axis=1)
-    for name, function in (("exp", np.exp), ("expm1", np.expm1)):
-        if np.allclose(inverse(z), function(z), rtol=1e-9):
-            words = (
-                f"logarithm of the predicted value, a sum in log space: {name} of it is the value, which "
-                'output="predict" explains'
-            )
-    return part.then(explains=words, own=own, link=inverse)
+    return part.then(explains=_in_log_space(inverse, n) or _TRANSFORMED, own=own, link=inverse)
+
+
+_TRANSFORMED = (
+    "prediction in the space of the transformed target, of which the predicted value is an elementwise function"
+)
 
 
 class _Inverse:
@@ -146,6 +143,22 @@ class _OfTensors:
 
     def __call__(self, z: torch.Tensor) -> torch.Tensor:
         return featurewise(z, self.inverse, torch.arange(z.shape[1], device=z.device))
+
+
+def _in_log_space(inverse: _Inverse, n: int) -> str:
+    """What the transformed target is where the inverse is an exponential, asked at values that any of them takes."""
+    if type(inverse.transformer).__name__ != "FunctionTransformer":
+        return ""
+    z = np.linspace(0.1, 0.9, 4)[:, None].repeat(n, axis=1)
+    with np.errstate(all="ignore"):
+        found = inverse(z)
+    for words, name, function in (("", "exp", np.exp), (" plus 1", "expm1", np.expm1)):
+        if np.allclose(found, function(z), rtol=1e-9, atol=0.0):
+            return (
+                f"logarithm of the predicted value{words}, a sum in log space: {name} of it is the value, which "
+                'output="predict" explains'
+            )
+    return ""
 
 
 _AFFINE = {"StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler"}

@@ -91,7 +91,7 @@ def _sources(model: Any) -> np.ndarray:
 def _moved(model: Any, rows: Any, before: np.ndarray, column: int) -> np.ndarray:
     """Which outputs change where one column gets other rows' entries, (n_outputs,)."""
     moved = rows.copy()
-    moved.isetitem(column, rows.iloc[np.roll(np.arange(len(rows)), 1), column].array)
+    moved.isetitem(column, rows.iloc[np.roll(np.arange(len(rows)), 1), column].set_axis(rows.index))
     return np.asarray(~_same(before, _answer(model, moved)).all(0))
 
 
