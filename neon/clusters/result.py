@@ -124,7 +124,8 @@ class ClusterExplanation:
 
         Parameters
         ----------
-        a, b : labels or names of clusters
+        a, b : int or str
+            Labels or names of clusters.
 
         Returns
         -------
