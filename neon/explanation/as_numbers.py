@@ -60,6 +60,11 @@ def _is_text(data: np.ndarray) -> np.ndarray:
     return np.array([isinstance(value, str) for value in data.flat], dtype=bool).reshape(data.shape)
 
 
+def is_missing(value: Any) -> bool:
+    """Whether a value is None, NaN, NaT or pandas' NA, which answers no comparison."""
+    return value is None or type(value).__name__ == "NAType" or bool(np.ndim(value) == 0 and value != value)
+
+
 def is_date(value: Any) -> bool:
     """Whether it is a point in time: of Python, numpy or pandas (a period counts from its start); not NaT."""
     value = _start_of(value)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from neon.explanation.as_numbers import in_words, is_date, is_duration
+from neon.explanation.as_numbers import in_words, is_date, is_duration, is_missing
 
 # A red and a blue that differ in lightness too, and stay apart for all common kinds of colour blindness.
 RED = "#cc3340"
@@ -55,7 +55,9 @@ def number(value: float, *, signed: bool = False) -> str:
 
 
 def named_value(name: str, value: Any) -> str:
-    """`name = value`: a feature of one sample, its name short already; only the name where it has no value."""
+    """`name = value`: a feature of one sample, its name short already; only the name where the value is empty text."""
+    if is_missing(value):
+        return f"{name}: missing"
     if is_date(value) or is_duration(value):
         shown = in_words(value)
     elif isinstance(value, bool | np.bool_):

@@ -97,11 +97,15 @@ class Typical:
         return _in_words(value, self.unit)
 
     def beside(self, value: Any) -> str:
-        """Set a value beside what is usual: "2721, usually 1739 ± 218"; a rare category with its share."""
+        """Set a value beside what is usual: "2721, usually 1739 ± 218"; a category with its share of the rows.
+
+        A category that is among the usual ones is not set beside them: "'urban', as in 82 % of rows".
+        """
         shown = self.shown(value)
         if self.kind == "share" and not pd.isna(value):
-            share = self.shares(slice(None)).get(value, 0.0)
-            if share >= 0.5:
+            shares = self.shares()
+            share = shares.get(value, 0.0)
+            if value in self._common(shares):
                 return f"{shown}, as in {percent(share)} of rows"
             shown += f" ({percent(share)})"
         return f"{shown}, {self.words()}"
@@ -200,19 +204,23 @@ class Typical:
         return "usually", self._with_unit(f"{self._number(median)} ± {self._number((high - low) / 2)}")
 
     def _usual_shares(self, rows: Any) -> tuple[str, str]:
-        shares = sorted(self.shares(rows).items(), key=lambda item: -item[1])
-        (first, share), *_ = shares
-        if share == 1:
-            return "always", _in_words(first, self.unit)
-        shown, total = [], 0.0
-        for value, part in shares[:3]:  # enough of them for half of the rows, or three
-            shown.append(f"{_in_words(value, self.unit)} ({percent(part)})")
-            total += part
-            if total >= 0.5:
-                return "usually", ", ".join(shown)
-        if share < 0.1:
+        shares = self.shares(rows)
+        common = self._common(shares)
+        first = max(shares.values())
+        if first == 1:
+            return "always", _in_words(common[0], self.unit)
+        if not common:
             return "", f"one of {len(shares):,} values"
-        return "often", ", ".join(shown)
+        *most, last = [f"{_in_words(value, self.unit)} ({percent(shares[value])})" for value in common]
+        total = sum(shares[value] for value in common)
+        return "usually" if total >= 0.5 else "often", " or ".join(filter(None, (", ".join(most), last)))
+
+    @staticmethod
+    def _common(shares: dict[Any, float]) -> list[Any]:
+        """The most frequent values, up to three, enough of them for half of the rows; none that fewer than 10 % have."""
+        frequent = sorted((value for value in shares if shares[value] >= 0.1), key=lambda value: -shares[value])[:3]
+        totals = np.cumsum([shares[value] for value in frequent])
+        return frequent[: int((totals < 0.5).sum()) + 1]
 
     @staticmethod
     def _most_common(values: np.ndarray) -> float:

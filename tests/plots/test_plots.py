@@ -621,6 +621,9 @@ def test_dates_are_written_in_full() -> None:
     day = "2025-09-13"
     assert written == [day, f"{day} 14:05", f"{day} 14:05:07", day, day, day]
     assert named_value("since", pd.Period("2025-09", "M")) == "since = 2025-09"
+    for nothing in (None, np.nan, np.float32("nan"), np.datetime64("NaT"), pd.NaT, pd.NA):
+        assert named_value("since", nothing) == "since: missing"
+    assert named_value("word", "nan") == "word = nan"
     assert named_value("for", pd.Timedelta(days=300, seconds=1)) == "for = 300 days 00:00:01"
 
 
