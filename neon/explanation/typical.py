@@ -217,7 +217,7 @@ class Typical:
 
     @staticmethod
     def _common(shares: dict[Any, float]) -> list[Any]:
-        """The most frequent values, up to three, enough of them for half of the rows; none that fewer than 10 % have."""
+        """The most frequent values, up to three, enough for half of the rows; none that fewer than 10 % have."""
         frequent = sorted((value for value in shares if shares[value] >= 0.1), key=lambda value: -shares[value])[:3]
         totals = np.cumsum([shares[value] for value in frequent])
         return frequent[: int((totals < 0.5).sum()) + 1]
