@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,47 +75,62 @@ class Source:
         """
         import pyarrow as pa
 
-        held: list[pa.RecordBatch] = []
+        held: list[pa.Table] = []
         count = 0
         for batch in self._from(columns, size, start):
             while count + len(batch) >= size:
                 held.append(batch.slice(0, size - count))
                 batch = batch.slice(size - count)
-                yield pa.Table.from_batches(held).combine_chunks()
+                yield pa.concat_tables(held).combine_chunks()
                 held, count = [], 0
             if len(batch):
                 held.append(batch)
                 count += len(batch)
         if held:
-            yield pa.Table.from_batches(held).combine_chunks()
+            yield pa.concat_tables(held).combine_chunks()
 
-    def _from(self, columns: Sequence[str], size: int, start: int) -> Iterator[pa.RecordBatch]:
-        """Record batches of any sizes, the rows before ``start`` left out; row groups of these are not read."""
+    def _from(self, columns: Sequence[str], size: int, start: int) -> Iterator[pa.Table]:
+        """Tables of at most so many rows, those before ``start`` left out; row groups of these are not read."""
         for fragment in self._dataset.get_fragments():
-            parts = fragment.split_by_row_group() if self.kind == "parquet" else [fragment]
-            for part in parts:
-                n_rows = part.row_groups[0].num_rows if self.kind == "parquet" else 0
+            parts = self._row_groups(fragment) if self.kind == "parquet" else [(0, "", fragment.to_batches)]
+            for n_rows, where, read in parts:
                 if n_rows and start >= n_rows:
                     start -= n_rows
                     continue
-                for batch in self._read(part, columns, size):
-                    skipped = min(start, len(batch))
-                    start -= skipped
-                    if skipped < len(batch):
-                        yield batch.slice(skipped)
+                try:
+                    for batch in read(
+                        batch_size=size, columns=[c for c in columns if c in fragment.physical_schema.names]
+                    ):
+                        skipped = min(start, len(batch))
+                        start -= skipped
+                        if skipped < len(batch):
+                            yield self._table(batch.slice(skipped), fragment, columns)
+                except (OSError, _arrow_error()) as error:
+                    raise ValueError(
+                        f"cannot read {fragment.path}{where}: {_line(error)}; all whole batches before are explained "
+                        "and written: mend the file, or leave it out, and call again"
+                    ) from error
 
-    def _read(self, part: Any, columns: Sequence[str], size: int) -> Iterator[pa.RecordBatch]:
-        """The record batches of a fragment, few of them read ahead."""
-        try:
-            yield from part.to_batches(
-                schema=self.schema, columns=list(columns), batch_size=size, batch_readahead=1, fragment_readahead=1
-            )
-        except (OSError, _arrow_error()) as error:
-            where = f", row group {part.row_groups[0].id}" if self.kind == "parquet" else ""
-            raise ValueError(
-                f"cannot read {part.path}{where}: {_line(error)}; all whole batches before are explained and "
-                "written: mend the file, or leave it out, and call again"
-            ) from error
+    def _row_groups(self, fragment: Any) -> Iterator[tuple[int, str, Callable[..., Iterator[pa.RecordBatch]]]]:
+        """The rows of each row group, its name, and how to read it: a piece at a time, however large it is."""
+        import pyarrow.parquet as pq
+
+        with pq.ParquetFile(fragment.path, pre_buffer=False, buffer_size=2**16) as file:
+            for k in range(file.num_row_groups):
+                read = functools.partial(file.iter_batches, row_groups=[k])
+                yield file.metadata.row_group(k).num_rows, f", row group {k}", read
+
+    def _table(self, batch: pa.RecordBatch, fragment: Any, columns: Sequence[str]) -> pa.Table:
+        """The columns in the types that they have in all files, and those that are in the names of folders."""
+        import pyarrow as pa
+        import pyarrow.dataset as ds
+
+        keys = ds.get_partition_keys(fragment.partition_expression)
+        found = {
+            name: batch.column(name) if name in batch.schema.names else pa.repeat(keys[name], len(batch))
+            for name in columns
+        }
+        return pa.table(found).cast(pa.schema([self.schema.field(name) for name in columns]).remove_metadata())
 
 
 def _line(error: Exception) -> str:
