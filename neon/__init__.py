@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from neon.dependence import partial_dependence
     from neon.errors import UnknownOutputError, UnsupportedModelError, UnsupportedOperationError
     from neon.evaluate import tune
-    from neon.explainer import Explainer, explain, summarize
+    from neon.explainer import Explainer, RelevanceTransformer, explain, summarize
     from neon.explanation import Explanation, concat
     from neon.lrp import LRP
     from neon.scale import explain_parquet
@@ -25,6 +25,7 @@ __all__ = [
     "Explainer",
     "Explanation",
     "Network",
+    "RelevanceTransformer",
     "UnknownOutputError",
     "UnsupportedModelError",
     "UnsupportedOperationError",
@@ -59,6 +60,7 @@ _HOMES = {
     "Explainer": "explainer",
     "Explanation": "explanation",
     "Network": "converters",
+    "RelevanceTransformer": "explainer",
     "UnknownOutputError": "errors",
     "UnsupportedModelError": "errors",
     "UnsupportedOperationError": "errors",

@@ -70,7 +70,7 @@ def models() -> dict[str, Any]:
 
 
 @pytest.mark.filterwarnings("ignore:The set_:PendingDeprecationWarning")  # where shap is imported
-@pytest.mark.parametrize("name", ["choosing", "concepts", "deep_networks", "fitted_models"])
+@pytest.mark.parametrize("name", ["choosing", "concepts", "deep_networks", "fitted_models", "sharing"])
 def test_code_runs(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"^```python\n(.*?)^```", (DOCS / f"{name}.md").read_text(encoding="utf-8"), re.M | re.S)

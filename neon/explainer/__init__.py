@@ -2,5 +2,6 @@
 
 from neon.explainer.explainer import Explainer, explain
 from neon.explainer.summarize import summarize
+from neon.explainer.transformer import RelevanceTransformer
 
-__all__ = ["Explainer", "explain", "summarize"]
+__all__ = ["Explainer", "RelevanceTransformer", "explain", "summarize"]
