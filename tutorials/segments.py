@@ -120,7 +120,7 @@ found.explanation.plot.waterfall(row)
 #
 # Often there is no model: the labels come from another tool, from a colleague, from a column of the data base. Labels
 # and rows are enough, mixed columns and gaps included. A Series of labels is matched by its index; missing ones are
-# counted. neon explains a function that stands for the labels, and says how many of them it gives.
+# counted. neon explains a function that stands for the labels, and says how many of them it gives by the other rows.
 
 # %%
 labels = truth.sample(frac=0.97, random_state=0)  # in another order, and not of all customers

@@ -39,7 +39,7 @@ def explain_clusters(
     clusterings without ``predict``, it is how much closer a cluster's rows are than those of the nearest other one, in
     soft squared distance ``-(1/γ) log mean_j exp(-γ ‖x - u_j‖²)`` (kernel k-means evidence, Kauffmann et al. 2022, From
     Clustering to Cluster Explanations via Neural Networks); `ClusterExplanation.agreement` is the share of the labels
-    that it gives. Relevance is of the caller's own columns, whatever scales or encodes them on the way.
+    that it gives by other rows. Relevance is of the caller's own columns, whatever scales or encodes them on the way.
 
     Parameters
     ----------
@@ -109,13 +109,14 @@ class _Clustering:
     """What is to be explained.
 
     model, data : for `Explainer`; rows : to explain, as it reads them; labels : of the rows, where they do not follow
-    from the model; words : what was done to get there.
+    from the model; drawn : positions of the rows that clusters are known by, where not of all; words : what was done.
     """
 
     model: Any
     rows: Any
     data: Any = None
     labels: Labels | None = None
+    drawn: np.ndarray | None = None
     words: list[str] = field(default_factory=list)
 
 
@@ -149,7 +150,8 @@ def _of_labels(labels: Labels, X: Any, encoder: Any, gamma: float | None, max_ro
         rows = numeric(rows) if column_names(rows) is None else rows
     drawn = _representatives(labels.codes, max_rows)
     said = [f"distances {words}", *labels.left_out()]
-    if len(drawn) < np.count_nonzero(labels.codes >= 0):
+    some = len(drawn) < np.count_nonzero(labels.codes >= 0)
+    if some:
         said.append(f"clusters known by {len(drawn):,} of their rows, drawn at random")
     names = column_names(rows) if fitted is None else None
     width = rows.shape[1] if fitted is None else numeric(fitted.transform(take(rows, drawn[:1]))).shape[1]
@@ -157,7 +159,7 @@ def _of_labels(labels: Labels, X: Any, encoder: Any, gamma: float | None, max_ro
         labels.codes[drawn], width, gamma, None if names is None else np.array(names, dtype=object), labels.classes
     )
     model = clusters if fitted is None else Pipeline([("encoder", fitted), ("clusters", clusters)])
-    return _Clustering(model, rows, take(rows, drawn), labels, said)
+    return _Clustering(model, rows, take(rows, drawn), labels, drawn if some else None, said)
 
 
 def _representatives(codes: np.ndarray, max_rows: int) -> np.ndarray:
@@ -183,11 +185,10 @@ def _explained(clustering: _Clustering, X: Any, n_members: int, options: dict[st
     else:
         membership = _membership(clustering.labels, evidence.classes)
         explanation = evidence.for_own(np.where(membership >= 0, membership, for_all.argmax(1)))
-    inside = membership >= 0
-    agreement = float(np.mean(for_all[inside].argmax(1) == membership[inside])) if inside.any() else np.nan
+    agreement = _agreement(clustering, evidence, membership, for_all)
     words = [explanation.explains, *clustering.words]
-    if clustering.data is not None and clustering.data.shape[0] < inside.sum():
-        words.append(f"of all rows in a cluster {agreement:.1%} have most evidence for their own")
+    if clustering.drawn is not None:
+        words.append(f"of the other rows in a cluster {agreement:.1%} have most evidence for their own")
     explanation = replace(explanation, explains="; ".join(words))
     own = np.arange(len(evidence.classes)) == membership[:, None]
     rivals = np.where(own, -np.inf, for_all).argmax(1)
@@ -196,6 +197,19 @@ def _explained(clustering: _Clustering, X: Any, n_members: int, options: dict[st
     by_label = {cluster.label: cluster for cluster in clusters}
     told = (replace(one, sentence=sentence(one, by_label.get(one.rival), columns)) for one in clusters)
     return ClusterExplanation(explanation, tuple(told), evidence, agreement, columns)
+
+
+def _agreement(
+    clustering: _Clustering, evidence: ClusterEvidence, membership: np.ndarray, for_all: np.ndarray
+) -> float:
+    """As in `ClusterExplanation`."""
+    if clustering.labels is not None and clustering.drawn is None:
+        network: Any = evidence.explainer.network
+        return float(network.agreement)  # of rows that are left out themselves
+    asked = membership >= 0
+    if clustering.drawn is not None:
+        asked[clustering.drawn] = False
+    return float(np.mean(for_all[asked].argmax(1) == membership[asked])) if asked.any() else np.nan
 
 
 def _membership(labels: Labels, classes: np.ndarray) -> np.ndarray:

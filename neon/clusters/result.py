@@ -36,7 +36,8 @@ class ClusterExplanation:
         Those that have rows, in the order of their labels.
     agreement : float
         The share of the rows that are in a cluster whose own cluster has most evidence: how far the explained function
-        is the clustering. 1 for models that predict by it.
+        is the clustering. 1 for models that predict by it. Of labels, and of clusterings known by their rows, by the
+        other rows alone: each row is left out itself, or, where some were drawn to stand for all, those are not asked.
     """
 
     explanation: Explanation

@@ -215,7 +215,7 @@ def test_of_many_rows_some_stand_for_all() -> None:
     assert "clusters known by 200 of their rows, drawn at random" in found.explains
     assert len(found.explanation) == 900
     assert found.agreement > 0.95
-    assert f"of all rows in a cluster {found.agreement:.1%} have most evidence for their own" in found.explains
+    assert f"of the other rows in a cluster {found.agreement:.1%} have most evidence for their own" in found.explains
     few, whole = (neon.explain_clusters(labels, frame, max_rows=most, gamma=0.1) for most in (200, 2000))
     for one, other in zip(few, whole, strict=True):
         np.testing.assert_array_equal(one.rows, other.rows)
@@ -333,3 +333,19 @@ def test_what_has_no_clusters_is_refused() -> None:
     density = Pipeline([("scale", StandardScaler()), ("cluster", cluster.DBSCAN(eps=2.4))]).fit(WINE)
     with pytest.raises(ValueError, match="must be the rows that it was fitted on, 178 of them, got 10"):
         neon.explain_clusters(density, WINE.iloc[:10])
+
+
+@pytest.mark.parametrize("max_rows", [2000, 100])
+def test_rows_do_not_count_among_those_that_tell_their_own_cluster(max_rows: int) -> None:
+    """Labels that were drawn at random are told by nothing, however stiff the distances are."""
+    random = np.random.default_rng(3)
+    found = neon.explain_clusters(
+        random.integers(0, 2, 300), random.normal(size=(300, 8)), gamma=50.0, max_rows=max_rows
+    )
+    assert abs(found.agreement - 0.5) < 0.1
+    assert found.agreement != 0.5
+
+
+def test_clusters_of_one_row_are_told_by_no_other() -> None:
+    found = neon.explain_clusters([0, 0, 0, 0, 1], np.array([[0.0], [0.1], [0.2], [0.3], [9.0]]))
+    assert found.agreement == 0.8

@@ -1,7 +1,7 @@
 """Clusterings without ``predict``: evidence for their labels by a stated function of distances to the training rows.
 
 Kernel k-means evidence: soft distances to the clusters' rows (Kauffmann et al. 2022, "From Clustering to Cluster
-Explanations via Neural Networks"). How many training rows' labels that function reproduces is measured.
+Explanations via Neural Networks"). How many training rows get their own label by the other rows is measured.
 """
 
 from __future__ import annotations
@@ -83,9 +83,7 @@ def convert_labels(model: Any, ask: Ask) -> Conversion:
     def own(X: np.ndarray) -> np.ndarray:
         return contrast(_soft_distances(euclidean_distances(X, points, squared=True), sizes, gamma))
 
-    evidence = chunked(own, points, len(points))
-    agreement = float(np.mean(evidence.argmax(1) == groups))
-    expected = float(np.abs(evidence[np.arange(len(points)), groups]).mean())
+    agreement, expected = _measured(points, groups, sizes, gamma)
     stiffness = 1 / expected if expected > 0 else 1.0
     layers = [
         SquaredDistance(points),
@@ -96,7 +94,7 @@ def convert_labels(model: Any, ask: Ask) -> Conversion:
     return Conversion(
         torch.nn.Sequential(*layers, Evidence(stiffness)),
         "evidence for a cluster: how much closer its rows are than those of the nearest other, in soft squared "
-        f"distance (gamma={gamma:.3g}), {reproduces(agreement, model, len(points))}",
+        f"distance (gamma={gamma:.3g}), {reproduces(agreement, model, len(points), by=', by the other rows')}",
         tuple(f"cluster {label}" for label in classes),
         own,
         classes=classes,
@@ -105,9 +103,9 @@ def convert_labels(model: Any, ask: Ask) -> Conversion:
     )
 
 
-def reproduces(agreement: float, model: Any, n_points: int) -> str:
+def reproduces(agreement: float, model: Any, n_points: int, *, by: str = "") -> str:
     """What share of the labels a stated function gives, in words; noise, which is in no cluster, stands apart."""
-    words = f"a function that gives {agreement:.1%} of the training rows their cluster"
+    words = f"a function that gives {agreement:.1%} of the training rows their cluster{by}"
     n_noise = len(_labels(model)) - n_points
     return words + (f" ({n_noise} are noise: explained by the cluster with most evidence)" if n_noise else "")
 
@@ -147,7 +145,7 @@ SIZE = 2**22  # distances that are held at a time
 
 
 def chunked(function: Callable[[np.ndarray], np.ndarray], rows: np.ndarray, n_points: int) -> np.ndarray:
-    """A function that takes distances to ``n_points`` points, of some rows at a time."""
+    """A function that takes distances to ``n_points`` points, of some rows (or their positions) at a time."""
     step = max(1, SIZE // n_points)
     return np.concatenate([function(rows[start : start + step]) for start in range(0, len(rows), step)])
 
@@ -162,6 +160,27 @@ SOME = 500  # rows that are left out, one at a time, to choose gamma
 STEPS = 13
 
 
+def _measured(points: np.ndarray, groups: np.ndarray, sizes: np.ndarray, gamma: float) -> tuple[float, float]:
+    """The share of rows with their own label while they are left out; the mean size of the evidence for it."""
+
+    def ask(rows: np.ndarray) -> np.ndarray:
+        d, here = euclidean_distances(points[rows], points, squared=True), np.arange(len(rows))
+        evidence = contrast(_soft_distances(d, sizes, gamma))[here, groups[rows]]
+        d[here, rows] = np.inf
+        return np.stack([_found_by_others(d, groups[rows], sizes, gamma), np.abs(evidence)], axis=1)
+
+    share, size = chunked(ask, np.arange(len(points)), len(points)).mean(0)
+    return float(share), float(size)
+
+
+def _found_by_others(d: np.ndarray, own: np.ndarray, sizes: np.ndarray, gamma: float) -> np.ndarray:
+    """Which rows have their own label, while they are left out: their own columns of distances are infinite."""
+    others = sizes - (np.arange(len(sizes)) == own[:, None])  # rows of each cluster, without the one left out
+    with np.errstate(divide="ignore", invalid="ignore"):
+        m = _soft_distances(d, sizes, gamma) + (np.log(others) - np.log(sizes)) / gamma
+    return np.nan_to_num(m, nan=np.inf).argmin(1) == own
+
+
 def _gamma(points: np.ndarray, groups: np.ndarray, sizes: np.ndarray) -> float:
     some = np.unique(np.linspace(0, len(points) - 1, min(SOME, len(points))).astype(int))
     d = euclidean_distances(points[some], points, squared=True)
@@ -169,13 +188,7 @@ def _gamma(points: np.ndarray, groups: np.ndarray, sizes: np.ndarray) -> float:
     if mean == 0:
         return 1.0
     d[np.arange(len(some)), some] = np.inf
-    others = sizes - (np.arange(len(sizes)) == groups[some, None])  # rows of each cluster, without the one left out
-    found = []
-    for k in range(STEPS):
-        gamma = 2.0**k / mean
-        with np.errstate(divide="ignore", invalid="ignore"):
-            m = _soft_distances(d, sizes, gamma) + (np.log(others) - np.log(sizes)) / gamma
-        found.append(np.mean(np.nan_to_num(m, nan=np.inf).argmin(1) == groups[some]))
+    found = [np.mean(_found_by_others(d, groups[some], sizes, 2.0**k / mean)) for k in range(STEPS)]
     shares, best = np.array(found), max(found)
     error = np.sqrt(best * (1 - best) / len(some))
     return float(2.0 ** int(np.argmax(shares >= best - error)) / mean)
