@@ -105,7 +105,7 @@ def _cluster(
     labels: np.ndarray,
     n_members: int,
 ) -> Cluster:
-    values = explanation.values[rows]
+    values = np.asarray(explanation.values[rows])
     relevance = values.mean(0)
     votes = np.bincount(rivals[rows], minlength=len(evidence.classes))
     rival = int(votes.argmax())
@@ -121,7 +121,7 @@ def _cluster(
         spread=values.std(0),
         rival=_plain(evidence.classes[rival]),
         rival_share=float(votes[rival] / len(rows)),
-        from_rival=evidence.against(some, np.full(len(some), rival)).values.mean(0),
+        from_rival=np.asarray(evidence.against(some, np.full(len(some), rival)).values.mean(0)),
         typical=tuple(map(_plain, labels[rows[usual[:n_members]]])),
         borderline=tuple(map(_plain, labels[rows[doubtful[:n_members]]])),
     )

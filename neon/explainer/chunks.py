@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from neon.explainer.base import words_of
+from neon.explanation.memory import check_fits
+from neon.explanation.rows_like_arrays import SparseRows
 from neon.lrp import LRP
 from neon.lrp.paths.integral import Integral
 from neon.lrp.paths.mean_slopes import NODES
@@ -21,7 +23,14 @@ FIRST_ROWS = 64  # of a torch module, whose size per row is not known before
 _MEMORY = 128 * 2**20  # bytes of recorded values a chunk may hold
 _CACHE = 4 * 2**20  # for fitted models: what stays in the processor's cache is not fetched twice ...
 _SOME_ROWS = 256  # ... but a chunk has this many rows, where memory allows: each costs about a millisecond by itself
+_WIDE = 16 * 2**20  # bytes of rows, from which on the work on them is what takes long
 _SMALL = 4096  # numbers that are copied sooner than threads are asked to
+
+_WHAT = {"values": "relevance"}
+_ADVICE = (
+    "explain fewer rows at a time, a single output of each (target=), or files by neon.explain_parquet, which holds a "
+    "batch at a time"
+)
 
 
 def rows_within(per_row: int) -> int:
@@ -69,7 +78,8 @@ class Probe:
             words = found.integral.words(found.steps, x, output, found.tape.values[x])
             per_row *= NODES
         relative = any(step.rule is not None and step.rule.takes_reference for step in found.steps)
-        chunk_rows = min(max(_CACHE // per_row, _SOME_ROWS), rows_within(per_row))
+        some = min(_SOME_ROWS, _WIDE // (row.element_size() * row.shape[1]))
+        chunk_rows = min(max(_CACHE // per_row, some, 1), rows_within(per_row))
         relative = relative or found.integral is not None
         base = words_of(found, source, lrp.model)
         return cls(found.references, chunk_rows, words, relative, TreesAlone.of(found), base)
@@ -104,8 +114,10 @@ class Chunk:
 class Collected:
     """Chunks written into arrays that are allocated once; fresh memory costs more than the arithmetic."""
 
-    def __init__(self, n_rows: int) -> None:
+    def __init__(self, n_rows: int, held: SparseRows | None = None) -> None:
         self.n_rows = n_rows
+        self._held = held  # sparse rows, in whose places relevance is held, while it is 0 in all others
+        self._entries = np.zeros(0 if held is None else held.matrix.nnz)
         self.parts: dict[str, np.ndarray] = {}
         self.residuals: dict[str, np.ndarray] = {}
         self.n_outputs: int | None = None
@@ -117,7 +129,7 @@ class Collected:
         """Take the chunk whose first row is ``start``."""
         for name in ("values", "base", "prediction", "target", "interactions"):
             part = getattr(chunk, name)
-            if part is not None:
+            if part is not None and not (name == "values" and self._in_places(start, part)):
                 self._write(self.parts, name, start, part)
         for name, amount in chunk.residuals.items():
             self._write(self.residuals, name, start, amount)
@@ -129,8 +141,33 @@ class Collected:
         for array in (*self.parts.values(), *self.residuals.values()):
             array.flags.writeable = False
 
+    @property
+    def values(self) -> np.ndarray | SparseRows:
+        """Relevance of all rows."""
+        return self.parts["values"] if self._held is None else self._held.with_entries(self._entries)
+
+    def _in_places(self, start: int, values: Tensor) -> bool:
+        """Take relevance, (n_rows, n_features), in the places of sparse rows, unless it is elsewhere as well."""
+        if self._held is None:
+            return False
+        matrix = self._held.matrix
+        if values.ndim == 2:
+            ends = matrix.indptr[start : start + len(values) + 1]
+            places = slice(int(ends[0]), int(ends[-1]))
+            rows = torch.from_numpy(np.arange(len(values)).repeat(np.diff(ends)))
+            columns = torch.from_numpy(matrix.indices[places].astype(np.int64))
+            found = values[rows.to(values.device), columns.to(values.device)]
+            if int(found.count_nonzero()) == int(values.count_nonzero()):
+                self._entries[places] = found.cpu().numpy()
+                return True
+        held, self._held = self._held, None
+        if start:
+            self._write(self.parts, "values", 0, torch.from_numpy(np.asarray(held.with_entries(self._entries))))
+        return False
+
     def _write(self, arrays: dict[str, np.ndarray], name: str, start: int, tensor: Tensor) -> None:
         if name not in arrays:
+            check_fits((self.n_rows, *tensor.shape[1:]), _WHAT.get(name, name), _ADVICE)
             dtype = np.float64 if tensor.is_floating_point() else np.int64
             arrays[name] = np.zeros((self.n_rows, *tensor.shape[1:]), dtype)
         here = arrays[name][start : start + len(tensor)]

@@ -23,13 +23,14 @@ from neon.explainer.higher_order import checked_order, of_columns, with_interact
 from neon.explainer.labels import contrasted, in_words, output_indices, resolved
 from neon.explainer.names import Names
 from neon.explainer.other_names import advises
-from neon.explainer.placement import as_data, as_tensor, placement
+from neon.explainer.placement import as_tensor, placement
 from neon.explainer.progress import progress_bar, silent_if_asked
 from neon.explainer.recordings import of_callable, of_contrast, of_outputs, of_trees, of_weighted_outputs
 from neon.explainer.reference import reference_of, starts_from_origin, weighing
 from neon.explainer.replays import Replays
 from neon.explainer.rows import CallerRows, numbered
 from neon.explanation import Explanation
+from neon.explanation.rows_like_arrays import SparseRows
 from neon.lrp import LRP
 from neon.lrp.composites import Rules
 from neon.lrp.paths.integral import Integral
@@ -180,14 +181,18 @@ class Explainer:
         Returns
         -------
         Explanation
-            Relevance is dense: 8 bytes for each feature of each row and output. Sparse rows stay sparse beside it and
-            are read a chunk at a time, some 0.2 GB in all; columns that encoders make of them have relevance as well.
+            Of sparse rows relevance is sparse, 8 bytes for each entry, where it is 0 wherever these are, as of linear
+            models relative to the origin, and each row has one output. Otherwise it is dense, 8 bytes for each feature
+            of each row and output. Beside both, working memory holds a few chunks of some 0.1 GB, or a row where that
+            takes more. Columns that encoders make of the rows have relevance as well.
 
         Raises
         ------
         ValueError
             If X does not fit the model, holds NaN or infinity, or the target is unknown; if there are no interactions
             of this model, rule or target.
+        MemoryError
+            If relevance would take more memory than the machine has; the message says how much.
         UnsupportedModelError
             If the network differs from the model by more than rounding, as where the model was fitted anew.
         """
@@ -284,7 +289,8 @@ class Explainer:
     def _collected(self, rows: CallerRows, target: Any, order: int) -> Collected:
         """Explain chunk after chunk; target : None, "all", a callable, or output indices (n_rows,)."""
         size, fixed = self._chunk_size(isinstance(target, str), order)
-        found, start = Collected(len(rows)), 0
+        held = rows.read_data
+        found, start = Collected(len(rows), held if isinstance(held, SparseRows) else None), 0
         with progress_bar(len(rows), self.progress) as reach:
             while start < len(rows) or not found.parts:
                 stop = min(start + size, len(rows))
@@ -313,10 +319,12 @@ class Explainer:
             return int(self.batch_size), True
         if self._probe is None:
             return FIRST_ROWS, False
-        size = self._probe.chunk_rows
+        size, n_encoded = self._probe.chunk_rows, self.network.intake.n_encoded
+        if every:  # each output's relevance, and all of them beside each other
+            size = min(size, rows_within(16 * n_encoded * len(self.network.output_names)))
         if order:  # in use at a time: each output's square or cube, and its copies while columns are added up
             squares = 3 + (2 * len(self.network.output_names) if every else 0)
-            size = min(size, rows_within(8 * squares * self.network.intake.n_encoded**order))
+            size = min(size, rows_within(8 * squares * n_encoded**order))
         return size, True
 
     def _chunk(self, recording: Recording, given: Any, target: Any, order: int) -> Chunk:
@@ -348,11 +356,11 @@ class Explainer:
         together = found.parts.pop("interactions", None)
         found.close()
         explanation = Explanation(
-            values=found.parts["values"],
+            values=found.values,
             base_values=found.parts["base"],
             prediction=found.parts["prediction"],
             residuals={name: amount for name, amount in found.residuals.items() if np.any(amount != 0)},
-            data=rows.data if rows.encoding is None else as_data(rows.numbers),
+            data=rows.data if rows.encoding is None else rows.read_data,
             feature_names=rows.names if rows.encoding is None else tuple(rows.encoding.names),
             output_names=outputs,
             target=found.parts.get("target"),

@@ -93,11 +93,16 @@ class CallerRows:
         """The documents that the features are tokens of, if they are."""
         return self.network.intake.texts(self.given) if isinstance(self.network, Network) else None
 
+    @functools.cached_property
+    def read_data(self) -> Any:
+        """What the network reads, as an explanation holds it."""
+        return as_data(self.numbers)
+
     @property
     def data(self) -> Any:
         """The caller's own values, where there is an encoding; else what the network reads."""
         if not isinstance(self.network, Network) or self.encoding is None:
-            return with_booleans(as_data(self.numbers), self.boolean)
+            return with_booleans(self.read_data, self.boolean)
         return as_data(self.given if sparse.issparse(self.given) else self.network.intake.rows(self.given))
 
     def decoded(self, explanation: Explanation) -> Explanation:
@@ -105,7 +110,8 @@ class CallerRows:
         if not isinstance(self.network, Network) or self.encoding is None:
             return explanation
         values, unowned = self.encoding.total(explanation.values, len(self.names))
-        values.flags.writeable = False  # the explanation shares it then
+        if isinstance(values, np.ndarray):
+            values.flags.writeable = False  # the explanation shares it then
         residuals = dict(explanation.residuals)
         if np.any(unowned != 0):
             residuals["constant"] = unowned + residuals.get("constant", 0.0)

@@ -8,9 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import sparse
 
 from neon.explanation.as_numbers import column_means
 from neon.explanation.fields import labels_of
+from neon.explanation.rows_like_arrays import SparseRows
 
 if TYPE_CHECKING:
     from neon.explanation import Explanation
@@ -87,7 +89,7 @@ def averaged(explanation: Explanation) -> Explanation:
     return replace(
         explanation,
         **_each(explanation, lambda array: array.mean(axis=0, keepdims=True, dtype=np.float64)),
-        data=column_means(np.asarray(explanation.data)),
+        data=_column_means(explanation.data),
         target=_given(target, lambda target: target[:1]),
         output_names=names,
         encoded=None,
@@ -106,7 +108,9 @@ def grouped(explanation: Explanation, groups: Mapping[str, Iterable[str | int]])
         data = data.astype(object)
         data[:, merged] = ""
 
-    def total(array: np.ndarray, axis: int) -> np.ndarray:
+    def total(array: Any, axis: int) -> Any:
+        if isinstance(array, SparseRows):
+            return SparseRows(array.matrix @ _membership(added, array.shape[1]))
         return np.stack([array.take(members, axis).sum(axis=axis) for members in added], axis=axis)
 
     return replace(
@@ -120,6 +124,19 @@ def grouped(explanation: Explanation, groups: Mapping[str, Iterable[str | int]])
         texts=None,
         interactions=_on_each_axis(explanation, total),
     )
+
+
+def _membership(added: list[list[int]], n_features: int) -> sparse.csr_matrix:
+    """1 where a feature, a row, is in a group, a column."""
+    groups = np.repeat(np.arange(len(added)), [len(members) for members in added])
+    features = np.concatenate([np.array(members, dtype=int) for members in added])
+    return sparse.csr_matrix((np.ones(len(features)), (features, groups)), (n_features, len(added)))
+
+
+def _column_means(data: Any) -> np.ndarray:
+    if isinstance(data, SparseRows) and np.isfinite(data.matrix.data).all():
+        return np.asarray(data.mean(axis=0, keepdims=True))
+    return column_means(np.asarray(data))
 
 
 def positions(features: Any, names: tuple[str, ...]) -> np.ndarray:
@@ -173,7 +190,7 @@ def _group_positions(
     return tuple(key if isinstance(key, str) else names[key] for key in columns), list(columns.values())
 
 
-def _each(explanation: Explanation, change: Callable[[np.ndarray], np.ndarray]) -> dict[str, Any]:
+def _each(explanation: Explanation, change: Callable[[Any], Any]) -> dict[str, Any]:
     """Change the parts of the equation alike: a linear change keeps it true."""
     return {
         "values": change(explanation.values),

@@ -40,7 +40,8 @@ class Explanation:
     Parameters
     ----------
     values : ndarray of shape (n_samples, n_features[, n_outputs])
-        Relevance, in units of the prediction. Deep networks: (n_samples, *input_shape[, n_outputs]).
+        Relevance, in units of the prediction. Deep networks: (n_samples, *input_shape[, n_outputs]). Of sparse rows it
+        is sparse as well where it is 0 wherever these are, of one output each, and reads like an array.
     base_values : ndarray of shape (n_samples[, n_outputs])
         The explained function at the reference point.
     prediction : ndarray of shape (n_samples[, n_outputs])
@@ -90,7 +91,7 @@ class Explanation:
     >>> explanation[:, ["alcohol", "hue"]]      # the others add up in a residual, "other features"
     """
 
-    values: np.ndarray
+    values: np.ndarray | SparseRows
     base_values: np.ndarray
     prediction: np.ndarray
     residuals: Mapping[str, np.ndarray]
@@ -114,7 +115,7 @@ class Explanation:
         def put(name: str, value: Any) -> None:
             object.__setattr__(self, name, value)
 
-        for name in ("values", "base_values", "prediction"):
+        for name in ("base_values", "prediction", *(() if isinstance(self.values, SparseRows) else ("values",))):
             put(name, frozen(getattr(self, name), as_float=True))
         residuals = {str(name): frozen(part, as_float=True) for name, part in self.residuals.items()}
         put("residuals", MappingProxyType(residuals))
@@ -267,7 +268,8 @@ class Explanation:
 
         An explanation of all outputs has one row a sample and output, under an index (sample, output):
         `frame.xs("setosa", level="output")`. `target` is the output's name. A feature that is called as one
-        of the other columns becomes "feature:<name>"; features without names are called by their position.
+        of the other columns becomes "feature:<name>"; features without names are called by their position. Sparse
+        relevance has sparse columns, and its tidy table lines for its entries alone: what is left out is 0.
 
         Parameters
         ----------

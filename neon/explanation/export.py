@@ -9,6 +9,7 @@ import numpy as np
 
 from neon.explanation.as_numbers import coded
 from neon.explanation.fields import labels_of
+from neon.explanation.rows_like_arrays import SparseRows
 
 if TYPE_CHECKING:
     import pandas
@@ -28,8 +29,9 @@ def to_frame(explanation: Explanation) -> pandas.DataFrame:
     index = pd.RangeIndex(n_samples) if explanation.index is None else pd.Index(explanation.index)
     if index.nlevels == 1:
         index.name = "sample"
+    values: np.ndarray | SparseRows
     if explanation.target is None:
-        values, target = np.moveaxis(explanation.values, -1, 1), np.tile(output, n_samples)
+        values, target = np.moveaxis(np.asarray(explanation.values), -1, 1), np.tile(output, n_samples)
         index = index.repeat(len(output))
         levels = [index.get_level_values(level) for level in range(index.nlevels)]
         index = pd.MultiIndex.from_arrays([*levels, target], names=[*index.names, "output"])
@@ -39,7 +41,11 @@ def to_frame(explanation: Explanation) -> pandas.DataFrame:
     others |= {f"residual:{name}": part.ravel() for name, part in explanation.residuals.items()}
     others |= {"prediction": explanation.prediction.ravel(), "target": target}
     columns = [f"feature:{name}" if name in others else name for name in names]
-    relevance = pd.DataFrame(values.reshape(len(index), len(columns)), index=index, columns=columns)
+    relevance: pd.DataFrame
+    if isinstance(values, SparseRows):
+        relevance = pd.DataFrame.sparse.from_spmatrix(values.matrix, index=index, columns=columns)
+    else:
+        relevance = pd.DataFrame(values.reshape(len(index), len(columns)), index=index, columns=columns)
     return pd.concat([relevance, pd.DataFrame(others, index=index)], axis=1)
 
 
@@ -47,6 +53,8 @@ def tidy_frame(explanation: Explanation) -> pandas.DataFrame:
     """See `Explanation.to_frame`, ``tidy=True``."""
     import pandas as pd
 
+    if isinstance(explanation.values, SparseRows):
+        return _tidy_entries(explanation, explanation.values)
     names, residuals = _names(explanation), explanation.residuals
     n_samples, n_lines = len(explanation), len(names) + len(residuals)
     output = np.array(explanation.output_names, dtype=object)
@@ -74,6 +82,35 @@ def tidy_frame(explanation: Explanation) -> pandas.DataFrame:
     if explanation.imputed is not None:
         columns["imputed"] = beside(explanation.imputed, False)
     return pd.DataFrame(columns)
+
+
+def _tidy_entries(explanation: Explanation, values: SparseRows) -> pandas.DataFrame:
+    """A line for each entry that sparse relevance holds, and for each residual, in the order of the rows."""
+    import pandas as pd
+
+    n_samples, n_features = values.shape
+    residuals, entries, data = explanation.residuals, values.matrix.tocoo(), explanation.data
+    data = data.matrix if isinstance(data, SparseRows) else data
+    each = np.arange(n_samples)
+    row = np.concatenate([entries.row, *[each] * len(residuals)])
+    line = np.concatenate([entries.col, *(np.full(n_samples, n_features + k) for k in range(len(residuals)))])
+    order = np.lexsort((line, row))
+    names = np.array([*explanation.feature_names, *(f"residual:{name}" for name in residuals)], dtype=object)
+    value = np.asarray(data[entries.row, entries.col]).ravel() if len(entries.row) else np.zeros(0)
+    value = np.concatenate([value, np.full(n_samples * len(residuals), np.nan)])
+    relevance = np.concatenate([entries.data, *residuals.values()])
+    row = row[order]
+    return pd.DataFrame(
+        {
+            "sample": pd.Index(labels_of(explanation), tupleize_cols=False)[row],
+            "target": np.array(explanation.output_names, dtype=object)[explanation.target][row],
+            "feature": names[line[order]],
+            "value": value[order],
+            "relevance": relevance[order],
+            "base_value": explanation.base_values[row],
+            "prediction": explanation.prediction[row],
+        }
+    )
 
 
 def _names(explanation: Explanation) -> Sequence[str]:
@@ -119,7 +156,7 @@ def to_shap(explanation: Explanation) -> shap.Explanation:
     data, display = coded(np.asarray(explanation.data))
     base = sum(explanation.residuals.values(), start=explanation.base_values)
     return shap.Explanation(
-        values=explanation.values.astype(np.float64),
+        values=np.asarray(explanation.values, dtype=np.float64),
         base_values=base.astype(np.float64),
         data=data,
         display_data=display,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from neon.explanation.rows_like_arrays import without_infinite
 from neon.explanation.text import BLUE, RED, elide, feature_order, number
 from neon.explanation.text_html import words_html
 
@@ -52,8 +53,9 @@ def _features(explanation: Explanation, max_features: int) -> str:
     values = explanation.values
     if values.size == 0 or len(explanation.feature_shape) > 1:
         return ""
-    columns = np.moveaxis(values, 1, -1).reshape(-1, values.shape[1])
-    columns = np.where(np.isfinite(columns), columns, 0.0)
+    if explanation.target is None:
+        values = np.moveaxis(np.asarray(values), 1, -1).reshape(-1, values.shape[1])
+    columns = without_infinite(values)
     positive, negative = np.maximum(columns, 0).mean(axis=0), np.maximum(-columns, 0).mean(axis=0)
     magnitude = positive + negative
     shown, others = feature_order(magnitude, max_features)

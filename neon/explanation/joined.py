@@ -62,13 +62,13 @@ def concat(explanations: Iterable[Explanation]) -> Explanation:
     names = dict.fromkeys(name for part in parts for name in part.residuals)
     imputed = any(part.imputed is not None for part in parts)
     return Explanation(
-        values=_below([part.values for part in parts]),
+        values=_rows([part.values for part in parts]),
         base_values=_below([part.base_values for part in parts]),
         prediction=_below([part.prediction for part in parts]),
         residuals={
             name: _below([part.residuals.get(name, np.zeros_like(part.prediction)) for part in parts]) for name in names
         },
-        data=_data([part.data for part in parts]),
+        data=_rows([part.data for part in parts]),
         feature_names=first.feature_names,
         output_names=first.output_names,
         target=None if first.target is None else _below([part.target for part in parts]),
@@ -111,7 +111,8 @@ def _below(arrays: list[Any]) -> np.ndarray:
     return joined
 
 
-def _data(parts: list[Any]) -> np.ndarray | SparseRows | MixedRows:
+def _rows(parts: list[Any]) -> Any:
+    """Arrays, sparse or mixed rows below each other; an array where they are of several kinds."""
     if all(isinstance(part, SparseRows) for part in parts):
         return SparseRows(sparse.vstack([part.matrix for part in parts], format="csr"))
     if all(isinstance(part, MixedRows) and (part.boolean == parts[0].boolean).all() for part in parts):

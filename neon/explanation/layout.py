@@ -55,9 +55,9 @@ class Layout:
         """All columns but the kept ones."""
         outputs = np.array(explanation.output_names, dtype=object)
         if explanation.target is None:
-            values, what = np.moveaxis(explanation.values, -1, 1), np.tile(outputs, len(explanation))
+            values, what = np.moveaxis(np.asarray(explanation.values), -1, 1), np.tile(outputs, len(explanation))
         else:
-            values, what = explanation.values, outputs[explanation.target]
+            values, what = np.asarray(explanation.values), outputs[explanation.target]
         values = values.reshape(len(what), len(self.features))
         found = {"output" if self.every else "target": what}
         found |= {"prediction": explanation.prediction.ravel(), "base_value": explanation.base_values.ravel()}

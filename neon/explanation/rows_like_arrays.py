@@ -8,8 +8,9 @@ import numpy as np
 from scipy import sparse
 
 from neon.explanation.fields import frozen
+from neon.explanation.memory import check_fits
 
-__all__ = ["MixedRows", "SparseRows"]
+__all__ = ["MixedRows", "SparseRows", "finite_rows", "without_infinite"]
 
 
 class _LikeArray(np.lib.mixins.NDArrayOperatorsMixin):
@@ -35,8 +36,10 @@ class _LikeArray(np.lib.mixins.NDArrayOperatorsMixin):
 class SparseRows(_LikeArray):
     """A sparse matrix that reads like an array, (n_samples, n_features): a dense one of a text may not fit memory.
 
-    Some of the rows, by a slice, a mask or positions, are sparse rows again. Anything else that is picked or computed
-    is a plain array: ``rows[3]``, ``rows[:, 0]``, ``rows > 1``, ``rows.max()``, ``np.asarray(rows)``.
+    Some of the rows or columns, by slices, masks or positions, are sparse rows again, and so is what functions make of
+    each number, and give 0 for 0: ``abs(rows)``, ``2 * rows``, ``np.maximum(rows, 0)``. Sums and means are computed
+    from the entries. Anything else that is picked or computed is a plain array: ``rows[3]``, ``rows[:, 0]``,
+    ``rows > 1``, ``np.asarray(rows)``.
 
     Parameters
     ----------
@@ -47,8 +50,18 @@ class SparseRows(_LikeArray):
     def __init__(self, matrix: Any) -> None:
         self.matrix = sparse.csr_matrix(matrix, copy=True)
         self.matrix.sum_duplicates()
+        self._freeze()
+
+    def _freeze(self) -> None:
         for part in (self.matrix.data, self.matrix.indices, self.matrix.indptr):
             part.flags.writeable = False
+
+    def with_entries(self, entries: np.ndarray) -> SparseRows:
+        """Other numbers in the same places, (n_entries,), which are not copied: the places are held once."""
+        found = SparseRows.__new__(SparseRows)
+        found.matrix = sparse.csr_matrix((entries, self.matrix.indices, self.matrix.indptr), self.shape, copy=False)
+        found._freeze()
+        return found
 
     @property
     def shape(self) -> tuple[int, int]:  # type: ignore[override]
@@ -59,6 +72,39 @@ class SparseRows(_LikeArray):
     def dtype(self) -> np.dtype:
         return np.dtype(self.matrix.dtype)
 
+    def sum(
+        self, axis: Any = None, dtype: Any = None, out: None = None, *, keepdims: bool = False
+    ) -> np.ndarray | np.floating:
+        """As of an array; axis : None, 0, 1, or several."""
+        axes = _axes(axis)
+        if axes == {0, 1}:
+            return self.matrix.data.sum(dtype=dtype, keepdims=keepdims).reshape((1, 1) if keepdims else ())[()]
+        (along,) = axes
+        total = np.asarray(self.matrix.sum(axis=along, dtype=dtype))
+        return np.expand_dims(total.ravel(), along) if keepdims else total.ravel()
+
+    def mean(
+        self, axis: Any = None, dtype: Any = None, out: None = None, *, keepdims: bool = False
+    ) -> np.ndarray | np.floating:
+        """As of an array."""
+        axes = _axes(axis)
+        count = np.prod([self.shape[each] for each in axes])
+        return self.sum(axis, dtype or np.float64, keepdims=keepdims) / count
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        """Where 0 stays 0, what the function makes of the entries alone."""
+        alone = method == "__call__" and not options and ufunc.nout == 1
+        if alone and all(part is self or np.ndim(part) == 0 for part in inputs):
+
+            def at(rows: Any) -> Any:
+                return ufunc(*(rows if part is self else part for part in inputs))
+
+            with np.errstate(all="ignore"):
+                zero = at(np.zeros(1, self.dtype))
+            if zero.dtype.kind == "f" and zero[0] == 0:
+                return self.with_entries(at(self.matrix.data))
+        return super().__array_ufunc__(ufunc, method, *inputs, **options)
+
     def __reduce__(self) -> tuple:
         """Pickle through the constructor: arrays would come back writeable."""
         return SparseRows, (self.matrix,)
@@ -66,6 +112,7 @@ class SparseRows(_LikeArray):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
             raise ValueError("sparse rows are no array without a copy: np.asarray(rows)")
+        check_fits(self.shape, "a dense array of sparse rows", "pick rows, or read rows.matrix, which stays sparse")
         return np.asarray(self.matrix.toarray(), dtype=dtype)
 
     def __getitem__(self, index: Any) -> Any:
@@ -78,11 +125,30 @@ class SparseRows(_LikeArray):
         if isinstance(index, tuple) and len(index) == 2 and isinstance(index[1], int | np.integer):
             return self.matrix[:, [index[1]]].toarray()[:, 0][index[0]]
         if isinstance(index, tuple) and len(index) == 2 and isinstance(index[0], slice):
-            return self.matrix[index[0]][:, index[1]].toarray()
+            return SparseRows(self.matrix[index[0]][:, index[1]])
         return np.asarray(self)[index]
 
     def __repr__(self) -> str:
         return f"SparseRows(shape={self.shape}, {self.matrix.nnz} entries; np.asarray of it is dense)"
+
+
+def finite_rows(values: np.ndarray | SparseRows) -> np.ndarray:
+    """Which rows hold finite numbers alone, (n_rows,)."""
+    if not isinstance(values, SparseRows):
+        return np.asarray(np.isfinite(values).all(axis=1))
+    return np.asarray(values.with_entries((~np.isfinite(values.matrix.data)).astype(np.float64)).sum(axis=1) == 0)
+
+
+def without_infinite(values: np.ndarray | SparseRows) -> Any:
+    """The same with 0 for what is NaN or infinite."""
+    if not isinstance(values, SparseRows):
+        return np.where(np.isfinite(values), values, 0.0)
+    entries = values.matrix.data
+    return values.with_entries(np.where(np.isfinite(entries), entries, 0.0))
+
+
+def _axes(axis: Any) -> set[int]:
+    return {0, 1} if axis is None else {int(each) % 2 for each in np.atleast_1d(axis)}
 
 
 class MixedRows(_LikeArray):

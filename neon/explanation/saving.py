@@ -22,7 +22,7 @@ __all__ = ["load", "save"]
 _FORMAT, _VERSION = "neon explanation", 1
 _WORDS = ("explains", "base_in_words", "unit")
 _NAMES = ("feature_names", "output_names")
-_ARRAYS = ("values", "base_values", "prediction", "target", "imputed", "interactions", "index")
+_ARRAYS = ("base_values", "prediction", "target", "imputed", "interactions", "index")
 
 
 def save(explanation: Explanation, path: str | os.PathLike[str]) -> None:
@@ -54,7 +54,7 @@ def _fields(explanation: Explanation, writer: Writer) -> dict[str, Any]:
     found |= {name: None if array is None else writer.put(array) for name, array in arrays.items()}
     found["residuals"] = {name: writer.put(part) for name, part in explanation.residuals.items()}
     encoded, texts = explanation.encoded, explanation.texts
-    found["data"] = _put_data(explanation.data, writer)
+    found |= {"values": _put_data(explanation.values, writer), "data": _put_data(explanation.data, writer)}
     found["encoded"] = None if encoded is None else _fields(encoded, writer)
     found["texts"] = None if texts is None else _put_texts(texts, len(explanation), writer)
     return found
@@ -67,7 +67,7 @@ def _explanation(found: dict[str, Any], reader: Reader, make: Callable[..., Expl
     fields |= {name: None if found[name] is None else reader.get(found[name]) for name in _ARRAYS}
     fields["residuals"] = {name: reader.get(part) for name, part in found["residuals"].items()}
     encoded, texts = found["encoded"], found["texts"]
-    fields["data"] = _get_data(found["data"], reader)
+    fields |= {name: _get_data(found[name], reader) for name in ("values", "data")}
     fields["encoded"] = None if encoded is None else _explanation(encoded, reader, make)
     fields["texts"] = None if texts is None else _get_texts(texts, reader, len(fields["values"]))
     return make(**fields)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from neon.explanation import Explanation
+from neon.explanation.rows_like_arrays import finite_rows
 from neon.explanation.text import BLUE, RED, elide, elide_all, feature_order, number
 from neon.plots._canvas import (
     FAINT,
@@ -176,9 +179,9 @@ def _magnitudes(finite: tuple[np.ndarray, ...]) -> tuple[np.ndarray, np.ndarray]
     return means, (means * sizes[:, None]).sum(axis=0) / max(sizes.sum(), 1)
 
 
-def _finite(group: Group) -> tuple[np.ndarray, int]:
+def _finite(group: Group) -> tuple[Any, int]:
     """Rows that can be averaged, and how many cannot."""
-    finite = np.isfinite(group.values).all(axis=1)
+    finite = finite_rows(group.values)
     count = int(len(finite) - finite.sum())
     return group.values if count == 0 else group.values[finite], count
 

@@ -60,7 +60,7 @@ def beeswarm(
     shown, others = feature_order(magnitude, max_features)
     lanes = sorted(sorted(range(len(groups)), key=lambda place: -len(groups[place].rows))[:LANES])
     drawn = [sampled(len(groups[lane].rows), DRAWN // len(lanes))[0] for lane in lanes]
-    values = [groups[lane].values[rows][:, shown] for lane, rows in zip(lanes, drawn, strict=True)]
+    values = [np.asarray(groups[lane].values[rows][:, shown]) for lane, rows in zip(lanes, drawn, strict=True)]
     finite = np.concatenate([part[np.isfinite(part)] for part in values])
     low, high = padded(finite.min(initial=0.0), finite.max(initial=0.0), left=0.03, right=0.03)
     each = 1.15 if len(lanes) == 1 else 0.48 * len(lanes)

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
+from neon.explanation.rows_like_arrays import SparseRows, without_infinite
 from neon.explanation.text import elide, elide_all, named_value, number
 from neon.plots._colors import ink
 
@@ -119,9 +120,9 @@ def name_lines(ax: Axes, names: Sequence[str]) -> None:
     ax.set_ylim(len(names) - 0.4, -0.6)
 
 
-def magnitudes(values: np.ndarray) -> np.ndarray:
+def magnitudes(values: np.ndarray | SparseRows) -> np.ndarray:
     """Mean |relevance| of each feature, (n_features,); what is not finite counts as none."""
-    mean: np.ndarray = np.abs(np.where(np.isfinite(values), values, 0.0)).mean(axis=0)
+    mean: np.ndarray = np.abs(without_infinite(values)).mean(axis=0)
     return mean
 
 

@@ -86,7 +86,7 @@ def _table(explanation: Explanation, limit: float | None, max_features: int, col
     rows, note = sampled(len(explanation), DRAWN)
     target, prediction = targets_of(explanation)[rows], explanation.prediction[rows]
     order = np.lexsort((-prediction, target))
-    values, target = explanation.values[rows[order]][:, shown], target[order]
+    values, target = np.asarray(explanation.values[rows[order]][:, shown]), target[order]
     ax = axes(ax, lines=0.8 * (len(shown) + bool(others.size)) + 1)
     norm = symmetric(values, limit)
     drawn = ax.imshow(values.T, cmap=relevance_colors(), norm=norm, aspect="auto", interpolation="nearest")

@@ -13,6 +13,7 @@ from neon.explanation import Explanation
 from neon.explanation.algebra import pick_output, positions
 from neon.explanation.as_numbers import as_numbers, date_at, in_words, is_date
 from neon.explanation.picking import row_position
+from neon.explanation.rows_like_arrays import SparseRows
 
 __all__ = ["By", "Group", "groups_of", "of_output", "sample_of", "sampled", "table_of", "targets_of"]
 
@@ -28,14 +29,14 @@ class Group:
     Parameters
     ----------
     name : str
-    values : ndarray of shape (n_rows, n_features)
+    values : ndarray or sparse rows of shape (n_rows, n_features)
         Their relevance.
     rows : ndarray of int of shape (n_rows,)
         Where they are in the explanation.
     """
 
     name: str
-    values: np.ndarray
+    values: np.ndarray | SparseRows
     rows: np.ndarray
 
 

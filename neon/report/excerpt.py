@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from neon.explanation.rows_like_arrays import SparseRows, without_infinite
+
 if TYPE_CHECKING:
     from neon.explanation import Explanation
 
@@ -46,18 +48,18 @@ class Excerpt:
     why: str = ""
 
 
-def by_output(explanation: Explanation) -> np.ndarray:
-    """Relevance with outputs first, (n_outputs or 1, n_rows, *feature_shape)."""
+def by_output(explanation: Explanation) -> list[np.ndarray | SparseRows]:
+    """Relevance for each output that is explained, or for each row's own one, (n_rows, *feature_shape)."""
     values = explanation.values
-    return values[None] if explanation.target is not None else np.moveaxis(values, -1, 0)
+    if explanation.target is not None:
+        return [values]
+    return [values[..., output] for output in range(len(explanation.output_names))]
 
 
 def strength(explanation: Explanation) -> np.ndarray:
     """Mean |relevance| of each feature, (n_features,), of the output where it is the largest."""
-    values = by_output(explanation)
-    finite = np.abs(np.where(np.isfinite(values), values, 0.0))
-    largest: np.ndarray = finite.mean(axis=1).max(axis=0)
-    return largest
+    means = [np.abs(without_infinite(values)).mean(axis=0) for values in by_output(explanation)]
+    return np.asarray(np.max(means, axis=0))
 
 
 def excerpt_of(explanation: Explanation, shape: tuple[int, int] | None, max_rows: int) -> Excerpt:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neon.explanation.fields import labels_of
-from neon.explanation.rows_like_arrays import SparseRows
+from neon.explanation.rows_like_arrays import SparseRows, without_infinite
 from neon.report.columns import Column, read_column
 from neon.report.documents import documents
 from neon.report.excerpt import STRONGEST, Excerpt, by_output
@@ -17,6 +17,8 @@ from neon.report.residuals import residual_in_words
 
 if TYPE_CHECKING:
     from neon.explanation import Explanation
+
+_AT_ONCE = 4_000_000  # numbers of sparse rows that are made dense
 
 __all__ = ["payload"]
 
@@ -58,15 +60,15 @@ def _parts(part: np.ndarray, n: int) -> dict[str, Any]:
 
 
 def _table(explanation: Explanation, chosen: Excerpt) -> dict[str, Any]:
-    values, shown = by_output(explanation), chosen.features
-    relevance = np.ascontiguousarray(values[:, : chosen.n_rows, shown].transpose(0, 2, 1))
+    values, shown = [part[: chosen.n_rows] for part in by_output(explanation)], chosen.features
+    relevance = np.stack([np.asarray(part[:, shown]).T for part in values])
     found: dict[str, Any] = {"relevance": packed(relevance), "overview": _overview(explanation, chosen)}
     read = _reader(explanation, chosen)
     columns = [read(feature) for feature in shown]
     found["columns"] = [column.about | {"values": packed(column.numbers)} for column in columns]
     if chosen.wide:
         place = {feature: position for position, feature in enumerate(shown.tolist())}
-        strongest, rare = _strongest(values[:, : chosen.n_rows], place)
+        strongest, rare = _strongest(values, place)
         columns += [read(feature) for feature in rare]
         found["columns"] += [column.about for column in columns[len(shown) :]]
         numbers = np.stack([column.numbers for column in columns])  # (column, row)
@@ -91,27 +93,35 @@ def _reader(explanation: Explanation, chosen: Excerpt) -> Any:
     return read
 
 
-def _strongest(values: np.ndarray, place: dict[int, int]) -> tuple[dict[str, np.ndarray], list[int]]:
+def _strongest(values: list[Any], place: dict[int, int]) -> tuple[dict[str, np.ndarray], list[int]]:
     """Each row's strongest features, (output, row, STRONGEST), and features that have no place yet.
 
     Their places, relevance, and what all others add up to ("rest").
     """
-    size = np.abs(np.nan_to_num(values))
-    top = np.argpartition(-size, STRONGEST - 1, axis=2)[:, :, :STRONGEST]
-    top = np.take_along_axis(top, np.argsort(-np.take_along_axis(size, top, 2), axis=2, kind="stable"), 2)
-    relevance = np.take_along_axis(values, top, 2)
-    rest = values.sum(axis=2, dtype=np.float64) - relevance.sum(axis=2, dtype=np.float64)
+    n_rows, n_features = values[0].shape
+    size = max(1, _AT_ONCE // n_features)  # sparse rows are made dense a few at a time
+    parts = [[_strongest_of(np.asarray(part[i : i + size])) for i in range(0, n_rows, size)] for part in values]
+    whole = [[np.concatenate(each) for each in zip(*part, strict=True)] for part in parts]
+    top, relevance, rest = (np.stack(each) for each in zip(*whole, strict=True))
     rare = [feature for feature in np.unique(top).tolist() if feature not in place]
-    places = np.full(values.shape[2], -1)
+    places = np.full(n_features, -1)
     places[list(place)] = list(place.values())
     places[rare] = np.arange(len(place), len(place) + len(rare))
     return {"place": places[top], "relevance": relevance, "rest": rest}, rare
 
 
+def _strongest_of(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of rows (n_rows, n_features): which features, their relevance, and the sum of all others."""
+    size = np.abs(np.nan_to_num(values))
+    top = np.argpartition(-size, STRONGEST - 1, axis=1)[:, :STRONGEST]
+    top = np.take_along_axis(top, np.argsort(-np.take_along_axis(size, top, 1), axis=1, kind="stable"), 1)
+    relevance = np.take_along_axis(values, top, 1)
+    return top, relevance, values.sum(axis=1, dtype=np.float64) - relevance.sum(axis=1, dtype=np.float64)
+
+
 def _overview(explanation: Explanation, chosen: Excerpt) -> list[dict[str, Any]]:
     """For each explained output: its rows, and what positive and negative relevance add to the mean |relevance|."""
-    values = by_output(explanation)[:, :, chosen.features]
-    values = np.where(np.isfinite(values), values, 0.0)
+    values = [without_infinite(np.asarray(part[:, chosen.features])) for part in by_output(explanation)]
     if explanation.target is None:
         groups = [(output, values[output]) for output in range(len(values))]
     else:

@@ -24,7 +24,9 @@ def pictures(explanation: Explanation, chosen: Excerpt) -> dict[str, Any]:
     All pictures together span black to white; red, green and blue where there are three channels.
     """
     n, (height, width) = chosen.n_rows, chosen.shape
-    relevance = np.stack([_pixels(values, chosen).sum(axis=2) for values in by_output(explanation)[:, :n]])
+    relevance = np.stack(
+        [_pixels(values, chosen).sum(axis=2) for values in (part[:n] for part in by_output(explanation))]
+    )
     size = np.abs(np.nan_to_num(relevance))
     limit = size.max(axis=2)
     steps = np.nan_to_num(relevance) * (STEPS / np.where(limit > 0, limit, 1.0))[:, :, None]

@@ -122,10 +122,11 @@ class Encoding:
             },
         )
 
-    def total(self, relevance: np.ndarray, n_columns: int) -> tuple[np.ndarray, np.ndarray]:
+    def total(self, relevance: Any, n_columns: int) -> tuple[Any, np.ndarray]:
         """Add up relevance (n_samples, n_encoded[, n_outputs]) by column; also the part that no column owns."""
         if not self.joint and np.array_equal(self.source, np.arange(n_columns)):  # as they are
             return relevance, np.zeros((len(relevance), *relevance.shape[2:]))
+        relevance = np.asarray(relevance)
         order = np.argsort(self.source, kind="stable")
         unowned, order = np.split(order, [np.count_nonzero(self.source < 0)])
         columns, starts = np.unique(self.source[order], return_index=True)

@@ -280,7 +280,7 @@ def numeric(X: Any) -> Any:
     if X.dtype.kind in "mM":
         raise ValueError(f"X must be numeric; it holds dates or times ({X.dtype}). {_TO_NUMBERS}")
     if sparse.issparse(X):
-        return X.tocsr().astype(np.float64)
+        return X.tocsr().astype(np.float64, copy=False)
     try:
         return X.astype(np.float64, copy=False)
     except (TypeError, ValueError) as error:
