@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import sklearn
+from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, OneToOneFeatureMixin, TransformerMixin, clone
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
@@ -13,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from neon.converters.core.registry import takes_data
 from neon.explainer.explainer import Explainer
+from neon.explanation.rows_like_arrays import SparseRows
 from neon.lrp.composites import Rules
 
 __all__ = ["RelevanceTransformer"]
@@ -105,12 +107,16 @@ class RelevanceTransformer(OneToOneFeatureMixin, MetaEstimatorMixin, Transformer
         )
         return self
 
-    def transform(self, X: Any) -> np.ndarray:
-        """Relevance of the features of each row, (n_samples, n_features), of the explained function's unit."""
+    def transform(self, X: Any) -> np.ndarray | csr_matrix:
+        """Relevance of the features of each row, (n_samples, n_features), of the explained function's unit.
+
+        Of sparse rows it is a sparse matrix where it is 0 wherever these are.
+        """
         check_is_fitted(self)
         _check_table(X)
         validate_data(self, X, reset=False, skip_check_array=True)
-        return self.explainer_(X, self.target).values
+        values = self.explainer_(X, self.target).values
+        return values.matrix.copy() if isinstance(values, SparseRows) else values
 
     def get_metadata_routing(self) -> MetadataRouter:
         """What ``fit`` is given goes to the ``fit`` of the estimator."""

@@ -198,6 +198,14 @@ def test_functions_of_each_number() -> None:
                 assert np.shape(ours) == np.shape(theirs)
 
 
+def test_a_transformer_hands_sparse_rows_on() -> None:
+    X, y = rows(), np.arange(60) % 2
+    found = neon.RelevanceTransformer(LogisticRegression(), target=1).fit(X, y).transform(X)
+    assert sparse.issparse(found)
+    dense = neon.RelevanceTransformer(LogisticRegression(), target=1).fit(X.toarray(), y).transform(X.toarray())
+    np.testing.assert_allclose(found.toarray(), dense, atol=1e-5)
+
+
 def test_what_does_not_fit_is_refused_before_it_is_allocated(fitted: dict, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "machine", lambda: 8 * 60 * 40.0 - 1)
     found = neon.explain(fitted["logistic"], rows())
