@@ -68,10 +68,7 @@ class RawColumns:
         typical = self.typical(feature)
         texts = *typical.compared(rows, others), typical.usual(rows), typical.usual(others)
         if typical.kind == "share":
-            one, other = typical.shares(rows), typical.shares(others)
-            gaps = {value: abs(one.get(value, 0.0) - other.get(value, 0.0)) for value in {**one, **other}}
-            value = max(gaps, key=lambda value: gaps[value], default=None)
-            inside, outside = one.get(value, 0.0), other.get(value, 0.0)
+            value, inside, outside = typical.told_apart(rows, others)
             more = f"{'more' if inside > outside else 'less'} {typical.shown(value)}" if inside != outside else ""
             return Compared(*texts, more, inside, outside, np.nan, np.nan)
         low, median, high = typical.middle(rows)

@@ -25,7 +25,7 @@ def cards(found: ClusterExplanation, *, max_features: int = 5) -> str:
     rest = len(found) - len(shown)
     more = f'<div style="opacity:.65">and {rest} more clusters: see .summary()</div>' if rest else ""
     head = (
-        f"<div><b>{len(found)} clusters</b> of {len(found.explanation):,} rows "
+        f"<div><b>{len(found)} cluster{'s' * (len(found) != 1)}</b> of {len(found.explanation):,} rows "
         f'<span style="opacity:.65">· {escape(found.explains)}</span></div>'
     )
     body = "".join(_card(found, cluster, max_features) for cluster in shown)

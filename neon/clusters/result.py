@@ -157,7 +157,8 @@ class ClusterExplanation:
         return ClusterPlots(self)
 
     def __repr__(self) -> str:
-        lines = [f"{len(self)} clusters of {len(self.explanation):,} rows · {self.explains}"]
+        plural = "s" * (len(self) != 1)
+        lines = [f"{len(self)} cluster{plural} of {len(self.explanation):,} rows · {self.explains}"]
         return "\n".join([*lines, *(f"- {cluster.sentence}" for cluster in self.clusters)])
 
     def _repr_html_(self) -> str:

@@ -15,7 +15,7 @@ from neon.lrp.recorded import Recording
 from neon.lrp.rules.tree import Interventional
 from neon.lrp.targets import Contrast, LogOdds
 
-__all__ = ["of_target", "rows_in_words", "words_of"]
+__all__ = ["of_target", "rows_in_words", "start_in_words", "words_of"]
 
 ZERO = "zero: relevance and residuals make up the whole prediction"
 COUNTED = "the training rows that its trees counted"
@@ -108,6 +108,13 @@ def rows_in_words(network: Network | torch.nn.Module, given: Any, rows: Any) -> 
     if n > 1 and ("," in words or not words.endswith("s")):
         return f"the {n} reference points of the estimators inside"
     return words if n == 1 else words.replace("the ", f"the {n} ", 1)
+
+
+def start_in_words(base: str, source: str) -> str:
+    """The rows that a base value, in words, is of: those that trees counted, the reference rows, or none."""
+    if COUNTED in base:
+        return base[base.index(COUNTED) :]
+    return source if source in base else ""
 
 
 def of_target(target: Any, words: str) -> str:

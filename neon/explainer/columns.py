@@ -26,7 +26,8 @@ def columns_read(network: Any, names: Sequence[str], kept: Sequence[str], featur
     if len(found) != expected:
         raise ValueError(
             f"the model reads {expected} columns, and there are {len(found)} that are not in columns=: "
-            f"{', '.join(map(repr, found))}; name those that it reads by features="
+            f"{', '.join(map(repr, found))}; fit the model on a DataFrame, whose names it keeps, or hand in those that "
+            "it reads alone (explain_parquet: or name them by features=)"
         )
     return found
 

@@ -14,7 +14,7 @@ from neon._version import bound_to_version
 from neon.converters import Network, neuralize
 from neon.converters.core.intake import take
 from neon.explainer.audit import record
-from neon.explainer.base import of_target, rows_in_words, words_of
+from neon.explainer.base import of_target, rows_in_words, start_in_words, words_of
 from neon.explainer.checks import check_outputs, check_quadrature, check_sums
 from neon.explainer.chunks import FIRST_ROWS, Chunk, Collected, Probe, rows_within
 from neon.explainer.equivalence import COMPARED, Comparisons
@@ -267,7 +267,7 @@ class Explainer:
             model,
             explanation,
             composite=self._lrp.composite.name,
-            reference=self._source,
+            reference=start_in_words(explanation.base_in_words, self._source),
             difference=self.network.verify(X) if isinstance(self.network, Network) and len(explanation) else None,
         )
 

@@ -25,6 +25,11 @@ def framed(
     columns: Sequence[str],
 ) -> pandas.DataFrame:
     """See `Explainer.explain_frame`."""
+    if not hasattr(frame, "iloc") or frame.ndim != 2:
+        raise TypeError(
+            f"explain_frame takes a pandas DataFrame, got {type(frame).__name__}; to_pandas() makes one of a frame of "
+            "polars, and explainer(X) takes rows of any kind"
+        )
     kept = present(list(frame.columns), columns, "columns")
     read = columns_read(network, list(frame.columns), kept)
     every = isinstance(target, str) and target == "all"

@@ -42,7 +42,7 @@ class Names:
         TypeError
             If they are not of the kind that `neon.Explainer` says.
         ValueError
-            If there are more or fewer output names than the model has outputs.
+            If there are more or fewer output names than the model has outputs, or two are the same.
         """
         features, outputs = _several("feature_names", feature_names), _several("output_names", output_names)
         if not isinstance(unit, str):
@@ -51,6 +51,9 @@ class Names:
             raise TypeError(f'feature_units: expected a mapping such as {{"spend": "€"}}, got {feature_units!r}')
         if outputs is not None and isinstance(network, Network):
             _check_count("output_names", outputs, network.output_names)
+        if outputs is not None and len(set(outputs)) < len(outputs):
+            twice = next(name for name in outputs if outputs.count(name) > 1)
+            raise ValueError(f"output_names: {twice!r} is the name of several outputs, and a target names one")
         return cls(features, outputs, unit, dict(feature_units or {}))
 
     def of_features(self, known: Sequence[str]) -> tuple[str, ...]:

@@ -135,9 +135,9 @@ class Typical:
         if max(missing) == 1 or abs(missing[0] - missing[1]) >= 0.5:
             return f"{percent(missing[0])} missing", percent(missing[1])
         if self.kind == "share":
-            one, other = self.shares(rows), self.shares(others)
-            value = max({**one, **other}, key=lambda value: abs(one.get(value, 0) - other.get(value, 0)))
-            return f"{percent(one.get(value, 0))} {_in_words(value, self.unit)}", percent(other.get(value, 0))
+            value, one, other = self.told_apart(rows, others)
+            at = "" if isinstance(value, str | bool | np.bool_) else "at "  # "100 % at 1"
+            return f"{percent(one)} {at}{_in_words(value, self.unit)}", percent(other)
         medians = [self._at(self.middle(group)[1]) for group in (rows, others)]
         ranges = [self.usual(group) for group in (rows, others)]
         if self.kind == "date" or medians[0] != medians[1]:
@@ -161,6 +161,13 @@ class Typical:
         """Which share of the known values among some rows each value has."""
         known = self.values[rows][self._known[rows]]
         return {value: count / len(known) for value, count in Counter(known.tolist()).items()}
+
+    def told_apart(self, rows: Any, others: Any) -> tuple[Any, float, float]:
+        """The value whose shares among two groups of rows differ most, and both shares; None where none is known."""
+        one, other = self.shares(rows), self.shares(others)
+        gaps = {value: abs(one.get(value, 0.0) - other.get(value, 0.0)) for value in {**one, **other}}
+        value = max(gaps, key=lambda value: gaps[value], default=None)
+        return value, one.get(value, 0.0), other.get(value, 0.0)
 
     def _told_by(self) -> str:
         known = self.values[self._known]

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import sklearn
 import torch
+from sklearn.cluster import KMeans
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -40,6 +41,16 @@ def test_what_was_found_is_written_down() -> None:
     assert found["total_relevance"] == np.abs(explanation.values).sum()
     again = explainer.audit(X)
     assert {**again, "date": None} == {**found, "date": None}
+
+
+def test_the_reference_is_what_base_values_are_of() -> None:
+    trees = RandomForestClassifier(3, random_state=0).fit(X, Y)
+    assert neon.Explainer(trees).audit(X)["reference"] == "the training rows that its trees counted"
+    assert neon.Explainer(trees, reference=X[:5]).audit(X)["reference"] == "5 reference rows"
+    assert neon.Explainer(LogisticRegression().fit(X, Y)).audit(X)["reference"] == "the origin"
+    centers = KMeans(2, n_init=1, random_state=0).fit(X)
+    assert neon.Explainer(centers, composite="neon").audit(X)["reference"] is None  # relative to zero
+    assert neon.Explainer(centers).audit(X)["reference"] == "the cluster centers, by size"
 
 
 @pytest.mark.parametrize("model", [LogisticRegression(), SVC(), RandomForestClassifier(3, random_state=0)])

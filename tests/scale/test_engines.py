@@ -58,8 +58,10 @@ def test_names_come_from_the_model_or_the_frame() -> None:
     model = KMeans(3, n_init=1, random_state=0).fit(FRAME[["a", "b"]].to_numpy())
     explainer = neon.Explainer(model, progress=False)
     assert {"a", "b", "residual"} <= {*explainer.explain_frame(FRAME[["b", "a", "id"]], columns=["id"]).columns}
-    with pytest.raises(ValueError, match="the model reads 2 columns, and there are 4"):
+    with pytest.raises(ValueError, match=r"the model reads 2 columns, and there are 4.*fit the model on a DataFrame"):
         explainer.explain_frame(FRAME, columns=["id"])
+    with pytest.raises(TypeError, match=r"explain_frame takes a pandas DataFrame, got ndarray"):
+        explainer.explain_frame(FRAME.to_numpy())  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"explain_frame\(frame.head\(0\)\)"):
         _ = explainer.meta
 
