@@ -25,7 +25,7 @@ _WIDE = 30.0
 
 
 class AnomalyPlots:
-    """What `AnomalyExplanation.plot` draws."""
+    """What `AnomalyExplanation.plot` draws; called itself, `strip`."""
 
     def __init__(self, found: AnomalyExplanation) -> None:
         self._found = found
@@ -90,3 +90,5 @@ class AnomalyPlots:
             title = f"{name}\n({facts}"
         ax.set_title(title, loc="left", fontsize=SMALL, color="0.3", parse_math=False)
         return ax
+
+    __call__ = strip

@@ -27,7 +27,7 @@ _ROOMY = 7  # clusters beside each other whose cells have room for values
 
 
 class ClusterPlots:
-    """What `ClusterExplanation.plot` draws."""
+    """What `ClusterExplanation.plot` draws; called itself, `matrix`."""
 
     def __init__(self, found: ClusterExplanation) -> None:
         self._found = found
@@ -80,6 +80,8 @@ class ClusterPlots:
         bar.set_label("% of the cluster's relevance")
         bar.outline.set_visible(False)
         return ax
+
+    __call__ = matrix
 
     def separation(self, a: Any, b: Any, *, max_features: int = 8, ax: Axes | None = None) -> Axes:
         """Draw what separates two clusters, with both in raw units beside each bar.

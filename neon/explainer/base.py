@@ -71,7 +71,7 @@ def _at_rows(base: Tensor, rows: Tensor, weights: Tensor, source: str, outputs: 
                 return f"mean prediction of {source}"
             if _same(base, outputs(weights[None] @ rows).reshape(1, -1)):
                 return f"prediction at the mean of {source}"
-    return f"prediction with distances, kernels and scores at their mean over {source}"
+    return f"prediction with the model's inner numbers at their mean over {source}"
 
 
 def _same(base: Tensor, other: Tensor) -> bool:

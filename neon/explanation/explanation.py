@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neon.explanation import algebra, export
+from neon.explanation import algebra, export, head
 from neon.explanation.fields import as_labels, check_fields, frozen
 from neon.explanation.html import table
 from neon.explanation.picking import ByLabel, pick, row_position
@@ -387,11 +387,10 @@ class Explanation:
         write(self, path, title=title, explainer=explainer, shape=shape, max_rows=max_rows)
 
     def __repr__(self) -> str:
-        features = " × ".join(map(str, self.feature_shape))
-        outputs = f", {len(self.output_names)} outputs" if self.target is None else ""
-        residuals = f", residuals: {', '.join(self.residuals)}" if self.residuals else ""
-        size = f"{len(self)} samples, {features} features{outputs}"
-        return f"<Explanation of {self.explains}: {size}{residuals}>"
+        return head.line(self)
+
+    def __str__(self) -> str:
+        return head.lines(self)
 
     def _repr_html_(self) -> str:
         return table(self)

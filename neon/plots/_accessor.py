@@ -6,7 +6,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
 from neon.plots import bar, beeswarm, heatmap, images, interactions, scatter, waterfall
 from neon.plots._tokens import text
@@ -55,6 +55,14 @@ class PlotAccessor:
     images = _method(images)
     text = _method(text)
     text_html = _method(text_html)
+
+    def __call__(self, *_: Any, **__: Any) -> NoReturn:
+        """Name the plots: which one fits depends on the question."""
+        raise TypeError(
+            "explanation.plot() draws nothing by itself; choose .plot.beeswarm() or .plot.bar() for all rows, "
+            ".plot.waterfall(0) for one row, .plot.scatter(feature) for one feature, or .plot.heatmap(), "
+            ".plot.interactions(), .plot.images(), .plot.text(0)"
+        )
 
     def __repr__(self) -> str:
         names = ".bar(), .beeswarm(), .waterfall(row), .heatmap(), .scatter(feature), .interactions()"

@@ -158,7 +158,7 @@ def test_html_and_names_are_escaped() -> None:
 @pytest.mark.filterwarnings("ignore:the integral along")
 def test_the_strip_plot_shows_the_rows_on_the_distributions() -> None:
     found = neon.explain_anomalies(make_pipeline(StandardScaler(), OneClassSVM(nu=0.05)).fit(X), X, n=3)
-    ax = found.plot.strip(max_features=2)
+    ax = found.plot(max_features=2)  # the same as `found.plot.strip`
     assert len(ax.get_yticks()) == 2
     place = list(found.rows).index(17)
     alone = found.plot.strip(place)

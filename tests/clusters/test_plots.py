@@ -73,3 +73,10 @@ def test_small_multiples_name_what_they_leave_out() -> None:
     assert "21 smaller clusters are not shown" in " ".join(texts(figure)).replace("\n", " ")
     with pytest.raises(ValueError, match="max_clusters: expected at least 1, got 0"):
         found.plot.clusters(max_clusters=0)
+
+
+def test_called_itself_it_draws_the_matrix() -> None:
+    found = blobs(3, 4)
+    drawn, matrix = found.plot(max_features=2), found.plot.matrix(max_features=2)
+    assert texts(drawn.figure) == texts(matrix.figure)
+    assert len(drawn.get_yticks()) == len(matrix.get_yticks()) < 4

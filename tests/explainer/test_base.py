@@ -75,9 +75,7 @@ def test_rows_of_the_caller(name: str, composite: str | None) -> None:
     expected = {
         "mean prediction of 7 reference rows": is_mean,
         "prediction at the mean of 7 reference rows": is_at_mean and not is_mean,
-        "prediction with distances, kernels and scores at their mean over 7 reference rows": not (
-            is_mean or is_at_mean
-        ),
+        "prediction with the model's inner numbers at their mean over 7 reference rows": not (is_mean or is_at_mean),
     }
     assert expected[found.base_in_words]
 
@@ -87,7 +85,7 @@ def test_rows_of_the_caller(name: str, composite: str | None) -> None:
     [
         ("linear", None, "prediction at the origin"),
         ("SVC", None, "mean prediction of 20 rows of the support vectors"),
-        ("process", "neon", "prediction with distances, kernels and scores at their mean over the 60 training rows"),
+        ("process", "neon", "prediction with the model's inner numbers at their mean over the 60 training rows"),
         ("forest", None, "mean prediction over the training rows that its trees counted"),
         ("mixture", "shapley", "mean prediction of the components (points of their means and covariances)"),
         ("centers", "neon", "zero: relevance and residuals make up the whole prediction"),

@@ -23,6 +23,7 @@ from sklearn.preprocessing import StandardScaler
 import neon
 from neon import Explanation
 from neon.explanation.fields import row_labels
+from neon.explanation.text import number
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +105,23 @@ def test_shap_object_is_additive_and_plots(explanation: Explanation) -> None:
         plt.close("all")
     shap.plots.waterfall(converted[0], show=False)
     plt.close("all")
+
+
+def test_print_is_short_and_says_what_matters(explanation: Explanation, every_output: Explanation) -> None:
+    spoken = replace(explanation, explains="log-odds of a class; a method from 20 rows", base_in_words="mean", unit="€")
+    assert "method" not in repr(spoken)
+    assert "\n" not in repr(spoken)
+    what, size, *rest, strongest = str(spoken).splitlines()
+    assert what == "Explanation of log-odds of a class"
+    assert size.startswith(f"{len(explanation)} samples, {len(explanation.feature_names)} features")
+    assert rest == ["method: a method from 20 rows", "base value: mean", "unit: €"]
+    mean = np.abs(explanation.values).mean(0)
+    first = explanation.feature_names[mean.argmax()]
+    assert strongest.startswith(f"strongest (mean |relevance|): {first} {number(mean.max())}, ")
+    assert strongest.count(", ") == 2
+    assert "strongest" not in str(every_output)  # outputs are not mixed
+    assert "strongest" not in str(spoken[[]])
+    assert str(spoken[:, [0]]).splitlines()[-1].endswith(f": {explanation.feature_names[0]} {number(mean[0])}")
 
 
 def test_html_escapes() -> None:

@@ -448,6 +448,11 @@ def test_an_unknown_option_names_the_known_ones(option: str) -> None:
             getattr(explanation().plot, plot)(**{option: 3})
 
 
+def test_the_accessor_called_itself_names_the_plots() -> None:
+    with pytest.raises(TypeError, match=r"choose \.plot\.beeswarm\(\).*\.plot\.waterfall\(0\)"):
+        explanation().plot("bar")
+
+
 def mixed() -> Explanation:
     """Numbers, numbers with gaps, strings with gaps."""
     random = np.random.default_rng(1)
