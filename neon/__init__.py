@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from neon.explainer import Explainer, RelevanceTransformer, explain, summarize
     from neon.explanation import Explanation, concat
     from neon.lrp import LRP
+    from neon.plots import RelevanceDisplay
     from neon.scale import explain_parquet
     from neon.shift import explain_shift
 
@@ -25,6 +26,7 @@ __all__ = [
     "Explainer",
     "Explanation",
     "Network",
+    "RelevanceDisplay",
     "RelevanceTransformer",
     "UnknownOutputError",
     "UnsupportedModelError",
@@ -60,6 +62,7 @@ _HOMES = {
     "Explainer": "explainer",
     "Explanation": "explanation",
     "Network": "converters",
+    "RelevanceDisplay": "plots",
     "RelevanceTransformer": "explainer",
     "UnknownOutputError": "errors",
     "UnsupportedModelError": "errors",

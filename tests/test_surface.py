@@ -30,6 +30,7 @@ MODULES = (
     "neon.scale",
     "neon.shift",
     "neon.clusters",
+    "neon.mlflow",
 )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from neon.plots._bar import bar
     from neon.plots._beeswarm import beeswarm
     from neon.plots._dependence import dependence
+    from neon.plots._display import RelevanceDisplay
     from neon.plots._grid import images
     from neon.plots._heatmap import heatmap
     from neon.plots._interactions import interactions
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
 
 _MODULES = {name: f"_{name}" for name in ("bar", "beeswarm", "dependence", "heatmap", "interactions", "scatter")}
 _MODULES |= {"images": "_grid", "tokens": "_tokens", "tokens_html": "_tokens_html", "waterfall": "_waterfall"}
+_MODULES |= {"RelevanceDisplay": "_display"}
 
 __all__ = [
+    "RelevanceDisplay",
     "bar",
     "beeswarm",
     "dependence",
