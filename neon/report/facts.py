@@ -81,7 +81,7 @@ def _outputs(explanation: Explanation) -> str:
     names = explanation.output_names
     if explanation.target is not None:
         names = tuple(names[target] for target in np.unique(explanation.target))
-    shown = ", ".join(elide(name, 40) for name in names[:10])
+    shown = ", ".join(elide(name, 80) for name in names[:10])
     more = f" and {len(names) - 10} more" if len(names) > 10 else ""
     own = "; of each row its own" if explanation.target is not None and len(names) > 1 else ""
     return f"{shown}{more}{own}"

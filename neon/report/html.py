@@ -40,7 +40,7 @@ def page(title: str, facts: Facts, payload: dict[str, Any]) -> str:
 <a class="skip" href="#rows">Skip to the rows</a>
 <header>
 <h1 dir="auto">{escape(title)}</h1>
-<button type="button" id="theme" aria-pressed="false">Dark</button>
+<button type="button" id="theme">Dark</button>
 </header>
 <main>
 <section aria-labelledby="explained-title">

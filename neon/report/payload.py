@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neon.explanation.fields import labels_of
-from neon.explanation.rows_like_arrays import SparseRows, without_infinite
+from neon.explanation.rows_like_arrays import SparseRows
 from neon.report.columns import Column, read_column
 from neon.report.documents import documents
 from neon.report.excerpt import STRONGEST, Excerpt, by_output
+from neon.report.overview import overview
 from neon.report.packing import label, packed
 from neon.report.pictures import pictures
 from neon.report.residuals import residual_in_words
@@ -61,8 +62,9 @@ def _parts(part: np.ndarray, n: int) -> dict[str, Any]:
 
 def _table(explanation: Explanation, chosen: Excerpt) -> dict[str, Any]:
     values, shown = [part[: chosen.n_rows] for part in by_output(explanation)], chosen.features
-    relevance = np.stack([np.asarray(part[:, shown]).T for part in values])
-    found: dict[str, Any] = {"relevance": packed(relevance), "overview": _overview(explanation, chosen)}
+    every = [np.asarray(part[:, shown]) for part in by_output(explanation)]
+    relevance = np.stack([part[: chosen.n_rows].T for part in every])
+    found: dict[str, Any] = {"relevance": packed(relevance), "overview": overview(every, explanation.target)}
     read = _reader(explanation, chosen)
     columns = [read(feature) for feature in shown]
     found["columns"] = [column.about | {"values": packed(column.numbers)} for column in columns]
@@ -117,21 +119,3 @@ def _strongest_of(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
     top = np.take_along_axis(top, np.argsort(-np.take_along_axis(size, top, 1), axis=1, kind="stable"), 1)
     relevance = np.take_along_axis(values, top, 1)
     return top, relevance, values.sum(axis=1, dtype=np.float64) - relevance.sum(axis=1, dtype=np.float64)
-
-
-def _overview(explanation: Explanation, chosen: Excerpt) -> list[dict[str, Any]]:
-    """For each explained output: its rows, and what positive and negative relevance add to the mean |relevance|."""
-    values = [without_infinite(np.asarray(part[:, chosen.features])) for part in by_output(explanation)]
-    if explanation.target is None:
-        groups = [(output, values[output]) for output in range(len(values))]
-    else:
-        groups = [(int(output), values[0][explanation.target == output]) for output in np.unique(explanation.target)]
-    return [
-        {
-            "output": output,
-            "n": len(rows),
-            "positive": packed(np.maximum(rows, 0).mean(axis=0)),
-            "negative": packed(np.maximum(-rows, 0).mean(axis=0)),
-        }
-        for output, rows in groups
-    ]

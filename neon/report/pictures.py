@@ -8,6 +8,7 @@ import numpy as np
 
 from neon.explanation.as_numbers import as_numbers
 from neon.report.excerpt import Excerpt, by_output
+from neon.report.overview import overview
 from neon.report.packing import packed
 
 if TYPE_CHECKING:
@@ -24,9 +25,8 @@ def pictures(explanation: Explanation, chosen: Excerpt) -> dict[str, Any]:
     All pictures together span black to white; red, green and blue where there are three channels.
     """
     n, (height, width) = chosen.n_rows, chosen.shape
-    relevance = np.stack(
-        [_pixels(values, chosen).sum(axis=2) for values in (part[:n] for part in by_output(explanation))]
-    )
+    every = np.stack([_pixels(values, chosen).sum(axis=2) for values in by_output(explanation)])
+    relevance = every[:, :n]
     size = np.abs(np.nan_to_num(relevance))
     limit = size.max(axis=2)
     steps = np.nan_to_num(relevance) * (STEPS / np.where(limit > 0, limit, 1.0))[:, :, None]
@@ -40,14 +40,8 @@ def pictures(explanation: Explanation, chosen: Excerpt) -> dict[str, Any]:
         "limits": packed(limit),
         "pictures": packed(np.rint(shades).reshape(n, -1)),
         "channels": colors.shape[2],
-        "overview": [{"output": output, "n": n} for output in _outputs(explanation)],
+        "overview": overview(list(every), explanation.target),
     }
-
-
-def _outputs(explanation: Explanation) -> list[int]:
-    if explanation.target is None:
-        return list(range(len(explanation.output_names)))
-    return [int(output) for output in np.unique(explanation.target)]
 
 
 def _pixels(rows: np.ndarray, chosen: Excerpt) -> np.ndarray:

@@ -166,8 +166,14 @@ def test_a_row_opens_by_click_and_by_keyboard(opened: Open) -> None:
     assert is_focused(page, "#row-3")
     page.keyboard.press("Enter")
     assert detail.count() == 0
+    page.keyboard.down("ArrowDown")  # held down, it goes on
+    assert is_focused(page, "#row-4")
+    page.keyboard.down("ArrowDown")
+    assert is_focused(page, "#row-5")
+    page.keyboard.up("ArrowDown")
+    assert is_focused(page, "#row-5")
     page.keyboard.press("ArrowDown")
-    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")
     assert "missing, filled in by the model, usually" in detail.inner_text() or "income" in detail.inner_text()
     assert page.locator("#row-5").get_attribute("aria-expanded") == "true"
@@ -215,7 +221,7 @@ def test_dark_and_light(opened: Open) -> None:
 
     page = opened(pages.loans(), color_scheme="dark")
     dark = ground(page)
-    page.get_by_role("button", name="Dark").click()
+    page.get_by_role("button", name="Light").click()
     light = ground(page)
     assert (dark, light) == ("rgb(21, 23, 28)", "rgb(255, 255, 255)")
     assert ground(opened(pages.loans(), color_scheme="light")) == light
@@ -246,7 +252,9 @@ def test_images_and_documents(opened: Open, monkeypatch: pytest.MonkeyPatch) -> 
     red, _, blue, _ = page.get_by_role("img", name="Relevance of row 1").evaluate(pixel)
     assert (red > blue) == (e.values[1, :, 0, 0, 0].sum() > 0)
     page = opened(pages.reviews())
+    assert page.locator("#table .snippet").nth(1).inner_text() == "a good phone, good battery"
     page.locator("#row-3").click()
+    assert page.locator(".document").inner_text().startswith("awful: awful battery")
     words = page.locator(".document span")
     assert words.all_inner_texts() == list(pages.reviews().text(3)[0])
     assert words.first.evaluate("word => word.style.backgroundColor") != ""
@@ -254,6 +262,30 @@ def test_images_and_documents(opened: Open, monkeypatch: pytest.MonkeyPatch) -> 
     page = opened(pages.reviews())
     page.locator("#row-3").click()
     assert "The text of this row was left out" in page.locator("#detail").inner_text()
+
+
+def test_maps_of_all_images(opened: Open) -> None:
+    """The mean over every image, whatever the table leaves out; red or blue as its sign says."""
+    e = pages.images()
+    page = opened(e, options={"max_rows": 2}, color_scheme="light")
+    pixels = "canvas => Array.from(canvas.getContext('2d').getImageData(0, 0, 4, 6).data)"
+    for output, name in enumerate(e.output_names):
+        page.locator("#overview-output").select_option(f"{name} (5 rows)")
+        relevance = e.values[..., output].sum(axis=1)
+        for which, mean in (
+            ("Mean |relevance|", np.abs(relevance).mean(axis=0)),
+            ("Mean relevance", relevance.mean(0)),
+        ):
+            canvas = page.get_by_role("img", name=f"{which} of each pixel", exact=True)
+            colors = np.array(canvas.evaluate(pixels)).reshape(6, 4, 4)[..., :3]
+            pale = colors.min(axis=2)  # the less of it, the more relevance
+            assert pale.argmin() == np.abs(mean).argmax()
+            np.testing.assert_array_equal(np.argsort(pale.ravel())[-1], np.abs(mean).argmin())
+            if which == "Mean relevance":
+                clear = np.abs(mean) > 0.05 * np.abs(mean).max()
+                np.testing.assert_array_equal((colors[..., 0] > colors[..., 2])[clear], (mean > 0)[clear])
+            caption = page.locator("figure", has=canvas).locator("figcaption").inner_text()
+            assert caption.endswith(f"up to {number(np.abs(mean).max())}")
 
 
 @pytest.mark.parametrize("make", [pages.loans, pages.reviews, pages.images, pages.hostile])
@@ -269,7 +301,7 @@ def test_nothing_bars_people(opened: Open, make: Callable[[], Explanation]) -> N
             (rule["id"], rule["impact"], [node["html"][:200] for node in rule["nodes"]]) for rule in found["violations"]
         ]
         assert not wrong, theme
-        page.get_by_role("button", name="Dark").click()
+        page.locator("#theme").click()
 
 
 def test_fifty_thousand_rows(opened: Open) -> None:

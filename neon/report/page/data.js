@@ -82,3 +82,6 @@ function documentOf(row) {
     word, relevance: report.wordRelevance.values[slot() * width + from + i],
   }));
 }
+
+// What stands before a word of a document: nothing before the first one and before marks that end a phrase.
+const gap = (word, place) => (place === 0 || /^[.,;:!?%)\]}…»”’]+$/.test(word) ? "" : " ");

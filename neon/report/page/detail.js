@@ -72,7 +72,7 @@ function documentText(row) {
   const limit = words.reduce((most, { relevance: amount }) => Math.max(most, Math.abs(finite(amount))), 0) || 1;
   const text = make("p", { class: "document", dir: "auto" });
   const color = () => {
-    text.replaceChildren(...words.flatMap(({ word, relevance: amount }) => {
+    text.replaceChildren(...words.flatMap(({ word, relevance: amount }, i) => {
       const piece = make("span", {}, word);
       if (amount) {
         const ground = relevanceColor((0.85 * amount) / limit);
@@ -80,7 +80,7 @@ function documentText(row) {
         piece.style.color = inkOn(ground);
         piece.title = number(amount, true);
       }
-      return [piece, " "];
+      return [gap(word, i), piece];
     }));
   };
   color();

@@ -46,6 +46,11 @@ function relevanceColor(share) {
   return blend(ground, share < 0 ? blue : red, Math.min(1, Math.abs(finite(share))));
 }
 
+// A magnitude, from 0 to 1: it has no sign, and so neither red nor blue.
+function magnitudeColor(share) {
+  return blend(dark ? [28, 31, 38] : [255, 255, 255], dark ? [240, 166, 205] : [136, 34, 85], share);
+}
+
 // Black or white, whichever is read better on the colour.
 function inkOn(color) {
   const [r, g, b] = color.map((each) => {
@@ -65,26 +70,29 @@ function valueColor(share) {
   return blend(VIRIDIS[i], VIRIDIS[i + 1], place - i);
 }
 
+// A pixel each of the report's images, in its colour (pixel -> [red, green, blue]).
+function drawPixels(canvas, color) {
+  [canvas.height, canvas.width] = report.shape;
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(canvas.width, canvas.height);
+  for (let pixel = 0; pixel < canvas.width * canvas.height; pixel++) {
+    image.data.set(color(pixel), 4 * pixel);
+    image.data[4 * pixel + 3] = 255;
+  }
+  context.putImageData(image, 0, 0);
+}
+
 // The picture of a row, or the relevance of its pixels.
 function drawImage(canvas, row, what) {
-  const [height, width] = report.shape;
-  const size = height * width;
-  canvas.width = width;
-  canvas.height = height;
-  const context = canvas.getContext("2d");
-  const image = context.createImageData(width, height);
+  const size = report.shape[0] * report.shape[1];
   if (what === "relevance") {
-    const colors = Array.from({ length: 255 }, (_, i) => relevanceColor((i - 127) / 127));
     const heat = report.heat.values.subarray((slot() * report.n + row) * size);
-    for (let i = 0; i < size; i++) image.data.set(colors[heat[i] + 127], 4 * i);
+    const colors = Array.from({ length: 255 }, (_, i) => relevanceColor((i - 127) / 127));
+    drawPixels(canvas, (pixel) => colors[heat[pixel] + 127]);
   } else {
-    const colors = report.channels;
-    const shades = report.pictures.values.subarray(row * size * colors);
-    for (let i = 0; i < 3 * size; i++) {
-      const pixel = Math.floor(i / 3);
-      image.data[i + pixel] = shades[colors === 3 ? i : pixel];
-    }
+    const [from, shades] = [row * size, report.pictures.values];
+    drawPixels(canvas, report.channels === 3
+      ? (pixel) => shades.subarray(3 * (from + pixel), 3 * (from + pixel + 1))
+      : (pixel) => Array(3).fill(shades[from + pixel]));
   }
-  for (let i = 3; i < 4 * size; i += 4) image.data[i] = 255;
-  context.putImageData(image, 0, 0);
 }

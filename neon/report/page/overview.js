@@ -1,4 +1,5 @@
-// What matters over all rows: bars of the mean |relevance|, a strip of dots for each feature, a matrix of outputs.
+// What matters over all rows: bars of the mean |relevance|, a strip of dots for each feature, a matrix of outputs; of
+// images, maps of the mean relevance of each pixel.
 
 const BARS = 15;
 const DOTS = 1500; // rows that strips are drawn from
@@ -77,7 +78,43 @@ function barTable(group) {
       make("th", { scope: "col" }, "Each row"),
       make("th", { scope: "col", class: "usual" }, "What is usual"))),
     make("tbody", {}, ...body));
-  return { table, draw: () => strips.forEach((each) => each()), sampled: rows.length };
+  const notes = [
+    `How far each feature moves the prediction, on average over ${count(group.n, "row")}.`,
+    rows.length < group.n ? ` Dots are of ${rows.length.toLocaleString("en")} of them.` : "",
+    ...meaning(group),
+    " Dots: one a row, to the right where it raises",
+    report.kind === "text" ? "." : "; lighter for higher values of the feature, grey where they are no numbers.",
+  ];
+  const drawn = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Features by mean relevance" }, table);
+  return { notes, drawn, draw: () => strips.forEach((each) => each()) };
+}
+
+// What the colours mean.
+const meaning = (group) => [
+  ` Red raises, blue lowers what is explained (${report.explains}`,
+  ...(report.outputs.length > 1 ? [": ", own(report.outputs[group.output])] : []), ").",
+];
+
+// Of images: how much each pixel matters, and in which direction, on average.
+function pixelMaps(group) {
+  const [raises, lowers] = [group.positive.values, group.negative.values];
+  const map = (name, words, value, color) => {
+    const values = Array.from(raises, (_, pixel) => value(raises[pixel], lowers[pixel]));
+    const limit = values.reduce((most, each) => Math.max(most, Math.abs(each)), 0);
+    const canvas = make("canvas", { class: "image", role: "img", "aria-label": `${name} of each pixel` });
+    const figure = make("figure", {}, canvas, make("figcaption", {}, `${words}, up to ${number(limit)}`));
+    return { figure, draw: () => drawPixels(canvas, (pixel) => color(values[pixel] / (limit || 1))) };
+  };
+  const maps = [
+    map("Mean |relevance|", "mean |relevance|: how much a pixel matters", (up, down) => up + down, magnitudeColor),
+    map("Mean relevance", "mean relevance: which way it moves the prediction", (up, down) => up - down, relevanceColor),
+  ];
+  const notes = [
+    `Each pixel, on average over ${count(group.n, "row")}: this says something where images show the same things in the `,
+    "same places.", ...meaning(group),
+  ];
+  const drawn = make("div", { class: "images" }, ...maps.map(({ figure }) => figure));
+  return { notes, drawn, draw: () => maps.forEach(({ draw }) => draw()) };
 }
 
 function matrix() {
@@ -95,9 +132,9 @@ function matrix() {
     })));
   return make("details", {},
     make("summary", {}, `All ${report.overview.length} outputs beside each other`),
+    make("p", { class: "note" }, "Mean |relevance| of each feature, for each explained output"),
     make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Outputs and features" },
       make("table", { class: "plain matrix" },
-        make("caption", {}, "Mean |relevance| of each feature, for each explained output"),
         make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "Output"),
           ...order.map(({ i }) => make("th", { scope: "col", class: "number" }, own(full[i].name))))),
         make("tbody", {}, ...rows))));
@@ -107,22 +144,13 @@ const redraws = []; // what depends on the colours of the page
 
 function overview() {
   const body = document.getElementById("overview-body");
-  if (report.kind === "image" || !full.length) return;
+  if (report.kind !== "image" && !full.length) return;
   document.getElementById("overview").hidden = false;
   const place = make("div");
   const largest = report.overview.reduce((best, group, i) => (group.n > report.overview[best].n ? i : best), 0);
   const show = (index) => {
-    const group = report.overview[index];
-    const { table, draw, sampled: dots } = barTable(group);
-    const note = dots < group.n ? ` Dots are of ${dots.toLocaleString("en")} of them.` : "";
-    place.replaceChildren(
-      make("p", { class: "note" },
-        `How far each feature moves the prediction, on average over ${count(group.n, "row")}.${note} Red raises, `,
-        `blue lowers what is explained (${report.explains}`,
-        ...(report.outputs.length > 1 ? [": ", own(report.outputs[group.output])] : []),
-        "). Dots: one a row, to the right where it raises",
-        report.kind === "text" ? "." : "; lighter for higher values of the feature, grey where they are no numbers."),
-      make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Features by mean relevance" }, table));
+    const { notes, drawn, draw } = (report.kind === "image" ? pixelMaps : barTable)(report.overview[index]);
+    place.replaceChildren(make("p", { class: "note" }, ...notes), drawn);
     draw();
     redraws[0] = draw;
   };
@@ -134,5 +162,5 @@ function overview() {
   }
   body.append(place);
   show(largest);
-  if (report.overview.length > 1) body.append(matrix());
+  if (report.overview.length > 1 && report.kind !== "image") body.append(matrix());
 }

@@ -5,7 +5,7 @@ function theme() {
   const system = window.matchMedia("(prefers-color-scheme: dark)");
   const show = () => {
     readTheme();
-    button.setAttribute("aria-pressed", String(dark));
+    button.textContent = dark ? "Light" : "Dark";
     redraws.forEach((each) => each());
     if (report.kind === "image") draw();
   };

@@ -68,13 +68,13 @@ function headers() {
         },
       }, own(name), make("span", { class: "arrow", "aria-hidden": "true" }, sorted ? (state.sort.down ? " ▼" : " ▲") : "")));
   };
-  const extra = { image: "Relevance", text: "Document" }[report.kind];
+  const extra = { image: ["Image", "Relevance"], text: ["Document"], table: [] }[report.kind];
   return make("tr", {},
     head("row", "Row"),
     several ? head("output", "Output") : null,
     head("prediction", "Prediction", { class: "number" }),
     report.kind === "image" ? null : make("th", { scope: "col" }, "Strongest reason"),
-    extra ? make("th", { scope: "col", class: report.kind === "text" ? "snippet" : "" }, extra) : null,
+    ...extra.map((name) => make("th", { scope: "col", class: report.kind === "text" ? "snippet" : "picture" }, name)),
     ...SHOWN.map((column, i) => head(i, column.name, { class: "feature" })));
 }
 
@@ -94,16 +94,18 @@ function strongestReason(row) {
     make("span", { class: `amount ${look(first.relevance)}` }, number(first.relevance, true)));
 }
 
-function extraCell(row) {
+function extraCells(row) {
   if (report.kind === "image") {
-    const canvas = make("canvas", { class: "thumbnail", "aria-hidden": "true" });
-    drawImage(canvas, row, "relevance");
-    return make("td", {}, canvas);
+    return ["picture", "relevance"].map((what) => {
+      const canvas = make("canvas", { class: "thumbnail", "aria-hidden": "true" });
+      drawImage(canvas, row, what);
+      return make("td", { class: "picture" }, canvas);
+    });
   }
-  if (report.kind !== "text") return null;
+  if (report.kind !== "text") return [];
   const words = documentOf(row);
-  return make("td", { class: "snippet", dir: "auto" },
-    words.slice(0, 16).map(({ word }) => word).join(" ") + (words.length > 16 ? " …" : ""));
+  const start = words.slice(0, 16).map(({ word }, i) => gap(word, i) + word).join("");
+  return [make("td", { class: "snippet", dir: "auto" }, start + (words.length > 16 ? " …" : ""))];
 }
 
 function toggle(row) {
@@ -127,7 +129,7 @@ function rowLine(row, limit, width) {
     several ? make("td", {}, own(outputName(row))) : null,
     make("td", { class: "number" }, number(prediction(row))),
     report.kind === "image" ? null : strongestReason(row),
-    extraCell(row),
+    ...extraCells(row),
     ...SHOWN.map((column, i) => cell(column, i, row, limit)));
   if (!open) return [line];
   return [line, make("tr", { id: "detail", class: "detail" }, make("td", { colspan: width }, detail(row)))];
