@@ -19,7 +19,8 @@ def main() -> None:
     for kind in ("waterfall", "beeswarm"):
         lines = [line for line in example.splitlines() if ".plot." not in line or f".plot.{kind}(" in line]
         exec("\n".join(lines), {})
-        plt.savefig(ROOT / "docs" / f"{kind}.png", dpi=110)
+        plt.gcf().set_size_inches(5.6, 4.2)  # small, so that words can be read where two pictures share a line
+        plt.savefig(ROOT / "docs" / f"{kind}.png", dpi=160)
         plt.close("all")
 
 

@@ -53,6 +53,16 @@ def fitted(text: str, width: float, size: float = SMALL) -> str:
     return elide(text, letters)
 
 
+def begun(text: str, width: float) -> str:
+    """A sentence, or as many words of its beginning as so many points hold."""
+    words = text.split()
+    for count in range(len(words), 0, -1):
+        start = " ".join(words[:count]).rstrip(",;:(") + "…" * (count < len(words))
+        if text_width(start) <= width:
+            return start
+    return fitted(text, width)
+
+
 def room(ax: Axes) -> float:
     """Points between the left end of the axes and the end of the figure, or of axes that have neighbours.
 
@@ -82,7 +92,7 @@ def label_top(ax: Axes, text: str, *, below: str = "", above: float = 0.0) -> No
         text, below = below, ""
     if below:
         line = ax.annotate(
-            fitted(below, width),
+            begun(below, width),
             (0, 1),
             xycoords="axes fraction",
             xytext=(0, above + 5),

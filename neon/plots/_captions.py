@@ -26,7 +26,9 @@ def what(explanation: Explanation) -> str:
     explained = [elide(names[target], 40) for target in np.unique(explanation.target)]
     if len(explained) > 1:
         return f"each row's own target ({listed(explained)})"
-    return explained[0] if explained and (len(names) > 1 or names == (SEVERAL_OUTPUTS,)) else ""
+    if not explained or (len(names) == 1 and names != (SEVERAL_OUTPUTS,)):
+        return ""
+    return f"output {explained[0]}" if explained[0].isdecimal() else explained[0]
 
 
 def head_of_samples(ax: Axes, explanation: Explanation, *notes: str, above: float = 0.0) -> None:
@@ -38,21 +40,25 @@ def head_of_samples(ax: Axes, explanation: Explanation, *notes: str, above: floa
 
 def head_of_sample(ax: Axes, sample: Explanation) -> None:
     """Name a sample, its output and its prediction above its plot; below them, what is explained."""
-    head(ax, sample, sample_words(sample))
+    head(ax, sample, *_of_sample(sample))
 
 
 def sample_words(sample: Explanation) -> str:
     """A sample's name, its output and its prediction."""
-    prediction = f"prediction {number(sample.prediction[0])} {sample.unit}".rstrip()
-    return " · ".join(filter(None, (row_name(sample, 0), what(sample), prediction)))
+    return " · ".join(filter(None, _of_sample(sample)))
+
+
+def _of_sample(sample: Explanation) -> tuple[str, str, str]:
+    return row_name(sample, 0), what(sample), f"prediction {number(sample.prediction[0])} {sample.unit}".rstrip()
 
 
 def head(ax: Axes, explanation: Explanation, *parts: str, above: float = 0.0) -> None:
-    """Write parts above a plot, after each other, and below them what is explained."""
-    first, *rest = filter(None, parts)
-    tail = "".join(f" · {part}" for part in rest)
-    first = fitted(first, room(ax) - text_width(tail, NAMES), NAMES)  # the list of outputs, mostly
-    label_top(ax, first + tail, below=explanation.explains, above=above)
+    """Write parts above a plot, after each other, the longest one shortened; below them, what is explained."""
+    shown = list(filter(None, parts))
+    widths = [text_width(f" · {part}", NAMES) for part in shown]
+    longest = int(np.argmax(widths))  # the name of an output or the list of them, mostly
+    shown[longest] = fitted(shown[longest], room(ax) - sum(widths) + widths[longest], NAMES)
+    label_top(ax, " · ".join(shown), below=explanation.explains, above=above)
 
 
 def row_name(explanation: Explanation, row: int) -> str:

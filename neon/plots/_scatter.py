@@ -92,7 +92,7 @@ def scatter(
     elif other is not None:
         colors = _colored(ax, np.asarray(explanation.data[:, other]), explanation.feature_names[other])
     else:
-        colors = np.where(relevance >= 0, RED, BLUE)
+        colors = np.select([relevance > 0, relevance < 0], [RED, BLUE], GREY)
     known = np.isfinite(at)
     is_time = not categories and any(map(is_date, values))
     imputed = explanation.imputed is not None and bool(explanation.imputed[~known, column].all())
@@ -168,6 +168,8 @@ def _name_places(ax: Axes, at: np.ndarray, categories: Sequence[str], *, missing
         slanted = sum(map(len, names)) > 70
         look: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
         ax.set_xticks(ticks, names, parse_math=False, **look)
+    elif at.size and (at == np.round(at)).all():
+        ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
     ax.set_xlim(left, right)
 
 
