@@ -25,7 +25,7 @@ def pictures(explanation: Explanation, chosen: Excerpt) -> dict[str, Any]:
     All pictures together span black to white; red, green and blue where there are three channels.
     """
     n, (height, width) = chosen.n_rows, chosen.shape
-    every = np.stack([_pixels(values, chosen).sum(axis=2) for values in by_output(explanation)])
+    every = np.stack([_pixels(np.asarray(values), chosen).sum(axis=2) for values in by_output(explanation)])
     relevance = every[:, :n]
     size = np.abs(np.nan_to_num(relevance))
     limit = size.max(axis=2)
