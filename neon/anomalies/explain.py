@@ -26,7 +26,6 @@ def explain_anomalies(
     n: int = 10,
     own_points: bool = False,
     among: Any = None,
-    data: Any = None,
     **options: Any,
 ) -> AnomalyExplanation:
     """Explain the most unusual rows: what makes each one so, its own values beside what is usual.
@@ -37,7 +36,8 @@ def explain_anomalies(
     One-class SVMs and kernel densities that were fitted on the rows themselves find each of these near to a point of
     the fit: itself. Narrow kernels call no such row unusual. Rows are ranked by the outlierness that the other points
     give them, and explained by it: features are told by the others, and what a row's own point takes off its
-    outlierness is the residual ``own_point`` (of the path rules, which are their default).
+    outlierness is the residual ``own_point`` (of the path rules, which are their default). Of a LocalOutlierFactor that
+    was fitted on the rows themselves, take one with ``novelty=False``: the other kind counts a row as its own neighbour.
 
     Parameters
     ----------
@@ -53,8 +53,6 @@ def explain_anomalies(
         Whether rows are ranked by the model's own value, in which their own points count.
     among : array-like or DataFrame, optional
         Rows that say what is usual, with the columns of X: those of the fit, where X are a few new ones. Default: X.
-    data : array-like, optional
-        The rows that a model without ``predict`` (DBSCAN) was fitted on.
     **options
         For `neon.Explainer`: ``composite=``, ``reference=``, ``feature_units=``, ...
 
@@ -79,7 +77,7 @@ def explain_anomalies(
     if not isinstance(n, int | np.integer) or isinstance(n, bool) or n < 1:
         raise ValueError(f"n must be a whole number of rows, at least 1; got {n!r}")
     X = X if hasattr(X, "shape") else as_rows(X)
-    explainer = _explainer(model, data, options)
+    explainer = _explainer(model, options)
     if not X.shape[0]:
         raise ValueError("X has no rows")
     scores = outlierness(explainer.network, X)
@@ -99,10 +97,10 @@ def explain_anomalies(
     return AnomalyExplanation(found, order, scores, by_others, flagged, RawColumns(readable(usual), found))
 
 
-def _explainer(model: Any, data: Any, options: dict[str, Any]) -> Explainer:
+def _explainer(model: Any, options: dict[str, Any]) -> Explainer:
     """Of the model's outlierness, or of the one output that the caller names."""
     try:
-        explainer = Explainer(model, data=data, **{"output": "outlierness", **options})
+        explainer = Explainer(model, **{"output": "outlierness", **options})
     except UnknownOutputError as error:
         raise ValueError(
             f"{type(model).__name__} has no outlierness ({error}); name the output that is larger for more unusual "

@@ -36,8 +36,8 @@ class AnomalyExplanation:
     scores : ndarray (n_rows,)
         The outlierness of every row of X by the model, larger for more unusual ones.
     by_others : ndarray (n_rows,)
-        The same by the points of the fit that are not the row itself: what rows are ranked by. Equal to `scores` where
-        the model holds no such points, or ``own_points=True``.
+        The same by the points of the fit that are not the row itself, of one-class SVMs and kernel densities: what rows
+        are ranked by. Equal to `scores` for other models, and with ``own_points=True``.
     flagged : ndarray of bool (n,), or None
         Which of these rows the model calls outliers; None where it has no threshold (densities).
     columns : RawColumns

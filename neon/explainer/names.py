@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -42,7 +43,7 @@ class Names:
         TypeError
             If they are not of the kind that `neon.Explainer` says.
         ValueError
-            If there are more or fewer output names than the model has outputs, or two are the same.
+            If there are more or fewer output names than the model has outputs; if two names are the same.
         """
         features, outputs = _several("feature_names", feature_names), _several("output_names", output_names)
         if not isinstance(unit, str):
@@ -51,9 +52,8 @@ class Names:
             raise TypeError(f'feature_units: expected a mapping such as {{"spend": "€"}}, got {feature_units!r}')
         if outputs is not None and isinstance(network, Network):
             _check_count("output_names", outputs, network.output_names)
-        if outputs is not None and len(set(outputs)) < len(outputs):
-            twice = next(name for name in outputs if outputs.count(name) > 1)
-            raise ValueError(f"output_names: {twice!r} is the name of several outputs, and a target names one")
+        _check_apart("feature_names", features)
+        _check_apart("output_names", outputs)
         return cls(features, outputs, unit, dict(feature_units or {}))
 
     def of_features(self, known: Sequence[str]) -> tuple[str, ...]:
@@ -75,6 +75,12 @@ def _several(option: str, names: Any) -> tuple[str, ...] | None:
     if isinstance(names, str | Mapping) or not hasattr(names, "__iter__"):
         raise TypeError(f"{option}: expected a sequence of names, got {names!r}")
     return tuple(str(name) for name in names)
+
+
+def _check_apart(option: str, names: tuple[str, ...] | None) -> None:
+    twice = [name for name, count in Counter(names or ()).items() if count > 1]
+    if twice:
+        raise ValueError(f"{option}: {twice[0]!r} stands there more than once; tables and targets tell by name")
 
 
 def _check_count(option: str, names: Sequence[str], known: Sequence[str]) -> None:

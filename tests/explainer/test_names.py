@@ -44,10 +44,11 @@ def test_names_win_over_those_of_a_frame_and_of_columns_that_are_encoded() -> No
     assert dict(found.feature_units) == {"size": "m"}
 
 
-def test_a_name_of_two_outputs_is_refused() -> None:
+@pytest.mark.parametrize("option", ["feature_names", "output_names"])
+def test_the_same_name_twice_is_refused(option: str) -> None:
     model = LogisticRegression().fit(X, np.arange(30) % 3)
-    with pytest.raises(ValueError, match="output_names: 'b' is the name of several outputs"):
-        neon.Explainer(model, output_names=["a", "b", "b"])
+    with pytest.raises(ValueError, match=f"{option}: 'b' stands there more than once"):
+        neon.Explainer(model, **{option: ["a", "b", "b"]})
 
 
 def test_targets_by_the_names_that_outputs_were_given() -> None:
