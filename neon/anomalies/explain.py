@@ -36,8 +36,8 @@ def explain_anomalies(
     One-class SVMs and kernel densities that were fitted on the rows themselves find each of these near to a point of
     the fit: itself. Narrow kernels call no such row unusual. Rows are ranked by the outlierness that the other points
     give them, and explained by it: features are told by the others, and what a row's own point takes off its
-    outlierness is the residual ``own_point`` (of the path rules, which are their default). Of a LocalOutlierFactor that
-    was fitted on the rows themselves, take one with ``novelty=False``: the other kind counts a row as its own neighbour.
+    outlierness is the residual ``own_point`` (of the path rules, which are their default). Of local outlier factors
+    that were fitted on the rows themselves, take ``novelty=False``: otherwise a row counts among its own neighbours.
 
     Parameters
     ----------

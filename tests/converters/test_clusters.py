@@ -180,6 +180,16 @@ def test_kernel_evidence_and_its_agreement() -> None:
     assert f"{network.agreement:.1%} of the training rows their cluster, by the other rows" in network.explains
 
 
+def test_clusters_are_as_large_as_the_rows_that_are_left() -> None:
+    random = np.random.default_rng(0)
+    rows, labels = random.normal(size=(30, 2)), np.repeat(np.arange(5), [2, 2, 3, 8, 15])
+    network = labelled(labels, rows, gamma=0.2).network
+    by_others = [
+        soft_evidence(rows[i], np.delete(rows, i, axis=0), np.delete(labels, i), 0.2).argmax() for i in range(30)
+    ]
+    assert network.agreement == np.mean(by_others == labels)
+
+
 def test_kernel_evidence_never_needs_pairs() -> None:
     """Gates factorize: mean squared difference to the rival's rows minus that to the own, each under its gates."""
     labels = cluster.AgglomerativeClustering(2).fit(WINE).labels_
