@@ -14,7 +14,8 @@ import numpy as np
 import torch
 
 from neon.cli import summary
-from neon.cli.files import check_writable, write_whole
+from neon.cli.batches import check_options, explain_files, in_batches
+from neon.cli.files import check_writable, write_csv, write_whole
 from neon.cli.models import load_model, register
 from neon.cli.tables import Reading, dates_in
 from neon.cli.terminal import say
@@ -63,7 +64,7 @@ def demo(options: Namespace) -> int:
         explanation = explainer(data)
         say(f"\n{title}")
         code = max(code, _report(explainer.network, explanation, data))
-        write_whole(folder / f"{name}.csv", explanation.to_frame().to_csv)
+        write_whole(folder / f"{name}.csv", functools.partial(write_csv, explanation.to_frame()))
         _draw(folder / f"{name}_bar.png", explanation, "bar")
         _draw(folder / f"{name}_row_0.png", explanation, "waterfall")
     say(f"\nTables and plots are in {folder}/")
@@ -72,8 +73,11 @@ def demo(options: Namespace) -> int:
 
 def explain(options: Namespace) -> int:
     """Explain a model's predictions, say what was found, and write what was asked for."""
+    batched = in_batches(options)
+    if batched:
+        check_options(options)
     written = (
-        (options.out, (".csv", ".parquet")),
+        (None if batched else options.out, (".csv", ".parquet")),
         (options.plot, (".png", ".pdf", ".svg")),
         (options.report, (".html",)),
     )
@@ -85,11 +89,16 @@ def explain(options: Namespace) -> int:
     if options.plot_kind is not None and options.plot is None:
         raise ValueError("--plot-kind says what --plot draws: give --plot a file")
     model, reading = _model(options), Reading.of(options)
-    data, reference, fitted_on = reading.tables(options.data, options.reference, options.fitted_on)
+    if batched:
+        data, (reference, fitted_on) = None, Reading().tables(options.reference, options.fitted_on)
+    else:
+        data, reference, fitted_on = reading.tables(options.data, options.reference, options.fitted_on)
     with _naming_options(model, options):
         network = neuralize(model, output=options.output, data=fitted_on)
         (data, left_out), (reference, _) = _own_columns(network, data), _own_columns(network, reference)
         explainer = Explainer(network, composite=options.composite, reference=reference, device=options.device)
+    if batched:
+        return explain_files(options, explainer, _target(options.target, network))
     with _advising(network, data):
         explanation = explainer(data, _target(options.target, network))
     if left_out:
@@ -99,7 +108,8 @@ def explain(options: Namespace) -> int:
         frame = explanation.to_frame()
         if reading.index is not None:
             frame = frame.rename_axis(index={"sample": reading.index})
-        write_whole(options.out, frame.to_csv if Path(options.out).suffix == ".csv" else frame.to_parquet)
+        is_csv = Path(options.out).suffix == ".csv"
+        write_whole(options.out, functools.partial(write_csv, frame) if is_csv else frame.to_parquet)
         say(f"wrote {options.out}: {len(frame)} rows, {frame.shape[1]} columns")
     if options.plot is not None:
         _draw(options.plot, explanation, options.plot_kind or "bar")

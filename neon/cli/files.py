@@ -10,9 +10,14 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["check_writable", "existing", "words", "write_whole"]
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["check_writable", "existing", "words", "write_csv", "write_whole"]
 
 
 def check_writable(path: str | Path, suffixes: Sequence[str], inputs: Sequence[str | None] = ()) -> None:
@@ -57,6 +62,35 @@ def write_whole(path: str | Path, write: Callable[[Path], Any]) -> None:
             temporary.replace(target)
     except OSError as error:
         raise ValueError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def write_csv(frame: pandas.DataFrame, path: Path) -> None:
+    """Write what ``frame.to_csv`` writes, read as the same: by pyarrow, which takes a tenth of the time, where it can.
+
+    Dates and other objects are written by pandas, in its words; so is everything without pyarrow.
+    """
+    columns = [frame.index.get_level_values(level) for level in range(frame.index.nlevels)]
+    columns += [frame.iloc[:, place] for place in range(frame.shape[1])]
+    names = ["" if name is None else str(name) for name in (*frame.index.names, *frame.columns)]
+    try:
+        import pyarrow as pa
+        from pyarrow import csv
+    except ImportError:
+        frame.to_csv(path)
+        return
+    if not all(_is_plain(column) for column in columns):
+        frame.to_csv(path)
+        return
+    arrays = [pa.array(column.to_numpy(), from_pandas=True) for column in columns]
+    csv.write_csv(pa.table(arrays, names=names), path)
+
+
+def _is_plain(column: Any) -> bool:
+    """Whether it holds floating-point numbers, whole numbers, or strings."""
+    if column.dtype.kind in "fiu":
+        return isinstance(column.dtype, np.dtype)
+    held = set(map(type, column))
+    return bool(column.dtype.kind == "O" and held <= {str}) or str(column.dtype) in ("str", "string")
 
 
 @contextlib.contextmanager

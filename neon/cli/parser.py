@@ -67,7 +67,7 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
     show = commands.add_parser("show", help="print the equivalent network of a fitted model")
     for command in (explain, show):
         _add_model(command)
-    explain.add_argument("data", help=f"rows to explain: {_TABLES}")
+    explain.add_argument("data", help=f"rows to explain: {_TABLES}, or a folder of .parquet or .csv files")
     explain.add_argument("--target", help='a class, a cluster or "all" (default: the predicted one)')
     explain.add_argument("--reference", help=f"background rows: {_TABLES}")
     explain.add_argument("--composite", metavar="NAME", help="LRP rules (default: the model's own)")
@@ -81,9 +81,23 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
     explain.add_argument(
         "--report", metavar="FILE", help="write a report to this .html file, for people who know no Python"
     )
+    explain.add_argument(
+        "--batch-rows",
+        type=_rows,
+        metavar="N",
+        help="explain so many rows at a time, from file to file: --out is a folder or a .csv file; done anyway with "
+        "100000 for a folder and for a file of more than 1 GiB; the same command goes on where a stopped one was",
+    )
+    explain.add_argument("--restart", action="store_true", help="with batches: write anew what a stopped run wrote")
     explain.add_argument("--device", help='"cpu" (default), "cuda"')
     show.add_argument("--data", help=f"rows to check the equivalence and follow the relevance on: {_TABLES}")
     return parser, {"demo": demo, "explain": explain, "show": show}
+
+
+def _rows(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"expected a whole number of rows, got {text!r}")
+    return int(text)
 
 
 def _add_model(command: _Parser) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from neon.cli.terminal import visible
 from neon.explanation import Explanation
+from neon.scale.summary import StreamSummary
 
-__all__ = ["lines"]
+__all__ = ["lines", "of_stream"]
 
 _FEATURES = 8
 _TARGETS = 3
@@ -30,27 +32,42 @@ def lines(explanation: Explanation) -> Iterator[str]:
         return
     values = np.abs(explanation.values)
     strength = values.mean(axis=(0, *range(2, values.ndim)))
-    order = np.argsort(-strength, kind="stable")[:_FEATURES]
     shown = sorted(groups, key=lambda name: -len(groups[name]))[:_TARGETS]
-    heads = [_short(name) for name in shown] if len(groups) > 1 else ["mean"]
-    names = [_short(explanation.feature_names[i]) for i in order]
-    width, widths = max(map(len, names)), [max(9, len(head)) for head in heads]
+    means = [(_short(key) if len(groups) > 1 else "mean", groups[key].mean(axis=0)) for key in shown]
     above = "mean of the rows of each target" if len(groups) > 1 else "with its sign"
+    yield from _strongest(explanation.feature_names, strength, means, above)
+    if len(groups) > len(shown):
+        yield f"  (the {len(shown)} most frequent of {len(groups)} targets; --target NAME explains another)"
+    yield ""
+
+
+def of_stream(found: StreamSummary, target: Any) -> Iterator[str]:
+    """The same of rows that were explained in batches, over all their targets."""
+    told = {None: "each row's predicted output", "all": "all outputs of each row"}
+    yield f"target: {told.get(target, target)}"
+    n = max(found.n_rows - found.not_finite, 1)
+    yield from _strongest(found.features, found.total_abs / n, [("mean", found.total / n)], "with its sign")
+    yield ""
+
+
+def _strongest(
+    features: Sequence[str], strength: np.ndarray, means: Sequence[tuple[str, np.ndarray]], above: str
+) -> Iterator[str]:
+    """A line for each of the strongest features; means : heads, and mean relevance (n_features,) below each."""
+    order = np.argsort(-strength, kind="stable")[:_FEATURES]
+    names = [_short(features[i]) for i in order]
+    width, widths = max(map(len, names)), [max(9, len(head)) for head, _ in means]
     yield ""
     yield f"  {'':{width}}  {'mean |relevance|':<{10 + _BAR}}  {above}: + raises it, - lowers it"
-    yield f"  {'':{width}}  {'':<{10 + _BAR}}" + "".join(f"  {h:>{w}}" for h, w in zip(heads, widths, strict=True))
+    yield f"  {'':{width}}  {'':<{10 + _BAR}}" + "".join(f"  {h:>{w}}" for (h, _), w in zip(means, widths, strict=True))
     for name, i in zip(names, order, strict=True):
         bar = "█" * round(_BAR * strength[i] / (strength.max() or 1.0))
-        signed = [f"{groups[key][:, i].mean():+.3g}" for key in shown]
-        cells = "".join(f"  {cell:>{w}}" for cell, w in zip(signed, widths, strict=True))
+        cells = "".join(f"  {mean[i]:>+{w}.3g}" for (_, mean), w in zip(means, widths, strict=True))
         yield f"  {name:<{width}}  {strength[i]:9.4g} {bar:<{_BAR}}{cells}"
     left = len(strength) - len(order)
     if left:
         share = 1 - strength[order].sum() / (strength.sum() or 1.0)
         yield f"  and {left} more features, {share:.0%} of all relevance by size"
-    if len(groups) > len(shown):
-        yield f"  (the {len(shown)} most frequent of {len(groups)} targets; --target NAME explains another)"
-    yield ""
 
 
 def _groups(explanation: Explanation) -> dict[str, np.ndarray]:

@@ -83,6 +83,20 @@ class Reading:
         self._check_names([table for table in tables if table is not None], first)
         return [None if table is None else self._chosen(table) for table in tables]
 
+    def dropped(self, path: str, names: Sequence[str]) -> list[str]:
+        """The columns of a file that are left out.
+
+        Raises
+        ------
+        ValueError
+            If it has no column that is named in an option.
+        """
+        found = _listed(self.drop, names)
+        absent = [name for name in [*found, *filter(None, [self.index])] if name not in names]
+        if absent:
+            raise ValueError(f"{path} has no column called {_unknown(absent, names)}")
+        return found
+
     def table(self, path: str) -> pd.DataFrame | np.ndarray:
         """A table as the file has it, all of its columns."""
         file = existing(path)

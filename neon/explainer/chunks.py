@@ -23,7 +23,6 @@ FIRST_ROWS = 64  # of a torch module, whose size per row is not known before
 _MEMORY = 128 * 2**20  # bytes of recorded values a chunk may hold
 _CACHE = 4 * 2**20  # for fitted models: what stays in the processor's cache is not fetched twice ...
 _SOME_ROWS = 256  # ... but a chunk has this many rows, where memory allows: each costs about a millisecond by itself
-_WIDE = 16 * 2**20  # bytes of rows, from which on the work on them is what takes long
 _SMALL = 4096  # numbers that are copied sooner than threads are asked to
 
 _WHAT = {"values": "relevance"}
@@ -78,7 +77,9 @@ class Probe:
             words = found.integral.words(found.steps, x, output, found.tape.values[x])
             per_row *= NODES
         relative = any(step.rule is not None and step.rule.takes_reference for step in found.steps)
-        some = min(_SOME_ROWS, _WIDE // (row.element_size() * row.shape[1]))
+        some = min(
+            _SOME_ROWS, _CACHE // (row.element_size() * row.shape[1])
+        )  # of wide rows it is their work that costs
         chunk_rows = min(max(_CACHE // per_row, some, 1), rows_within(per_row))
         relative = relative or found.integral is not None
         base = words_of(found, source, lrp.model)
