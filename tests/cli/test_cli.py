@@ -128,7 +128,7 @@ FAULTS = {
     "model.skops strings.csv": "numeric.*red",
     "model.skops no_rows.csv": "no rows",
     "model.skops nothing.csv": "not a readable .csv file",
-    "model.skops folder.csv": "folder.csv is explained in batches.*give --out a folder",
+    "model.skops folder.csv": "no file to explain: expected .parquet or .csv files",
     "model.skops binary.csv": "not a readable .csv file",
     "model.skops ragged.csv": "line 3 has 3 fields, and the header 2 names",
     "model.skops trailing.csv": "line 2 has 14 fields, and the header 13 names .*a comma at the end",

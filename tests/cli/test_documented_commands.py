@@ -53,6 +53,8 @@ def test_it_runs(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         model = make_pipeline(StandardScaler(), OneClassSVM(nu=0.05)).fit(good)
     skops.io.dump(model, "model.skops")
     X.to_csv("data.csv", index=False)
+    Path("customers").mkdir()
+    X.assign(customer_id=range(len(X))).to_parquet("customers/2024.parquet")
     shutil.copytree(ROOT / "data", "data", ignore=shutil.ignore_patterns("*.py"))
     _, *arguments = shlex.split(command)
     try:
