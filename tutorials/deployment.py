@@ -106,9 +106,12 @@ plt.show()
 # does is compared as calls come in. A call raises `UnsupportedModelError` where it does not, so that no wrong
 # explanation leaves the service.
 
+# A request that comes as JSON is a row of a table by `pd.DataFrame([record])`, one of a table's rows `new.iloc[[0]]`: a
+# dict, or `new.iloc[0]`, has lost the types of the columns.
+
 # %%
 explanation = explainers["trees"](new[:1])
-print(explanation.explains)
+print(explanation)
 print(f"prediction {explanation.prediction[0]:+.3f}, parts add up to within {explanation.conservation_error():.0e}")
 explanation.plot.waterfall(0)
 plt.show()

@@ -216,7 +216,10 @@ def _report(network: Network, explanation: Explanation, data: Any) -> int:
     """Say what was found; the exit code."""
     error, wrong = differing(network, data)
     finite = np.isfinite(explanation.prediction.reshape(len(explanation), -1)).all(axis=1)
-    say(f"explains: {explanation.explains}")
+    explained, _, method = explanation.explains.partition("; ")
+    say(f"explains: {explained}")
+    if method:
+        say(f"method: {method}")
     say(f"base value: {explanation.base_in_words}")
     for line in summary.lines(explanation):
         say(line)

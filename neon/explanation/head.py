@@ -29,11 +29,12 @@ def lines(explanation: Explanation) -> str:
         if words:
             written.append(f"{name}: {words}")
     if explanation.feature_names and explanation.target is not None and explanation.values.size:
-        importance = np.abs(explanation.values).mean(0).ravel()
-        shown = feature_order(importance, STRONGEST)[0][:STRONGEST]
+        alone = len(explanation) == 1
+        means = (explanation.values if alone else np.abs(explanation.values)).mean(0).ravel()
+        shown = feature_order(np.abs(means), STRONGEST)[0][:STRONGEST]
         names = elide_all([explanation.feature_names[feature] for feature in shown])
-        each = [f"{name} {number(importance[feature])}" for name, feature in zip(names, shown, strict=True)]
-        written.append(f"strongest (mean |relevance|): {', '.join(each)}")
+        each = [f"{name} {number(means[feature], signed=alone)}" for name, feature in zip(names, shown, strict=True)]
+        written.append(f"strongest ({'relevance' if alone else 'mean |relevance|'}): {', '.join(each)}")
     return "\n".join(written)
 
 
@@ -46,7 +47,8 @@ def _explained(explanation: Explanation) -> tuple[str, str]:
 def _size(explanation: Explanation) -> str:
     features = " × ".join(map(str, explanation.feature_shape))
     outputs = f", {len(explanation.output_names)} outputs" if explanation.target is None else ""
-    return f"{len(explanation)} samples, {features} features{outputs}"
+    samples = "1 sample" if len(explanation) == 1 else f"{len(explanation)} samples"
+    return f"{samples}, {features} features{outputs}"
 
 
 def _residuals(explanation: Explanation) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -245,3 +246,18 @@ def test_classes_of_a_notebook_leave_refusals_as_they_are() -> None:
     neon.extend.register_encoder(Halve)
     with pytest.raises(neon.UnsupportedModelError, match="no converter for"):
         neon.explain(BaseEstimator(), X)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_the_advice_for_dicts_and_for_one_row_works(several: bool) -> None:
+    X = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0], "b": [1.0, 0.0, 5.0, 2.0]})
+    explainer = neon.Explainer(LinearRegression().fit(X, [0.0, 1.0, 3.0, 2.0]), reference=X)
+    rows = X.iloc[:2] if several else X.iloc[[0]]
+    given = [rows.to_dict("list"), rows.to_dict("records")] if several else [X.iloc[0].to_dict(), X.iloc[0]]
+    for wrong in given:
+        with pytest.raises(ValueError, match=r"pass a data frame|a single row is") as error:
+            explainer(wrong)
+        advised = re.search(r"(?:pass a data frame: |a single row is )(.*?)(?: \(|$)", str(error.value))
+        assert advised is not None
+        frame = eval(advised[1], {"pd": pd, "X": wrong, "frame": X})
+        np.testing.assert_allclose(explainer(frame).values, explainer(rows).values)

@@ -121,6 +121,10 @@ def test_print_is_short_and_says_what_matters(explanation: Explanation, every_ou
     assert strongest.count(", ") == 2
     assert "strongest" not in str(every_output)  # outputs are not mixed
     assert "strongest" not in str(spoken[[]])
+    lowered = explanation.values[0].argmin()
+    alone = f": {explanation.feature_names[lowered]} {number(explanation.values[0, lowered])}"
+    assert str(spoken[:1, [lowered]]).splitlines()[-1] == f"strongest (relevance){alone}"
+    assert str(spoken[:1]).splitlines()[1].startswith("1 sample,")
     assert str(spoken[:, [0]]).splitlines()[-1].endswith(f": {explanation.feature_names[0]} {number(mean[0])}")
 
 

@@ -96,7 +96,11 @@ class Intake:
         if getattr(given, "ndim", len(given.shape)) == 1 and self.n_features == 1 and not sparse.issparse(given):
             given = given.reshape(-1, 1)  # as isotonic regression takes its one column
         if len(given.shape) != 2:
-            advice = "a single row is " + ("X.to_frame().T" if hasattr(X, "to_frame") else "np.reshape(X, (1, -1))")
+            advice = "a single row is " + (
+                "frame.iloc[[0]] (frame.iloc[0] has no types of columns)"
+                if hasattr(X, "to_frame")
+                else "np.reshape(X, (1, -1))"
+            )
             if len(given.shape) > 2:
                 advice = (
                     "features are columns, and a model of rows of more dimensions takes np.reshape(X, (len(X), -1))"
@@ -355,7 +359,8 @@ def _check_container(X: Any) -> None:
     if sparse.issparse(X):  # some of which are dicts
         return
     if isinstance(X, dict) or (isinstance(X, list) and X and isinstance(X[0], dict)):
-        raise ValueError("X holds dicts; pass a data frame: pd.DataFrame(X)")
+        several = isinstance(X, list) or all(np.ndim(column) for column in X.values())
+        raise ValueError(f"X holds dicts; pass a data frame: pd.DataFrame({'X' if several else '[X]'})")
     if hasattr(X, "collect"):
         raise ValueError(f"X is a {type(X).__name__}, which holds no rows yet; pass X.collect()")
     if type(X).__name__ in _PREPARED and type(X).__module__.split(".")[0] in _PREPARED_BY:
