@@ -190,6 +190,24 @@ def test_clusters_are_as_large_as_the_rows_that_are_left() -> None:
     assert network.agreement == np.mean(by_others == labels)
 
 
+def test_gamma_is_the_smallest_that_is_as_good_as_the_best_but_for_one_standard_error() -> None:
+    random, labels = np.random.default_rng(1), np.arange(40) % 2
+    rows = random.normal(size=(40, 2)) + 1.5 * labels[:, None]
+    d = ((rows[:, None] - rows) ** 2).sum(2)
+    steps = 2.0 ** np.arange(13) / d.mean()
+
+    def found(gamma: float, i: int) -> bool:
+        groups = [(labels == c) & (np.arange(40) != i) for c in (0, 1)]
+        m = [-(np.logaddexp.reduce(-gamma * d[i, group]) - np.log(group.sum())) / gamma for group in groups]
+        return bool(np.argmin(m) == labels[i])
+
+    shares = np.array([np.mean([found(gamma, i) for i in range(40)]) for gamma in steps])
+    best = shares.max()
+    enough = np.flatnonzero(shares >= best - np.sqrt(best * (1 - best) / 40))
+    assert enough[0] < shares.argmax()  # or the rule would make no difference here
+    assert f"(gamma={steps[enough[0]]:.3g})" in str(labelled(labels, rows).network.explains)
+
+
 def test_kernel_evidence_never_needs_pairs() -> None:
     """Gates factorize: mean squared difference to the rival's rows minus that to the own, each under its gates."""
     labels = cluster.AgglomerativeClustering(2).fit(WINE).labels_
