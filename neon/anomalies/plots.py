@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
+from matplotlib.ticker import FixedLocator
 from matplotlib.transforms import blended_transform_factory
 
 from neon.anomalies.scale import positions
 from neon.explanation.text import elide, elide_all, feature_order, number
-from neon.plots._canvas import FAINT, SMALL, axes, name_lines
-from neon.plots._colors import RELEVANCE_COLORS
+from neon.plots._canvas import FAINT, SMALL, axes, label_top, name_lines
+from neon.plots._colors import ink, relevance_colors
 
 if TYPE_CHECKING:
     from neon.anomalies.result import AnomalyExplanation
@@ -64,31 +65,35 @@ class AnomalyPlots:
         ax = axes(ax, lines=1.25 * len(shown) + 1)
         random = np.random.default_rng(0)
         limit = float(np.abs(values).max()) or 1.0
-        look: dict[str, Any] = {"cmap": RELEVANCE_COLORS, "norm": Normalize(-limit, limit), "edgecolors": "0.15"}
+        look: dict[str, Any] = {"cmap": relevance_colors(), "norm": Normalize(-limit, limit), "edgecolors": ink()}
+        look |= {"s": 44, "marker": "D", "lw": 0.7, "zorder": 3, "clip_on": False}
         ends = [0.0]
         for line, feature in enumerate(shown):
             typical = found.columns.typical(feature)
             usual, own = positions(typical, found.explanation.data[places, feature], _DOTS, random)
             ends += [float(x) for x in (*usual, *own) if np.isfinite(x)]
-            ax.scatter(usual, line + random.uniform(-0.22, 0.22, len(usual)), s=5, color="0.72", linewidths=0, zorder=1)
-            ax.scatter(own, np.full(len(own), line), c=values[:, feature], s=44, marker="D", lw=0.7, zorder=3, **look)
+            ax.scatter(usual, line + random.uniform(-0.22, 0.22, len(usual)), s=5, color=ink(0.35), lw=0, zorder=1)
+            ax.scatter(own, np.full(len(own), line), c=values[:, feature], **look)
             if row is not None:
                 text = elide(found.words(int(places[0]), feature), 44)
                 at = blended_transform_factory(ax.transAxes, ax.transData)
-                ax.text(1.02, line, text, transform=at, va="center", fontsize=SMALL, parse_math=False)
+                ax.text(1.04, line, text, transform=at, va="center", fontsize=SMALL, parse_math=False)
         name_lines(ax, elide_all([found.columns.names[feature] for feature in shown]))
         ax.axvline(0, **FAINT)
         if max(map(abs, ends)) > _WIDE:
             ax.set_xscale("symlog", linthresh=_FAR, linscale=2.0)
+            largest = int(np.log10(max(map(abs, ends))))
+            powers = 10.0 ** np.arange(largest, 0, -largest // 3)  # three at most to either side
+            ax.xaxis.set_major_locator(FixedLocator([*-powers, 0.0, *powers]))
         rest = f"\n{len(others)} other features: {number(values[:, others].mean(0).sum(), signed=True)} of relevance"
         unit = "from the median, in half widths of the middle 68 %"
         ax.set_xlabel(unit + (rest if len(others) else ""), parse_math=False)
         if row is None:
-            title = f"The {len(found)} most unusual of {len(found.scores):,} rows, redder where a feature makes them so"
+            title = f"The {len(found)} most unusual of {len(found.scores):,} rows"
+            facts = "redder where a feature makes them so"
         else:
-            name, _, facts = found.title(int(places[0])).rpartition(" (")
-            title = f"{name}\n({facts}"
-        ax.set_title(title, loc="left", fontsize=SMALL, color="0.3", parse_math=False)
+            title, _, facts = found.title(int(places[0])).removesuffix(")").rpartition(" (")
+        label_top(ax, title, below=facts)
         return ax
 
     __call__ = strip

@@ -24,6 +24,8 @@ from sklearn.svm import OneClassSVM
 import neon
 from neon.anomalies.scale import positions
 from neon.explanation.typical import Typical
+from neon.plots._colors import luminance
+from tests.plots.layout import assert_readable
 
 RANDOM = np.random.default_rng(0)
 NAMES = ["speed", "flow", "current", "noise"]
@@ -169,6 +171,13 @@ def test_the_strip_plot_shows_the_rows_on_the_distributions() -> None:
     assert alone.get_xscale() == "linear"
     far = neon.explain_anomalies(make_pipeline(StandardScaler(), KernelDensity()).fit(X), np.vstack([X, X[:1] * 1e3]))
     assert far.plot.strip().get_xscale() == "symlog"
+    for each in (far.plot.strip(), far.plot.strip(0), alone):
+        assert_readable(each)
+    assert alone.get_title(loc="left").endswith(f"rank {place + 1} of {len(X):,}")
+    with plt.style.context("dark_background"):
+        dark = found.plot.strip(place)
+    assert luminance(dark._left_title.get_color()) > 0.5
+    assert luminance(dark.collections[1].get_edgecolor()[0][:3]) > 0.5
     given = plt.subplots()[1]
     assert found.plot.strip(-1, ax=given) is given
     plt.close("all")
