@@ -13,7 +13,7 @@ import pytest
 from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.naive_bayes import BernoulliNB, MultinomialNB
+from sklearn.naive_bayes import BernoulliNB, GaussianNB, MultinomialNB
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
@@ -218,3 +218,11 @@ def test_what_does_not_fit_is_refused_before_it_is_allocated(fitted: dict, monke
 
 def test_the_memory_of_the_machine() -> None:
     assert 2**20 < memory.machine() < 2**60
+
+
+def test_working_memory_of_many_outputs_is_bounded() -> None:
+    """All outputs of a chunk, twice, take 128 MiB at most; a chunk of one row may take more."""
+    X = np.random.default_rng(0).normal(size=(120, 400))
+    explainer = neon.Explainer(GaussianNB().fit(X, np.arange(120) % 60))
+    size, _ = explainer._chunk_size(True, 0)
+    assert 1 < size <= 128 * 2**20 // (16 * 400 * 60)
