@@ -82,7 +82,7 @@ class AnomalyExplanation:
         score, other = (number(scores[self.rows[row]]) for scores in (self.scores, self.by_others))
         facts = [f"outlierness {score}"]
         if other != score:
-            facts.append(f"{other} but for its own point")
+            facts.append(f"{other} without its own point")
         if self.flagged is not None:
             facts.append("an outlier" if self.flagged[row] else "below the model's threshold")
         name = elide(str(self.labels[row]), 40)

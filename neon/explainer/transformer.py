@@ -44,7 +44,7 @@ class RelevanceTransformer(OneToOneFeatureMixin, MetaEstimatorMixin, Transformer
     explainer_ : Explainer
         Of ``estimator_``.
     n_features_in_ : int
-    feature_names_in_ : ndarray (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Where X has names.
 
     Examples

@@ -93,7 +93,7 @@ def test_rows_are_ranked_by_the_points_that_are_not_themselves(bandwidth: float)
         expected = -log_density - constant - np.log(len(others) / len(rows))
         np.testing.assert_allclose(found.by_others[place], expected, rtol=1e-7)
     assert set(found.rows) == {17, 60, 111, 200}
-    assert "but for its own point" in found.sentences[0]
+    assert "without its own point" in found.sentences[0]
 
 
 @pytest.mark.filterwarnings("ignore:the integral along")
