@@ -49,9 +49,9 @@ def mlflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.mark.filterwarnings("ignore:Operation with range")  # MLflow's use of pandas
 def test_round_trip(mlflow: Any, explainer: neon.Explainer) -> None:
     with mlflow.start_run():
-        info = log_explainer(explainer, "explainer", input_example=ROWS[:2], columns=["key"], target=1)
+        info = log_explainer(explainer, "explainer", input_example=ROWS[:2], columns=["key"], target=0)
     loaded = mlflow.pyfunc.load_model(info.model_uri)
-    expected = explainer.explain_frame(ROWS, 1, columns=["key"])
+    expected = explainer.explain_frame(ROWS, 0, columns=["key"])
     assert_frame_equal(loaded.predict(ROWS), expected)
     assert_frame_equal(loaded.predict(ROWS[::-1].assign(unused=1.0)), expected[::-1])
     assert info.signature.inputs.input_names() == list(ROWS)
