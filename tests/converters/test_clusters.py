@@ -327,8 +327,9 @@ def test_refusals_name_what_is_wrong() -> None:
         neon.explain_clusters([0, 1], WINE)
     with pytest.raises(ValueError, match="labels name 0 clusters"):
         neon.explain_clusters(np.full(178, np.nan), WINE)
-    with pytest.raises(ValueError, match="gamma must be above 0"):
-        neon.explain_clusters(np.arange(178) % 2, WINE, gamma=-1.0)
+    for gamma in (-1.0, np.nan, "scale"):
+        with pytest.raises(ValueError, match="gamma must be a number above 0"):
+            neon.explain_clusters(np.arange(178) % 2, WINE, gamma=gamma)
     with pytest.raises(ValueError, match="no exact ReLU form"):
         neon.neuralize(cluster.OPTICS(min_samples=5).fit(MOONS), data=MOONS, form="relu")
     assert pd.notna(outputs(cluster.KMeans(2, n_init=1, random_state=0).fit(IRIS), IRIS)).all()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -76,9 +77,9 @@ def convert_labels(model: Any, ask: Ask) -> Conversion:
     if isinstance(model, Clusters):
         gamma = model.gamma
         classes = classes if model.classes_ is None else model.classes_[classes]
+    if gamma is not None and not (isinstance(gamma, Real) and gamma > 0):
+        raise ValueError(f"gamma must be a number above 0, or None, got {gamma!r}")
     gamma = _gamma(points, groups, sizes) if gamma is None else float(gamma)
-    if not gamma > 0:
-        raise ValueError(f"gamma must be above 0, got {gamma}")
 
     def own(X: np.ndarray) -> np.ndarray:
         return contrast(_soft_distances(euclidean_distances(X, points, squared=True), sizes, gamma))
