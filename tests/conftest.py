@@ -25,6 +25,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--shuffle", type=int, metavar="SEED", help="run modules, and the tests in each, in a random order"
     )
+    parser.addoption("--fuzz-minutes", type=float, default=0.2, metavar="N", help="how long `-m fuzz` draws models")
+    parser.addoption("--fuzz-seed", type=int, default=0, metavar="SEED", help="of the first of its rounds")
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

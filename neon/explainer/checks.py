@@ -16,8 +16,9 @@ from neon.explainer.placement import as_array
 if TYPE_CHECKING:
     from neon.explanation import Explanation
 
-__all__ = ["check_outputs", "check_quadrature", "check_sources", "check_sums"]
+__all__ = ["check_outputs", "check_quadrature", "check_rounding", "check_sources", "check_sums"]
 
+_ROUNDED = 1e-3  # of a row's relevance
 _MISSED = 0.1  # of the relevance of all rows
 
 
@@ -112,6 +113,27 @@ def check_sums(explanation: Explanation) -> None:
         warnings.warn(
             "relevance and residuals of single samples do not add up to their predictions: the module mixes its "
             "samples (time-first sequences, packed batches, batch statistics). Explain one at a time: batch_size=1",
+            RuntimeWarning,
+            stacklevel=6,  # the line that called the explainer, which two decorators wrap
+        )
+
+
+def check_rounding(explanation: Explanation) -> None:
+    """Warn where a fitted model computes a prediction as a difference of numbers so large that few digits are left."""
+    over = tuple(range(1, 1 + len(explanation.feature_shape)))
+    total = explanation.values.sum(over) + explanation.base_values + sum(explanation.residuals.values())
+    size = np.abs(explanation.prediction) + np.abs(total)
+    with np.errstate(invalid="ignore"):  # infinite densities, which are said elsewhere
+        gap = np.abs(total - explanation.prediction)
+        if not (gap > _ROUNDED * size).any():
+            return
+        size += np.abs(explanation.values).sum(over)
+        lost = np.unique(np.nonzero(gap > _ROUNDED * size + np.finfo(float).tiny)[0])
+    if len(lost):
+        warnings.warn(
+            f"numbers in X are so large that the model's own predictions of {len(lost)} rows, the first of them "
+            f"{lost[0]}, are rounding: relevance adds up to what they are in exact arithmetic. Scale the columns, or "
+            "leave such rows out",
             RuntimeWarning,
             stacklevel=6,  # the line that called the explainer, which two decorators wrap
         )

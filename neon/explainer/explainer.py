@@ -15,7 +15,7 @@ from neon.converters import Network, neuralize
 from neon.converters.core.intake import take
 from neon.explainer.audit import record
 from neon.explainer.base import of_target, rows_in_words, start_in_words, words_of
-from neon.explainer.checks import check_outputs, check_quadrature, check_sums
+from neon.explainer.checks import check_outputs, check_quadrature, check_rounding, check_sums
 from neon.explainer.chunks import FIRST_ROWS, Chunk, Collected, Probe, rows_within
 from neon.explainer.equivalence import COMPARED, Comparisons
 from neon.explainer.frames import framed, without_rows
@@ -375,6 +375,8 @@ class Explainer:
         )
         if not self._fitted:
             check_sums(explanation)
+        elif found.n_outputs is not None:
+            check_rounding(explanation)
         check_quadrature(explanation)
         explanation = rows.decoded(explanation)
         return explanation if together is None else with_interactions(explanation, together)

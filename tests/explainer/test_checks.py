@@ -84,6 +84,17 @@ def test_sums_that_cancel_differ_by_rounding_only() -> None:
     assert abs(neon.explain(model, row).prediction[0]) < 1e-9
 
 
+def test_predictions_that_are_rounding_are_named() -> None:
+    """Squared distances of 1e40 differ by nothing that a double holds; relevance is of their difference."""
+    X = np.array([[0.0, 1.0], [1.0, 0.0], [1.0, -3.0]])
+    model = KMeans(2, n_init=1, random_state=0).fit(X)
+    with pytest.warns(RuntimeWarning, match="of 1 rows, the first of them 1, are rounding"):
+        found = neon.explain(model, np.array([[0.0, 1.0], [0.0, 1e20]]), composite="neon")
+    centers = model.cluster_centers_
+    np.testing.assert_allclose(found.values[1, 1], 2e20 * abs(centers[0, 1] - centers[1, 1]))
+    neon.explain(model, X)  # no warning
+
+
 def test_rows_on_a_step_are_named() -> None:
     """A threshold after arithmetic: which side a row is on depends on the order of the sum."""
     rows = np.full((4, 3), 0.1)

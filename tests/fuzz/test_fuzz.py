@@ -1,0 +1,287 @@
+"""Drawn models, rows and options: a right answer, or an error in words that a caller can act upon.
+
+``pytest -m fuzz --fuzz-minutes 20 --fuzz-seed 7`` runs the machine for that long; the suite runs a few examples.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import pickle
+import tempfile
+import time
+import warnings
+from math import factorial
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from scipy import sparse
+from sklearn.base import is_classifier, is_regressor
+from sklearn.exceptions import NotFittedError
+
+import neon
+from neon.errors import UnsupportedModelError, UnsupportedOperationError
+from tests.fuzz.models import subjects
+from tests.fuzz.tables import ORDINARY, rows_of
+
+SAID = (ValueError, TypeError, NotFittedError, UnsupportedModelError, UnsupportedOperationError)
+COMPOSITES = ["neon", "shapley", "expected", "banzhaf", "epsilon", "occlusion", "no such"]
+OUTPUTS = ["decision_function", "probability", "log_odds", "outlierness", "predict", "no such"]
+
+
+class Refused(Exception):
+    """What was asked for cannot be, and the error said so."""
+
+
+def said(error: Exception, *, ordinary: bool = False) -> Refused:
+    """An error that a caller can act upon; anything else is a fault of neon."""
+    words = str(error)
+    if not isinstance(error, SAID) or len(words.split()) < 3 or (ordinary and "please report" in words):
+        raise error
+    return Refused(words)
+
+
+def explained(
+    explainer: neon.Explainer, rows: Any, target: Any = None, *, ordinary: bool = False, **options: Any
+) -> Any:
+    """An explanation that is finite and adds up, of rows and a model that nobody has written to."""
+    before = copy.deepcopy(rows)
+    try:
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            found = explainer(rows, target, **options)
+    except Exception as error:
+        raise said(error, ordinary=ordinary) from error
+    assert unchanged(rows, before)
+    infinite = getattr(explainer.network, "infinite", False)
+    shown = np.isfinite(found.prediction) if infinite else np.full(np.shape(found.prediction), True)
+    if any("are rounding" in str(warning.message) for warning in told):
+        return found
+    assert np.isfinite(found.prediction[shown]).all()
+    if found.values.ndim == 2:
+        values, size = found.values[shown], np.abs(found.values[shown]).sum(1)
+    else:
+        values, size = found.values.swapaxes(1, 2)[shown], np.abs(found.values.swapaxes(1, 2)[shown]).sum(-1)
+    assert np.isfinite(values).all()
+    total = found.base_values + found.values.sum(1) + sum(found.residuals.values())
+    parts = size + sum(np.abs(part[shown]) for part in found.residuals.values())
+    size = np.maximum(parts, np.abs(np.broadcast_to(found.base_values, shown.shape)[shown]))
+    gap = np.abs(total - found.prediction)[shown]
+    assert (gap <= 1e-6 * np.maximum(size, np.abs(found.prediction[shown])) + 1e-300).all(), gap
+    return found
+
+
+def unchanged(rows: Any, before: Any) -> bool:
+    """Whether nobody has written to rows, of whatever kind."""
+    if hasattr(rows, "equals"):
+        return bool(rows.equals(before))
+    if sparse.issparse(rows):
+        return bool((rows != before).nnz == 0) or bool(np.isnan(rows.data).any())
+    rows, before = np.asarray(rows), np.asarray(before)
+    return bool((rows == before).all()) if rows.dtype == object else rows.tobytes() == before.tobytes()
+
+
+class Explaining(RuleBasedStateMachine):
+    """A model, an explainer of it, and what is asked of that."""
+
+    @initialize(data=st.data())
+    def fit(self, data: st.DataObject) -> None:
+        self.name, self.model, self.table, options = data.draw(subjects())
+        hypothesis.note(f"{self.name}: {self.model!r} on {type(self.table).__name__} {self.table[:3]!r}")
+        self.options = {k: v for k, v in options.items() if k != "composite"}
+        self.explainer = self.made({})
+
+    def made(self, options: dict[str, Any]) -> neon.Explainer | None:
+        """An explainer; by default there is one of whatever the one-pass rule explains."""
+        try:
+            return neon.Explainer(self.model, progress=False, **self.options, **options)
+        except Exception as error:
+            refused = said(error)
+            if not options:
+                try:
+                    neon.Explainer(self.model, composite="neon", progress=False, **self.options)
+                except SAID:
+                    return None
+                raise AssertionError(f"refused by default, not by 'neon': {refused}") from error
+            return None
+
+    def drawn(self, data: st.DataObject, *, faults: bool = True) -> tuple[str, Any]:
+        kind, rows = rows_of(data.draw, self.table, faults=faults)
+        hypothesis.note(f"{kind}: {rows!r}")
+        return kind, rows
+
+    def target(self) -> Any:
+        """None where the model has one answer, else all of them."""
+        assert self.explainer is not None
+        network: Any = self.explainer.network
+        return None if network.classes is not None or len(network.output_names) == 1 else "all"
+
+    @precondition(lambda self: self.explainer is not None)
+    @rule(data=st.data())
+    def any_rows(self, data: st.DataObject) -> None:
+        """A right answer or words; what was explained by default is what the model predicts."""
+        kind, rows = self.drawn(data)
+        ordinary = kind in ORDINARY
+        try:
+            found = explained(self.explainer, rows, self.target(), ordinary=ordinary)
+        except Refused:
+            if ordinary:
+                try:
+                    explained(neon.Explainer(self.model, composite="neon", **self.options), rows, self.target())
+                except Refused:
+                    return
+                raise
+            return
+        if not ordinary or not len(found) or sparse.issparse(rows):  # of which scalers take none
+            return
+        network: Any = self.explainer.network
+        own = network.own(network.intake.given(rows)[0]).reshape(network.answers(network.encode(rows)).shape)
+        if is_regressor(self.model) and found.prediction.ndim == 1 and not self.options:
+            same(found.prediction, np.ravel(self.model.predict(network.intake.given(rows)[0])), own)
+        elif is_classifier(self.model) and hasattr(self.model, "predict") and found.target is not None:
+            labels = self.model.predict(network.intake.given(rows)[0])
+            top = np.sort(own, axis=-1)
+            clear = top[:, -1] - top[:, -2] > 1e-6 * np.abs(top).max() if own.shape[-1] > 1 else np.full(len(own), True)
+            if np.ndim(labels) == 1 and np.ndim(found.target) == 1:
+                explained_as = np.asarray(network.classes)[found.target].astype(str)
+                assert (explained_as == labels.astype(str))[clear].all()
+
+    @precondition(lambda self: self.explainer is not None)
+    @rule(data=st.data())
+    def any_options(self, data: st.DataObject) -> None:
+        """Options that go together or do not."""
+        options: dict[str, Any] = {}
+        if data.draw(st.booleans()):
+            options["composite"] = data.draw(st.sampled_from(COMPOSITES))
+        if data.draw(st.booleans()) and "output" not in self.options:
+            options["output"] = data.draw(st.sampled_from(OUTPUTS))
+        if data.draw(st.booleans()) and "reference" not in self.options:
+            options["reference"] = self.drawn(data)[1]
+        hypothesis.note(f"options {options!r}")
+        explainer = self.made(options)
+        if explainer is None:
+            return
+        _, rows = self.drawn(data)
+        target = data.draw(st.sampled_from([None, "all", 0, -1, 99, "no such", 1.5, [0], (0, 1), ("a", "b"), np.nan]))
+        order = data.draw(st.sampled_from([False, False, True, 3, "x"]))
+        try:
+            explained(explainer, rows, target, interactions=order)
+        except Refused:
+            return
+
+    @precondition(lambda self: self.explainer is not None)
+    @rule(data=st.data())
+    def the_same_again(self, data: st.DataObject) -> None:
+        """Rows in another order, in batches, alone, from a copy, from a file, in a frame."""
+        _, rows = self.drawn(data, faults=False)
+        try:
+            found = explained(self.explainer, rows, self.target())
+        except Refused:
+            return
+        again = pickle.loads(pickle.dumps(self.explainer))
+        np.testing.assert_array_equal(explained(again, rows, self.target()).values, found.values)
+        n = len(found)
+        order = np.random.default_rng(n).permutation(n)
+        if not isinstance(rows, list):
+            taken = rows.iloc[order] if hasattr(rows, "iloc") else rows[order]
+            same_explanation(explained(self.explainer, taken, self.target()), found, order)
+            alone = rows.iloc[[0]] if hasattr(rows, "iloc") else rows[[0]]
+            same_explanation(explained(self.explainer, alone, self.target()), found, np.array([0]))
+        small = self.made({"batch_size": 3})
+        same_explanation(explained(small, rows, self.target()), found, np.arange(n))
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "explanation.neon"
+            found.save(path)
+            np.testing.assert_array_equal(neon.Explanation.load(path).values, found.values)
+        if isinstance(rows, pd.DataFrame):
+            try:
+                table = self.explainer.explain_frame(rows, self.target())
+            except Exception as error:
+                raise said(error) from error
+            np.testing.assert_array_equal(table["prediction"].to_numpy().ravel(), np.ravel(found.prediction))
+            assert all((str(found), repr(found), found._repr_html_()))
+
+    @rule(data=st.data())
+    def all_subsets(self, data: st.DataObject) -> None:
+        """Shapley values are the sum over all subsets of the model's own values, on tables of their own."""
+        name, model, table, _ = data.draw(subjects(exact=True))
+        joint = name not in ("svr", "process")  # kernels are averaged feature by feature: one row is one row
+        references = table[: data.draw(st.integers(1, 3)) if joint else 1]
+        rows = table[-2:]
+        hypothesis.note(f"{model!r} at {rows!r} from {references!r}")
+        try:
+            explainer = neon.Explainer(model, composite="shapley", reference=references, progress=False)
+            found = explained(explainer, rows)
+        except Refused:
+            return
+        except Exception as error:
+            said(error)
+            return
+        wanted = brute_force(model, np.asarray(rows, float), np.asarray(references, float), table)
+        slack = sum(np.abs(part).max() for part in found.residuals.values())
+        scale = max(np.abs(wanted).max(), np.abs(found.prediction).max(), np.abs(found.base_values).max(), 1e-300)
+        rounding = 1e-5 if name in ("xgboost",) else 1e-6
+        np.testing.assert_allclose(found.values, wanted, rtol=0, atol=rounding * scale + slack)
+
+
+def brute_force(model: Any, rows: np.ndarray, references: np.ndarray, table: Any) -> np.ndarray:
+    """``Σ_S |S|! (n - |S| - 1)! / n! (v(S ∪ i) - v(S))``, v the mean over the references."""
+    n = rows.shape[1]
+
+    def value(row: np.ndarray, present: tuple[int, ...]) -> float:
+        mixed = references.copy()
+        mixed[:, list(present)] = row[list(present)]
+        mixed = pd.DataFrame(mixed, columns=table.columns) if hasattr(table, "columns") else mixed
+        return float(np.mean(model.predict(mixed), dtype=float))
+
+    found = np.zeros(rows.shape)
+    for r, row in enumerate(rows):
+        for size in range(n):
+            weight = factorial(size) * factorial(n - size - 1) / factorial(n)
+            for i in range(n):
+                for present in itertools.combinations([j for j in range(n) if j != i], size):
+                    found[r, i] += weight * (value(row, (*present, i)) - value(row, present))
+    return found
+
+
+def same(found: np.ndarray, wanted: np.ndarray, own: np.ndarray) -> None:
+    scale = max(1.0, float(np.abs(own).max()))
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-6 * scale)
+
+
+def same_explanation(found: Any, whole: Any, order: np.ndarray) -> None:
+    size = max(float(np.abs(np.where(np.isfinite(part), part, 0.0)).max()) for part in (whole.values, whole.prediction))
+    for part in ("values", "prediction"):
+        np.testing.assert_allclose(getattr(found, part), getattr(whole, part)[order], rtol=0, atol=1e-7 * size + 1e-300)
+
+
+def run(seed: int, examples: int, steps: int) -> None:
+    hypothesis.seed(seed)(Explaining)
+    options = settings(
+        max_examples=examples, stateful_step_count=steps, deadline=None, derandomize=False, database=None,
+        suppress_health_check=list(HealthCheck), report_multiple_bugs=False, phases=[Phase.generate, Phase.shrink],
+    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        run_state_machine_as_test(Explaining, settings=options)
+
+
+def test_a_few_draws() -> None:
+    run(seed=0, examples=6, steps=4)
+
+
+@pytest.mark.fuzz
+def test_fuzz(request: pytest.FixtureRequest) -> None:
+    minutes, seed = request.config.getoption("fuzz_minutes"), request.config.getoption("fuzz_seed")
+    end, rounds = time.monotonic() + 60 * minutes, 0
+    while time.monotonic() < end:
+        run(seed + rounds, examples=20, steps=8)
+        rounds += 1
+    print(f"{rounds} rounds of 20 models from seed {seed}")
