@@ -34,6 +34,7 @@ include_patterns = [
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "SECURITY.md",
     "README.md",
 ]
 exclude_patterns = [".*", "build", "dist", "neon", "tests", "venv"]
