@@ -30,6 +30,9 @@ def framed(
             f"explain_frame takes a pandas DataFrame, got {type(frame).__name__}; to_pandas() makes one of a frame of "
             "polars, and explainer(X) takes rows of any kind"
         )
+    twice = sorted(map(str, frame.columns[frame.columns.duplicated()].unique()))
+    if twice:
+        raise ValueError(f"several columns are called {twice}: give each a name of its own")
     kept = present(list(frame.columns), columns, "columns")
     read = columns_read(network, list(frame.columns), kept)
     every = isinstance(target, str) and target == "all"

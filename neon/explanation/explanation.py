@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neon._visible import visible
 from neon.explanation import algebra, export, head
 from neon.explanation.fields import as_labels, check_fields, frozen
 from neon.explanation.html import table
@@ -387,10 +388,10 @@ class Explanation:
         write(self, path, title=title, explainer=explainer, shape=shape, max_rows=max_rows)
 
     def __repr__(self) -> str:
-        return head.line(self)
+        return visible(head.line(self))
 
     def __str__(self) -> str:
-        return head.lines(self)
+        return visible(head.lines(self))
 
     def _repr_html_(self) -> str:
         return table(self)

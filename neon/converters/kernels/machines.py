@@ -221,7 +221,12 @@ def _machines(model: Any) -> tuple[np.ndarray, np.ndarray]:
 
 def _scores(model: Any) -> Callable[[np.ndarray], np.ndarray]:
     """The model's own scores of the machines, (n_samples, n_pairs), signed as `_machines`."""
-    view = copy.copy(model)
-    view.decision_function_shape = "ovo"
     sign = 1.0 if len(model.classes_) == 2 else -1.0
-    return lambda X: sign * view.decision_function(X).reshape(X.shape[0], -1)
+
+    def scores(X: np.ndarray) -> np.ndarray:
+        view = copy.copy(model)  # taken now: the model may have been fitted anew
+        view.decision_function_shape = "ovo"
+        found: np.ndarray = sign * view.decision_function(X).reshape(X.shape[0], -1)
+        return found
+
+    return scores

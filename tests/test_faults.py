@@ -1,0 +1,110 @@
+"""What users see when something is wrong with a table or a model; docs/faults.md names these tests."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.cluster import KMeans
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.svm import SVC
+
+import neon
+
+ROOT = Path(__file__).parents[1]
+X = np.random.default_rng(0).normal(size=(70, 3))
+Y = (X[:, 0] > 0).astype(int)
+
+
+def test_every_test_in_the_table_is_there() -> None:
+    page = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(test_\w+)`(?! in `)", page.replace("`test_faults.py`", "")))
+    tests = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    assert named
+    assert not {name for name in named if f"def {name}(" not in tests}
+
+
+def test_many_missing_values() -> None:
+    rows = X.copy()
+    rows[::3] = np.nan
+    with pytest.raises(ValueError, match="X contains NaN; this model takes finite values only"):
+        neon.explain(SVC().fit(X, Y), rows)
+
+
+def test_column_names_that_stand_twice() -> None:
+    twice = pd.DataFrame(X, columns=["a", "a", "b"])
+    model = Ridge().fit(X, Y)
+    np.testing.assert_array_equal(neon.explain(model, twice).values, neon.explain(model, X).values)
+    with pytest.raises(ValueError, match=r"several columns are called \['a'\]"):
+        neon.Explainer(model).explain_frame(twice)
+    named = Ridge().fit(pd.DataFrame(X, columns=["a", "b", "c"]), Y)
+    with pytest.raises(ValueError, match=r"missing: \['c'\]"):
+        neon.explain(named, twice)
+
+
+def test_names_in_any_script() -> None:
+    names = ["größe", "面积", "<b>x</b>\x1b[31m"]
+    found = neon.explain(SVC().fit(pd.DataFrame(X, columns=names), Y), pd.DataFrame(X, columns=names))
+    assert list(found.feature_names) == names
+    assert "<b>x</b>" not in found._repr_html_()
+    assert "\x1b" not in str(found)
+
+
+@pytest.mark.parametrize("size", [1e200, 1e-310])
+def test_huge_and_denormal_values(size: float) -> None:
+    for model in (SVC().fit(X, Y), Ridge().fit(X, Y)):
+        found = neon.explain(model, size * X)
+        assert np.isfinite(found.values).all()
+        scale = np.abs(found.values).sum(1).max() + np.abs(found.prediction).max()
+        assert found.conservation_error() <= 1e-9 * scale
+
+
+def test_support_vectors_that_nearly_coincide() -> None:
+    rows = np.r_[X, X + 1e-12]
+    model = SVC(C=1e6).fit(rows, np.r_[Y, Y])
+    for composite in ("neon", "shapley"):
+        found = neon.explain(model, rows, composite=composite)
+        assert np.isfinite(found.values).all()
+        assert found.conservation_error() <= 1e-9 * np.abs(found.values).sum(1).max()
+
+
+def test_clusters_without_rows() -> None:
+    """More clusters than different rows: their centers coincide, and predict never gives some of them."""
+    rows = np.repeat(X[:3], 10, axis=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = KMeans(6, n_init=1, random_state=0).fit(rows)
+    found = neon.explain(model, rows, "all")
+    assert np.isfinite(found.values).all()
+    assert neon.neuralize(model).verify(rows) <= 1e-9
+
+
+def test_columns_that_are_constant() -> None:
+    rows = X.copy()
+    rows[:, 1] = 3.0
+    for model in (SVC(), RandomForestClassifier(5, random_state=0), LogisticRegression()):
+        found = neon.explain(model.fit(rows, Y), rows)
+        rounding = 1e-12 * np.abs(found.values).max()
+        assert (np.abs(found.values[:, 1]) <= rounding).all() or isinstance(model, LogisticRegression)
+        assert np.isfinite(found.values).all()
+
+
+def test_a_single_class() -> None:
+    found = neon.explain(RandomForestClassifier(5, random_state=0).fit(X, np.zeros(len(X))), X)
+    assert not found.values.any()
+
+
+@pytest.mark.parametrize("model", [SVC(), LogisticRegression(), Ridge(), RandomForestClassifier(5, random_state=0)])
+def test_a_model_that_was_fitted_anew(model: Any) -> None:
+    model = clone(model).fit(X, Y)
+    explainer = neon.Explainer(model)
+    model.fit(X, X[:, 1] > 0.5)
+    with pytest.raises(neon.UnsupportedModelError, match="differs from the model"):
+        explainer(X)
