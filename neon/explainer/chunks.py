@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -115,10 +116,11 @@ class Chunk:
 class Collected:
     """Chunks written into arrays that are allocated once; fresh memory costs more than the arithmetic."""
 
-    def __init__(self, n_rows: int, held: SparseRows | None = None) -> None:
+    def __init__(self, n_rows: int, rows: Any = None) -> None:
         self.n_rows = n_rows
-        self._held = held  # sparse rows, in whose places relevance is held, while it is 0 in all others
-        self._entries = np.zeros(0 if held is None else held.matrix.nnz)
+        # Sparse rows, in whose places relevance is held while it is 0 in all others.
+        self._held = rows if isinstance(rows, SparseRows) else None
+        self._entries = np.zeros(0 if self._held is None else self._held.matrix.nnz)
         self.parts: dict[str, np.ndarray] = {}
         self.residuals: dict[str, np.ndarray] = {}
         self.n_outputs: int | None = None

@@ -30,7 +30,6 @@ from neon.explainer.reference import reference_of, starts_from_origin, weighing
 from neon.explainer.replays import Replays
 from neon.explainer.rows import CallerRows, numbered
 from neon.explanation import Explanation
-from neon.explanation.rows_like_arrays import SparseRows
 from neon.lrp import LRP
 from neon.lrp.composites import Rules
 from neon.lrp.paths.integral import Integral
@@ -67,9 +66,8 @@ class Explainer:
     device : str, optional
         "cpu" (default for fitted models), "cuda", ... A torch module is explained where it is.
     dtype : torch.dtype, optional
-        Default float64 for fitted models; a torch module is explained in its own. For columns of like scale, relevance
-        in float32 is within 1e-5 of ``|base| + Σ|relevance| + Σ|residuals|`` of the row; docs/scale.md has the models
-        that a test holds to it, and where single rows are further away.
+        Default float64 for fitted models; a torch module is explained in its own. Of columns of like scale, float32 is
+        within 1e-5 of ``|base| + Σ|relevance| + Σ|residuals|``; docs/scale.md says for which models.
     batch_size : int, optional
         Rows at a time. Default: as many as fit a memory budget, measured on the first rows.
     progress : bool, optional
@@ -183,10 +181,8 @@ class Explainer:
         Returns
         -------
         Explanation
-            Of sparse rows relevance is sparse, 8 bytes for each entry, where it is 0 wherever these are, as of linear
-            models relative to the origin, and each row has one output. Otherwise it is dense, 8 bytes for each feature
-            of each row and output. Beside both, working memory holds a few chunks of some 0.1 GB, or a row where that
-            takes more. Columns that encoders make of the rows have relevance as well.
+            Relevance is dense, 8 bytes for each feature of each row and output; of sparse rows with one output each
+            it is sparse where it is 0 wherever these are. Chunks, and columns that encoders make, come on top.
 
         Raises
         ------
@@ -291,8 +287,7 @@ class Explainer:
     def _collected(self, rows: CallerRows, target: Any, order: int) -> Collected:
         """Explain chunk after chunk; target : None, "all", a callable, or output indices (n_rows,)."""
         size, fixed = self._chunk_size(isinstance(target, str), order)
-        held = rows.read_data
-        found, start = Collected(len(rows), held if isinstance(held, SparseRows) else None), 0
+        found, start = Collected(len(rows), rows.read_data), 0
         with progress_bar(len(rows), self.progress) as reach:
             while start < len(rows) or not found.parts:
                 stop = min(start + size, len(rows))
