@@ -66,8 +66,7 @@ class Explainer:
     device : str, optional
         "cpu" (default for fitted models), "cuda", ... A torch module is explained where it is.
     dtype : torch.dtype, optional
-        Default float64 for fitted models; a torch module is explained in its own. Of columns of like scale, float32 is
-        within 1e-5 of ``|base| + Σ|relevance| + Σ|residuals|``; docs/scale.md says for which models.
+        Default float64 for fitted models (float32: within 1e-5: docs/scale.md); a torch module is explained in its own.
     batch_size : int, optional
         Rows at a time. Default: as many as fit a memory budget, measured on the first rows.
     progress : bool, optional
