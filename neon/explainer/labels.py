@@ -48,11 +48,8 @@ def _of_indices(target: Contrast, network: torch.nn.Module, n_rows: int, names: 
     if not isinstance(network, Network) and any(isinstance(p, tuple) or np.ndim(p) > 1 for p in places):
         return target  # places in maps
     first, second = (output_indices(network, place, n_rows, names) for place in places)
-    same = np.flatnonzero(first == second)
-    if len(same):
-        raise ValueError(
-            f"target: an output against itself (row {same[0]}) is 0 everywhere; name two outputs that differ"
-        )
+    if n_rows and (first == second).all():
+        raise ValueError("target: an output against itself is 0 everywhere; name two outputs that differ")
     return Contrast(first, second)  # type: ignore[arg-type]
 
 

@@ -427,8 +427,8 @@ def test_errors() -> None:
     lone = naive_bayes.MultinomialNB().fit(DIGITS, np.zeros(150))
     with pytest.raises(ValueError, match="one class alone has no odds"):
         neon.Explainer(lone)
-    with pytest.raises(ValueError, match=r"output='probability'.*log_odds.*outlierness"):
-        neon.Explainer(GaussianMixture(2).fit(IRIS), output="probability")
+    with pytest.raises(ValueError, match=r"output='density'.*log_odds.*outlierness"):
+        neon.Explainer(GaussianMixture(2).fit(IRIS), output="density")
     sure = naive_bayes.GaussianNB(priors=[1.0, 0.0, 0.0]).fit(IRIS, IRIS_LABELS)
     with pytest.raises(ValueError, match="prior probability of 0"):
         neon.Explainer(sure)

@@ -305,7 +305,7 @@ def test_several_outputs_have_no_default() -> None:
         ([{"alcohol": 1.0}], "pd.DataFrame"),
         ({"alcohol": [1.0]}, "pd.DataFrame"),
         (None, r"shape \(n_samples, 13\), got \(\)"),
-        (X.iloc[0], r"X.to_frame\(\).T"),
+        (X.iloc[0], r"frame.iloc\[\[0\]\]"),
         ([1.0] * 13, r"np.reshape\(X, \(1, -1\)\)"),
     ],
 )

@@ -41,7 +41,7 @@ def network(dtype: torch.dtype = torch.float64) -> nn.Sequential:
 
 
 def images(dtype: torch.dtype = torch.float64) -> Tensor:
-    return torch.randn(4, 3, 16, 16, dtype=torch.float64).to(dtype)
+    return torch.randn(4, 3, 16, 16, dtype=torch.float64).clamp(-3, 3).to(dtype)  # in the box of z^B
 
 
 def relative(a: Tensor, b: Tensor) -> float:
