@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["check_outputs", "check_quadrature", "check_rounding", "check_sources", "check_sums"]
 
 _ROUNDED = 1e-3  # of a row's relevance
+_UNITY = 1e-6  # smaller differences are those of ties and of predictions that are 0 but for rounding
 _MISSED = 0.1  # of the relevance of all rows
 
 
@@ -128,7 +129,7 @@ def check_rounding(explanation: Explanation) -> None:
         if not (gap > _ROUNDED * size).any():
             return
         size += np.abs(explanation.values).sum(over)
-        lost = np.unique(np.nonzero(gap > _ROUNDED * size + np.finfo(float).tiny)[0])
+        lost = np.unique(np.nonzero(gap > _ROUNDED * size + _UNITY)[0])
     if len(lost):
         warnings.warn(
             f"numbers in X are so large that the model's own predictions of {len(lost)} rows, the first of them "
