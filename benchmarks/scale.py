@@ -139,8 +139,11 @@ def killed(name: str, source: Path, folder: Path, n_kills: int) -> str:
     length = time.perf_counter() - start
     moments = random.Random(0)
     for _ in range(n_kills):
+        before = len(list(cut.glob("part-*")))
         run = subprocess.Popen(command(name, source, cut), stdout=subprocess.DEVNULL)
-        time.sleep(moments.uniform(0.2, 1.5) * length / n_kills)
+        while run.poll() is None and len(list(cut.glob("part-*"))) == before:
+            time.sleep(0.01)  # what comes before the first batch writes nothing
+        time.sleep(moments.uniform(0, 0.5) * length / n_kills)
         run.kill()
         run.wait()
     there = len(list(cut.glob("part-*")))
