@@ -22,11 +22,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from benchmarks import wide
 
 N_FEATURES = 30
 IN_MEMORY = 200_000
@@ -40,17 +41,10 @@ def main() -> None:
     parser.add_argument("--models", nargs="*", default=list(models()))
     parser.add_argument("--folder", help="where the rows and what is found are written for a while")
     parser.add_argument("--run", nargs=3, metavar=("MODEL", "SOURCE", "DESTINATION"), help=argparse.SUPPRESS)
-    parser.add_argument("--wide", nargs="*", metavar="CASE", choices=list(wide_cases()), help="instead of files")
-    parser.add_argument("--wide-run", metavar="CASE", help=argparse.SUPPRESS)
+    parser.add_argument("--wide", nargs="*", metavar="CASE", choices=list(wide.cases()), help="instead of files")
     options = parser.parse_args()
-    if options.wide_run:
-        print(json.dumps(wide_run(options.wide_run)))
-        return
     if options.wide is not None:
-        print("| case | rows/s | rows, MiB | what is found, MiB | peak beside rows and model, MiB | / rows |")
-        print("|---|---|---|---|---|---|")
-        for case in options.wide or wide_cases():
-            print(wide_row(case), flush=True)
+        wide.table(options.wide)
         return
     if options.run:
         print(json.dumps(one_run(*options.run)))
@@ -151,97 +145,6 @@ def killed(name: str, source: Path, folder: Path, n_kills: int) -> str:
     same = contents(whole) == contents(cut)
     ended = "the same bytes" if same else "OTHER BYTES"
     return f"killed {n_kills} times, {there} batches were there then; {ended} at the end"
-
-
-def wide_cases() -> dict[str, Callable[[], tuple[Any, Any, dict[str, Any]]]]:
-    """Each with a function that makes a fitted model, rows, and how they are explained."""
-    return {
-        "100,000 documents of 50,000 words, logistic regression": lambda: text(100_000, "logistic"),
-        "100,000 documents of 50,000 words, linear SVM": lambda: text(100_000, "svm"),
-        "100,000 documents of 50,000 words, naive Bayes": lambda: text(100_000, "bayes"),
-        "500 rows of 100,000 columns, ridge": many_columns,
-        "2,000 rows of 30 columns, all of 1,000 classes": many_classes,
-        "200 rows, 20,000 support vectors": many_vectors,
-    }
-
-
-def text(n_rows: int, kind: str) -> tuple[Any, Any, dict[str, Any]]:
-    """Documents of some hundred words, as often as in a language."""
-    from scipy import sparse
-    from sklearn.linear_model import SGDClassifier
-    from sklearn.naive_bayes import MultinomialNB
-
-    random_numbers = np.random.default_rng(0)
-    lengths = random_numbers.poisson(120, n_rows)
-    words = np.minimum(random_numbers.pareto(0.6, lengths.sum()) * 20, 49_999).astype(np.int32)
-    ends = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    X = sparse.csr_matrix((np.ones(len(words)), words, ends), shape=(n_rows, 50_000))
-    X.sum_duplicates()
-    X.data, X.indices = X.data.copy(), X.indices.copy()
-    y = random_numbers.integers(0, 2, 2000)
-    losses = {
-        "logistic": SGDClassifier(loss="log_loss", max_iter=5, tol=None),
-        "svm": SGDClassifier(max_iter=5, tol=None),
-    }
-    return losses.get(kind, MultinomialNB()).fit(X[:2000], y), X, {}
-
-
-def many_columns() -> tuple[Any, Any, dict[str, Any]]:
-    from sklearn.linear_model import Ridge
-
-    X = np.random.default_rng(0).normal(size=(500, 100_000))
-    return Ridge().fit(X, X[:, 0]), X, {}
-
-
-def many_classes() -> tuple[Any, Any, dict[str, Any]]:
-    from sklearn.naive_bayes import GaussianNB
-
-    X = np.random.default_rng(0).normal(size=(4000, 30))
-    return GaussianNB().fit(X, np.arange(4000) % 1000), X[:2000], {"target": "all"}
-
-
-def many_vectors() -> tuple[Any, Any, dict[str, Any]]:
-    from sklearn.svm import SVC
-
-    X = np.random.default_rng(0).normal(size=(20_000, 20))
-    return SVC(C=0.01).fit(X, np.arange(20_000) % 2), X[:200], {}
-
-
-def wide_run(case: str) -> dict[str, float]:
-    """Rows a second; bytes of the rows, of what is found, and of the peak beside rows and model."""
-    import neon
-
-    model, X, how = wide_cases()[case]()
-    explainer = neon.Explainer(model, progress=False)
-    explainer(X[:8], **how)
-    held = resident()
-    with open("/proc/self/clear_refs", "w") as file:
-        file.write("5")  # the peak is counted from here on
-    start = time.perf_counter()
-    found = explainer(X, **how)
-    seconds = time.perf_counter() - start
-    peak = resident("VmHWM") - held
-    values = getattr(found.values, "matrix", found.values)
-    sizes = {"rows": n_bytes(X), "found": n_bytes(values), "peak": float(peak)}
-    return sizes | {"speed": X.shape[0] / seconds, "error": found.conservation_error()}
-
-
-def n_bytes(rows: Any) -> float:
-    parts = (rows.data, rows.indices, rows.indptr) if hasattr(rows, "indptr") else (rows,)
-    return float(sum(part.nbytes for part in parts))
-
-
-def resident(what: str = "VmRSS") -> int:
-    """Bytes of memory that this process holds, as Linux counts them."""
-    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(what))
-    return int(line.split()[1]) * 1024
-
-
-def wide_row(case: str) -> str:
-    run = [sys.executable, "-m", "benchmarks.scale", "--wide-run", case]
-    found = json.loads(subprocess.run(run, capture_output=True, text=True, check=True).stdout)
-    rows, values, peak = (found[name] / 2**20 for name in ("rows", "found", "peak"))
-    return f"| {case} | {found['speed']:,.0f} | {rows:,.1f} | {values:,.1f} | {peak:,.1f} | {peak / rows:.2f} |"
 
 
 def contents(folder: Path) -> dict[str, str]:
