@@ -9,7 +9,13 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
-hypothesis.settings.register_profile("neon", derandomize=True, deadline=None, database=None)
+hypothesis.settings.register_profile(
+    "neon",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],  # a busy machine is no fault of the test
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA, TruncatedSVD
@@ -68,10 +68,10 @@ def fitted(draw: st.DrawFn) -> tuple[Any, np.ndarray]:
     return model, rows
 
 
-slow = settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+many = settings(max_examples=120)
 
 
-@slow
+@many
 @given(fitted())
 def test_equivalence_and_conservation(drawn: tuple[Any, np.ndarray]) -> None:
     model, rows = drawn
@@ -83,7 +83,7 @@ def test_equivalence_and_conservation(drawn: tuple[Any, np.ndarray]) -> None:
     np.testing.assert_array_less(np.abs(total - explanation.prediction), 1e-9 * size + 1e-300)
 
 
-@slow
+@many
 @given(fitted())
 def test_forms_agree(drawn: tuple[Any, np.ndarray]) -> None:
     model, rows = drawn
@@ -96,7 +96,7 @@ def test_forms_agree(drawn: tuple[Any, np.ndarray]) -> None:
     assert set(layers.residuals) == set(fused.residuals)
 
 
-@slow
+@many
 @given(st.data(), st.integers(0, 2**16))
 def test_a_column_without_weight_has_no_relevance(data: st.DataObject, seed: int) -> None:
     """A column that was constant at fit: the scaler moves it to 0, where every center and weight holds it."""

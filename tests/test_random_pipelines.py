@@ -158,14 +158,23 @@ def random_table(rng: np.random.Generator, n_rows: int) -> pd.DataFrame:
     return table[["a", "city", "b", "size", "c", "d", "shop"]]
 
 
-@settings(
-    max_examples=250,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
-)
+DRAWN = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large])
+
+
+@settings(DRAWN, max_examples=50)
 @given(fitted(), st.integers(0, 2**16))
 def test_random_pipelines(drawn: tuple[Any, pd.DataFrame], seed: int) -> None:
+    keeps_the_contract(drawn, seed)
+
+
+@pytest.mark.nightly
+@settings(DRAWN, max_examples=500)
+@given(fitted(), st.integers(0, 2**16))
+def test_many_random_pipelines(drawn: tuple[Any, pd.DataFrame], seed: int) -> None:
+    keeps_the_contract(drawn, seed)
+
+
+def keeps_the_contract(drawn: tuple[Any, pd.DataFrame], seed: int) -> None:
     model, rows = drawn
     explainer = neon.Explainer(model)
     with warnings.catch_warnings():

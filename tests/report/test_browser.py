@@ -29,13 +29,14 @@ FLAGS = [
 ]
 SCRIPTS = Path(__file__).resolve().parents[2] / "neon" / "report" / "page"
 
+PATIENCE = 300_000  # ms, of a busy machine
 Open = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=PATIENCE)
         yield chromium
         chromium.close()
 
@@ -50,7 +51,7 @@ def opened(browser: Any, tmp_path: Path) -> Iterator[Open]:
         explanation.report(path, **(options or {}))
         contexts.append(browser.new_context(**settings))
         page = contexts[-1].new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(PATIENCE)
         page.on("console", lambda message: noise.append(message.text))
         page.on("pageerror", lambda error: noise.append(str(error)))
         page.on("dialog", lambda dialog: (noise.append(dialog.message), dialog.dismiss()))
@@ -147,7 +148,7 @@ def test_search(opened: Open) -> None:
     ):
         page.get_by_label("Search").fill(query)
         expect = sync_api.expect(page.locator("#status"))
-        expect.to_have_text(re.compile(f"^{count} of 120 rows"))
+        expect.to_have_text(re.compile(f"^{count} of 120 rows"), timeout=PATIENCE)
 
 
 def test_a_row_opens_by_click_and_by_keyboard(opened: Open) -> None:

@@ -73,10 +73,16 @@ def test_explainers_ship_small(explainer: neon.Explainer) -> None:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
+    import dask
     import distributed
 
-    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "silence_logs": 50}
-    with distributed.LocalCluster(**options) as found, distributed.Client(found) as client:
+    patience = {f"distributed.comm.timeouts.{kind}": "600s" for kind in ("connect", "tcp")}  # of a busy machine
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0", "silence_logs": 50}
+    with (
+        dask.config.set(patience),
+        distributed.LocalCluster(**options) as found,
+        distributed.Client(found) as client,
+    ):
         yield client
 
 
@@ -84,6 +90,7 @@ def cluster() -> Iterator[Any]:
 def test_dask(explainer: neon.Explainer, cluster: Any) -> None:
     import dask.dataframe as dd
 
+    cluster.wait_for_workers(2)  # one may have died in the other test, and be started anew
     lazy = explain_dask(dd.from_pandas(FRAME, npartitions=5), explainer, columns=["id"])
     expected = explainer.explain_frame(FRAME, columns=["id"])
     found = lazy.compute()
@@ -114,6 +121,27 @@ def test_a_worker_that_dies_loses_nothing(explainer: neon.Explainer, cluster: An
     np.testing.assert_allclose(found[READ], explainer(FRAME[READ]).values, rtol=1e-12, atol=1e-15)
 
 
+class Batches:
+    """A `ray.data.Dataset` of which every batch is computed in this process."""
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self.frame = frame
+
+    def map_batches(
+        self, actor: Any, *, batch_size: int, batch_format: str, fn_constructor_kwargs: Any, **options: Any
+    ):
+        assert (batch_format, options) == ("pandas", {"concurrency": 1})
+        call = pickle.loads(pickle.dumps(actor(**fn_constructor_kwargs)))
+        parts = (self.frame[start : start + batch_size] for start in range(0, len(self.frame), batch_size))
+        return pd.concat([call(part) for part in parts])
+
+
+def test_batches_of_ray(explainer: neon.Explainer) -> None:
+    found = explain_ray(Batches(FRAME), explainer, target="yes", columns=["id"], batch_size=250)
+    pd.testing.assert_frame_equal(found, explainer.explain_frame(FRAME, "yes", columns=["id"]), rtol=1e-12)
+
+
+@pytest.mark.nightly
 @pytest.mark.filterwarnings("ignore")
 def test_ray(explainer: neon.Explainer) -> None:
     import ray

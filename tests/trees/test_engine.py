@@ -128,7 +128,7 @@ def test_single_precision(rule, way):
     close(phi(trees, rule, X, X[:7], dtype=torch.float32), exact, 1e-5)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 10**6), depth=st.integers(0, 14), features=st.integers(1, 7), grow=st.floats(0.5, 0.9),
     flags=st.tuples(*[st.booleans()] * 5), outputs=st.integers(1, 3), precision=st.sampled_from(["float32", "float64"]),
