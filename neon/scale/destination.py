@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import contextlib
+import itertools
 import json
 import os
 from collections.abc import Iterator
@@ -51,8 +52,14 @@ class Destination(abc.ABC):
         """Batch number k."""
 
     @abc.abstractmethod
-    def finish(self, summary: str) -> None:
-        """Everything is written."""
+    def finish(self, n_batches: int, summary: str) -> None:
+        """Everything is written.
+
+        Raises
+        ------
+        ValueError
+            If some of it is no longer there.
+        """
 
     @contextlib.contextmanager
     def begun(self, plan: dict[str, Any], *, resume: bool) -> Iterator[None]:
@@ -99,13 +106,20 @@ class ParquetFolder(Destination):
             file.unlink(missing_ok=True)
 
     def batches(self) -> Iterator[pa.Table]:
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         for file in self.path.glob(".*.writing"):
             file.unlink()
         k = 0
         while self._part(k).exists():
-            yield pq.ParquetFile(self._part(k)).read()
+            try:
+                table = pq.ParquetFile(self._part(k)).read()
+            except (OSError, pa.ArrowException) as error:
+                raise ValueError(
+                    f"{self._part(k)} cannot be read again ({error}); remove it, and call again to write it anew"
+                ) from error
+            yield table
             k += 1
 
     def write(self, k: int, table: pa.Table) -> None:
@@ -117,7 +131,10 @@ class ParquetFolder(Destination):
             # Relevance has no two numbers the same: a dictionary of it costs time and saves no space.
             pq.write_table(table, file, row_group_size=max(len(table), 1), use_dictionary=words)
 
-    def finish(self, summary: str) -> None:
+    def finish(self, n_batches: int, summary: str) -> None:
+        removed = [self._part(k) for k in range(n_batches) if not self._part(k).exists()]
+        if removed:
+            raise ValueError(_taken_away(removed[0]))
         with _whole(self._summary) as file:
             file.write(summary.encode())
 
@@ -129,6 +146,7 @@ class CsvFile(Destination):
     """One file, called ``.writing`` until it is complete; a line of its journal says where each batch ends."""
 
     named = False
+    _end = 0  # bytes of the batches that are there
 
     @property
     def journal(self) -> Path:
@@ -154,9 +172,12 @@ class CsvFile(Destination):
         import pyarrow as pa
         import pyarrow.csv
 
+        if self.path.exists() and not self._file.exists():  # the last run ended between its last two steps
+            os.replace(self.path, self._file)
         ends = self._known_ends()
+        self._end = ends[-1] if ends else 0
         if self._file.exists():
-            os.truncate(self._file, ends[-1] if ends else 0)
+            os.truncate(self._file, self._end)
         if not ends:
             return
         with self._file.open("rb") as file:
@@ -168,15 +189,19 @@ class CsvFile(Destination):
         import pyarrow.csv
 
         with self._file.open("ab") as file:
+            if file.tell() != self._end:
+                raise ValueError(_taken_away(self._file))
             options = pyarrow.csv.WriteOptions(include_header=k == 0)
             pyarrow.csv.write_csv(table, file, options)
             _sync(file)
-            end = file.tell()
+            self._end = file.tell()
         with self._ends.open("a") as ends:
-            ends.write(f"{end}\n")
+            ends.write(f"{self._end}\n")
             _sync(ends)
 
-    def finish(self, summary: str) -> None:
+    def finish(self, n_batches: int, summary: str) -> None:
+        if not self._file.exists() or self._file.stat().st_size != self._end:
+            raise ValueError(_taken_away(self._file))
         with _whole(self.path.with_name(self.path.name + ".summary.json")) as file:
             file.write(summary.encode())
         os.replace(self._file, self.path)
@@ -184,8 +209,10 @@ class CsvFile(Destination):
         self.journal.unlink()
 
     def _known_ends(self) -> list[int]:
+        """Where the batches end that are there; others are forgotten."""
         lines = self._ends.read_text().splitlines(keepends=True) if self._ends.exists() else []
-        whole = [line for line in lines if line.endswith("\n")]
+        size = self._file.stat().st_size if self._file.exists() else 0
+        whole = [line for line in lines if line.endswith("\n") and int(line) <= size]
         if len(whole) < len(lines):
             self._ends.write_text("".join(whole))
         return [int(line) for line in whole]
@@ -195,7 +222,7 @@ def destination_of(path: Any) -> Destination:
     """By the name: a CSV file, or a folder of Parquet files."""
     where = Path(path)
     kind: type[Destination] = CsvFile if where.suffix.lower() == ".csv" else ParquetFolder
-    if kind is ParquetFolder and where.is_file():
+    if kind is ParquetFolder and where.exists() and not where.is_dir():
         raise ValueError(f"{where} is a file: explanations are written to a folder of Parquet files; name another")
     if kind is CsvFile and where.is_dir():
         raise ValueError(f"{where} is a folder, and a CSV file is to be written: name another")
@@ -219,6 +246,10 @@ def _whole(path: Path) -> Iterator[IO[bytes]]:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _taken_away(path: Path) -> str:
+    return f"{path} was removed or changed by others while explanations were written; call again to write what is lost"
 
 
 def _sync(file: IO[Any]) -> None:
@@ -245,7 +276,10 @@ def _check_plan(there: dict[str, Any], plan: dict[str, Any], path: Path) -> None
     other = [name for name in plan if there.get(name) != plan[name]]
     if other:
         name = other[0]
+        before, now = there.get(name), plan[name]
+        if isinstance(before, list):  # of which one entry tells enough
+            before, now = next(pair for pair in itertools.zip_longest(before, now) if pair[0] != pair[1])
         raise ValueError(
-            f"{path} holds part of other work: {name} was {there.get(name)!r}, now {plan[name]!r}; give another "
-            "destination, or resume=False to write it anew"
+            f"{path} holds part of other work: {name} was {before!r}, now {now!r}; give another destination, or "
+            "resume=False to write it anew"
         )

@@ -54,9 +54,13 @@ class Source:
             self._dataset = ds.dataset(paths, **options)
             self.schema = _together(list(self._dataset.get_fragments()), self._dataset.schema)
             self._dataset = ds.dataset(paths, schema=self.schema, **options)
+            self._states = [_state(path) for path in paths]
         except (OSError, _arrow_error()) as error:
             raise ValueError(f"cannot read {where}: {_line(error)}") from error
-        self.files = [[path, os.path.getsize(path)] for path in paths]
+
+    @property
+    def files(self) -> list[list[Any]]:
+        return [list(state[:2]) for state in self._states]
 
     @property
     def n_rows(self) -> int | None:
@@ -91,25 +95,28 @@ class Source:
 
     def _from(self, columns: Sequence[str], size: int, start: int) -> Iterator[pa.Table]:
         """Tables of at most so many rows, those before ``start`` left out; row groups of these are not read."""
-        for fragment in self._dataset.get_fragments():
-            parts = self._row_groups(fragment) if self.kind == "parquet" else [(0, "", fragment.to_batches)]
-            for n_rows, where, read in parts:
-                if n_rows and start >= n_rows:
-                    start -= n_rows
-                    continue
-                try:
-                    for batch in read(
-                        batch_size=size, columns=[c for c in columns if c in fragment.physical_schema.names]
-                    ):
+        for fragment, state in zip(self._dataset.get_fragments(), self._states, strict=True):
+            place = ""
+            try:
+                parts = self._row_groups(fragment) if self.kind == "parquet" else [(0, "", fragment.to_batches)]
+                for n_rows, where, read in parts:
+                    place = where
+                    if n_rows and start >= n_rows:
+                        start -= n_rows
+                        continue
+                    held = [name for name in columns if name in fragment.physical_schema.names]
+                    for batch in read(batch_size=size, columns=held):
+                        _check_unchanged(state)
                         skipped = min(start, len(batch))
                         start -= skipped
                         if skipped < len(batch):
                             yield self._table(batch.slice(skipped), fragment, columns)
-                except (OSError, _arrow_error()) as error:
-                    raise ValueError(
-                        f"cannot read {fragment.path}{where}: {_line(error)}; all whole batches before are explained "
-                        "and written: mend the file, or leave it out, and call again"
-                    ) from error
+            except (OSError, _arrow_error()) as error:
+                _check_unchanged(state)
+                raise ValueError(
+                    f"cannot read {fragment.path}{place}: {_line(error)}; all whole batches before are explained "
+                    "and written: mend the file, or leave it out, and call again"
+                ) from error
 
     def _row_groups(self, fragment: Any) -> Iterator[tuple[int, str, Callable[..., Iterator[pa.RecordBatch]]]]:
         """The rows of each row group, its name, and how to read it: a piece at a time, however large it is."""
@@ -131,6 +138,22 @@ class Source:
             for name in columns
         }
         return pa.table(found).cast(pa.schema([self.schema.field(name) for name in columns]).remove_metadata())
+
+
+def _state(path: str) -> tuple[str, int, int]:
+    """The path, the size and when it was last changed, in ns."""
+    found = os.stat(path)
+    return path, found.st_size, found.st_mtime_ns
+
+
+def _check_unchanged(state: tuple[str, int, int]) -> None:
+    """Refuse a file that is not what it was, so that no output is of two versions of it."""
+    path = state[0]
+    if not os.path.exists(path) or _state(path) != state:
+        raise ValueError(
+            f"{path} was changed or removed while it was read; what is written is of the file as it was: put that "
+            "back and call again, or explain the new one with resume=False"
+        )
 
 
 def _line(error: Exception) -> str:

@@ -109,7 +109,7 @@ def explain_parquet(
         with progress_bar(rows.n_rows or 0, progress if rows.n_rows else False) as reach:
             for n_rows in work:
                 reach(n_rows)
-        to.finish(work.summary.to_json())
+        to.finish(work.done, work.summary.to_json())
     return work.summary
 
 
@@ -158,7 +158,7 @@ class _Work:
         start, written = self.done * self.size, None
         with ThreadPoolExecutor(1) as writer:
             for rows in self.source.batches(self._columns, self.size, start):
-                table = table_of(self.layout, self._explanation(rows), rows, start, named=self.to.named)
+                table = table_of(self.layout, self._batch(rows, start), rows, start, named=self.to.named)
                 if written is not None:
                     written.result()
                 written = writer.submit(self._write, self.done, table)
@@ -168,9 +168,22 @@ class _Work:
             if written is not None:
                 written.result()
 
+    def _batch(self, rows: pa.Table, start: int) -> Explanation:
+        try:
+            return self._explanation(rows)
+        except MemoryError:
+            raise
+        except Exception as error:  # the model's own as well
+            raise ValueError(
+                f"rows {start} to {start + len(rows) - 1} of the source (X, whose row 0 is row {start} of the source): "
+                f"{error}. All rows before are explained and written"
+            ) from error
+
     def _write(self, k: int, table: pa.Table) -> None:
         try:
             self.to.write(k, table)
+        except FileNotFoundError as error:
+            raise ValueError(f"{self.to.path} was removed while explanations were written to it; call again") from error
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise ValueError(

@@ -3,11 +3,13 @@
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,13 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.cluster import KMeans
 from sklearn.compose import make_column_transformer
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 import neon
-from neon.scale.destination import ParquetFolder
+from neon.scale.destination import CsvFile, ParquetFolder
 
 RNG = np.random.default_rng(0)
 FRAME = pd.DataFrame(RNG.normal(size=(1000, 4)), columns=["a", "b", "prediction", "ü"]).assign(
@@ -316,3 +319,148 @@ def test_what_cannot_be_is_said_before_anything_is_written(model: Any, source: P
         neon.explain_parquet(source, out, numbers, columns=["id"])
     neon.explain_parquet(source, out, numbers, features=["a", "b"])
     assert len(read(out)) == 1000
+
+
+def test_rows_that_cannot_be_explained(source: Path, tmp_path: Path) -> None:
+    """NaN in the middle, and a step of the model that fails by itself."""
+    rows = FRAME[["a", "b"]].copy()
+    rows.iloc[730:740, 1] = np.nan
+    rows.to_parquet(tmp_path / "holes.parquet")
+    model = LogisticRegression().fit(FRAME[["a", "b"]], Y)
+    words = r"rows 600 to 899 of the source \(X, whose row 0 is row 600 of the source\): X contains NaN in 10 rows, "
+    with pytest.raises(ValueError, match=words + "the first of them row 130;.* All rows before are explained"):
+        neon.explain_parquet(tmp_path / "holes.parquet", tmp_path / "out", model, batch_rows=300)
+    assert list(read(tmp_path / "out")["row"]) == list(range(600))
+
+    def fails(X: pd.DataFrame) -> pd.DataFrame:
+        if X["b"].isna().any():
+            raise RuntimeError("sensor offline")
+        return X
+
+    failing = make_pipeline(FunctionTransformer(fails), LogisticRegression()).fit(FRAME[["a", "b"]], Y)
+    with pytest.raises(ValueError, match=r"rows 700 to 799 of the source .*: sensor offline\. All rows before"):
+        neon.explain_parquet(tmp_path / "holes.parquet", tmp_path / "other", failing, batch_rows=100)
+    assert list(read(tmp_path / "other")["row"]) == list(range(700))
+
+
+def test_missing_and_infinite_values_that_the_model_takes(tmp_path: Path) -> None:
+    rows = FRAME[["a", "b"]].mask(RNG.random((1000, 2)) < 0.3).mask(RNG.random((1000, 2)) < 0.1, -np.inf)
+    rows.to_parquet(tmp_path / "rows.parquet")
+    model = HistGradientBoostingClassifier(max_iter=3).fit(FRAME[["a", "b"]], Y)
+    summary = neon.explain_parquet(tmp_path / "rows.parquet", tmp_path / "out", model, batch_rows=300)
+    expected = neon.explain(model, rows, progress=False)
+    np.testing.assert_allclose(read(tmp_path / "out")[["a", "b"]], expected.values, rtol=1e-12, atol=1e-15)
+    assert summary.not_finite == 0
+
+
+@pytest.mark.parametrize("suffix", ["", ".csv"])
+def test_a_destination_that_is_removed_meanwhile(
+    suffix: str, model: Any, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a whole, or one part of it: the run says so, and the next one writes what is lost."""
+    whole, kind = tmp_path / f"whole{suffix}", CsvFile if suffix else ParquetFolder
+    neon.explain_parquet(source, whole, model, columns=["id"], batch_rows=300)
+    write = kind.write
+    for k in (1, 3):
+        out = tmp_path / f"out-{k}{suffix}"
+
+        def removing(self: Any, at: int, table: pa.Table, k: int = k, out: Path = out) -> None:
+            if at == k and suffix:
+                out.with_name(out.name + ".writing").unlink()
+            elif at == k == 1:
+                shutil.rmtree(out)
+            elif at == k:
+                (out / "part-00000000.parquet").unlink()
+            write(self, at, table)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(kind, "write", removing)
+            with pytest.raises(ValueError, match=r"was removed .*call again"):
+                neon.explain_parquet(source, out, model, columns=["id"], batch_rows=300)
+        neon.explain_parquet(source, out, model, columns=["id"], batch_rows=300)
+        assert out.read_bytes() == whole.read_bytes() if suffix else contents(out) == contents(whole)
+
+
+@pytest.mark.parametrize("how", ["replaced", "removed"])
+def test_a_source_that_changes_while_it_is_read(
+    how: str, model: Any, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows that are written are those of the file as it was."""
+    write, out, good = ParquetFolder.write, tmp_path / "out", source.read_bytes()
+    whole = neon.explain_parquet(source, tmp_path / "whole", model, columns=["id"], batch_rows=300)
+
+    def changing(self: ParquetFolder, k: int, table: pa.Table) -> None:
+        if k == 1:
+            source.unlink()
+            if how == "replaced":
+                FRAME.assign(a=-FRAME["a"]).to_parquet(source, row_group_size=170)
+                os.utime(source, ns=(1, 1))
+        write(self, k, table)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ParquetFolder, "write", changing)
+        with pytest.raises(ValueError, match=r"rows\.parquet was changed or removed while it was read"):
+            neon.explain_parquet(source, out, model, columns=["id"], batch_rows=300)
+    source.write_bytes(good)
+    again = neon.explain_parquet(source, out, model, columns=["id"], batch_rows=300)
+    assert contents(out) == contents(tmp_path / "whole")
+    np.testing.assert_array_equal(again.total, whole.total)
+
+
+def test_a_csv_file_whose_last_step_is_missing(model: Any, source: Path, tmp_path: Path) -> None:
+    """The process is killed after the file got its name and before what was noted beside it is taken away."""
+    out = tmp_path / "out.csv"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "unlink", lambda *_, **__: None)
+        neon.explain_parquet(source, out, model, columns=["id"], batch_rows=300)
+    before, names = out.read_bytes(), ["out.csv", "out.csv.summary.json", "rows.parquet"]
+    assert len(list(tmp_path.iterdir())) > len(names)
+    neon.explain_parquet(source, out, model, columns=["id"], batch_rows=300)
+    assert out.read_bytes() == before
+    assert sorted(file.name for file in tmp_path.iterdir()) == names
+
+
+def test_a_written_file_that_is_damaged(model: Any, source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    neon.explain_parquet(source, out, model, columns=["id"], batch_rows=300)
+    before, part = contents(out), out / "part-00000001.parquet"
+    part.write_bytes(b"PAR1")
+    with pytest.raises(ValueError, match=r"part-00000001\.parquet cannot be read again .*remove it, and call again"):
+        neon.explain_parquet(source, out, model, columns=["id"], batch_rows=300)
+    part.unlink()
+    neon.explain_parquet(source, out, model, columns=["id"], batch_rows=300)
+    assert contents(out) == before
+
+
+def test_no_rows_at_all(model: Any, source: Path, tmp_path: Path) -> None:
+    """Files without rows among others are nothing special; where all are, there is nothing to write."""
+    (tmp_path / "rows").mkdir()
+    FRAME.head(0).to_parquet(tmp_path / "rows" / "0.parquet")
+    with pytest.raises(ValueError, match="there are no rows to explain"):
+        neon.explain_parquet(tmp_path / "rows", tmp_path / "out", model, columns=["id"])
+    assert not (tmp_path / "out").exists()
+    FRAME.head(20).to_parquet(tmp_path / "rows" / "1.parquet")
+    assert neon.explain_parquet(tmp_path / "rows", tmp_path / "out", model, columns=["id"]).n_rows == 20
+
+
+def test_columns_of_the_types_that_parquet_has(tmp_path: Path) -> None:
+    """Decimals, dictionaries, half precision and whole numbers with gaps are numbers; nested columns can be kept."""
+    model = HistGradientBoostingClassifier(max_iter=3).fit(FRAME[["a", "b"]], Y)
+    cents = FRAME["a"].round(2)
+    for k, column in enumerate(
+        [
+            pa.array([Decimal(f"{value:.2f}") for value in cents], pa.decimal128(9, 2)),
+            pa.array(cents).dictionary_encode(),
+        ]
+    ):
+        table = pa.table({"a": column, "b": FRAME["b"], "nested": [{"x": [1.0, None]}] * 1000})
+        pq.write_table(table, tmp_path / f"{k}.parquet")
+        neon.explain_parquet(tmp_path / f"{k}.parquet", tmp_path / f"out-{k}", model, columns=["nested"])
+        found, expected = read(tmp_path / f"out-{k}"), neon.explain(model, FRAME[["b"]].assign(a=cents)[["a", "b"]])
+        np.testing.assert_allclose(found[["a", "b"]], expected.values, rtol=1e-12, atol=1e-15)
+        assert found["nested"][7]["x"][0] == 1.0
+    for column in ([{"x": 1.0}] * 1000, pd.date_range("2020", periods=1000)):
+        pq.write_table(pa.table({"a": column, "b": FRAME["b"]}), tmp_path / "no.parquet")
+        with pytest.raises(ValueError, match="X must be numeric; the column 'a' holds"):
+            neon.explain_parquet(tmp_path / "no.parquet", tmp_path / "no", model)
+        assert not (tmp_path / "no").exists()

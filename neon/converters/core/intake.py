@@ -165,9 +165,17 @@ class Intake:
         yield from (self.rows(given[start : start + size]) for start in range(0, n, size))
 
     def read(self, given: Any) -> Any:
-        """What the network reads, `numbers` of `rows`."""
-        parts = [self.numbers(rows) for rows in self.spread(given)]
-        return parts[0] if len(parts) == 1 else sparse.vstack([sparse.csr_matrix(part) for part in parts], format="csr")
+        """What the network reads: a float64 array or CSR matrix (n_samples, n_encoded).
+
+        Raises
+        ------
+        ValueError
+            If they are not finite, or the model's own encoders refuse the rows.
+        """
+        parts = [self._numbers(rows) for rows in self.spread(given)]
+        read = parts[0] if len(parts) == 1 else sparse.vstack([sparse.csr_matrix(part) for part in parts], format="csr")
+        check_finite(read, missing=self.missing, infinity=self.takes_infinity)
+        return read
 
     def replaced(self, given: Any) -> np.ndarray | None:
         """Which entries an imputer puts a value in place of; None where there is none."""
@@ -176,20 +184,12 @@ class Intake:
             return None
         return np.concatenate([encoding.replaced(rows) for rows in self.spread(given)])
 
-    def numbers(self, rows: Any) -> Any:
-        """What the network reads: a float64 array or CSR matrix (n_samples, n_encoded).
-
-        Raises
-        ------
-        ValueError
-            If they are not finite, or the model's own encoders refuse the rows.
-        """
+    def _numbers(self, rows: Any) -> Any:
         if not rows.shape[0]:
             return np.zeros((0, self.n_encoded))
-        if self.encoder is not None:
-            rows = self.encoder(rows.copy() if hasattr(rows, "copy") else rows)  # some encoders write to what they read
-        check_finite(rows, missing=self.missing, infinity=self.takes_infinity)
-        return rows
+        if self.encoder is None:
+            return rows
+        return self.encoder(rows.copy() if hasattr(rows, "copy") else rows)  # some encoders write to what they read
 
     def texts(self, given: Any) -> Texts | None:
         """The documents in the rows, where there are any."""
@@ -272,13 +272,14 @@ def numeric(X: Any) -> Any:
         If they are no numbers.
     """
     _check_container(X)
+    given = X
     if isinstance(X, Tensor):
         X = as_numpy(X)
     if not sparse.issparse(X):
         try:
             X = np.asarray(X if column_names(X) is None else entries(X))
         except (TypeError, ValueError) as error:  # rows of several lengths, columns of kinds that do not go together
-            raise ValueError(f"X must be numeric; {error}. {_TO_NUMBERS}") from error
+            raise ValueError(f"X must be numeric; {_no_number(given) or error}. {_TO_NUMBERS}") from error
     if X.dtype.kind == "c":
         raise ValueError("X holds complex numbers, of which a model reads one part at most; pass X.real or both parts")
     if X.dtype.kind in "mM":
@@ -288,7 +289,20 @@ def numeric(X: Any) -> Any:
     try:
         return X.astype(np.float64, copy=False)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"X must be numeric; {error}. {_TO_NUMBERS}") from error
+        raise ValueError(f"X must be numeric; {_no_number(given) or error}. {_TO_NUMBERS}") from error
+
+
+def _no_number(X: Any) -> str:
+    """Which column of a frame holds what is no number."""
+    for place, name in enumerate(column_names(X) or ()):
+        column = X.iloc[:, place] if hasattr(X, "iloc") else X[:, place]
+        for value in np.asarray(column, dtype=object):
+            try:
+                float(value)
+            except (TypeError, ValueError):
+                if value is not None and str(value) not in ("NaT", "<NA>"):
+                    return f"the column {name!r} holds {str(value)[:40]!r}, a {type(value).__name__}"
+    return ""
 
 
 _TO_NUMBERS = "Encode strings, dates and the like inside the model's pipeline"
@@ -396,14 +410,13 @@ def check_finite(rows: Any, *, missing: bool = False, infinity: bool = False) ->
     held = rows.data if sparse.issparse(rows) else rows
     if np.isfinite(held).all():
         return
-    has_nan, has_infinity = np.isnan(held).any(), np.isinf(held).any()
-    if (missing or not has_nan) and (infinity or not has_infinity):
-        return
-    if missing or not has_nan:
-        raise ValueError(
-            "X contains infinity, which cannot be explained: replace it by a large number, or drop such rows"
-        )
-    raise ValueError("X contains NaN; this model takes finite values only: impute or drop such rows")
+    for bad, taken, advice in (
+        (np.isnan(held), missing, "NaN in {}; this model takes finite values only: impute or drop such rows"),
+        (np.isinf(held), infinity, "infinity in {}, which cannot be explained: put a large number there, or drop them"),
+    ):
+        if bad.any() and not taken:
+            where = np.unique(rows.tocoo().row[bad] if sparse.issparse(rows) else np.nonzero(bad)[0])
+            raise ValueError(f"X contains {advice.format(f'{len(where)} rows, the first of them row {where[0]}')}")
 
 
 def column_names(X: Any) -> list[str] | None:
