@@ -2,6 +2,7 @@
 
     python -m benchmarks.scale                       # two million rows
     python -m benchmarks.scale --rows 20000000 --kills 10
+    python -m benchmarks.scale --processes           # two processes beside one (benchmarks/processes.py)
     python -m benchmarks.scale --wide                # text, many columns, many classes, many support vectors
 
 Makes its own rows (30 columns of normal numbers) in a folder that it removes. Each run is a process of its own, whose
@@ -22,16 +23,19 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks import wide
+from benchmarks.processes import ENGINES, table
 
 N_FEATURES = 30
 IN_MEMORY = 200_000
 GROUP = 100_000
+SLOW = ("k-means, by default", "XGBoost, 100 trees of depth 6")  # tens of thousands of rows a second
 
 
 def main() -> None:
@@ -41,10 +45,15 @@ def main() -> None:
     parser.add_argument("--models", nargs="*", default=list(models()))
     parser.add_argument("--folder", help="where the rows and what is found are written for a while")
     parser.add_argument("--run", nargs=3, metavar=("MODEL", "SOURCE", "DESTINATION"), help=argparse.SUPPRESS)
+    parser.add_argument("--processes", nargs="*", metavar="ENGINE", choices=list(ENGINES), help="two beside one")
     parser.add_argument("--wide", nargs="*", metavar="CASE", choices=list(wide.cases()), help="instead of files")
     options = parser.parse_args()
     if options.wide is not None:
         wide.table(options.wide)
+        return
+    if options.processes is not None:
+        for line in side_by_side(options.models, options.processes or ENGINES, options.folder):
+            print(line, flush=True)
         return
     if options.run:
         print(json.dumps(one_run(*options.run)))
@@ -77,15 +86,39 @@ def models() -> dict[str, Any]:
     }
 
 
-def write_rows(path: Path, n_rows: int) -> None:
+def fitted(name: str) -> Any:
+    """The explainer of a model, fitted to rows of the table."""
+    import pandas as pd
+
+    import neon
+
+    columns = [f"x{i}" for i in range(N_FEATURES)]
+    X = pd.DataFrame(np.random.default_rng(1).normal(size=(2000, N_FEATURES)), columns=columns)
+    model, options = models()[name]
+    return neon.Explainer(model.fit(X, (X["x0"] + X["x1"] * X["x2"] > 0).astype(int)), progress=False, **options)
+
+
+def side_by_side(names: list[str], engines: Iterable[str], folder: str | None) -> Iterator[str]:
+    """Two processes beside one, for files of twelve parts, which one process works on for seconds."""
+    with tempfile.TemporaryDirectory(dir=folder) as made:
+        cases = {}
+        for name in names:
+            part = 20_000 if name in SLOW else GROUP
+            cases[name] = fitted(name), Path(made) / f"{part}.parquet"
+            if not cases[name][1].exists():
+                write_rows(cases[name][1], 12 * part, part)
+        yield from table(cases, Path(made), engines)
+
+
+def write_rows(path: Path, n_rows: int, group: int = GROUP) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     names = [f"x{i}" for i in range(N_FEATURES)]
     schema = pa.schema([(name, pa.float64()) for name in names])
     with pq.ParquetWriter(path, schema, use_dictionary=False) as writer:
-        for k in range(0, n_rows, GROUP):
-            values = np.random.default_rng(k).normal(size=(N_FEATURES, min(GROUP, n_rows - k)))
+        for k in range(0, n_rows, group):
+            values = np.random.default_rng(k).normal(size=(N_FEATURES, min(group, n_rows - k)))
             writer.write_table(pa.table(list(values), schema=schema))
 
 
@@ -103,15 +136,11 @@ def command(name: str, source: Path, out: Path) -> list[str]:
 
 def one_run(name: str, source: str, out: str) -> dict[str, float]:
     """Rows a second in memory and from file to file, and the peak of memory in bytes."""
-    import pandas as pd
     import pyarrow.parquet as pq
 
     import neon
 
-    columns = [f"x{i}" for i in range(N_FEATURES)]
-    X = pd.DataFrame(np.random.default_rng(1).normal(size=(2000, N_FEATURES)), columns=columns)
-    model, options = models()[name]
-    explainer = neon.Explainer(model.fit(X, (X["x0"] + X["x1"] * X["x2"] > 0).astype(int)), progress=False, **options)
+    explainer = fitted(name)
     file = pq.ParquetFile(source)
     rows = file.read_row_groups(list(range(min(IN_MEMORY // GROUP, file.num_row_groups)))).to_pandas()
     explainer(rows[:1000])

@@ -29,9 +29,12 @@ def explain_dask(frame: Any, explainer: Any, *, target: Any = None, columns: Seq
     dask.dataframe.DataFrame
         With the partitions of ``frame`` and the columns of `Explainer.explain_frame`.
     """
+    from dask import delayed
+
     explainer = _explainer(explainer)
     meta = explainer.explain_frame(frame._meta, target, columns=columns)
-    return frame.map_partitions(explainer.explain_frame, target, columns=tuple(columns), meta=meta)
+    held = delayed(explainer)  # as data, which a process keeps: dask sends functions with each of their parts
+    return frame.map_partitions(_explained, held, target, columns=tuple(columns), meta=meta)
 
 
 def explain_ray(
@@ -57,6 +60,10 @@ def explain_ray(
     given = {"explainer": _explainer(explainer), "target": target, "columns": tuple(columns)}
     options = {"concurrency": 1, **options}
     return dataset.map_batches(_Actor, batch_format="pandas", fn_constructor_kwargs=given, **options)
+
+
+def _explained(part: pandas.DataFrame, explainer: Explainer, target: Any, columns: Sequence[str]) -> pandas.DataFrame:
+    return explainer.explain_frame(part, target, columns=columns)
 
 
 class _Actor:

@@ -3,6 +3,7 @@
 import os
 import pickle
 import signal
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,24 @@ def test_dask(explainer: neon.Explainer, cluster: Any) -> None:
     np.testing.assert_allclose(found[READ], expected[READ], rtol=1e-12, atol=1e-15)
     assert {len(part) for part in cluster.who_has().values()} <= {0, 1}
     assert len({*cluster.run(os.getpid).values()}) == 2
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+def test_dask_sends_the_explainer_to_a_process_once(cluster: Any, tmp_path: Path) -> None:
+    import dask.dataframe as dd
+
+    class Counted(neon.Explainer):
+        def __setstate__(self, state: dict[str, Any]) -> None:
+            self.__dict__.update(state)
+            (tmp_path / f"{os.getpid()}-{uuid.uuid4()}").touch()
+
+    counted = Counted(KMeans(2, n_init=1, random_state=0).fit(FRAME[["a", "b"]]), progress=False)
+    found = explain_dask(dd.from_pandas(FRAME[["a", "b"]], npartitions=12), counted).compute()
+    assert len(found) == len(FRAME)
+    read = [int(file.name.split("-")[0]) for file in tmp_path.iterdir()]
+    workers = {*cluster.run(os.getpid).values()}
+    assert {*read} & workers
+    assert all(read.count(worker) <= 1 for worker in workers)
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
