@@ -12,7 +12,7 @@ from scipy import sparse
 from sklearn.base import is_regressor
 
 import neon
-from neon.converters.core.intake import take
+from neon.converters.core.containers import take
 from neon.converters.core.registry import takes_data
 
 __all__ = ["Passed", "judged", "place"]

@@ -12,7 +12,7 @@ from neon.anomalies.outlierness import by_other_points, outlierness
 from neon.anomalies.result import AnomalyExplanation
 from neon.clusters.columns import RawColumns
 from neon.clusters.encoding import readable
-from neon.converters.core.intake import as_rows, take
+from neon.converters.core.containers import as_rows, take
 from neon.errors import UnknownOutputError
 from neon.explainer import Explainer
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neon.converters.core.intake import take
+from neon.converters.core.containers import take
 from neon.nn import SoftMin
 from neon.nn.pooling.softmin import own_points
 

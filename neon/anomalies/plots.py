@@ -57,7 +57,7 @@ class AnomalyPlots:
             If there is no such row.
         """
         found = self._found
-        if row is not None and not -len(found) <= row < len(found):
+        if row is not None and not (isinstance(row, int | np.integer) and -len(found) <= row < len(found)):
             raise ValueError(f"row {row!r} is no place in the ranking of {len(found)} rows, which are counted from 0")
         places = np.arange(len(found)) if row is None else np.array([row % len(found)])
         values = found.explanation.values[places]

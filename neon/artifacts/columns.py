@@ -13,7 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 from neon.artifacts.direction import direction_of
 from neon.artifacts.projection import DirectionProjection
 from neon.converters.core import transformer
-from neon.converters.core.intake import Intake, column_names, numeric
+from neon.converters.core.containers import column_names, numeric
+from neon.converters.core.intake import Intake
 from neon.converters.preprocessing.encoders import convert_linear
 from neon.explanation.algebra import positions
 from neon.extend import Ask, Conversion, register, register_encoder

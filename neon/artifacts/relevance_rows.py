@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.preprocessing import normalize as normalized
 
-from neon.converters.core.intake import column_names
+from neon.converters.core.containers import column_names
 from neon.explanation import Explanation
 
 __all__ = ["RelevanceRows"]

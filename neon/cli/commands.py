@@ -20,7 +20,7 @@ from neon.cli.models import load_model, register
 from neon.cli.tables import Reading, dates_in
 from neon.cli.terminal import say
 from neon.converters import Network, neuralize
-from neon.converters.core.intake import take
+from neon.converters.core.containers import take
 from neon.converters.core.registry import innermost, takes_data
 from neon.explainer import Explainer
 from neon.explainer.equivalence import differing

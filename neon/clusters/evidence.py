@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from neon.converters.core.intake import take
+from neon.converters.core.containers import take
 from neon.explainer import Explainer
 from neon.explanation import Explanation
 from neon.nn import Evidence

@@ -17,7 +17,7 @@ from neon.clusters.result import ClusterExplanation
 from neon.clusters.sentences import sentence
 from neon.converters import Network
 from neon.converters.cluster.labels import Clusters
-from neon.converters.core.intake import as_rows, column_names, numeric, take
+from neon.converters.core.containers import as_rows, column_names, numeric, take
 from neon.converters.core.registry import innermost, steps_run, takes_data
 
 __all__ = ["explain_clusters"]
@@ -78,7 +78,7 @@ def explain_clusters(
     Raises
     ------
     ValueError
-        If X and labels do not fit together, there are fewer than two clusters, or the model has none.
+        If X has no rows, X and labels do not fit together, there are fewer than two clusters, or the model has none.
 
     Examples
     --------
@@ -93,6 +93,8 @@ def explain_clusters(
         if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
             raise ValueError(f"{option} must be a whole number, at least {least}; got {value!r}")
     X = X if hasattr(X, "shape") else as_rows(X)
+    if not X.shape[0]:
+        raise ValueError("X has no rows, by which clusters are told: pass those that were clustered, or new ones")
     if _is_model(model_or_labels):
         if encoder is not None or gamma is not None:
             raise ValueError(

@@ -81,7 +81,20 @@ class ClusterPlots:
         bar.outline.set_visible(False)
         return ax
 
-    __call__ = matrix
+    def __call__(self, *which: Any, max_features: int = 15, ax: Axes | None = None) -> Axes:
+        """Draw `matrix`; the other plots are methods.
+
+        Raises
+        ------
+        TypeError
+            If a plot is named.
+        """
+        if which:
+            raise TypeError(
+                f"plot({which[0]!r}) names no plot: they are methods, .plot.matrix(), .plot.separation(a, b) and "
+                ".plot.clusters()"
+            )
+        return self.matrix(max_features=max_features, ax=ax)
 
     def separation(self, a: Any, b: Any, *, max_features: int = 8, ax: Axes | None = None) -> Axes:
         """Draw what separates two clusters, with both in raw units beside each bar.

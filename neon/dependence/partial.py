@@ -12,7 +12,7 @@ import torch
 from scipy import sparse
 
 from neon.converters import Network, neuralize
-from neon.converters.core.intake import take
+from neon.converters.core.containers import take
 from neon.dependence.grid import check_grid, column, grid_of, put
 from neon.dependence.of_trees import effects_of_trees
 from neon.explainer.labels import output_indices

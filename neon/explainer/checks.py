@@ -10,7 +10,7 @@ import torch
 from scipy import sparse
 
 from neon.converters import Encoding, Network
-from neon.converters.core.intake import check_finite
+from neon.converters.core.containers import check_finite
 from neon.explainer.placement import as_array
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import torch
 from scipy import sparse
 
 from neon.converters import Network
-from neon.converters.core.intake import take
+from neon.converters.core.containers import take
 from neon.converters.core.network import difference
 from neon.errors import UnsupportedModelError
 from neon.explainer.checks import check_outputs

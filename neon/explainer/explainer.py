@@ -12,7 +12,7 @@ from torch import Tensor
 
 from neon._version import bound_to_version
 from neon.converters import Network, neuralize
-from neon.converters.core.intake import take
+from neon.converters.core.containers import take
 from neon.explainer.audit import record
 from neon.explainer.base import of_target, rows_in_words, start_in_words, words_of
 from neon.explainer.checks import check_outputs, check_quadrature, check_rounding, check_sums
@@ -196,14 +196,12 @@ class Explainer:
         rows = CallerRows.read(self.network, X, self._comparisons, self._names)
         called = self._names.outputs
         target = resolved(target, self.network, len(rows), called)
-        every = isinstance(target, str) and target == "all"
         order = checked_order(interactions)
         if order and (not self._fitted or (callable(target) and not isinstance(target, Contrast))):
             raise ValueError("interactions are of a fitted tree ensemble's outputs: give a label, an index or 'all'")
-        if target is not None and not every and not callable(target):
+        if target is not None and not callable(target) and not (isinstance(target, str) and target == "all"):
             target = output_indices(self.network, target, len(rows), called)
-        found = self._of_trees(rows, target) if not interactions else None
-        found = found or self._collected(rows, target, order)
+        found = (None if order else self._of_trees(rows, target)) or self._collected(rows, target, order)
         own = self.network.output_names if isinstance(self.network, Network) else None
         if isinstance(target, Contrast):
             outputs, found.parts["target"] = contrasted(target, called or own, len(rows))
@@ -212,8 +210,7 @@ class Explainer:
         else:
             outputs = self._names.of_outputs(own or numbered("output", found.n_outputs))
         each = "logit of an output of the network" if found.logits else self._explains
-        base = "" if self._probe is None else self._probe.base_in_words
-        base = of_target(target, base or found.base_in_words)
+        base = of_target(target, (self._probe or found).base_in_words)
         return self._explanation(found, rows, outputs, in_words(target, each, outputs), base)
 
     def explain_frame(

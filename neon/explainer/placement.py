@@ -11,7 +11,7 @@ from scipy import sparse
 from torch import Tensor
 
 from neon.converters import Network
-from neon.converters.core.intake import column_names, entries, numeric
+from neon.converters.core.containers import column_names, entries, numeric
 from neon.explanation.rows_like_arrays import MixedRows, SparseRows
 
 __all__ = ["as_array", "as_data", "as_tensor", "module_rows", "placement"]

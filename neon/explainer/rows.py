@@ -14,7 +14,8 @@ from scipy import sparse
 from torch import Tensor
 
 from neon.converters import Encoding, Network
-from neon.converters.core.intake import Texts, column_names, take
+from neon.converters.core.containers import column_names, take
+from neon.converters.core.intake import Texts
 from neon.explainer.checks import check_sources
 from neon.explainer.equivalence import COMPARED, Comparisons, check_equivalence, kind_of
 from neon.explainer.names import Names

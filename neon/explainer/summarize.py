@@ -11,7 +11,7 @@ from sklearn.metrics import euclidean_distances
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from neon.converters.core.intake import check_finite, column_names, numeric, take
+from neon.converters.core.containers import check_finite, column_names, numeric, take
 from neon.explainer.placement import as_array
 
 __all__ = ["summarize"]

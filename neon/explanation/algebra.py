@@ -17,10 +17,36 @@ from neon.explanation.rows_like_arrays import SparseRows
 if TYPE_CHECKING:
     from neon.explanation import Explanation
 
-__all__ = ["SEVERAL_OUTPUTS", "averaged", "grouped", "pick_features", "pick_output", "pick_rows", "positions"]
+__all__ = [
+    "SEVERAL_OUTPUTS",
+    "averaged",
+    "grouped",
+    "magnitudes",
+    "pick_features",
+    "pick_output",
+    "pick_rows",
+    "positions",
+]
 
 OTHER_FEATURES = "other features"
 SEVERAL_OUTPUTS = "several outputs"
+
+
+def magnitudes(explanation: Explanation) -> Explanation:
+    """Magnitudes, which add up to a prediction of their own."""
+    values = np.abs(explanation.values)
+    total = values.sum(axis=tuple(range(1, 1 + len(explanation.feature_shape))))
+    return replace(
+        explanation,
+        values=values,
+        base_values=np.zeros_like(total),
+        prediction=total,
+        residuals={},
+        explains=f"summed magnitude of the relevance for: {explanation.explains}",
+        base_in_words="zero: magnitudes are summed",
+        encoded=None,
+        interactions=None,
+    )
 
 
 def pick_rows(explanation: Explanation, rows: slice | np.ndarray) -> Explanation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -191,19 +191,7 @@ class Explanation:
     @property
     def abs(self) -> Explanation:
         """Magnitudes: |values|, which add up to a prediction of their own, without base or residuals."""
-        values = np.abs(self.values)
-        total = values.sum(axis=self._feature_axes)
-        return replace(
-            self,
-            values=values,
-            base_values=np.zeros_like(total),
-            prediction=total,
-            residuals={},
-            explains=f"summed magnitude of the relevance for: {self.explains}",
-            base_in_words="zero: magnitudes are summed",
-            encoded=None,
-            interactions=None,
-        )
+        return algebra.magnitudes(self)
 
     def mean(self) -> Explanation:
         """Average over the samples: one row.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from neon.converters.core.intake import column_names, numeric
+from neon.converters.core.containers import column_names, numeric
 from neon.explanation.fields import row_labels
 
 __all__ = ["Sample", "scale_of"]

@@ -221,5 +221,7 @@ def test_what_cannot_be_asked_is_said() -> None:
         neon.explain_anomalies(model, X[:0])
     with pytest.raises(ValueError, match="among="):
         neon.explain_anomalies(model, X, among=X[:, :2])
-    with pytest.raises(ValueError, match="no place in the ranking"):
-        neon.explain_anomalies(model, X, n=2).plot.strip(2)
+    found = neon.explain_anomalies(model, X, n=2)
+    for row in (2, "strip"):
+        with pytest.raises(ValueError, match="no place in the ranking"):
+            found.plot(row)

@@ -318,6 +318,13 @@ def test_html_is_escaped() -> None:
     assert "&lt;i&gt;" in page
 
 
+def test_no_rows_are_no_clusters() -> None:
+    model = cluster.KMeans(2, n_init=1, random_state=0).fit(np.eye(4))
+    for clustering, rows in ((model, np.zeros((0, 4))), ([], pd.DataFrame({"a": []}))):
+        with pytest.raises(ValueError, match="X has no rows, by which clusters are told"):
+            neon.explain_clusters(clustering, rows)
+
+
 def test_what_has_no_clusters_is_refused() -> None:
     model = LinearRegression().fit(WINE, np.arange(178))
     with pytest.raises(ValueError, match="LinearRegression has no clusters"):

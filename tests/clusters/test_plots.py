@@ -80,3 +80,5 @@ def test_called_itself_it_draws_the_matrix() -> None:
     drawn, matrix = found.plot(max_features=2), found.plot.matrix(max_features=2)
     assert texts(drawn.figure) == texts(matrix.figure)
     assert len(drawn.get_yticks()) == len(matrix.get_yticks()) < 4
+    with pytest.raises(TypeError, match=r"plot\('clusters'\) names no plot: they are methods, .*\.plot\.clusters\(\)"):
+        found.plot("clusters")

@@ -19,7 +19,7 @@ from sklearn.metrics import euclidean_distances
 
 from neon.converters.cluster.centers import refuse_single
 from neon.converters.core import Ask, Conversion, contrast, converter, some_rows
-from neon.converters.core.intake import check_finite, numeric
+from neon.converters.core.containers import check_finite, numeric
 from neon.errors import UnsupportedModelError
 from neon.nn import Affine, Evidence, LogSumExp, SquaredDistance
 

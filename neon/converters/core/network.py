@@ -18,10 +18,11 @@ from torch import Tensor
 from neon._version import bound_to_version
 from neon.converters.core.arrays import dense
 from neon.converters.core.ask import Ask
+from neon.converters.core.containers import take
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.declared import noted, packed, unpack
 from neon.converters.core.defaults import DEFAULTS, STARTS
-from neon.converters.core.intake import Intake, take
+from neon.converters.core.intake import Intake
 from neon.converters.core.registry import convert, declare_again, innermost, steps_run, takes_data
 from neon.errors import UnsupportedModelError
 from neon.nn import Elementwise, Featurewise, forms

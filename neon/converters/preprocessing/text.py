@@ -14,8 +14,8 @@ from scipy import sparse
 from sklearn.feature_extraction import FeatureHasher
 
 from neon.converters.core import Ask, Conversion, Encoding, converter, names_of
+from neon.converters.core.containers import as_records
 from neon.converters.core.encoded_columns import Text
-from neon.converters.core.intake import as_records
 
 __all__ = ["convert_dictionary", "convert_vectorizer"]
 

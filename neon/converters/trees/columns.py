@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from neon.converters.core import Encoding
-from neon.converters.core.intake import entries, numeric
+from neon.converters.core.containers import entries, numeric
 
 __all__ = ["Columns"]
 

@@ -8,8 +8,9 @@ terms. The integrand at t = 1/2 is the Banzhaf value (Owen 1975): every set of o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -123,21 +124,19 @@ class Integral:
             return self._middle(front_of(steps, x, output, rows, whole), rows, weights, ledger)
         if self.way is None:
             self.way = self._way(steps, x, output, rows[:1])
-        left_out = _left_out(steps)
+        course = _Course(steps, x, output, rows, _left_out(steps))
         if self.way == "one unit":
-            found = from_each_row(front_of(steps, x, output, rows, whole, left_out), rows, weights)
+            found = from_each_row(course.front(whole), rows, weights)
         elif self.way == "moments" and len(rows) * len(self.rows) <= _FEW:
-            found = self._from_all(steps, x, output, rows, weights, left_out)
+            found = self._from_all(course, weights)
         elif self.way:
-            found = self._from_each(steps, x, output, rows, weights, left_out)
+            found = self._from_each(course, weights)
         else:
-            make = _maker(steps, x, output, rows, whole, left_out)
-            found = integrate(make, rows, weights, held=True, any_rows=self.any_rows)
+            found = integrate(partial(course.front, whole), rows, weights, held=True, any_rows=self.any_rows)
         relevance, base, missed = found
-        if left_out:
+        if course.left_out:
             at_start = (self.at_start(steps, x, output, rows[:1]) * weights).sum(1)
-            front = front_of(steps, x, output, rows, whole, left_out)
-            base = _own_points(front, base, at_start, weights, ledger)
+            base = _own_points(course.front(whole), base, at_start, weights, ledger)
         if ledger.enabled and bool(missed.any()):
             ledger.absorb("quadrature", missed)
         return self._walk(relevance, base, ledger)
@@ -156,45 +155,28 @@ class Integral:
         first = front_of(steps, x, output, row, single[0])
         return "moments" if self.any_rows and all(terms.moments for terms in first.terms) else "rows"
 
-    def _from_each(
-        self,
-        steps: Sequence[BackwardStep],
-        x: int,
-        output: int,
-        rows: Tensor,
-        weights: Tensor,
-        left_out: Mapping[int, Tensor],
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def _from_each(self, course: _Course, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The mean over reference rows of what `integrate` gives from each, one after the other."""
+        rows = course.rows
         found = torch.zeros_like(rows), rows.new_zeros(len(rows)), rows.new_zeros(len(rows))
-        for portion, start in zip(self.weights, self._starts(x)[1:], strict=True):
-            make = _maker(steps, x, output, rows, start, left_out)
+        for portion, start in zip(self.weights, self._starts(course.x)[1:], strict=True):
+            make = partial(course.front, start)
             parts = integrate(make, rows, weights, held=False, refine=self._refine, any_rows=self.any_rows)
             for total, part in zip(found, parts, strict=True):
                 total.add_(part, alpha=float(portion))
         return found
 
-    def _from_all(
-        self,
-        steps: Sequence[BackwardStep],
-        x: int,
-        output: int,
-        rows: Tensor,
-        weights: Tensor,
-        left_out: Mapping[int, Tensor],
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def _from_all(self, course: _Course, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The same at once: every row as often as there are reference rows, each time from another."""
         n = len(self.rows)
-
-        starts, rows = self.rows.repeat(len(rows), 1), rows.repeat_interleave(n, 0)
-        left_out = {slot: out.repeat_interleave(n, 0) for slot, out in left_out.items()}
+        starts, often = self.rows.repeat(len(course.rows), 1), course.repeated(n)
 
         def make(which: Which) -> Front:
             start = RowByRow(starts[which], self.weights, players=self.players)
-            return _maker(steps, x, output, rows, {x: start}, left_out)(which)
+            return often.front({course.x: start}, which)
 
         weights = weights.repeat_interleave(n, 0)
-        parts = integrate(make, rows, weights, held=False, refine=self._refine, any_rows=True)
+        parts = integrate(make, often.rows, weights, held=False, refine=self._refine, any_rows=True)
         phi, base, missed = (torch.einsum("r,kr...->k...", self.weights, part.unflatten(0, (-1, n))) for part in parts)
         return phi, base, missed
 
@@ -343,18 +325,24 @@ def _check_linear(what: str, front: Front, advice: str) -> None:
         )
 
 
-def _maker(
-    steps: Sequence[BackwardStep],
-    x: int,
-    output: int,
-    rows: Tensor,
-    start: MutableMapping[int, Background],
-    left_out: Mapping[int, Tensor],
-) -> Callable[[Which], Front]:
-    def make(which: Which) -> Front:
-        return front_of(steps, x, output, rows[which], start, {slot: out[which] for slot, out in left_out.items()})
+@dataclass(frozen=True, eq=False)
+class _Course:
+    """What a network does to some rows, wherever their way starts; left_out : as `Front.left_out`."""
 
-    return make
+    steps: Sequence[BackwardStep]
+    x: int
+    output: int
+    rows: Tensor
+    left_out: Mapping[int, Tensor]
+
+    def front(self, start: MutableMapping[int, Background], which: Which = slice(None)) -> Front:
+        left_out = {slot: out[which] for slot, out in self.left_out.items()}
+        return front_of(self.steps, self.x, self.output, self.rows[which], start, left_out)
+
+    def repeated(self, n: int) -> _Course:
+        """With every row n times, one after the other."""
+        left_out = {slot: out.repeat_interleave(n, 0) for slot, out in self.left_out.items()}
+        return replace(self, rows=self.rows.repeat_interleave(n, 0), left_out=left_out)
 
 
 def _left_out(steps: Sequence[BackwardStep]) -> dict[int, Tensor]:
