@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 import warnings
 from pathlib import Path
@@ -10,11 +11,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from lightgbm import LGBMClassifier
 from sklearn.base import clone
-from sklearn.cluster import KMeans
+from sklearn.cluster import BisectingKMeans, KMeans
+from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
+from xgboost import XGBClassifier
 
 import neon
 
@@ -101,10 +109,43 @@ def test_a_single_class() -> None:
     assert not found.values.any()
 
 
-@pytest.mark.parametrize("model", [SVC(), LogisticRegression(), Ridge(), RandomForestClassifier(5, random_state=0)])
+@pytest.mark.parametrize(
+    "model",
+    [
+        SVC(),
+        LogisticRegression(),
+        Ridge(),
+        RandomForestClassifier(5, random_state=0),
+        make_pipeline(StandardScaler(), KNeighborsClassifier(3)),  # its scaler runs in scikit-learn
+        FeatureUnion([("pca", make_pipeline(StandardScaler(), PCA(2)))]),
+        BisectingKMeans(3, random_state=0),
+        GridSearchCV(SVC(), {"C": [1.0]}, cv=2),
+        FixedThresholdClassifier(SVC()),
+        XGBClassifier(n_estimators=2, n_jobs=1),
+        LGBMClassifier(n_estimators=2, n_jobs=1, verbose=-1),
+    ],
+    ids=lambda model: type(model).__name__,
+)
 def test_a_model_that_was_fitted_anew(model: Any) -> None:
+    """However a converter holds it: as arrays, as a copy, or as the model itself."""
     model = clone(model).fit(X, Y)
+    explainer = neon.Explainer(model, progress=False)
+    target = "all" if hasattr(model, "transform") else None
+    found = explainer(X, target)
+    again = pickle.loads(pickle.dumps(explainer))
+    model.fit(X[10:] + 1.0, X[10:, 1] > 0.5)
+    with pytest.raises(neon.UnsupportedModelError, match="was fitted anew after its Explainer was made"):
+        explainer(X[:1], target)
+    np.testing.assert_array_equal(again(X, target).values, found.values)
+    model.fit(X, Y)
+    np.testing.assert_allclose(neon.Explainer(model)(X, target).values, found.values, rtol=0, atol=1e-9)
+
+
+def test_steps_that_are_changed_in_place() -> None:
+    model = make_pipeline(StandardScaler(), KNeighborsClassifier(3)).fit(X, Y)
     explainer = neon.Explainer(model)
-    model.fit(X, X[:, 1] > 0.5)
-    with pytest.raises(neon.UnsupportedModelError, match="differs from the model"):
+    model.set_params(kneighborsclassifier__n_jobs=1)  # no fit
+    explainer(X)
+    model[0].partial_fit(X + 1.0)
+    with pytest.raises(neon.UnsupportedModelError, match="StandardScaler is another"):
         explainer(X)

@@ -18,6 +18,7 @@ from neon.converters.core.network import difference
 from neon.errors import UnsupportedModelError
 from neon.explainer.checks import check_outputs
 from neon.explainer.placement import as_array
+from neon.explainer.refitted import AsConverted
 
 __all__ = ["COMPARED", "Comparisons", "check_equivalence", "differing", "kind_of"]
 
@@ -32,18 +33,26 @@ class Comparisons:
 
     Every call of 64 rows or more; smaller ones until 64 rows of their kind have been compared, and from then on once in
     1,000 rows. Asking a model takes longer than explaining a row or two.
+
+    Parameters
+    ----------
+    model : estimator, optional
+        Every call checks that it was not fitted anew.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, model: Any = None) -> None:
+        self.converted = AsConverted(model)
+        self._model = model
         self._lock = threading.Lock()
         self._left: dict[Hashable, int] = {}
         self._since = 0
 
     def __getstate__(self) -> dict[str, Any]:
-        return {}  # a copy, in another process or by another version of the model's library, compares anew
+        # A copy, in another process or by another version of the model's library, compares anew.
+        return {"model": self._model}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__()  # type: ignore[misc]
+        self.__init__(**state)  # type: ignore[misc]
 
     def due(self, n_rows: int, kind: Hashable) -> bool:
         """Whether the next call, of so many rows, is one of them."""

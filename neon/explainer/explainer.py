@@ -125,7 +125,7 @@ class Explainer:
         self._lrp = LRP(network, weighing(composite, reference), output=output if is_torch else None, memory=memory)
         self._reference = reference_of(network, self._lrp.composite, reference, self._tensor, most=most)
         self._source = rows_in_words(network, reference, self._reference)
-        self._comparisons = Comparisons()
+        self._comparisons = Comparisons(getattr(network, "model", None) if self._fitted else None)
         self._probe: Probe | None = None
         self._replays: Replays | None = None
         if isinstance(network, Network):
@@ -191,7 +191,7 @@ class Explainer:
         MemoryError
             If relevance would take more memory than the machine has; the message says how much.
         UnsupportedModelError
-            If the network differs from the model by more than rounding, as where the model was fitted anew.
+            If the model was fitted anew; if the network differs from it by more than rounding.
         """
         rows = CallerRows.read(self.network, X, self._comparisons, self._names)
         called = self._names.outputs

@@ -64,6 +64,7 @@ class CallerRows:
         if not isinstance(network, Network):
             numbers = X.detach() if isinstance(X, Tensor) else module_rows(network, X)
             return cls(network, numbers, numbers, column_names(X), row_labels(X), called, boolean_columns(X))
+        comparisons.converted.check()
         given, names = network.intake.given(X)
         numbers = network.intake.read(given)
         due = comparisons.due(given.shape[0], kind_of(given))

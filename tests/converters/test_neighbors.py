@@ -15,7 +15,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, loa
 from sklearn.metrics import DistanceMetric
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardScaler
 from sklearn.semi_supervised import LabelPropagation, LabelSpreading
 
 import neon
@@ -124,6 +124,17 @@ def _quiet(model: Any, rows: np.ndarray) -> np.ndarray:
         return np.zeros(len(rows))
     near = model.radius_neighbors(rows, return_distance=False)
     return np.array([0.0 if len(found) else np.nan for found in near])
+
+
+@pytest.mark.parametrize("weights", ["uniform", "distance"])
+def test_one_column_in_several(weights: Any) -> None:
+    """All is a function of one unit: it is a step, also where a row is as near as can be to where its way starts."""
+    X = np.random.default_rng(0).normal(size=(30, 1))
+    model = make_pipeline(PolynomialFeatures(2), neighbors.KNeighborsRegressor(2, weights=weights)).fit(X, X[:, 0] > 0)
+    explainer = neon.Explainer(model, composite="expected")
+    rows = np.r_[X, X + 1e-9]
+    found = explainer(rows)
+    np.testing.assert_allclose(found.values[:, 0], model.predict(rows) - found.base_values, rtol=0, atol=1e-12)
 
 
 def test_relevance_of_a_mean_of_neighbors() -> None:

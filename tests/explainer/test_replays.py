@@ -124,7 +124,7 @@ def test_a_model_that_has_changed_since_is_noticed_when_it_is_asked() -> None:
     model = LinearRegression().fit(X, VALUE)
     explainer = neon.Explainer(model)
     explainer(X)
-    model.coef_ = model.coef_ + 1
+    model.coef_ += 1
     explained = explainer(X[:1])
     assert explained.prediction[0] == pytest.approx(float(X[0] @ (model.coef_ - 1) + model.intercept_))
     with pytest.raises(UnsupportedModelError, match="differs from the model"):

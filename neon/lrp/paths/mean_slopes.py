@@ -203,14 +203,16 @@ def from_each_row(front: Front, rows: Tensor, weights: Tensor) -> tuple[Tensor, 
 def _secant(front: Front, start: Tensor, end: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The mean slope of a function g of one unit, ``(g(u(1)) - g(u(0))) / (u(1) - u(0))``; by nodes where u is near.
 
-    And g at the start, and what the slope misses.
+    And g at the start, and what the slope misses. Where g chooses anew who is near, it is a step and has no slopes.
     """
     nodes, portions = (torch.as_tensor(part).to(end) for part in legendre(_NODES_NEAR))
     start, moved = start.expand_as(end), end - start
     base, value = ((front.run([unit]) * weights).sum(1) for unit in (start, end))
     far = moved.abs() > _NEAR * (start.abs() + end.abs()).clamp(min=1.0)
     slope = (value - base)[:, None] / moved
-    if not bool(far.all()):
+    if anew(front):
+        slope = slope.masked_fill(moved == 0, 0.0)
+    elif not bool(far.all()):
         steps = [(front.slopes([start + t * moved], weights)[0][0], p) for t, p in zip(nodes, portions, strict=True)]
         slope = torch.where(far, slope, torch.stack([p * part for part, p in steps]).sum(0))
     return slope, base, value - base - (slope * moved).sum(1)

@@ -1,0 +1,69 @@
+"""Whether a model is still the one that was converted: networks hold a part of it and ask it for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from neon.errors import UnsupportedModelError
+
+__all__ = ["AsConverted"]
+
+
+class AsConverted:
+    """What a fitted model, and the steps in it that are fitted in place, held when it was converted.
+
+    Every ``fit`` of scikit-learn's kind gives an estimator new attributes; changes within one, as by ``partial_fit``,
+    are seen where the network is compared with the model.
+
+    Parameters
+    ----------
+    model : estimator, or None: nothing that could be fitted
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._held = [(part, name, value) for part in _parts(model) for name, value in _fitted(part)]
+
+    def check(self) -> None:
+        """Raise UnsupportedModelError if the model was fitted anew."""
+        for part, name, value in self._held:
+            now = vars(part).get(name, value)
+            if now is not value and not _equal(now, value):
+                raise UnsupportedModelError(
+                    f"{type(self._model).__name__} was fitted anew after its Explainer was made: {name} of "
+                    f"{type(part).__name__} is another. Make a new Explainer of it"
+                )
+
+
+def _parts(model: Any, above: tuple[Any, ...] = ()) -> Iterator[Any]:
+    """The model, what it holds as estimators, and as named ones: those of a list it makes anew in every fit."""
+    yield model
+    for value in getattr(model, "__dict__", {}).values():
+        named = [item for item in value if isinstance(item, tuple)] if isinstance(value, list) else []
+        for part in [value, *(inner for item in named for inner in item)]:
+            new = not isinstance(part, type) and all(part is not other for other in (*above, model))
+            if new and hasattr(part, "get_params"):
+                yield from _parts(part, (*above, model))
+
+
+def _fitted(part: Any) -> Iterator[tuple[str, Any]]:
+    given = part.get_params(deep=False) if hasattr(part, "get_params") else {}
+    return ((name, value) for name, value in getattr(part, "__dict__", {}).items() if name not in given)
+
+
+def _equal(now: Any, value: Any) -> bool:
+    """Whether both are the same numbers or words; of other objects only one is what it is."""
+    if type(now) is not type(value):
+        return False
+    if isinstance(value, np.ndarray) and value.dtype != object:
+        return bool(now.dtype == value.dtype and now.shape == value.shape and now.tobytes() == value.tobytes())
+    if isinstance(value, list | tuple):
+        return len(now) == len(value) and all(map(_equal, now, value))
+    if isinstance(value, dict):
+        return now.keys() == value.keys() and all(_equal(now[key], value[key]) for key in value)
+    if isinstance(value, str | bytes | bool | int | float | np.generic):
+        return repr(now) == repr(value)
+    return now is value
