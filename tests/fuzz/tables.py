@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars
 import torch
 from hypothesis import strategies as st
 from scipy import sparse
@@ -103,6 +104,20 @@ def _text(rows: Any, rng: Any) -> pd.DataFrame:
     return frame
 
 
+def _polars(rows: Any, rng: Any) -> Any:
+    plain = isinstance(rows, pd.DataFrame) and not any(isinstance(kind, pd.CategoricalDtype) for kind in rows.dtypes)
+    return polars.from_pandas(rows.reset_index(drop=True)) if plain and rows.columns.is_unique else rows
+
+
+def _reordered(rows: Any, rng: Any) -> Any:
+    """The columns the other way round: by their names they are the same."""
+    return rows.iloc[:, ::-1] if isinstance(rows, pd.DataFrame) else rows
+
+
+def _wider(rows: Any, rng: Any) -> pd.DataFrame:
+    return _frame(rows).assign(further=0.0)
+
+
 def _renamed(rows: Any, rng: Any) -> pd.DataFrame:
     frame = _frame(rows)
     frame.columns = [f"列{i}" for i in range(frame.shape[1])]
@@ -126,6 +141,7 @@ ORDINARY = {
     "sparse": _as_array(sparse.csr_matrix),
     "fortran": _as_array(np.asfortranarray),
     "read only": _as_array(lambda x: np.broadcast_to(x[:1], x.shape)),
+    "polars": _polars,
     "objects": _as_array(lambda x: x.astype(object)),
     "index": lambda rows, rng: _frame(rows).set_axis([0] * len(rows)) if hasattr(rows, "columns") else rows,
 }
@@ -142,6 +158,8 @@ FAULTS = {
     "dates": _dates,
     "text": _text,
     "renamed": _renamed,
+    "reordered": _reordered,
+    "wider": _wider,
     "complex": _as_array(lambda x: x + 1j),
     "booleans": _as_array(lambda x: x > 0),
     "a column less": lambda rows, rng: rows.iloc[:, 1:] if hasattr(rows, "columns") else rows[..., 1:],

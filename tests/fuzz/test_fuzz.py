@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import itertools
 import pickle
 import tempfile
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from math import factorial
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ import hypothesis
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
@@ -28,6 +31,7 @@ from sklearn.exceptions import NotFittedError
 
 import neon
 from neon.errors import UnsupportedModelError, UnsupportedOperationError
+from neon.explainer.placement import as_array
 from tests.fuzz.models import subjects
 from tests.fuzz.tables import ORDINARY, rows_of
 
@@ -74,9 +78,25 @@ def explained(
     parts = size + sum(np.abs(part[shown]) for part in found.residuals.values())
     size = np.maximum(parts, np.abs(np.broadcast_to(found.base_values, shown.shape)[shown]))
     gap = np.abs(total - found.prediction)[shown]
-    # What is lost in numbers that are far larger than those of the fit, unless a warning says so.
-    assert (gap <= 1e-3 * np.maximum(size, np.abs(found.prediction[shown])) + 1e-300).all(), gap
+    eps = torch.finfo(explainer.dtype).eps
+    allowed = 2**12 * eps * np.maximum(size, np.abs(found.prediction[shown])) + 1e-300
+    if (gap > allowed).any():
+        allowed = allowed + 2**12 * rounding(explainer.network, before, eps)
+    assert (gap <= allowed).all(), (gap.max(), np.max(allowed))
     return found
+
+
+def rounding(network: Any, rows: Any, eps: float) -> float:
+    """By how much outputs move where each number of a row does in its last place: no algorithm has fewer errors.
+
+    Sums of numbers that cancel inside, distances of points far from the origin, move by far more than outputs are
+    rounded by; those that a warning names are not compared at all. Log-odds near 0 are a difference of logarithms.
+    """
+    numbers = as_array(network.intake.read(network.intake.given(rows)[0]))
+    random, at = np.random.default_rng(0), network.answers(numbers)
+    moved = [network.answers(numbers * (1 + eps * random.choice([-1, 1], numbers.shape))) - at for _ in range(8)]
+    least = eps if is_classifier(network.model) else 0.0
+    return float(np.abs(np.nan_to_num(moved, nan=0.0, posinf=0.0, neginf=0.0)).max(initial=least))
 
 
 def unchanged(rows: Any, before: Any) -> bool:
@@ -94,7 +114,7 @@ class Explaining(RuleBasedStateMachine):
 
     @initialize(data=st.data())
     def fit(self, data: st.DataObject) -> None:
-        self.name, self.model, self.table, options = data.draw(subjects())
+        self.name, self.model, self.table, self.y, options = data.draw(subjects())
         hypothesis.note(f"{self.name}: {self.model!r} on {type(self.table).__name__} {self.table[:3]!r}")
         self.options = {k: v for k, v in options.items() if k != "composite"}
         self.explainer = self.made({})
@@ -197,6 +217,13 @@ class Explaining(RuleBasedStateMachine):
             same_explanation(explained(self.explainer, alone, self.target()), found, np.array([0]))
         small = self.made({"batch_size": 3})
         same_explanation(explained(small, rows, self.target()), found, np.arange(n))
+        with ThreadPoolExecutor(3) as pool:
+            for other in pool.map(lambda _: self.explainer(rows, self.target()), range(3)):
+                np.testing.assert_array_equal(other.values, found.values)
+        if found.target is not None and found.values.ndim == 2:
+            every = explained(self.explainer, rows, "all")
+            each = np.arange(n)
+            same_explanation(every, found, each, lambda part: part[each, ..., found.target])
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "explanation.neon"
             found.save(path)
@@ -209,11 +236,43 @@ class Explaining(RuleBasedStateMachine):
             np.testing.assert_array_equal(table["prediction"].to_numpy().ravel(), np.ravel(found.prediction))
             assert all((str(found), repr(found), found._repr_html_()))
 
+    @precondition(lambda self: self.explainer is not None)
+    @rule(data=st.data())
+    def single_precision(self, data: st.DataObject) -> None:
+        """In float32 as well, what is explained adds up."""
+        explainer = self.made({"dtype": torch.float32})
+        assert explainer is not None
+        with contextlib.suppress(Refused):
+            explained(explainer, self.drawn(data, faults=False)[1], self.target())
+
+    @precondition(lambda self: self.explainer is not None)
+    @rule(data=st.data())
+    def fitted_anew(self, data: st.DataObject) -> None:
+        """An explainer is of the model that it was made of, or says that it cannot be."""
+        model = copy.deepcopy(self.model)
+        explainer = neon.Explainer(model, progress=False, **self.options)
+        rows = self.drawn(data, faults=False)[1]
+        try:
+            found = explained(explainer, rows, self.target())
+        except Refused:
+            return
+        half = np.arange(len(self.table)) % 2 == data.draw(st.integers(0, 1))
+        table = self.table[half]
+        try:
+            model.fit(table, None if self.y is None else np.asarray(self.y)[half])
+        except Exception:
+            return  # the library's own: one class, too few rows
+        with contextlib.suppress(Refused):
+            np.testing.assert_array_equal(explained(explainer, rows, self.target()).values, found.values)
+        with contextlib.suppress(*SAID):
+            anew = neon.Explainer(model, progress=False, **self.options)
+            anew(rows, "all" if self.target() == "all" else None)
+
     @rule(data=st.data())
     def all_subsets(self, data: st.DataObject) -> None:
         """Shapley values are the sum over all subsets of the model's own values, on tables of their own."""
-        name, model, table, _ = data.draw(subjects(exact=True))
-        joint = name not in ("svr", "process")  # kernels are averaged feature by feature: one row is one row
+        name, model, table, _, _ = data.draw(subjects(exact=True))
+        joint = name not in ("svr", "square", "process")  # kernels are averaged feature by feature: one row is one row
         references = table[: data.draw(st.integers(1, 3)) if joint else 1]
         rows = table[-2:]
         hypothesis.note(f"{model!r} at {rows!r} from {references!r}")
@@ -257,10 +316,12 @@ def same(found: np.ndarray, wanted: np.ndarray, own: np.ndarray) -> None:
     np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-6 * scale)
 
 
-def same_explanation(found: Any, whole: Any, order: np.ndarray) -> None:
+def same_explanation(found: Any, whole: Any, order: np.ndarray, take: Any = lambda part: part) -> None:
     size = max(float(np.abs(np.where(np.isfinite(part), part, 0.0)).max()) for part in (whole.values, whole.prediction))
     for part in ("values", "prediction"):
-        np.testing.assert_allclose(getattr(found, part), getattr(whole, part)[order], rtol=0, atol=1e-7 * size + 1e-300)
+        np.testing.assert_allclose(
+            take(getattr(found, part)), getattr(whole, part)[order], rtol=0, atol=1e-7 * size + 1e-300
+        )
 
 
 def run(seed: int, examples: int, steps: int) -> None:
@@ -275,7 +336,7 @@ def run(seed: int, examples: int, steps: int) -> None:
 
 
 def test_a_few_draws() -> None:
-    run(seed=0, examples=6, steps=4)
+    run(seed=0, examples=3, steps=3)
 
 
 @pytest.mark.fuzz
