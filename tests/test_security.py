@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import catboost
+import lightgbm
 import numpy as np
 import pandas as pd
+import pytest
 import skops.io
 import xgboost
 from sklearn.linear_model import LogisticRegression
 
 import neon
+from neon.converters import model_files
 
 ROOT = Path(__file__).parents[1]
 X = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 3)), columns=["a", "b", "c"])
@@ -26,6 +31,7 @@ import lightgbm, pyarrow.parquet, skops.io, xgboost
 import numpy as np
 import neon
 from neon.cli.models import load_model
+from neon.converters import model_files
 from neon.scale.source import Source
 
 neon.Explanation, neon.explain_parquet
@@ -37,10 +43,16 @@ def rows(path):
     source = Source(path)
     return sum(len(table) for table in source.batches(source.schema.names, 10))
 
+READERS = {
+    "explanation": neon.Explanation.load,
+    "rows.parquet": rows,
+    "model.skops": load_model,
+    "model.json": lambda path: model_files.load_model(path, trial=False),
+}
 rng = np.random.default_rng(0)
 for path in sys.argv[2:]:
     whole = open(path, "rb").read()
-    read = {"explanation": neon.Explanation.load, "rows.parquet": rows}.get(path.rpartition("/")[2], load_model)
+    read = READERS[path.rpartition("/")[2]]
     for number in range(int(sys.argv[1])):
         changed = bytearray(whole)
         if number % 4 == 0:
@@ -68,7 +80,7 @@ WRITE: dict[str, Callable[[Path], object]] = {
 def test_damaged_files_are_an_error_in_words(tmp_path: Path) -> None:
     """Each read ends with what was in the file or a ValueError, within 4 GB and 100 seconds of the CPU.
 
-    Not XGBoost's .ubj and LightGBM's .txt, whose readers end the process: SECURITY.md.
+    Files whose readers end the process are tried in another one first: `test_damaged_native_files_crash_nothing`.
     """
     paths = [tmp_path / name for name in WRITE]
     for path in paths:
@@ -76,6 +88,36 @@ def test_damaged_files_are_an_error_in_words(tmp_path: Path) -> None:
     call = [sys.executable, "-W", "ignore", "-c", READ, "30", *map(str, paths)]
     done = subprocess.run(call, capture_output=True, text=True, timeout=200, cwd=ROOT, check=False)
     assert done.returncode == 0, (done.returncode, done.stdout.split()[-2:], done.stderr[-2000:])
+
+
+def _write_native(path: Path) -> None:
+    if path.suffix == ".ubj":
+        xgboost.XGBClassifier(n_estimators=2, max_depth=2).fit(X, Y).save_model(path)
+    elif path.suffix == ".txt":
+        lightgbm.LGBMClassifier(n_estimators=2, max_depth=2, verbose=-1).fit(X, Y).booster_.save_model(path)
+    else:
+        model = catboost.CatBoostClassifier(iterations=2, depth=2, verbose=0, allow_writing_files=False)
+        model.fit(X, Y).save_model(str(path))
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("suffix", [".ubj", ".txt", ".cbm"])
+def test_damaged_native_files_crash_nothing(suffix: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """Cut, or with a few other bytes: a model, or an error in words. A process for each, so that few are tried."""
+    rng = np.random.default_rng(request.config.getoption("fuzz_seed"))
+    path = tmp_path / f"model{suffix}"
+    _write_native(path)
+    whole = path.read_bytes()
+    for number in range(40):
+        changed = bytearray(whole)
+        if number % 4 == 0:
+            changed = changed[: rng.integers(len(whole))]
+        else:
+            for place in rng.integers(len(whole), size=rng.integers(1, 8)):
+                changed[place] = rng.integers(256)
+        path.write_bytes(changed)
+        with contextlib.suppress(ValueError):
+            model_files.load_model(path)
 
 
 def test_nothing_is_made_of_text_and_run() -> None:
@@ -92,10 +134,12 @@ def test_nothing_is_made_of_text_and_run() -> None:
                     or shell
                 ):
                     found.add((path.relative_to(ROOT).as_posix(), called))
-    # By --trust-pickle; inside of a pickle of a network, which the caller is reading; by mlflow.pyfunc.load_model.
+    # By --trust-pickle; inside of a pickle of a network, which the caller is reading; this package on a file that may
+    # crash its library; by mlflow.pyfunc.load_model.
     assert found == {
         ("neon/cli/models.py", "joblib.load"),
         ("neon/converters/core/declared.py", "pickle.loads"),
+        ("neon/converters/model_files.py", "subprocess.run"),
         ("neon/mlflow.py", "pickle.load"),
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -101,9 +102,42 @@ def test_other_files_are_refused_in_words(name: str, tmp_path: Path) -> None:
 
 def test_a_library_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "model.cbm").write_bytes(b"CBM1")
+    (tmp_path / "catboost.py").write_text("raise ImportError")  # for the process that tries the file
+    monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setitem(importlib.sys.modules, "catboost", None)  # type: ignore[attr-defined]
     with pytest.raises(ImportError, match="CatBoost, which is not installed"):
         neon.load_model(tmp_path / "model.cbm")
+
+
+CRASHES = {
+    "os.abort()": r"LightGBM itself crashed while reading it \(SIGABRT\)",
+    "os.kill(os.getpid(), signal.SIGSEGV)": r"LightGBM itself crashed while reading it \(SIGSEGV\)",
+    "os.kill(os.getpid(), signal.SIGXCPU)": "takes more time",
+    "os._exit(7)": r"LightGBM itself crashed while reading it \(exit code 7\)",
+    "bytearray(2**36)": "can read: MemoryError",
+    "raise ValueError('first\\nsecond')": "can read: first second",
+}
+
+
+@pytest.mark.parametrize("reading", CRASHES)
+def test_a_library_that_crashes_takes_nothing_along(
+    reading: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A module in the library's place, found by the process that tries the file."""
+    (tmp_path / "lightgbm.py").write_text(
+        f"import os, signal\nclass Booster:\n    def __init__(self, model_file):\n        {reading}\n"
+    )
+    (tmp_path / "model.txt").write_text("tree\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ValueError, match=CRASHES[reading]):
+        neon.load_model(tmp_path / "model.txt")
+
+
+def test_a_trial_is_of_this_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "model.txt").write_text("tree\n")
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "absent"))
+    with pytest.raises(ValueError, match=r"cannot be tried in another process .*: trial=False"):
+        neon.load_model(tmp_path / "model.txt")
 
 
 def test_classes_of_a_file_are_catboosts_own(tmp_path: Path) -> None:
