@@ -1,5 +1,6 @@
 """What holds for the whole suite: threads, drawing without a screen, reproducible property tests, registries."""
 
+import gc
 import itertools
 import os
 import random
@@ -25,6 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
         for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
             os.environ[variable] = "1"
     hypothesis.settings.load_profile("neon")
+    gc.disable()  # while modules are imported and tests collected, which stay
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -55,6 +57,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for tests in modules:
         order.shuffle(tests)
     items[:] = itertools.chain.from_iterable(modules)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays until the end: garbage is looked for among what tests make alone."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="module")

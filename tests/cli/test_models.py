@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import catboost
+import joblib
 import lightgbm
 import numpy as np
 import pandas as pd
@@ -150,36 +152,36 @@ def fail():
 """
 
 
-def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    command = [sys.executable, "-c", "import sys; sys.path.remove(''); import neon.cli; sys.exit(neon.cli.main())"]
-    return subprocess.run([*command, *arguments], capture_output=True, text=True, env=environment, check=False)
+COMMANDS = """
+import sys
+
+sys.path.remove("")
+import neon.cli
+
+files = [["own.joblib", "data.csv", "--trust-pickle"], ["own.skops", "data.csv", "--trust", "own_steps.Clip"]]
+for more in ([], ["--register", "own_steps:register"]):
+    for arguments in files:
+        print("ended with", neon.cli.main(["explain", *arguments, *more]))
+"""
 
 
-def test_a_module_of_the_users_is_imported_on_request_alone(folder: Path) -> None:
+def test_a_module_of_the_users_is_imported_on_request_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From the folder that the command runs in, which the console script does not look into by itself."""
     Path("own_steps.py").write_text(OWN)
-    make = (
-        "import joblib, pandas as pd, skops.io, own_steps\nfrom sklearn.pipeline import make_pipeline\n"
-        "from sklearn.linear_model import Ridge\nX = pd.read_csv('data.csv')\n"
-        "model = make_pipeline(own_steps.Clip(), Ridge()).fit(X, X['age'])\n"
-        "joblib.dump(model, 'own.joblib'); skops.io.dump(model, 'own.skops')"
-    )
-    environment = os.environ | {"PYTHONPATH": f"{Path(__file__).parents[2]}:{folder}"}
-    subprocess.run([sys.executable, "-c", make], check=True, env=environment)
-    for arguments in (
-        ["own.joblib", "data.csv", "--trust-pickle"],
-        ["own.skops", "data.csv", "--trust", "own_steps.Clip"],
-    ):
-        done = _run("explain", *arguments)
-        assert done.returncode == 2
-        assert (
-            "No module named 'own_steps'; a file own_steps.py in this folder is found with --register own_steps"
-            in done.stderr
-        )
-        done = _run("explain", *arguments, "--register", "own_steps:register")
-        assert (done.returncode, done.stderr) == (0, "")
-        assert "explains: predicted value" in done.stdout
+    with monkeypatch.context() as patch:
+        patch.syspath_prepend(folder)
+        own = importlib.import_module("own_steps")
+        frame = pd.read_csv("data.csv")
+        model = make_pipeline(own.Clip(), Ridge()).fit(frame, frame["age"])
+        joblib.dump(model, "own.joblib")
+        skops.io.dump(model, "own.skops")
+    del sys.modules["own_steps"]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run([sys.executable, "-c", COMMANDS], capture_output=True, text=True, env=environment, check=True)
+    found = re.findall("ended with .*|explains: predicted value", done.stdout)
+    assert found == ["ended with 2"] * 2 + ["explains: predicted value", "ended with 0"] * 2
+    words = "No module named 'own_steps'; a file own_steps.py in this folder is found with --register own_steps"
+    assert [words in line for line in done.stderr.splitlines()] == [True, True]
 
 
 @pytest.mark.parametrize(

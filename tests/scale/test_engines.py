@@ -1,9 +1,11 @@
 """Dask and Ray give what one process gives."""
 
+import gc
 import os
 import pickle
 import signal
 import uuid
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -79,12 +81,15 @@ def cluster() -> Iterator[Any]:
 
     patience = {f"distributed.comm.timeouts.{kind}": "600s" for kind in ("connect", "tcp")}  # of a busy machine
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0", "silence_logs": 50}
-    with (
-        dask.config.set(patience),
-        distributed.LocalCluster(**options) as found,
-        distributed.Client(found) as client,
-    ):
+    with dask.config.set(patience):
+        found = distributed.LocalCluster(**options)
+        client = distributed.Client(found)
         yield client
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about sockets that are left open, here and not in a later test
+            client.close()
+            found.close()
+            gc.collect()
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
