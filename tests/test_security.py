@@ -86,7 +86,7 @@ def test_damaged_files_are_an_error_in_words(tmp_path: Path) -> None:
     for path in paths:
         WRITE[path.name](path)
     call = [sys.executable, "-W", "ignore", "-c", READ, "30", *map(str, paths)]
-    done = subprocess.run(call, capture_output=True, text=True, timeout=200, cwd=ROOT, check=False)
+    done = subprocess.run(call, capture_output=True, text=True, timeout=600, cwd=ROOT, check=False)
     assert done.returncode == 0, (done.returncode, done.stdout.split()[-2:], done.stderr[-2000:])
 
 
