@@ -15,6 +15,7 @@ TUTORIALS = {path.stem: path for path in sorted((Path(__file__).parent.parent / 
 SHORTER: dict[str, dict[str, str]] = {
     "lrp_overview": {"1100": "250"},
     "text_token_by_token": {"epochs=25": "epochs=5"},
+    "trees": {'"n_estimators": 300': '"n_estimators": 40', "repeats=3": "repeats=1"},
 }
 
 
