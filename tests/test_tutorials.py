@@ -13,6 +13,7 @@ TUTORIALS = {path.stem: path for path in sorted((Path(__file__).parent.parent / 
 
 # What takes long in them, and what is put in its place, so that every cell runs; as they are written, they run nightly.
 SHORTER: dict[str, dict[str, str]] = {
+    "deployment": {"sizes = [1, 4, 16, 64, 250]": "sizes = [64, 250]", "n_calls=100": "n_calls=10"},
     "lrp_overview": {"1100": "250"},
     "text_token_by_token": {"epochs=25": "epochs=5"},
     "trees": {'"n_estimators": 300': '"n_estimators": 40', "repeats=3": "repeats=1"},
