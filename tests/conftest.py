@@ -5,7 +5,7 @@ import itertools
 import os
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import hypothesis
 import pytest
@@ -26,7 +26,6 @@ def pytest_configure(config: pytest.Config) -> None:
         for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
             os.environ[variable] = "1"
     hypothesis.settings.load_profile("neon")
-    gc.disable()  # while modules are imported and tests collected, which stay
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -59,10 +58,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = itertools.chain.from_iterable(modules)
 
 
-def pytest_collection_finish() -> None:
-    """What was imported and collected stays until the end: garbage is looked for among what tests make alone."""
-    gc.freeze()
-    gc.enable()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is imported and collected stays until the end: garbage is looked for among what tests make alone."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="module")
