@@ -1,7 +1,7 @@
 """Two processes beside one: explaining a Parquet file, part by part, to a folder.
 
-    python -m benchmarks.scale --processes                 # all engines; eight minutes
-    python -m benchmarks.scale --processes dask plain --models "k-means, one pass"
+    python -m benchmarks.scale --processes                 # both engines; five minutes
+    python -m benchmarks.scale --processes dask --models "k-means, one pass"
 
 Of each engine, one process and two are both there and warm, and take turns: one, two, one, two. The ratio is the median
 over the pairs, so that what else the machine does meets both. `plain` has processes of Python alone, one thread each,
@@ -89,30 +89,7 @@ def dask_files(explainer: Any, source: Path, out: Path, n_processes: int) -> Ite
         yield run
 
 
-@contextmanager
-def ray_files(explainer: Any, source: Path, out: Path, n_processes: int) -> Iterator[Run]:
-    import ray
-
-    from neon.scale import explain_ray
-
-    ray.init(
-        num_cpus=4, include_dashboard=False, log_to_driver=False, ignore_reinit_error=True
-    )  # readers are tasks too
-    ray.data.DataContext.get_current().enable_progress_bars = False
-    size = pq.ParquetFile(source).metadata.row_group(0).num_rows
-
-    def run() -> None:
-        _emptied(out)
-        rows = ray.data.read_parquet(str(source))
-        explain_ray(rows, explainer, concurrency=n_processes, batch_size=size).write_parquet(str(out))
-
-    try:
-        yield run
-    finally:
-        ray.shutdown()
-
-
-ENGINES = {"plain": plain_files, "dask": dask_files, "ray": ray_files}
+ENGINES = {"plain": plain_files, "dask": dask_files}
 
 _LOOP = 3_000_000
 _held: tuple[Any, ...] = ()
