@@ -81,20 +81,26 @@ def explained(
     eps = torch.finfo(explainer.dtype).eps
     allowed = 2**12 * eps * np.maximum(size, np.abs(found.prediction[shown])) + 1e-300
     if (gap > allowed).any():
-        allowed = allowed + 2**12 * rounding(explainer.network, before, eps)
+        allowed = allowed + 2**12 * rounding(explainer.network, before, explainer.dtype)
     assert (gap <= allowed).all(), (gap.max(), np.max(allowed))
     return found
 
 
-def rounding(network: Any, rows: Any, eps: float) -> float:
+def rounding(network: Any, rows: Any, dtype: torch.dtype) -> float:
     """By how much outputs move where each number of a row does in its last place: no algorithm has fewer errors.
 
     Sums of numbers that cancel inside, distances of points far from the origin, move by far more than outputs are
     rounded by; those that a warning names are not compared at all. Log-odds near 0 are a difference of logarithms.
     """
     numbers = as_array(network.intake.read(network.intake.given(rows)[0]))
-    random, at = np.random.default_rng(0), network.answers(numbers)
-    moved = [network.answers(numbers * (1 + eps * random.choice([-1, 1], numbers.shape))) - at for _ in range(8)]
+
+    def outputs(numbers: np.ndarray) -> np.ndarray:
+        x = torch.as_tensor(np.ascontiguousarray(numbers)).to(dtype)
+        with torch.no_grad():
+            return np.asarray(network(x), dtype=float)
+
+    random, at, eps = np.random.default_rng(0), outputs(numbers), torch.finfo(dtype).eps
+    moved = [outputs(numbers * (1 + eps * random.choice([-1, 1], numbers.shape))) - at for _ in range(8)]
     least = eps if is_classifier(network.model) else 0.0
     return float(np.abs(np.nan_to_num(moved, nan=0.0, posinf=0.0, neginf=0.0)).max(initial=least))
 
@@ -106,7 +112,9 @@ def unchanged(rows: Any, before: Any) -> bool:
     if sparse.issparse(rows):
         return bool((rows != before).nnz == 0) or bool(np.isnan(rows.data).any())
     rows, before = np.asarray(rows), np.asarray(before)
-    return bool((rows == before).all()) if rows.dtype == object else rows.tobytes() == before.tobytes()
+    if rows.dtype == object:
+        return bool(((rows == before) | ((rows != rows) & (before != before))).all())  # NaN is none of its equals
+    return rows.tobytes() == before.tobytes()
 
 
 class Explaining(RuleBasedStateMachine):
