@@ -17,6 +17,7 @@ import pytest
 import skops.io
 import xgboost
 from sklearn.linear_model import LogisticRegression
+from sklearn.svm import OneClassSVM
 
 import neon
 from neon.converters import model_files
@@ -118,6 +119,26 @@ def test_damaged_native_files_crash_nothing(suffix: str, tmp_path: Path, request
         path.write_bytes(changed)
         with contextlib.suppress(ValueError):
             model_files.load_model(path)
+
+
+def test_no_name_is_obeyed_where_results_are_printed() -> None:
+    """A terminal acts upon control characters, a browser upon tags."""
+    names = ["\x1b]0;owned\x07<script>", "<b>\u202e", "$x$\x9b"]
+    table = X.set_axis(names, axis=1).set_axis([f"\x1b[2J<i>{row}" for row in range(len(X))], axis=0)
+    labels = np.where(Y > 0, "\x1b[31m<u>A", "B\x9b")
+    model = LogisticRegression().fit(table, labels)
+    found = [
+        neon.explain(model, table),
+        neon.explain_clusters(labels, table),
+        neon.explain_clusters(labels, table)[labels[0]],
+        neon.explain_shift(table, table + 1.0),
+        neon.partial_dependence(model, table),
+        neon.explain_anomalies(OneClassSVM(nu=0.2).fit(table), table),
+    ]
+    for result in found:
+        assert not set("\x1b\x07\x9b\u202e") & set(repr(result) + str(result)), repr(result)
+        page = getattr(result, "_repr_html_", str)()
+        assert not any(tag in page for tag in ("<script", "<u>", "<i>")) or page == str(result)
 
 
 def test_nothing_is_made_of_text_and_run() -> None:

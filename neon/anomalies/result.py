@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neon._visible import visible
 from neon.clusters.cluster import told_by
 from neon.clusters.columns import RawColumns
 from neon.explanation import Explanation
@@ -143,7 +144,7 @@ class AnomalyExplanation:
 
     def __repr__(self) -> str:
         head = f"The {len(self)} most unusual of {len(self.scores):,} rows · {self.explanation.explains}"
-        return "\n".join([head, *(f"- {sentence}" for sentence in self.sentences)])
+        return visible("\n".join([head, *(f"- {sentence}" for sentence in self.sentences)]))
 
     def _repr_html_(self) -> str:
         from neon.anomalies.html import ranking

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from neon._visible import visible
 from neon.clusters.evidence import ClusterEvidence
 from neon.explanation import Explanation
 
@@ -67,7 +68,7 @@ class Cluster:
         return len(self.rows)
 
     def __repr__(self) -> str:
-        return f"<Cluster: {self.sentence}>"
+        return visible(f"<Cluster: {self.sentence}>")
 
 
 def clusters_of(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neon._visible import visible
 from neon.clusters.cluster import MOST_SEEN, Cluster, evenly
 from neon.clusters.columns import RawColumns
 from neon.clusters.evidence import ClusterEvidence
@@ -159,7 +160,7 @@ class ClusterExplanation:
     def __repr__(self) -> str:
         plural = "s" * (len(self) != 1)
         lines = [f"{len(self)} cluster{plural} of {len(self.explanation):,} rows · {self.explains}"]
-        return "\n".join([*lines, *(f"- {cluster.sentence}" for cluster in self.clusters)])
+        return visible("\n".join([*lines, *(f"- {cluster.sentence}" for cluster in self.clusters)]))
 
     def _repr_html_(self) -> str:
         from neon.clusters.html import cards

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from scipy import sparse
 
+from neon._visible import visible
 from neon.converters import Network, neuralize
 from neon.converters.core.containers import take
 from neon.dependence.grid import check_grid, column, grid_of, put
@@ -84,7 +85,7 @@ class PartialDependence:
 
     def __repr__(self) -> str:
         shown = ", ".join(" × ".join(effect.features) for effect in self.effects[:6])
-        return f"<PartialDependence of {self.explains}: {shown}{', ...' if len(self.effects) > 6 else ''}>"
+        return visible(f"<PartialDependence of {self.explains}: {shown}{', ...' if len(self.effects) > 6 else ''}>")
 
 
 def partial_dependence(

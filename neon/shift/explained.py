@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 
+from neon._visible import visible
 from neon.explanation import Explanation
 from neon.lrp import LRP
 from neon.nn import Wasserstein
@@ -95,7 +96,7 @@ class Shift:
         return bars(self, max_features, ax)
 
     def __repr__(self) -> str:
-        return f"<Shift: {self.explains}>\n{self.to_frame().head(10).to_string(float_format='{:.3g}'.format)}"
+        return visible(f"<Shift: {self.explains}>\n{self.to_frame().head(10).to_string(float_format='{:.3g}'.format)}")
 
     def _repr_html_(self) -> str:
         return self.to_frame().head(10).to_html(float_format="{:.3g}".format)
