@@ -18,9 +18,10 @@ from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import FeatureUnion, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 from xgboost import XGBClassifier
 
@@ -107,6 +108,47 @@ def test_columns_that_are_constant() -> None:
 def test_a_single_class() -> None:
     found = neon.explain(RandomForestClassifier(5, random_state=0).fit(X, np.zeros(len(X))), X)
     assert not found.values.any()
+    with pytest.raises(ValueError, match="one class alone has no odds to explain"):
+        neon.explain(GaussianNB().fit(X, np.zeros(len(X))), X)
+    with pytest.raises(ValueError, match="KMeans with 1 cluster has no competitor"):
+        neon.explain(KMeans(1, n_init=1).fit(X), X)
+
+
+def test_infinite_values() -> None:
+    rows = X.copy()
+    rows[40, 1] = np.inf
+    with pytest.raises(ValueError, match="X contains infinity in 1 rows, the first of them row 40"):
+        neon.explain(Ridge().fit(X, Y), rows)
+
+
+@pytest.mark.parametrize("odd", ["word", pd.Timestamp("2024-02-01"), [1.0, 2.0], {"x": 1.0}])
+def test_columns_that_hold_no_numbers(odd: Any) -> None:
+    frame = pd.DataFrame(X, columns=list("abc"))
+    model = Ridge().fit(frame, Y)
+    frame["b"] = pd.Series([1.0, None, *[odd] * 68], dtype=object)
+    with pytest.raises(ValueError, match="X must be numeric; the column 'b' holds"):
+        neon.explain(model, frame)
+
+
+def test_labels_of_rows_that_stand_twice() -> None:
+    frame = pd.DataFrame(X, columns=list("abc"), index=[7] * 35 + [8] * 35)
+    model = Ridge().fit(frame, Y)
+    found = neon.explain(model, frame)
+    np.testing.assert_array_equal(found.values, neon.explain(model, frame.reset_index(drop=True)).values)
+    assert list(found.to_frame().index) == list(neon.Explainer(model).explain_frame(frame).index) == list(frame.index)
+    assert len(found.loc[8]) == 35
+
+
+def test_a_model_that_fails_on_some_rows() -> None:
+    def fails(rows: np.ndarray) -> np.ndarray:
+        if np.max(rows) > 2.0:
+            raise RuntimeError("sensor offline")
+        return rows
+
+    model = make_pipeline(FunctionTransformer(fails), Ridge()).fit(np.clip(X, -1, 1), Y)
+    assert len(neon.explain(model, np.clip(X, -1, 1))) == len(X)
+    with pytest.raises(RuntimeError, match="sensor offline"):
+        neon.explain(model, 10 * X)
 
 
 @pytest.mark.parametrize(

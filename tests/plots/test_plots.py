@@ -211,6 +211,23 @@ def test_beeswarm_colours_follow_the_data() -> None:
     assert (np.diff(lightness)[3:-3] > 0).all()  # viridis gets lighter from the 5th to the 95th percentile
 
 
+def test_beeswarm_dots_have_the_colours_of_their_own_feature() -> None:
+    data = np.stack([np.arange(40.0), np.arange(40.0)[::-1]], axis=1)
+    given = explanation(values=np.ones((40, 2)), n_features=2, data=data, outputs=("value",))
+    rising, falling = draw("beeswarm", given, colorbar=False).collections
+    np.testing.assert_array_equal(rising.get_facecolor(), np.asarray(falling.get_facecolor())[::-1])
+    assert len(np.unique(rising.get_facecolor(), axis=0)) > 20
+
+
+def test_beeswarm_dots_pile_up_to_both_sides() -> None:
+    given = explanation(values=np.ones((5, 1)), n_samples=5, n_features=1, outputs=("value",))
+    (dots,) = draw("beeswarm", given, colorbar=False).collections
+    off = np.sort(np.asarray(dots.get_offsets())[:, 1])
+    np.testing.assert_allclose(off, -off[::-1], atol=1e-12)
+    np.testing.assert_allclose(np.diff(off), off[3], rtol=1e-9)
+    assert off[3] > 0
+
+
 def _colors(axes: Axes, relevance: float) -> np.ndarray:
     return np.asarray(axes.images[-1].to_rgba(np.array([[relevance]])))[0, 0, :3]
 

@@ -166,6 +166,19 @@ def test_batches_of_ray(explainer: neon.Explainer) -> None:
 
 
 @pytest.mark.nightly
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+def test_missing_values_under_dask(explainer: neon.Explainer, cluster: Any) -> None:
+    """They stop what is computed, with the words of the process that met them; other parts can be computed."""
+    import dask.dataframe as dd
+
+    holes = FRAME.copy()
+    holes.iloc[450:460, 0] = np.nan
+    lazy = explain_dask(dd.from_pandas(holes, npartitions=3), explainer, columns=["id"])
+    with pytest.raises(ValueError, match="X contains NaN in 10 rows, the first of them row 50; "):
+        lazy.compute()
+    assert list(lazy.partitions[:2].compute()["id"]) == list(FRAME["id"][:400])
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_ray(explainer: neon.Explainer) -> None:
     import ray
