@@ -38,14 +38,17 @@ def test_sizes_and_signed_means(target: int | str | None) -> None:
             called = np.array(explanation.output_names)[explanation.target]
             means = [explanation.values[called == head, i].mean() for head in heads]
         np.testing.assert_allclose(numbers(line), [strongest[i], *means], rtol=1e-2, atol=1e-12)
-    assert any(line.startswith("  and 4 more features, ") for line in printed)
+    left = 1 - np.sort(strongest)[-8:].sum() / strongest.sum()
+    assert f"  and 4 more features, {left:.0%} of all relevance by size" in printed
     assert any("(the 3 most frequent of 5 targets" in line for line in printed) == (target != 2)
 
 
 def test_targets_by_how_many_rows_have_them() -> None:
     explanation = neon.explain(LogisticRegression().fit(X, Y), X)
     counts = pd.Series(explanation.target).value_counts()
-    first = next(lines(explanation))
+    assert counts.iloc[2] > counts.iloc[3]
+    first, *others = lines(explanation)
+    assert others[2].split() == [explanation.output_names[k] for k in counts.index[:3]]
     assert first.startswith("target: each row's predicted output (")
     assert [int(n) for n in re.findall(r"\d+ (\d+)", first)] == sorted(counts, reverse=True)
 

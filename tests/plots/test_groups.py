@@ -199,3 +199,17 @@ def test_relevance_of_all_rows_counts_where_few_are_drawn() -> None:
     given = explained(5_000, 2, values=values, prediction=values.sum(axis=1))
     assert [label.get_text() for label in given.plot.beeswarm().get_yticklabels()] == ["b", "a"]
     assert number(200.0) in texts(given.plot.bar())
+
+
+def test_quarters_hold_their_upper_end() -> None:
+    given = explained(101, data=np.repeat(np.arange(101.0)[:, None], 3, axis=1))
+    ax = given.plot.bar(by="a")
+    assert legend(ax) == ["0 to 25 (26)", "25 to 50 (25)", "50 to 75 (25)", "75 to 100 (25)"]
+
+
+def test_a_small_group_counts_by_its_rows() -> None:
+    values = np.zeros((40, 2))
+    values[0, 0], values[1:, 1] = 10.0, 1.0
+    given = explained(40, 2, values=values, prediction=values.sum(axis=1))
+    ax = given.plot.bar(by=np.arange(40) > 0)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["b", "a"]
