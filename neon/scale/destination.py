@@ -126,9 +126,9 @@ class ParquetFolder(Destination):
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        words = [field.name for field in table.schema if not pa.types.is_floating(field.type)]
+        words = [field.name for field in table.schema if not pa.types.is_floating(field.type) and field.name != "row"]
         with _whole(self._part(k)) as file:
-            # Relevance has no two numbers the same: a dictionary of it costs time and saves no space.
+            # Relevance, and the row, are never twice the same: a dictionary of them costs time and saves no space.
             pq.write_table(table, file, row_group_size=max(len(table), 1), use_dictionary=words)
 
     def finish(self, n_batches: int, summary: str) -> None:

@@ -154,15 +154,14 @@ class _Work:
             self.done += 1
 
     def __iter__(self) -> Iterator[int]:
-        """Explain, write and count: how many rows are done. A batch is written while the next one is explained."""
+        """Explain, and count how many rows are done. A batch is written while the next one is explained."""
         start, written = self.done * self.size, None
         with ThreadPoolExecutor(1) as writer:
             for rows in self.source.batches(self._columns, self.size, start):
-                table = table_of(self.layout, self._batch(rows, start), rows, start, named=self.to.named)
+                explanation = self._batch(rows, start)
                 if written is not None:
                     written.result()
-                written = writer.submit(self._write, self.done, table)
-                self.summary.add(table, self.layout.relevance)
+                written = writer.submit(self._write, self.done, explanation, rows, start)
                 self.done, start = self.done + 1, start + len(rows)
                 yield start
             if written is not None:
@@ -179,7 +178,9 @@ class _Work:
                 f"{error}. All rows before are explained and written"
             ) from error
 
-    def _write(self, k: int, table: pa.Table) -> None:
+    def _write(self, k: int, explanation: Explanation, rows: pa.Table, start: int) -> None:
+        """Batch number k, and what the summary takes of it."""
+        table = table_of(self.layout, explanation, rows, start, named=self.to.named)
         try:
             self.to.write(k, table)
         except FileNotFoundError as error:
@@ -191,6 +192,7 @@ class _Work:
                     "make space and call again to go on"
                 ) from error
             raise
+        self.summary.add(table, self.layout.relevance)
 
     @property
     def _columns(self) -> list[str]:

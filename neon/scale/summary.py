@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neon.scale.sketch import Sketch
 from neon.scale.table import residuals_of
 
 if TYPE_CHECKING:
@@ -16,12 +17,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["StreamSummary"]
-
-_ACCURACY = 0.01  # of a quantile, relative
-_LOG_BASE = np.log((1 + _ACCURACY) / (1 - _ACCURACY))
-_TINY = 1e-300  # smaller numbers count as 0
-_OFFSET = int(np.ceil(np.log(_TINY) / _LOG_BASE)) - 1
-_N_CODES = int(np.ceil(np.log(np.finfo(np.float64).max) / _LOG_BASE)) - _OFFSET  # of either sign
 
 
 @dataclass(eq=False)
@@ -51,11 +46,11 @@ class StreamSummary:
     total_abs: np.ndarray = field(init=False)
     residuals: dict[str, float] = field(default_factory=dict)
     top: list[tuple[float, int, tuple[float, ...]]] = field(default_factory=list)
-    _counts: np.ndarray = field(init=False, repr=False)
+    _sketches: list[Sketch] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.total, self.total_abs = np.zeros(len(self.features)), np.zeros(len(self.features))
-        self._counts = np.zeros((len(self.features), 2 * _N_CODES + 1), dtype=np.int64)
+        self._sketches = [Sketch() for _ in self.features]
 
     def add(self, table: pa.Table, columns: Sequence[str]) -> None:
         """Take a batch of the output, whose relevance stands in these columns.
@@ -63,21 +58,24 @@ class StreamSummary:
         What is added is read from the table that is written, so that a run that was interrupted, and reads these
         tables again, ends with the same bits.
         """
-        values = np.stack([table.column(name).to_numpy() for name in columns])  # (n_features, n_rows)
+        relevance = [table.column(name).to_numpy() for name in columns]
         prediction, row = (table.column(name).to_numpy() for name in ("prediction", "row"))
-        finite = np.isfinite(values).all(0) & np.isfinite(prediction)
+        finite = np.isfinite(prediction)
+        for part in relevance:
+            finite &= np.isfinite(part)
         self.n_rows += len(finite)
-        self.not_finite += int(np.count_nonzero(~finite))
-        values, prediction, row = np.ascontiguousarray(values[:, finite]), prediction[finite], row[finite]
-        self.total += values.sum(1)
-        self.total_abs += np.abs(values).sum(1)
-        for counts, column in zip(self._counts, values, strict=True):
-            counts += np.bincount(_codes(column), minlength=len(counts))
+        if not finite.all():
+            self.not_finite += int(np.count_nonzero(~finite))
+            relevance, prediction, row = [part[finite] for part in relevance], prediction[finite], row[finite]
+        for i, part in enumerate(relevance):
+            self.total[i] += part.sum()
+            self.total_abs[i] += np.abs(part).sum()
+            self._sketches[i].add(part)
         for name, amounts in residuals_of(table, finite):
             self.residuals[name] = self.residuals.get(name, 0.0) + float(np.abs(amounts).sum())
         least = np.partition(prediction, -self.n_top)[-self.n_top] if len(prediction) > self.n_top else -np.inf
         best = np.flatnonzero(prediction >= least)
-        here = [(float(prediction[i]), int(row[i]), tuple(map(float, values[:, i]))) for i in best]
+        here = [(float(prediction[i]), int(row[i]), tuple(float(part[i]) for part in relevance)) for i in best]
         self.top = sorted([*self.top, *here], key=lambda found: (-found[0], found[1]))[: self.n_top]
 
     def quantiles(self, q: Sequence[float] = (0.05, 0.5, 0.95)) -> pandas.DataFrame:
@@ -96,7 +94,7 @@ class StreamSummary:
 
         if not all(0 <= part <= 1 for part in q):
             raise ValueError(f"quantiles are between 0 and 1, got {list(q)}")
-        return pd.DataFrame([_quantiles(counts, q) for counts in self._counts], index=self.features, columns=list(q))
+        return pd.DataFrame([sketch.quantiles(q) for sketch in self._sketches], index=self.features, columns=list(q))
 
     def to_frame(self) -> pandas.DataFrame:
         """Mean relevance, its mean size and its quantiles, the features with most relevance first."""
@@ -117,21 +115,3 @@ class StreamSummary:
             "top": [{"row": row, "prediction": value, "relevance": list(parts)} for value, row, parts in self.top],
         }
         return json.dumps(parts, indent=1, ensure_ascii=False)
-
-
-def _codes(values: np.ndarray) -> np.ndarray:
-    """Numbers of bins, from 0 on and in the order of the values, each as wide as a fiftieth of the values in it."""
-    size = np.abs(values)
-    with np.errstate(divide="ignore"):
-        code = np.ceil(np.log(size) / _LOG_BASE) - _OFFSET
-    return np.where(size < _TINY, 0, np.copysign(code, values)).astype(np.int64) + _N_CODES
-
-
-def _quantiles(counts: np.ndarray, q: Sequence[float]) -> np.ndarray:
-    """The middles of the bins, so that no value in one is further than a hundredth of itself."""
-    upto = np.cumsum(counts)
-    if not upto[-1]:
-        return np.full(len(q), np.nan)
-    found = np.searchsorted(upto, np.asarray(q) * (upto[-1] - 1), side="right") - _N_CODES
-    middle = 2 * np.exp((np.abs(found) + _OFFSET) * _LOG_BASE) / (np.exp(_LOG_BASE) + 1)
-    return np.where(found == 0, 0.0, np.sign(found) * middle)
