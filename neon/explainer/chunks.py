@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from neon.converters import Network
 from neon.explainer.base import words_of
 from neon.explanation.memory import check_fits
 from neon.explanation.rows_like_arrays import SparseRows
@@ -86,6 +87,16 @@ class Probe:
         base = words_of(found, source, lrp.model)
         return cls(found.references, chunk_rows, words, relative, TreesAlone.of(found), base)
 
+    def rows_for(self, network: Network, every: bool, order: int) -> int:
+        """How many rows to explain at a time; every : all outputs of each, order : of interactions, 0 for none."""
+        size, n_encoded, n_outputs = self.chunk_rows, network.intake.n_encoded, len(network.output_names)
+        if every:  # each output's relevance, and all of them beside each other
+            size = min(size, rows_within(16 * n_encoded * n_outputs))
+        if order:  # in use at a time: each output's square or cube, and its copies while columns are added up
+            squares = 3 + (2 * n_outputs if every else 0)
+            size = min(size, rows_within(8 * squares * n_encoded**order))
+        return size
+
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
@@ -93,7 +104,7 @@ class Chunk:
 
     Attributes
     ----------
-    values : Tensor (n_rows, *input_shape[, n_outputs])
+    values : Tensor (n_rows, *input_shape[, n_outputs]), or of the entries of sparse rows (n_entries,)
     base, prediction : Tensor (n_rows[, n_outputs])
     residuals : mapping of str to Tensor (n_rows[, n_outputs])
     target : Tensor of int (n_rows,), or None where every output is explained
@@ -150,10 +161,14 @@ class Collected:
         return self.parts["values"] if self._held is None else self._held.with_entries(self._entries)
 
     def _in_places(self, start: int, values: Tensor) -> bool:
-        """Take relevance, (n_rows, n_features), in the places of sparse rows, unless it is elsewhere as well."""
+        """Take relevance in the places of sparse rows, unless it is elsewhere as well."""
         if self._held is None:
             return False
         matrix = self._held.matrix
+        if values.ndim == 1:
+            places = slice(int(matrix.indptr[start]), int(matrix.indptr[start]) + len(values))
+            self._entries[places] = values.numpy()
+            return True
         if values.ndim == 2:
             ends = matrix.indptr[start : start + len(values) + 1]
             places = slice(int(ends[0]), int(ends[-1]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -25,17 +26,19 @@ from neon.explainer.names import Names
 from neon.explainer.other_names import advises
 from neon.explainer.placement import as_tensor, placement
 from neon.explainer.progress import progress_bar, silent_if_asked
-from neon.explainer.recordings import of_callable, of_contrast, of_outputs, of_trees, of_weighted_outputs
+from neon.explainer.recordings import chunk_of, of_contrast, of_trees
 from neon.explainer.reference import reference_of, starts_from_origin, weighing
 from neon.explainer.replays import Replays
 from neon.explainer.rows import CallerRows, numbered
+from neon.explainer.sparse_front import SparseFront
 from neon.explanation import Explanation
+from neon.explanation.rows_like_arrays import SparseRows
 from neon.lrp import LRP
 from neon.lrp.composites import Rules
 from neon.lrp.paths.integral import Integral
 from neon.lrp.recorded import Recording
 from neon.lrp.recording.calls import Output, eager
-from neon.lrp.targets import Contrast, LogOdds, rows_of
+from neon.lrp.targets import Contrast, rows_of
 
 if TYPE_CHECKING:
     import pandas
@@ -141,7 +144,7 @@ class Explainer:
 
     def __reduce__(self) -> tuple:
         """Pickle for this version alone."""
-        return bound_to_version(self, self.__dict__)
+        return bound_to_version(self, {key: value for key, value in self.__dict__.items() if key != "_sparse_front"})
 
     @property
     def composite(self) -> str:
@@ -282,16 +285,24 @@ class Explainer:
     @eager()
     def _collected(self, rows: CallerRows, target: Any, order: int) -> Collected:
         """Explain chunk after chunk; target : None, "all", a callable, or output indices (n_rows,)."""
-        size, fixed = self._chunk_size(isinstance(target, str), order)
+        every = isinstance(target, str)
+        front = None if every or order or not isinstance(rows.read_data, SparseRows) else self._sparse_front
+        size, fixed = self._chunk_size(every, order, front)
         found, start = Collected(len(rows), rows.read_data), 0
         with progress_bar(len(rows), self.progress) as reach:
             while start < len(rows) or not found.parts:
-                stop = min(start + size, len(rows))
+                stop = min(start + size, len(rows)) if front is None else front.stop(rows.read_data.matrix, start, size)
                 here = slice(start, stop)
-                x, given = self._tensor(rows.numbers[here]), take(rows.given, here)
+                given, compare = take(rows.given, here), rows.compared and start == 0 and stop <= COMPARED
                 chosen = target[here] if isinstance(target, np.ndarray) else rows_of(target, here, len(rows))
-                recording = self._recording(x, compare=rows.compared and start == 0 and stop <= COMPARED)
-                found.add(start, self._chunk(recording, given, chosen, order))
+                if front is None:
+                    recording = self._recording(self._tensor(rows.numbers[here]), compare=compare)
+                    chunk = self._chunk(recording, given, chosen, order)
+                else:
+                    entries = rows.read_data.matrix[here]
+                    chunk = self._chunk(front.record(entries, compare=compare), given, chosen, order)
+                    chunk = front.chunk(entries, chunk)
+                found.add(start, chunk)
                 if self._probe is None:
                     found.base_in_words = words_of(recording, self._source)
                 if not fixed:
@@ -306,36 +317,24 @@ class Explainer:
             return self._lrp.record(x, reference=self._reference, names=False)
         return self._replays.of(x, compare=compare)
 
-    def _chunk_size(self, every: bool, order: int) -> tuple[int, bool]:
+    @functools.cached_property
+    def _sparse_front(self) -> SparseFront | None:
+        return SparseFront.of(self.network, self._lrp, self._reference) if isinstance(self.network, Network) else None
+
+    def _chunk_size(self, every: bool, order: int, front: SparseFront | None = None) -> tuple[int, bool]:
         """How many rows to explain at a time; and whether that stays so once the first ones are measured."""
         if self.batch_size is not None:
             return int(self.batch_size), True
         if self._probe is None:
             return FIRST_ROWS, False
-        size, n_encoded = self._probe.chunk_rows, self.network.intake.n_encoded
-        if every:  # each output's relevance, and all of them beside each other
-            size = min(size, rows_within(16 * n_encoded * len(self.network.output_names)))
-        if order:  # in use at a time: each output's square or cube, and its copies while columns are added up
-            squares = 3 + (2 * len(self.network.output_names) if every else 0)
-            size = min(size, rows_within(8 * squares * n_encoded**order))
-        return size, True
+        return self._probe.rows_for(self.network, every, order) if front is None else front.chunk_rows, True
 
     def _chunk(self, recording: Recording, given: Any, target: Any, order: int) -> Chunk:
-        contrast = isinstance(target, Contrast) and self._fitted
-        if isinstance(target, Contrast | LogOdds) and not contrast:
-            return of_weighted_outputs(recording, target)
-        if callable(target) and not contrast:
-            return of_callable(recording, target)
-
         def predicted(output: Tensor) -> Tensor:
             return self.network.predicted(given, output) if self._fitted else output.argmax(1)
 
         together = partial(self._interactions, recording, order) if order else None
-
-        def outputs(target: Any) -> Chunk:
-            return of_outputs(recording, target, predicted, together)
-
-        return of_contrast(outputs, target) if contrast else outputs(target)
+        return chunk_of(recording, target, predicted, together, fitted=self._fitted)
 
     def _interactions(self, recording: Recording, order: int, target: Tensor) -> Tensor:
         intake = self.network.intake

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,28 @@ from neon.lrp.recorded import Recording
 from neon.lrp.targets import Contrast, LogOdds, checked_index
 from neon.nn.trees.alone import TreesAlone
 
-__all__ = ["of_callable", "of_contrast", "of_outputs", "of_trees", "of_weighted_outputs"]
+__all__ = ["chunk_of", "of_callable", "of_contrast", "of_outputs", "of_trees", "of_weighted_outputs"]
+
+
+def chunk_of(
+    recording: Recording,
+    target: Any,
+    predicted: Callable[[Tensor], Tensor],
+    pairs: Callable[[Tensor], Tensor] | None,
+    *,
+    fitted: bool,
+) -> Chunk:
+    """Explain whatever a target is; predicted, pairs : as for `of_outputs`.
+
+    fitted : whether the network is that of a fitted model, of which a contrast is a difference of two explanations.
+    """
+    contrast = isinstance(target, Contrast) and fitted
+    if isinstance(target, Contrast | LogOdds) and not contrast:
+        return of_weighted_outputs(recording, target)
+    if callable(target) and not contrast:
+        return of_callable(recording, target)
+    outputs = partial(of_outputs, recording, predicted=predicted, pairs=pairs)
+    return of_contrast(outputs, target) if contrast else outputs(target)
 
 
 def of_outputs(

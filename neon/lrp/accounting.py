@@ -80,8 +80,12 @@ def _together(walks: list[Walk]) -> Walk:
     some = next((amount for walk in walks for amount in walk.ledger.absorbed.values()), torch.zeros(1))
     for name in dict.fromkeys(name for walk in walks for name in walk.ledger.absorbed):
         ledger.absorbed[name] = torch.cat([walk.ledger.absorbed.get(name, torch.zeros_like(some)) for walk in walks])
-    relevance = tuple(_sum(parts) for parts in zip(*(walk.relevance for walk in walks), strict=True))
-    return Walk(relevance, ledger, {name: _sum(tuple(walk.at[name] for walk in walks)) for name in walks[0].at})
+    relevance, slopes = (
+        tuple(_sum(parts) for parts in zip(*of_each, strict=True))
+        for of_each in ([walk.relevance for walk in walks], [walk.slopes for walk in walks])
+    )
+    at = {name: _sum(tuple(walk.at[name] for walk in walks)) for name in walks[0].at}
+    return Walk(relevance, ledger, at, slopes=slopes)
 
 
 def _sum(parts: tuple[Tensor, ...]) -> Tensor:

@@ -50,6 +50,7 @@ class Walk:
     ledger: Ledger
     at: dict[str, Tensor] = field(default_factory=dict)
     base: Tensor | None = None  # what relevance is relative to, (n_samples,), where that is not the recording's
+    slopes: tuple[Tensor, ...] = ()  # c of relevance c (x - r) of the inputs, where these were asked for
 
 
 def assign(
@@ -116,6 +117,7 @@ def propagate(
     free: bool = False,
     at: dict[str, int] | None = None,
     keep: dict[int, tuple[Any, ...]] | None = None,
+    slopes: bool = False,
     observe: Callable[[BackwardStep, tuple[Message | None, ...], tuple[Message | None, ...]], None] | None = None,
 ) -> Walk:
     """Send ``message`` from the output to the inputs.
@@ -128,6 +130,8 @@ def propagate(
         Slots whose relevance to return, by name.
     keep : dict of int to index, optional
         Slots of whose relevance only what the index picks goes on.
+    slopes : bool
+        Return the slopes of the inputs as well, which every rule on the way to them must hand on.
     observe : callable, optional
         Called with each step and the messages above and below it.
     """
@@ -157,9 +161,11 @@ def propagate(
                 call.tape.values.pop(slot, None)
             done = [slot for slot in outputs if slot != output]
     values = steps[-1].call.tape.values if steps else {}
-    relevance = tuple(_of_input(inbox.take(slot), values.get(slot)) for slot in inputs)
+    arrived = tuple(map(inbox.take, inputs))
+    relevance = tuple(_of_input(message, values.get(slot)) for message, slot in zip(arrived, inputs, strict=True))
     inbox.seen.update(zip(inputs, relevance, strict=True))
-    return Walk(relevance, ledger, {name: inbox.seen[slot] for name, slot in asked.items() if slot in inbox.seen})
+    seen = {name: inbox.seen[slot] for name, slot in asked.items() if slot in inbox.seen}
+    return Walk(relevance, ledger, seen, slopes=tuple(map(_slope, arrived, relevance)) if slopes else ())
 
 
 @dataclass(eq=False)
@@ -201,6 +207,15 @@ def _of_input(message: Message | None, x: Tensor | None) -> Tensor:
         return torch.zeros_like(x)
     relevance = message.relevance
     return relevance if x is None or not x.is_floating_point() else relevance.to(x.dtype)
+
+
+def _slope(message: Message | None, relevance: Tensor) -> Tensor:
+    """The slope of an input; 0 where no relevance has arrived."""
+    if message is None:
+        return relevance
+    if message.slope is None:
+        raise TypeError("relevance arrived at an input by a rule that hands on no slope")
+    return message.slope
 
 
 def _below(step: BackwardStep, above: tuple[Message | None, ...], ledger: Ledger) -> tuple[Message | None, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -31,6 +32,8 @@ class Recording:
     head : Head, optional
         A final sigmoid or softmax, of which an index explains the logits. Relative to a reference probabilities are
         explained as they are: their difference has no share at z = 0.
+    slopes : bool
+        Whether walks give, in place of relevance c (x - r) of the inputs, the slopes c.
     """
 
     tape: Tape
@@ -39,6 +42,7 @@ class Recording:
     composite: str
     integral: Integral | None = None
     head: Head | None = None
+    slopes: bool = False
 
     @property
     def output(self) -> Tensor:
@@ -99,13 +103,14 @@ class Recording:
                 free=free and not account,
                 at=slots,
                 keep={slot_of(self.tape, name): as_index(part) for name, part in (keep or {}).items()},
+                slopes=self.slopes,
                 observe=observe,
             )
 
         walk = walked(run, start, first)
         if warn:
             Plan(rows, self.composite).warn_of_explosions(stacklevel=5)
-        return walk
+        return dataclasses.replace(walk, relevance=walk.slopes) if self.slopes else walk
 
     @eager()
     def interactions(self, target: Target, order: int = 2) -> Tensor:

@@ -55,6 +55,8 @@ class Encoding:
         Rows -> list of `Text`, one for each row.
     takes_sparse : bool
         Whether sparse rows mean something else than dense ones: what they do not hold is missing, not 0.
+    stays_sparse : bool
+        Whether of sparse rows it reads the entries alone, and gives sparse rows.
     keeps : bool
         Whether arrays mean something else than data frames of the same entries: a category's code, not its label.
     states : tuple of str
@@ -75,6 +77,7 @@ class Encoding:
     keeps: bool = False
     declared: bool = False
     joint: Mapping[int, tuple[int, ...]] = dataclasses.field(default_factory=dict)
+    stays_sparse: bool = False
 
     def __call__(self, rows: Any) -> Any:
         encoded = self.function(rows)
@@ -99,6 +102,7 @@ class Encoding:
             texts=_TextsAfter(self, after) if self.texts or after.texts else None,
             states=tuple(dict.fromkeys((*self.states, *after.states))),
             takes_sparse=after.takes_sparse,
+            stays_sparse=self.stays_sparse and after.stays_sparse,
             declared=self.declared or after.declared,
             joint=_joint_after(self, after),
         )

@@ -78,6 +78,11 @@ class Intake:
         return self.encoder is not None and self.encoder.takes_sparse
 
     @property
+    def stays_sparse(self) -> bool:
+        """Whether the encoding is given sparse rows as they are, and all at once."""
+        return self.encoder is not None and (self.encoder.takes_sparse or self.encoder.stays_sparse)
+
+    @property
     def n_encoded(self) -> int:
         """Columns that the network reads."""
         return self.n_features if self.encoder is None else len(self.encoder.source)
@@ -159,7 +164,7 @@ class Intake:
             given = numeric(given).astype(np.float32)
         if self.encoder is None:
             return numeric(given)
-        if sparse.issparse(given) and self.takes_sparse:
+        if sparse.issparse(given) and self.stays_sparse:
             return given
         if sparse.issparse(given):
             return self._frame(given.toarray())  # as wide as the explanation, and not all encoders take sparse rows
@@ -168,7 +173,7 @@ class Intake:
     def spread(self, given: Any) -> Iterator[Any]:
         """`rows`, of sparse ones some at a time: encoders that take dense rows are never given all of them at once."""
         n = given.shape[0]
-        if not sparse.issparse(given) or self.encoder is None or self.takes_sparse or not n:
+        if not sparse.issparse(given) or self.encoder is None or self.stays_sparse or not n:
             yield self.rows(given)
             return
         size = max(1, _DENSE // (8 * self.n_features))

@@ -32,6 +32,7 @@ from neon.nn.trees import SplitUnits, TreeEnsemble
 __all__ = ["Network", "difference", "neuralize"]
 
 _ASKING = threading.RLock()  # filters of warnings are everybody's: two threads would put back each other's
+_DENSE = 4 * 2**20  # bytes of sparse rows that are made dense at a time
 _ROUNDING = {torch.float64: 1e-13, torch.float32: 1e-5}  # relative
 
 
@@ -155,9 +156,12 @@ class Network(torch.nn.Module):
         return float(np.max(difference(found, own), initial=0.0))
 
     def answers(self, numbers: Any) -> np.ndarray:
-        """What `own` gives, computed by the network from encoded rows."""
+        """What `own` gives, computed by the network from encoded rows; sparse ones are made dense some at a time."""
+        n = numbers.shape[0]
+        size = max(1, _DENSE // (8 * numbers.shape[1])) if sparse.issparse(numbers) and numbers.shape[1] else max(n, 1)
         with torch.no_grad():
-            output = self(self._tensor(numbers)).cpu().double().numpy()
+            parts = [self(self._tensor(numbers[start : start + size])) for start in range(0, max(n, 1), size)]
+        output = torch.cat(parts).cpu().double().numpy()
         return output if self._link is None else self._link(output)
 
     def own(self, given: Any) -> np.ndarray:

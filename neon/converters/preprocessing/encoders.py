@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from neon.converters.core import Ask, Conversion, Encoding, Transform, dense, names_of, transformer
+from neon.converters.core import Ask, Conversion, Encoding, Transform, converter, dense, names_of, transformer
 from neon.converters.core.registry import FUNCTIONS, Converter, register
 from neon.nn import Linear
 
@@ -197,5 +198,11 @@ register_encoder(
 register_encoder(
     "sklearn.kernel_approximation.AdditiveChi2Sampler", source=Blocks(lambda m: 2 * m.sample_steps - 1, rounds=True)
 )
-register_encoder("sklearn.preprocessing.Normalizer", states="the norm of a row")
-register_encoder("sklearn.feature_extraction.text.TfidfTransformer", states="the norm of a row")
+
+
+@converter("sklearn.preprocessing.Normalizer", "sklearn.feature_extraction.text.TfidfTransformer")
+def convert_norm(model: Any, ask: Ask) -> Conversion:
+    """Each entry over the norm of its row, which is held fixed. Of sparse rows the entries alone are read."""
+    found = convert_encoder(model, one_to_one(model), states="the norm of a row")
+    assert found.encoding is not None
+    return dataclasses.replace(found, encoding=dataclasses.replace(found.encoding, stays_sparse=True))
