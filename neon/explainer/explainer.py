@@ -297,12 +297,11 @@ class Explainer:
                 chosen = target[here] if isinstance(target, np.ndarray) else rows_of(target, here, len(rows))
                 if front is None:
                     recording = self._recording(self._tensor(rows.numbers[here]), compare=compare)
-                    chunk = self._chunk(recording, given, chosen, order)
+                    found.add(start, self._chunk(recording, given, chosen, order))
                 else:
                     entries = rows.read_data.matrix[here]
-                    chunk = self._chunk(front.record(entries, compare=compare), given, chosen, order)
-                    chunk = front.chunk(entries, chunk)
-                found.add(start, chunk)
+                    recording = front.record(entries, compare=compare)
+                    found.add(start, front.chunk(entries, self._chunk(recording, given, chosen, order)))
                 if self._probe is None:
                     found.base_in_words = words_of(recording, self._source)
                 if not fixed:

@@ -71,9 +71,7 @@ def of_outputs(
     else:
         columns = [predicted(output) if target is None else checked_index(target, n, n_outputs, output.device)]
     interactions = [] if pairs is None else [pairs(column) for column in columns]
-    walks = [recording.propagate(None if single else column, account=True) for column in columns]
     base = None if recording.base is None else recording.base.reshape(1, -1)
-    names = dict.fromkeys(name for walk in walks for name in walk.ledger.absorbed)
     zero = torch.zeros(n, dtype=output.dtype, device=output.device)
 
     def stack(tensors: list[Tensor]) -> Tensor:
@@ -87,11 +85,24 @@ def of_outputs(
             return walk.base
         return zero if base is None else at(base, column)
 
+    values = zero
+    bases: list[Tensor] = []
+    absorbed: list[dict[str, Tensor]] = []
+    for k, column in enumerate(columns):  # one walk in memory at a time
+        walk = recording.propagate(None if single else column, account=True)
+        relevance = walk.relevance[0]
+        if not k:
+            values = relevance.new_empty((*relevance.shape, n_outputs)) if every else relevance
+        if every:
+            values[..., k] = relevance
+        bases.append(relative_to(walk, column))
+        absorbed.append(walk.ledger.absorbed)
+    names = dict.fromkeys(name for amounts in absorbed for name in amounts)
     return Chunk(
-        values=stack([walk.relevance[0] for walk in walks]),
-        base=stack([relative_to(walk, column) for walk, column in zip(walks, columns, strict=True)]),
+        values=values,
+        base=stack(bases),
         prediction=stack([at(output, column) for column in columns]),
-        residuals={name: stack([walk.ledger.absorbed.get(name, zero) for walk in walks]) for name in names},
+        residuals={name: stack([amounts.get(name, zero) for amounts in absorbed]) for name in names},
         target=None if every else columns[0],
         n_outputs=n_outputs,
         interactions=stack(interactions) if interactions else None,

@@ -22,6 +22,7 @@ from neon.explainer.names import Names
 from neon.explainer.placement import as_data, boolean_columns, module_rows, with_booleans
 from neon.explanation import Explanation
 from neon.explanation.fields import row_labels
+from neon.explanation.rows_like_arrays import SparseRows
 
 __all__ = ["CallerRows", "numbered"]
 
@@ -98,7 +99,8 @@ class CallerRows:
     @functools.cached_property
     def read_data(self) -> Any:
         """What the network reads, as an explanation holds it."""
-        return as_data(self.numbers)
+        own = isinstance(self.network, Network) and self.network.intake.encoder is not None  # nobody else holds them
+        return SparseRows(self.numbers, copy=False) if own and sparse.issparse(self.numbers) else as_data(self.numbers)
 
     @property
     def data(self) -> Any:

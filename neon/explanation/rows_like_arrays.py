@@ -44,11 +44,13 @@ class SparseRows(_LikeArray):
     Parameters
     ----------
     matrix : sparse matrix
-        It is copied; nobody can write to the copy.
+        Nobody can write to what is held.
+    copy : bool
+        Whether it is copied. If not, it must be nobody else's.
     """
 
-    def __init__(self, matrix: Any) -> None:
-        self.matrix = sparse.csr_matrix(matrix, copy=True)
+    def __init__(self, matrix: Any, *, copy: bool = True) -> None:
+        self.matrix = sparse.csr_matrix(matrix, copy=copy)
         self.matrix.sum_duplicates()
         self._freeze()
 

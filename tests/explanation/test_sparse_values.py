@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import pickle
 import re
+import weakref
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from sklearn.cluster import KMeans
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import BernoulliNB, GaussianNB, MultinomialNB
@@ -21,6 +24,8 @@ from sklearn.svm import LinearSVC
 import neon
 from neon.explanation import memory
 from neon.explanation.rows_like_arrays import SparseRows
+from neon.lrp.propagate import Walk
+from neon.lrp.recorded import Recording
 
 MODELS = {
     "logistic": LogisticRegression(max_iter=200),
@@ -226,3 +231,24 @@ def test_working_memory_of_many_outputs_is_bounded() -> None:
     explainer = neon.Explainer(GaussianNB().fit(X, np.arange(120) % 60))
     size, _ = explainer._chunk_size(True, 0)
     assert 1 < size <= 128 * 2**20 // (16 * 400 * 60)
+
+
+def test_walks_of_many_outputs_are_held_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    walks: list[weakref.ref] = []
+    most = [0]
+    propagate = Recording.propagate
+
+    def watched(recording: Recording, *args: Any, **options: Any) -> Walk:
+        most[0] = max(most[0], sum(walk() is not None for walk in walks))
+        found = propagate(recording, *args, **options)
+        walks.append(weakref.ref(found))
+        return found
+
+    monkeypatch.setattr(Recording, "propagate", watched)
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    explainer = neon.Explainer(KMeans(20, n_init=1, random_state=0).fit(X), composite="neon")
+    found = explainer(X, "all")
+    assert len(walks) == 20
+    assert most[0] <= 1  # the last one, until the next has been taken
+    for cluster in (0, 19):
+        np.testing.assert_allclose(found.values[..., cluster], explainer(X, cluster).values, atol=1e-12)
