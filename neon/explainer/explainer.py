@@ -318,7 +318,8 @@ class Explainer:
 
     @functools.cached_property
     def _sparse_front(self) -> SparseFront | None:
-        return SparseFront.of(self.network, self._lrp, self._reference) if isinstance(self.network, Network) else None
+        wide = isinstance(self.network, Network) and self.network.intake.wide
+        return SparseFront.of(self.network, self._lrp, self._reference) if wide else None
 
     def _chunk_size(self, every: bool, order: int, front: SparseFront | None = None) -> tuple[int, bool]:
         """How many rows to explain at a time; and whether that stays so once the first ones are measured."""

@@ -20,6 +20,7 @@ from sklearn.preprocessing import MaxAbsScaler, Normalizer
 from sklearn.svm import SVC, LinearSVC
 
 import neon
+from neon.converters.core import intake
 from neon.explainer import sparse_front
 from neon.explanation.rows_like_arrays import SparseRows
 
@@ -34,6 +35,11 @@ MODELS: dict[str, Callable[[], Any]] = {
     "normalized": lambda: make_pipeline(Normalizer(), MaxAbsScaler(), LinearSVC()),
     "network": lambda: MLPClassifier((5,), max_iter=300, solver="lbfgs", random_state=0),
 }
+
+
+@pytest.fixture(autouse=True)
+def every_row_is_wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "WIDE", 1)
 
 
 def text(n_rows: int = 50, n_columns: int = 30, n_entries: int = 4) -> sparse.csr_matrix:
@@ -129,3 +135,12 @@ def test_memory_beside_the_rows() -> None:
         found.values.matrix.indices, found.data.matrix.indices
     )
     assert peak < 2 * size
+
+
+def test_narrow_rows_are_made_dense(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    X = text()
+    for name in ("logistic", "tf-idf"):
+        explainer = neon.Explainer(MODELS[name]().fit(X, labels(2)))
+        assert explainer._sparse_front is None
+        np.testing.assert_array_equal(explainer(X).values, explainer(X.toarray()).values)  # the same bits

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Intake", "Texts"]
 
+WIDE = 1000  # columns from which on sparse rows stay sparse where they can; narrower ones give the bits of dense rows
 _DENSE = 64 * 2**20  # bytes of sparse rows that are made dense at a time
 
 
@@ -80,7 +81,12 @@ class Intake:
     @property
     def stays_sparse(self) -> bool:
         """Whether the encoding is given sparse rows as they are, and all at once."""
-        return self.encoder is not None and (self.encoder.takes_sparse or self.encoder.stays_sparse)
+        return self.encoder is not None and (self.encoder.takes_sparse or (self.encoder.stays_sparse and self.wide))
+
+    @property
+    def wide(self) -> bool:
+        """Whether to make sparse rows dense costs more than it is worth."""
+        return self.n_encoded >= WIDE
 
     @property
     def n_encoded(self) -> int:
