@@ -51,7 +51,10 @@ def _parts(model: Any, above: tuple[Any, ...] = ()) -> Iterator[Any]:
 
 def _fitted(part: Any) -> Iterator[tuple[str, Any]]:
     given = part.get_params(deep=False) if hasattr(part, "get_params") else {}
-    return ((name, value) for name, value in getattr(part, "__dict__", {}).items() if name not in given)
+    for name, value in getattr(part, "__dict__", {}).items():
+        # Private whole numbers are notes that a step makes while it is asked, as CountVectorizer's _stop_words_id.
+        if name not in given and not (name.startswith("_") and isinstance(value, int)):
+            yield name, value
 
 
 def _equal(now: Any, value: Any) -> bool:
