@@ -132,3 +132,13 @@ def test_planted_columns_come_first_in_densities(bandwidth: Any) -> None:
     X, column = planted(n_outliers=12, n=300, d=8)
     found = neon.explain(KernelDensity(bandwidth=bandwidth).fit(X), X[:12])
     assert np.mean(found.values.argmax(1) == column) >= 0.95
+
+
+def test_sums_where_the_kernel_hardly_bends() -> None:
+    """The soft minimum of a tiny γ is rounded by eps/γ: more than what rows lose without their own points."""
+    X = np.random.default_rng(0).normal([0, 0, 0, 1e6], 1, (6, 4))
+    model = OneClassSVM(gamma=1e-12).fit(X)
+    found = neon.Explainer(model)(X)
+    assert (found.residuals["own_point"] != 0).any()
+    total = found.base_values + found.values.sum(1) + sum(found.residuals.values())
+    np.testing.assert_allclose(total, found.prediction, rtol=0, atol=1e-8)

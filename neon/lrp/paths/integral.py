@@ -136,7 +136,7 @@ class Integral:
         relevance, base, missed = found
         if course.left_out:
             at_start = (self.at_start(steps, x, output, rows[:1]) * weights).sum(1)
-            base = _own_points(course.front(whole), base, at_start, weights, ledger)
+            base = _own_points(course.front(whole), base, relevance.sum(1) + missed, at_start, weights, ledger)
         if ledger.enabled and bool(missed.any()):
             ledger.absorb("quadrature", missed)
         return self._walk(relevance, base, ledger)
@@ -351,16 +351,15 @@ def _left_out(steps: Sequence[BackwardStep]) -> dict[int, Tensor]:
     return {slot: out for slot, out in found.items() if out is not None}
 
 
-def _own_points(front: Front, base: Tensor, at_start: Tensor, weights: Tensor, ledger: Ledger) -> Tensor:
+def _own_points(front: Front, base: Tensor, moved: Tensor, at_start: Tensor, weights: Tensor, ledger: Ledger) -> Tensor:
     """What rows are relative to, their own points counted; by how much these move the value is ``own_point``.
 
-    base : what the way without them starts from
+    base, moved : what the way without them starts from, and by how much the value changes along it
     """
     inside = torch.stack([out.any(1) for out in front.left_out.values()]).any(0)
     if ledger.enabled:
-        ends = [terms.end for terms in front.terms]
-        others, whole = ((f.run(ends) * weights).sum(1) for f in (front, replace(front, left_out={})))
-        ledger.absorb("own_point", torch.where(inside, (whole - at_start) - (others - base), 0.0))
+        whole = (replace(front, left_out={}).run([terms.end for terms in front.terms]) * weights).sum(1)
+        ledger.absorb("own_point", torch.where(inside, (whole - at_start) - moved, 0.0))
     return torch.where(inside, at_start, base)
 
 
