@@ -14,6 +14,7 @@ import pytest
 from lightgbm import LGBMClassifier
 from sklearn.base import clone
 from sklearn.cluster import BisectingKMeans, KMeans
+from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -21,7 +22,7 @@ from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import FeatureUnion, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer, OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 from xgboost import XGBClassifier
 
@@ -191,3 +192,24 @@ def test_steps_that_are_changed_in_place() -> None:
     model[0].partial_fit(X + 1.0)
     with pytest.raises(neon.UnsupportedModelError, match="StandardScaler is another"):
         explainer(X)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        make_column_transformer((OneHotEncoder(), ["kind"]), remainder=StandardScaler()),
+        make_column_transformer((KBinsDiscretizer(3, quantile_method="averaged_inverted_cdf"), ["a"]), ("drop", ["b"])),
+        make_pipeline(FunctionTransformer(lambda rows: rows[["a", "b"]]), PCA(2)),
+    ],
+    ids=["columns", "bins", "pipeline"],
+)
+def test_a_step_that_two_pipelines_share(step: Any) -> None:
+    """Fitted alike for the second one, it is the first one's as well; fitted to other rows, it is not."""
+    frame = pd.DataFrame(X, columns=list("abc")).assign(kind=np.where(X[:, 0] > 0, "round", "long"))
+    explainer = neon.Explainer(make_pipeline(step, Ridge()).fit(frame, Y), progress=False)
+    found = explainer(frame)
+    make_pipeline(step, SVC()).fit(frame, Y)
+    np.testing.assert_array_equal(explainer(frame).values, found.values)
+    make_pipeline(step, SVC()).fit(frame.assign(a=frame["a"] + 1.0, kind=frame["kind"] + "er"), Y)
+    with pytest.raises(neon.UnsupportedModelError, match="was fitted anew"):
+        explainer(frame)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator
 from typing import Any
 
@@ -58,15 +59,24 @@ def _fitted(part: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _equal(now: Any, value: Any) -> bool:
-    """Whether both are the same numbers or words; of other objects only one is what it is."""
+    """Whether both hold the same numbers and words, as those of a step that two pipelines share and fit alike."""
+    if now is value:
+        return True
     if type(now) is not type(value):
         return False
-    if isinstance(value, np.ndarray) and value.dtype != object:
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        return now.shape == value.shape and _equal(now.ravel().tolist(), value.ravel().tolist())
+    if isinstance(value, np.ndarray):
         return bool(now.dtype == value.dtype and now.shape == value.shape and now.tobytes() == value.tobytes())
     if isinstance(value, list | tuple):
         return len(now) == len(value) and all(map(_equal, now, value))
     if isinstance(value, dict):
         return now.keys() == value.keys() and all(_equal(now[key], value[key]) for key in value)
-    if isinstance(value, str | bytes | bool | int | float | np.generic):
+    if isinstance(value, str | bytes | bool | int | float | slice | np.generic | np.dtype):
         return repr(now) == repr(value)
-    return now is value
+    if hasattr(value, "get_params"):
+        return _equal(vars(now), vars(value))
+    try:
+        return pickle.dumps(now) == pickle.dumps(value)
+    except Exception:  # what cannot be pickled is another
+        return False
