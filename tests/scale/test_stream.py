@@ -385,9 +385,9 @@ def test_a_destination_that_is_removed_meanwhile(
 def test_a_source_that_changes_while_it_is_read(
     how: str, model: Any, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The rows that are written are those of the file as it was."""
+    """The rows that are written are those of the file as it was. Much is still to be read when it changes."""
     write, out, good = ParquetFolder.write, tmp_path / "out", source.read_bytes()
-    whole = neon.explain_parquet(source, tmp_path / "whole", model, columns=["id"], batch_rows=300)
+    whole = neon.explain_parquet(source, tmp_path / "whole", model, columns=["id"], batch_rows=100)
 
     def changing(self: ParquetFolder, k: int, table: pa.Table) -> None:
         if k == 1:
@@ -400,9 +400,9 @@ def test_a_source_that_changes_while_it_is_read(
     with monkeypatch.context() as patch:
         patch.setattr(ParquetFolder, "write", changing)
         with pytest.raises(ValueError, match=r"rows\.parquet was changed or removed while it was read"):
-            neon.explain_parquet(source, out, model, columns=["id"], batch_rows=300)
+            neon.explain_parquet(source, out, model, columns=["id"], batch_rows=100)
     source.write_bytes(good)
-    again = neon.explain_parquet(source, out, model, columns=["id"], batch_rows=300)
+    again = neon.explain_parquet(source, out, model, columns=["id"], batch_rows=100)
     assert contents(out) == contents(tmp_path / "whole")
     np.testing.assert_array_equal(again.total, whole.total)
 
