@@ -36,12 +36,12 @@ class Destination(abc.ABC):
         """The file that says what is being written."""
 
     @abc.abstractmethod
-    def check_free(self) -> None:
+    def check_free(self, *, resume: bool) -> None:
         """Refuse what no run of ours has begun."""
 
     @abc.abstractmethod
-    def remove(self) -> None:
-        """Take away what earlier runs wrote."""
+    def clear(self) -> None:
+        """Take away what earlier runs wrote, but for the journal, which is locked."""
 
     @abc.abstractmethod
     def batches(self) -> Iterator[pa.Table]:
@@ -70,16 +70,15 @@ class Destination(abc.ABC):
         ValueError
             If another process writes here, or what is there follows another plan.
         """
-        if not resume:
-            self.remove()
-        self.check_free()
+        self.check_free(resume=resume)
         self.journal.parent.mkdir(parents=True, exist_ok=True)
         with open(self.journal, "a+", encoding="utf-8") as file, _locked(file, self.path):
             file.seek(0)
             text = file.read()
-            if text.endswith("\n") and next(self.batches(), None) is not None:
+            if resume and text.endswith("\n") and next(self.batches(), None) is not None:
                 _check_plan(json.loads(text), plan, self.path)
-            else:  # new, or nothing but a plan is there, which may be half written
+            else:  # new, or the first batch is not there, and the plan may be half written
+                self.clear()
                 file.truncate(0)
                 file.write(json.dumps(plan, ensure_ascii=False) + "\n")
                 _sync(file)
@@ -97,12 +96,12 @@ class ParquetFolder(Destination):
     def _summary(self) -> Path:
         return self.path / "_summary.json"
 
-    def check_free(self) -> None:
+    def check_free(self, *, resume: bool) -> None:
         if self.path.exists() and not self.journal.exists() and any(self.path.iterdir()):
             raise ValueError(f"{self.path} holds other files; give a folder that is new or empty")
 
-    def remove(self) -> None:
-        for file in [*self.path.glob("part-*.parquet"), self._summary, self.journal]:
+    def clear(self) -> None:
+        for file in [*self.path.glob("part-*.parquet"), self._summary]:
             file.unlink(missing_ok=True)
 
     def batches(self) -> Iterator[pa.Table]:
@@ -160,12 +159,16 @@ class CsvFile(Destination):
     def _file(self) -> Path:
         return self.path.with_name(self.path.name + ".writing")
 
-    def check_free(self) -> None:
-        if self.path.exists() and not self.journal.exists():
+    @property
+    def _summary(self) -> Path:
+        return self.path.with_name(self.path.name + ".summary.json")
+
+    def check_free(self, *, resume: bool) -> None:
+        if resume and self.path.exists() and not self.journal.exists():
             raise ValueError(f"{self.path} exists; name another file, or resume=False to write it anew")
 
-    def remove(self) -> None:
-        for file in (self.path, self._file, self._ends, self.journal):
+    def clear(self) -> None:
+        for file in (self.path, self._file, self._ends, self._summary):
             file.unlink(missing_ok=True)
 
     def batches(self) -> Iterator[pa.Table]:
@@ -202,11 +205,11 @@ class CsvFile(Destination):
     def finish(self, n_batches: int, summary: str) -> None:
         if not self._file.exists() or self._file.stat().st_size != self._end:
             raise ValueError(_taken_away(self._file))
-        with _whole(self.path.with_name(self.path.name + ".summary.json")) as file:
+        with _whole(self._summary) as file:
             file.write(summary.encode())
         os.replace(self._file, self.path)
+        self.journal.unlink()  # from here on it is a whole file
         self._ends.unlink()
-        self.journal.unlink()
 
     def _known_ends(self) -> list[int]:
         """Where the batches end that are there; others are forgotten."""

@@ -47,7 +47,7 @@ class Source:
         except ImportError as error:
             raise ImportError("explaining files needs pyarrow: pip install 'neon-xai[cli]'") from error
         paths, root = _files(where)
-        self.kind = _kind(paths)
+        self.kind, self._root = _kind(paths), root
         partitioning: Any = "hive" if root is not None else None
         options = {"format": self.kind, "partitioning": partitioning, "partition_base_dir": root}
         try:
@@ -68,6 +68,22 @@ class Source:
         if self.kind == "csv":
             return None
         return sum(fragment.metadata.num_rows for fragment in self._dataset.get_fragments())
+
+    def check_apart(self, destination: Path) -> None:
+        """Refuse to write where these files are: they would be overwritten, or read along the next time.
+
+        Raises
+        ------
+        ValueError
+            If the destination is one of the files or a folder that holds some, or if it is in the folder of them.
+        """
+        to = destination.resolve()
+        read = [Path(path).resolve() for path, *_ in self._states]
+        found = [file for file in read if to == file or to in file.parents]
+        if self._root is not None and (root := Path(self._root).resolve()) in to.parents and _seen(to, root):
+            found = [root]
+        if found:
+            raise ValueError(f"{destination} cannot be written to, as {found[0]} is read: name a place apart from it")
 
     def batches(self, columns: Sequence[str], size: int, start: int = 0) -> Iterator[pa.Table]:
         """Tables of ``size`` rows, the last one of fewer, from row ``start`` on. One table at a time is held.
@@ -179,12 +195,13 @@ def _files(where: Any) -> tuple[list[str], str | None]:
         return [str(path)], None
     if not path.is_dir():
         raise ValueError(f"{where}: no such file or folder")
-    found = [
-        file
-        for file in sorted(path.rglob("*"))
-        if file.is_file() and not any(part[0] in "._" for part in file.relative_to(path).parts)
-    ]
+    found = [file for file in sorted(path.rglob("*")) if file.is_file() and _seen(file, path)]
     return [str(file) for file in found], str(path)
+
+
+def _seen(file: Path, folder: Path) -> bool:
+    """Whether neither the file nor a folder on the way to it has a name that is left out."""
+    return not any(part[0] in "._" for part in file.relative_to(folder).parts)
 
 
 def _kind(paths: Sequence[str]) -> str:

@@ -84,7 +84,8 @@ def explain_parquet(
         Without pyarrow.
     ValueError
         If files cannot be read, differ in their columns or do not have those that are asked for; if a column name
-        stands twice; if ``destination`` holds something else, is full or is written to by another process.
+        stands twice; if ``destination`` holds something else, is where ``source`` is, is full or is written to by
+        another process.
     """
     if isinstance(batch_rows, bool) or not isinstance(batch_rows, int | np.integer) or batch_rows < 1:
         raise ValueError(f"batch_rows must be a whole number, at least 1, got {batch_rows!r}")
@@ -92,6 +93,7 @@ def explain_parquet(
         raise ValueError(f"target must be one for all rows: a label, an index or 'all', got {target!r}")
     explainer = explainer if isinstance(explainer, Explainer) else Explainer(explainer, progress=False)
     rows, to = Source(source), destination_of(destination)
+    rows.check_apart(to.path)
     kept = present(rows.schema.names, columns, "columns")
     read = columns_read(explainer.network, rows.schema.names, kept, features)
     plan = {

@@ -228,12 +228,46 @@ def test_other_work_is_not_mixed_in(model: Any, source: Path, tmp_path: Path) ->
     assert (tmp_path / "notes" / "mine.txt").read_text() == "mine"
 
 
+def test_nothing_of_other_plans_is_left(model: Any, source: Path, tmp_path: Path) -> None:
+    """Where the first batch is gone, all is written anew, in other batches as well."""
+    out = tmp_path / "out"
+    neon.explain_parquet(source, out, model, columns=["id"], batch_rows=100)
+    (out / "part-00000000.parquet").unlink()
+    neon.explain_parquet(source, out, model, columns=["id"], batch_rows=300)
+    assert list(read(out)["row"]) == list(range(1000))
+
+
+def test_what_is_read_is_not_written_to(model: Any, source: Path, tmp_path: Path) -> None:
+    """Also not where all is to be written anew, with the names that our own parts have."""
+    FRAME.to_csv(tmp_path / "rows.csv", index=False)
+    folder = tmp_path / "rows"
+    neon.explain_parquet(source, folder, model, columns=["id"], batch_rows=500)
+    found = contents(folder)
+    for where, to in [
+        (tmp_path / "rows.csv", tmp_path / "rows.csv"),
+        (folder, folder),
+        (folder / "part-00000001.parquet", folder),
+        (folder, folder / "explained"),
+    ]:
+        with pytest.raises(ValueError, match=r"cannot be written to, as .* is read: name a place apart from it"):
+            neon.explain_parquet(where, to, model, columns=["id"], resume=False)
+    assert contents(folder) == found
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "rows.csv"), FRAME, check_dtype=False)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "part-00000000.parquet").write_bytes(b"mine")
+    with pytest.raises(ValueError, match="holds other files"):
+        neon.explain_parquet(source, other, model, columns=["id"], resume=False)
+    assert contents(other) == {"part-00000000.parquet": b"mine"}
+
+
 def test_two_runs_at_once(model: Any, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = ParquetFolder.write
 
     def nested(self: ParquetFolder, k: int, table: pa.Table) -> None:
-        with pytest.raises(ValueError, match="another process writes"):
-            neon.explain_parquet(source, tmp_path / "out", model, batch_rows=300, columns=["id"])
+        for resume in (True, False):
+            with pytest.raises(ValueError, match="another process writes"):
+                neon.explain_parquet(source, tmp_path / "out", model, batch_rows=300, columns=["id"], resume=resume)
         write(self, k, table)
 
     monkeypatch.setattr(ParquetFolder, "write", nested)
