@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from neon._version import __version__
 from neon.explainer import Explainer
@@ -206,12 +207,12 @@ class _Work:
         )
 
     def _check_same(self, there: pa.Table) -> None:
-        n = min(len(there), len(self.first))
-        for name in self.layout.relevance:
+        n, rounding = min(len(there), len(self.first)), 1e-6 if self.explainer.dtype == torch.float64 else 1e-3
+        for name in (*self.layout.relevance, "prediction", "base_value"):
             before, now = (table.column(name).to_numpy()[:n] for table in (there, self.first))
-            size = np.nanmax(np.abs(before), initial=0.0)
-            if not np.allclose(before, now, rtol=1e-6, atol=1e-6 * size, equal_nan=True):
+            size = np.abs(before[np.isfinite(before)]).max(initial=0.0)
+            if not np.allclose(before, now, rtol=rounding, atol=rounding * size, equal_nan=True):
                 raise ValueError(
-                    f"{self.to.path} holds explanations of another model or by other options: in its first rows the "
-                    f"relevance of {name!r} was another; give another destination, or resume=False to write it anew"
+                    f"{self.to.path} holds explanations of another model or by other options: in its first rows "
+                    f"{name!r} was another; give another destination, or resume=False to write it anew"
                 )
