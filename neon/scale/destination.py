@@ -183,10 +183,13 @@ class CsvFile(Destination):
             os.truncate(self._file, self._end)
         if not ends:
             return
+        names, parsing = None, pa.csv.ParseOptions(newlines_in_values=True)
         with self._file.open("rb") as file:
-            head = file.readline()
             for end in ends:
-                yield pa.csv.read_csv(pa.BufferReader(head + file.read(end - file.tell())))
+                part = pa.BufferReader(file.read(end - file.tell()))
+                table = pa.csv.read_csv(part, pa.csv.ReadOptions(column_names=names), parsing)
+                names = table.column_names  # which stand in the first batch alone
+                yield table
 
     def write(self, k: int, table: pa.Table) -> None:
         import pyarrow.csv

@@ -58,7 +58,8 @@ class StreamSummary:
         What is added is read from the table that is written, so that a run that was interrupted, and reads these
         tables again, ends with the same bits.
         """
-        relevance = [table.column(name).to_numpy() for name in columns]
+        # Of CSV files, whose decimals are read as whole numbers where all of them are.
+        relevance = [table.column(name).to_numpy().astype(np.float64, copy=False) for name in columns]
         prediction, row = (table.column(name).to_numpy() for name in ("prediction", "row"))
         finite = np.isfinite(prediction)
         for part in relevance:
@@ -75,7 +76,10 @@ class StreamSummary:
             self.residuals[name] = self.residuals.get(name, 0.0) + float(np.abs(amounts).sum())
         least = np.partition(prediction, -self.n_top)[-self.n_top] if len(prediction) > self.n_top else -np.inf
         best = np.flatnonzero(prediction >= least)
-        here = [(float(prediction[i]), int(row[i]), tuple(float(part[i]) for part in relevance)) for i in best]
+        best = best[np.argsort(-prediction[best], kind="stable")[: self.n_top]]  # of many equal ones the first
+        here = [  # + 0.0, as -0 is a whole number without a sign in CSV
+            (float(prediction[i]) + 0.0, int(row[i]), tuple(float(part[i]) + 0.0 for part in relevance)) for i in best
+        ]
         self.top = sorted([*self.top, *here], key=lambda found: (-found[0], found[1]))[: self.n_top]
 
     def quantiles(self, q: Sequence[float] = (0.05, 0.5, 0.95)) -> pandas.DataFrame:

@@ -29,6 +29,8 @@ def sketched(*parts: np.ndarray) -> Sketch:
         np.nextafter(2.0 ** np.arange(-50.0, 50.0), 0.0),  # the last number of a bin
         2.0 ** np.arange(-50.0, 50.0),  # and the first
         np.zeros(3),
+        np.arange(-5, 7, dtype=np.int64),
+        np.linspace(-3, 4, 11, dtype=np.float32),
     ],
 )
 def test_quantiles_are_within_one_hundredth(values: np.ndarray) -> None:

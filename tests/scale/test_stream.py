@@ -182,6 +182,37 @@ def test_wherever_a_run_stops_the_next_one_goes_on(
     assert stops >= 12
 
 
+def test_a_csv_file_of_whole_numbers_and_line_breaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is read again where a run goes on: relevance such as 3 and -0, and names and texts of several lines."""
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame(rng.integers(-3, 9, size=(400, 2)).astype(float), columns=["first\nline", "b"])
+    model = LinearRegression(fit_intercept=False).fit(rows, rows["b"])
+    model.coef_ = np.array([2.0, -1.0])
+    rows.assign(text=[f'{i},\n"{i}"' for i in range(400)]).to_parquet(tmp_path / "rows.parquet")
+
+    def run(name: str) -> neon.scale.StreamSummary:
+        return neon.explain_parquet(
+            tmp_path / "rows.parquet", tmp_path / name, model, columns=["text"], batch_rows=100, n_top=400
+        )
+
+    whole, write = run("whole.csv"), CsvFile.write
+
+    def stopping(self: CsvFile, k: int, table: pa.Table) -> None:
+        if k == 3:
+            raise Killed
+        write(self, k, table)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CsvFile, "write", stopping)
+        with pytest.raises(Killed):
+            run("cut.csv")
+    again = run("cut.csv")
+    assert again.to_json() == whole.to_json()
+    assert (tmp_path / "cut.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    exact = np.quantile(2.0 * rows["first\nline"], [0.1, 0.5, 0.9], method="lower")
+    np.testing.assert_allclose(again.quantiles([0.1, 0.5, 0.9]).to_numpy()[0], exact, rtol=0.011)
+
+
 def test_a_run_that_is_killed_at_any_moment(model: Any, source: Path, tmp_path: Path) -> None:
     import joblib
 
