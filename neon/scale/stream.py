@@ -160,15 +160,17 @@ class _Work:
         """Explain, and count how many rows are done. A batch is written while the next one is explained."""
         start, written = self.done * self.size, None
         with ThreadPoolExecutor(1) as writer:
-            for rows in self.source.batches(self._columns, self.size, start):
-                explanation = self._batch(rows, start)
+            try:
+                for rows in self.source.batches(self._columns, self.size, start):
+                    explanation = self._batch(rows, start)
+                    if written is not None:
+                        written.result()
+                    written = writer.submit(self._write, self.done, explanation, rows, start)
+                    self.done, start = self.done + 1, start + len(rows)
+                    yield start
+            finally:  # a batch that is not written comes before the next one, which could not be read or explained
                 if written is not None:
                     written.result()
-                written = writer.submit(self._write, self.done, explanation, rows, start)
-                self.done, start = self.done + 1, start + len(rows)
-                yield start
-            if written is not None:
-                written.result()
 
     def _batch(self, rows: pa.Table, start: int) -> Explanation:
         try:

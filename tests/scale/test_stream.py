@@ -433,6 +433,27 @@ def test_rows_that_cannot_be_explained(source: Path, tmp_path: Path) -> None:
     assert list(read(tmp_path / "other")["row"]) == list(range(700))
 
 
+def test_rows_before_those_that_fail_are_written_or_it_is_said(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full while the next batch cannot be explained: that comes first."""
+    rows = FRAME[["a", "b"]].copy()
+    rows.iloc[730, 1] = np.nan
+    rows.to_parquet(tmp_path / "holes.parquet")
+    model, write = LogisticRegression().fit(FRAME[["a", "b"]], Y), ParquetFolder.write
+
+    def full(self: ParquetFolder, k: int, table: pa.Table) -> None:
+        if k == 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(self, k, table)
+
+    monkeypatch.setattr(ParquetFolder, "write", full)
+    with pytest.raises(ValueError, match=r"no space is left .* first 300 rows") as told:
+        neon.explain_parquet(tmp_path / "holes.parquet", tmp_path / "out", model, batch_rows=300)
+    assert "contains NaN" in str(told.value.__cause__.__context__ or told.value.__context__)
+    assert list(read(tmp_path / "out")["row"]) == list(range(300))
+
+
 def test_missing_and_infinite_values_that_the_model_takes(tmp_path: Path) -> None:
     rows = FRAME[["a", "b"]].mask(RNG.random((1000, 2)) < 0.3).mask(RNG.random((1000, 2)) < 0.1, -np.inf)
     rows.to_parquet(tmp_path / "rows.parquet")
