@@ -29,7 +29,7 @@ class Sketch:
 
     def add(self, values: np.ndarray) -> None:
         """Count finite numbers, (n,)."""
-        values = np.asarray(values, dtype=np.float64)
+        values = np.asarray(values, dtype=np.float64)  # CSV files that are read again may hold whole numbers
         sized = np.abs(values) >= _TINY
         n_sized = int(np.count_nonzero(sized))
         self._zeros += len(values) - n_sized

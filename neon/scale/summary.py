@@ -58,8 +58,7 @@ class StreamSummary:
         What is added is read from the table that is written, so that a run that was interrupted, and reads these
         tables again, ends with the same bits.
         """
-        # Of CSV files, whose decimals are read as whole numbers where all of them are.
-        relevance = [table.column(name).to_numpy().astype(np.float64, copy=False) for name in columns]
+        relevance = [table.column(name).to_numpy() for name in columns]
         prediction, row = (table.column(name).to_numpy() for name in ("prediction", "row"))
         finite = np.isfinite(prediction)
         for part in relevance:
