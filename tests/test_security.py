@@ -21,6 +21,9 @@ from sklearn.svm import OneClassSVM
 
 import neon
 from neon.converters import model_files
+from neon.evaluate.explained import Explained
+from neon.evaluate.scores import Key, Scores
+from neon.evaluate.tuning import Tuning
 
 ROOT = Path(__file__).parents[1]
 X = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 3)), columns=["a", "b", "c"])
@@ -127,7 +130,13 @@ def test_no_name_is_obeyed_where_results_are_printed() -> None:
     table = X.set_axis(names, axis=1).set_axis([f"\x1b[2J<i>{row}" for row in range(len(X))], axis=0)
     labels = np.where(Y > 0, "\x1b[31m<u>A", "B\x9b")
     model = LogisticRegression().fit(table, labels)
+    scores = Scores({Key(names[0], "srg", names[1]): np.zeros(3)}, skipped={names[2]: names[0]})
+    half, judged = np.arange(2), pd.DataFrame({"name": names, "same_as": names})
+    told = {"metric": "srg", "refill": names[2], "skipped": scores.skipped, "gain": (1, 0, 2), "rows_needed": 3}
+    told |= {"halves": (half, half), "table": judged, "explained": Explained(model)}
     found = [
+        scores,
+        *(Tuning({}, names[0], significant, names[1], **told) for significant in (True, False)),
         neon.explain(model, table),
         neon.explain_clusters(labels, table),
         neon.explain_clusters(labels, table)[labels[0]],
@@ -137,8 +146,8 @@ def test_no_name_is_obeyed_where_results_are_printed() -> None:
     ]
     for result in found:
         assert not set("\x1b\x07\x9b\u202e") & set(repr(result) + str(result)), repr(result)
-        page = getattr(result, "_repr_html_", str)()
-        assert not any(tag in page for tag in ("<script", "<u>", "<i>")) or page == str(result)
+        page = result._repr_html_() if hasattr(result, "_repr_html_") else ""
+        assert not any(tag in page for tag in ("<script", "<u>", "<i>")), page
 
 
 def test_nothing_is_made_of_text_and_run() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from neon._visible import visible
 from neon.evaluate.intervals import mean_interval
 from neon.evaluate.metrics import METRICS
 
@@ -154,7 +155,7 @@ class Scores:
         count = frame["metric"].nunique()
         title = f"<Scores: {len(self.methods)} methods, {count} metrics; mean ± half a 95 % interval>"
         skipped = [f"not measured: {method} ({reason})" for method, reason in self.skipped.items()]
-        return "\n".join([title, *([self._wide().to_string()] if len(frame) else []), *skipped])
+        return visible("\n".join([title, *([self._wide().to_string()] if len(frame) else []), *skipped]))
 
     def _repr_html_(self) -> str:
         return self._wide().to_html()

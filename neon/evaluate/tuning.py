@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neon._visible import visible
 from neon.evaluate.explained import Explained
 from neon.evaluate.metrics import METRICS
 from neon.explainer import Explainer
@@ -96,7 +98,8 @@ class Tuning:
     def __repr__(self) -> str:
         skipped = [f"does not apply: {name} ({reason})" for name, reason in self.skipped.items()]
         columns = self.table.drop(columns=["same_as"]) if (self.table["same_as"] == "").all() else self.table
-        return "\n".join([f"<Tuning: {self.verdict}>", columns.to_string(float_format="{:.3g}".format), *skipped])
+        lines = [f"<Tuning: {self.verdict}>", columns.to_string(float_format="{:.3g}".format), *skipped]
+        return visible("\n".join(lines))
 
     def _repr_html_(self) -> str:
-        return f"<p>{self.verdict}</p>{self.table.to_html(float_format='{:.3g}'.format)}"
+        return f"<p>{escape(self.verdict)}</p>{self.table.to_html(float_format='{:.3g}'.format)}"
