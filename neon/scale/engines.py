@@ -38,7 +38,13 @@ def explain_dask(frame: Any, explainer: Any, *, target: Any = None, columns: Seq
 
 
 def explain_ray(
-    dataset: Any, explainer: Any, *, target: Any = None, columns: Sequence[str] = (), **options: Any
+    dataset: Any,
+    explainer: Any,
+    *,
+    target: Any = None,
+    columns: Sequence[str] = (),
+    concurrency: int | tuple[int, int] = 1,
+    **options: Any,
 ) -> Any:
     """Explain a Ray dataset, batch by batch, by actors that hold the explainer.
 
@@ -49,8 +55,10 @@ def explain_ray(
         For a GPU: an Explainer with ``device="cuda"``, and ``num_gpus=1`` among the options.
     target, columns
         As for `Explainer.explain_frame`.
+    concurrency : int or (int, int)
+        How many actors, or the fewest and the most.
     **options
-        For ``Dataset.map_batches``: ``batch_size=``, ``num_gpus=``, ``concurrency=`` (default 1: how many actors).
+        For ``Dataset.map_batches``: ``batch_size=``, ``num_gpus=``, ...; ``compute=`` in place of ``concurrency``.
 
     Returns
     -------
@@ -58,7 +66,11 @@ def explain_ray(
         With the columns of `Explainer.explain_frame`.
     """
     given = {"explainer": _explainer(explainer), "target": target, "columns": tuple(columns)}
-    options = {"concurrency": 1, **options}
+    if "compute" not in options:
+        from ray.data import ActorPoolStrategy
+
+        least, most = concurrency if isinstance(concurrency, tuple) else (concurrency, concurrency)
+        options["compute"] = ActorPoolStrategy(min_size=least, max_size=most)
     return dataset.map_batches(_Actor, batch_format="pandas", fn_constructor_kwargs=given, **options)
 
 

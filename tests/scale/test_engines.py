@@ -152,17 +152,23 @@ class Batches:
         self.frame = frame
 
     def map_batches(
-        self, actor: Any, *, batch_size: int, batch_format: str, fn_constructor_kwargs: Any, **options: Any
-    ):
-        assert (batch_format, options) == ("pandas", {"concurrency": 1})
+        self, actor: Any, *, batch_size: int, batch_format: str, fn_constructor_kwargs: Any, compute: Any
+    ) -> pd.DataFrame:
+        assert batch_format == "pandas"
+        self.actors = compute.min_size, compute.max_size
         call = pickle.loads(pickle.dumps(actor(**fn_constructor_kwargs)))
         parts = (self.frame[start : start + batch_size] for start in range(0, len(self.frame), batch_size))
         return pd.concat([call(part) for part in parts])
 
 
-def test_batches_of_ray(explainer: neon.Explainer) -> None:
-    found = explain_ray(Batches(FRAME), explainer, target="yes", columns=["id"], batch_size=250)
+@pytest.mark.parametrize(
+    ("options", "actors"), [({}, (1, 1)), ({"concurrency": 3}, (3, 3)), ({"concurrency": (1, 4)}, (1, 4))]
+)
+def test_batches_of_ray(options: dict[str, Any], actors: tuple[int, int], explainer: neon.Explainer) -> None:
+    batches = Batches(FRAME)
+    found = explain_ray(batches, explainer, target="yes", columns=["id"], batch_size=250, **options)
     pd.testing.assert_frame_equal(found, explainer.explain_frame(FRAME, "yes", columns=["id"]), rtol=1e-12)
+    assert batches.actors == actors
 
 
 @pytest.mark.nightly
