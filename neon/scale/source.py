@@ -43,13 +43,16 @@ class Source:
 
     def __init__(self, where: Any) -> None:
         try:
+            import pyarrow.csv
             import pyarrow.dataset as ds
         except ImportError as error:
             raise ImportError("explaining files needs pyarrow: pip install 'neon-xai[cli]'") from error
         paths, root = _files(where)
         self.kind, self._root = _kind(paths), root
         partitioning: Any = "hive" if root is not None else None
-        options = {"format": self.kind, "partitioning": partitioning, "partition_base_dir": root}
+        of_lines = ds.CsvFileFormat(pyarrow.csv.ParseOptions(newlines_in_values=True))
+        kind = of_lines if self.kind == "csv" else self.kind
+        options = {"format": kind, "partitioning": partitioning, "partition_base_dir": root}
         try:
             self._dataset = ds.dataset(paths, **options)
             self.schema = _together(list(self._dataset.get_fragments()), self._dataset.schema)

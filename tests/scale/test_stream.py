@@ -543,6 +543,18 @@ def test_a_written_file_that_is_damaged(model: Any, source: Path, tmp_path: Path
     assert contents(out) == before
 
 
+def test_texts_of_several_lines_in_csv_files(tmp_path: Path) -> None:
+    """Wherever the blocks end in which Arrow reads the file, of 1 MiB."""
+    rows = FRAME[["a", "b"]].assign(text=[f"{i}\n" * 1000 for i in range(1000)])
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    assert (tmp_path / "rows.csv").stat().st_size > 3 * 2**20
+    model = LinearRegression().fit(FRAME[["a", "b"]], FRAME["a"] - FRAME["b"])
+    neon.explain_parquet(tmp_path / "rows.csv", tmp_path / "out", model, columns=["text"], batch_rows=300)
+    found = read(tmp_path / "out")
+    assert list(found["text"]) == list(rows["text"])
+    np.testing.assert_allclose(found["a"], neon.explain(model, rows[["a", "b"]]).values[:, 0], rtol=1e-9, atol=1e-12)
+
+
 def test_no_rows_at_all(model: Any, source: Path, tmp_path: Path) -> None:
     """Files without rows among others are nothing special; where all are, there is nothing to write."""
     (tmp_path / "rows").mkdir()
