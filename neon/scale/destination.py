@@ -75,9 +75,9 @@ class Destination(abc.ABC):
         with open(self.journal, "a+", encoding="utf-8") as file, _locked(file, self.path):
             file.seek(0)
             text = file.read()
-            if resume and text.endswith("\n") and next(self.batches(), None) is not None:
-                _check_plan(json.loads(text), plan, self.path)
-            else:  # new, or the first batch is not there, and the plan may be half written
+            if resume and next(self.batches(), None) is not None:
+                _check_plan(text, plan, self.path)
+            else:  # new, or nothing but a plan is there, which may be half written
                 self.clear()
                 file.truncate(0)
                 file.write(json.dumps(plan, ensure_ascii=False) + "\n")
@@ -278,7 +278,14 @@ def _locked(file: IO[str], path: Path) -> Iterator[None]:
     yield
 
 
-def _check_plan(there: dict[str, Any], plan: dict[str, Any], path: Path) -> None:
+def _check_plan(text: str, plan: dict[str, Any], path: Path) -> None:
+    try:
+        there = dict(json.loads(text))
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"what says which work {path} holds is damaged ({error}); give another destination, or resume=False to "
+            "write it anew"
+        ) from error
     other = [name for name in plan if there.get(name) != plan[name]]
     if other:
         name = other[0]

@@ -90,6 +90,8 @@ def explain_parquet(
     """
     if isinstance(batch_rows, bool) or not isinstance(batch_rows, int | np.integer) or batch_rows < 1:
         raise ValueError(f"batch_rows must be a whole number, at least 1, got {batch_rows!r}")
+    if isinstance(n_top, bool) or not isinstance(n_top, int | np.integer) or n_top < 0:
+        raise ValueError(f"n_top must be a whole number, at least 0, got {n_top!r}")
     if target is not None and not isinstance(target, str | int | np.integer):
         raise ValueError(f"target must be one for all rows: a label, an index or 'all', got {target!r}")
     explainer = explainer if isinstance(explainer, Explainer) else Explainer(explainer, progress=False)
@@ -148,9 +150,14 @@ class _Work:
         Raises
         ------
         ValueError
-            If the first rows have another explanation now.
+            If a batch is none of ours, or the first rows have another explanation now.
         """
         for table in self.to.batches():
+            if table.column_names != self.first.column_names:
+                raise ValueError(
+                    f"batch {self.done} in {self.to.path} was written by others: it has the columns "
+                    f"{table.column_names}; put back what was there, or resume=False to write it anew"
+                )
             if self.done == 0:
                 self._check_same(table)
             self.summary.add(table, self.layout.relevance)

@@ -398,6 +398,7 @@ def test_what_cannot_be_is_said_before_anything_is_written(model: Any, source: P
         (source, {"columns": ["who"]}, "columns: there is no column 'who' among"),
         (source, {"columns": "id"}, r"\['id'\]"),
         (source, {"batch_rows": 0}, "batch_rows must be"),
+        (source, {"n_top": -1}, "n_top must be"),
         (source, {"target": ["yes", "no"]}, "target must be one for all rows"),
         (source, {"target": "maybe"}, "maybe"),
     ]:
@@ -538,7 +539,15 @@ def test_a_written_file_that_is_damaged(model: Any, source: Path, tmp_path: Path
     part.write_bytes(b"PAR1")
     with pytest.raises(ValueError, match=r"part-00000001\.parquet cannot be read again .*remove it, and call again"):
         neon.explain_parquet(source, out, model, columns=["id"], batch_rows=300)
+    FRAME.to_parquet(part)
+    with pytest.raises(ValueError, match=r"batch 1 in .* was written by others: it has the columns"):
+        neon.explain_parquet(source, out, model, columns=["id"], batch_rows=300)
     part.unlink()
+    for text in ("garbage\n", "3\n", "{"):
+        (out / "_plan.json").write_text(text)
+        with pytest.raises(ValueError, match=r"what says which work .* is damaged .*resume=False to write it anew"):
+            neon.explain_parquet(source, out, model, columns=["id"], batch_rows=300)
+    (out / "_plan.json").write_bytes(before["_plan.json"])
     neon.explain_parquet(source, out, model, columns=["id"], batch_rows=300)
     assert contents(out) == before
 
