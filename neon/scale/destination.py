@@ -39,6 +39,9 @@ class Destination(abc.ABC):
     def check_free(self, *, resume: bool) -> None:
         """Refuse what no run of ours has begun."""
 
+    def check_holds(self, schema: pa.Schema) -> None:
+        """Refuse columns that cannot be written."""
+
     @abc.abstractmethod
     def clear(self) -> None:
         """Take away what earlier runs wrote, but for the journal, which is locked."""
@@ -166,6 +169,15 @@ class CsvFile(Destination):
     def check_free(self, *, resume: bool) -> None:
         if resume and self.path.exists() and not self.journal.exists():
             raise ValueError(f"{self.path} exists; name another file, or resume=False to write it anew")
+
+    def check_holds(self, schema: pa.Schema) -> None:
+        import pyarrow as pa
+
+        nested = [field.name for field in schema if pa.types.is_nested(field.type)]
+        if nested:
+            raise ValueError(
+                f"no CSV file holds nested columns such as {nested[0]!r}: name a folder, for Parquet files"
+            )
 
     def clear(self) -> None:
         for file in (self.path, self._file, self._ends, self._summary):

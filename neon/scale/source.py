@@ -58,7 +58,7 @@ class Source:
             self.schema = _together(list(self._dataset.get_fragments()), self._dataset.schema)
             self._dataset = ds.dataset(paths, schema=self.schema, **options)
             self._states = [_state(path) for path in paths]
-        except (OSError, _arrow_error()) as error:
+        except (OSError, UnicodeDecodeError, _arrow_error()) as error:
             raise ValueError(f"cannot read {where}: {_line(error)}") from error
 
     @property

@@ -86,7 +86,7 @@ def explain_parquet(
     ValueError
         If files cannot be read, differ in their columns or do not have those that are asked for; if a column name
         stands twice; if ``destination`` holds something else, is where ``source`` is, is full or is written to by
-        another process.
+        another process; if some rows cannot be explained, with the model's own error as the cause.
     """
     if isinstance(batch_rows, bool) or not isinstance(batch_rows, int | np.integer) or batch_rows < 1:
         raise ValueError(f"batch_rows must be a whole number, at least 1, got {batch_rows!r}")
@@ -143,6 +143,7 @@ class _Work:
         self.layout = Layout(found.feature_names, tuple(kept), found.target is None)
         self.summary = StreamSummary(found.feature_names, n_top)
         self.first = table_of(self.layout, found, rows, 0, named=to.named)
+        to.check_holds(self.first.schema)
 
     def go_on(self) -> None:
         """Add up what is there.

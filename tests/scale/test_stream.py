@@ -392,8 +392,10 @@ def test_whole_numbers_in_one_file_and_decimals_in_another(model: Any, tmp_path:
 def test_what_cannot_be_is_said_before_anything_is_written(model: Any, source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     pq.write_table(pa.table([[1.0], [2.0]], names=["a", "a"]), tmp_path / "twice.parquet")
+    (tmp_path / "latin.csv").write_bytes("a,ü\n1,2\n".encode("latin-1"))
     for where, options, words in [
         (tmp_path / "none", {}, "no such file or folder"),
+        (tmp_path / "latin.csv", {}, r"cannot read .*latin\.csv: 'utf-8' codec can't decode"),
         (tmp_path / "twice.parquet", {}, "duplicate field names"),
         (source, {"columns": ["who"]}, "columns: there is no column 'who' among"),
         (source, {"columns": "id"}, r"\['id'\]"),
@@ -591,6 +593,9 @@ def test_columns_of_the_types_that_parquet_has(tmp_path: Path) -> None:
         found, expected = read(tmp_path / f"out-{k}"), neon.explain(model, FRAME[["b"]].assign(a=cents)[["a", "b"]])
         np.testing.assert_allclose(found[["a", "b"]], expected.values, rtol=1e-12, atol=1e-15)
         assert found["nested"][7]["x"][0] == 1.0
+        with pytest.raises(ValueError, match="no CSV file holds nested columns such as 'nested'"):
+            neon.explain_parquet(tmp_path / f"{k}.parquet", tmp_path / "out.csv", model, columns=["nested"])
+        assert not list(tmp_path.glob("out.csv*"))
     for column in ([{"x": 1.0}] * 1000, pd.date_range("2020", periods=1000)):
         pq.write_table(pa.table({"a": column, "b": FRAME["b"]}), tmp_path / "no.parquet")
         with pytest.raises(ValueError, match="X must be numeric; the column 'a' holds"):
