@@ -60,6 +60,9 @@ class Source:
             self._states = [_state(path) for path in paths]
         except (OSError, UnicodeDecodeError, _arrow_error()) as error:
             raise ValueError(f"cannot read {where}: {_line(error)}") from error
+        other = [field.name for field in self.schema if field.type == "binary"] if self.kind == "csv" else []
+        if other:
+            raise ValueError(f"cannot read {where}: column {other[0]!r} is not UTF-8; save the file in that encoding")
 
     @property
     def files(self) -> list[list[Any]]:

@@ -393,9 +393,11 @@ def test_what_cannot_be_is_said_before_anything_is_written(model: Any, source: P
     out = tmp_path / "out"
     pq.write_table(pa.table([[1.0], [2.0]], names=["a", "a"]), tmp_path / "twice.parquet")
     (tmp_path / "latin.csv").write_bytes("a,ü\n1,2\n".encode("latin-1"))
+    (tmp_path / "text.csv").write_bytes("a,b\n1,ü\n".encode("latin-1"))
     for where, options, words in [
         (tmp_path / "none", {}, "no such file or folder"),
         (tmp_path / "latin.csv", {}, r"cannot read .*latin\.csv: 'utf-8' codec can't decode"),
+        (tmp_path / "text.csv", {}, r"cannot read .*text\.csv: column 'b' is not UTF-8"),
         (tmp_path / "twice.parquet", {}, "duplicate field names"),
         (source, {"columns": ["who"]}, "columns: there is no column 'who' among"),
         (source, {"columns": "id"}, r"\['id'\]"),
