@@ -80,7 +80,7 @@ class Destination(abc.ABC):
             text = file.read()
             if resume and next(self.batches(), None) is not None:
                 _check_plan(text, plan, self.path)
-            else:  # new, or nothing but a plan is there, which may be half written
+            else:  # new, or the first batch is not there, and the plan may be half written
                 self.clear()
                 file.truncate(0)
                 file.write(json.dumps(plan, ensure_ascii=False) + "\n")

@@ -157,7 +157,7 @@ class _Work:
             if table.column_names != self.first.column_names:
                 raise ValueError(
                     f"batch {self.done} in {self.to.path} was written by others: it has the columns "
-                    f"{table.column_names}; put back what was there, or resume=False to write it anew"
+                    f"{table.column_names}; remove it and call again, or resume=False to write all anew"
                 )
             if self.done == 0:
                 self._check_same(table)
