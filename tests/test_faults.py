@@ -13,10 +13,12 @@ import pandas as pd
 import pytest
 from lightgbm import LGBMClassifier
 from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import BisectingKMeans, KMeans
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import BaggingClassifier, RandomForestClassifier, VotingClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
 from sklearn.naive_bayes import GaussianNB
@@ -213,3 +215,33 @@ def test_a_step_that_two_pipelines_share(step: Any) -> None:
     make_pipeline(step, SVC()).fit(frame.assign(a=frame["a"] + 1.0, kind=frame["kind"] + "er"), Y)
     with pytest.raises(neon.UnsupportedModelError, match="was fitted anew"):
         explainer(frame)
+
+
+def test_trees_that_are_added_to_a_list() -> None:
+    model = RandomForestClassifier(5, warm_start=True, random_state=0).fit(X, Y)
+    explainer = neon.Explainer(model)
+    explainer(X)
+    model.set_params(n_estimators=8).fit(X, Y)
+    with pytest.raises(neon.UnsupportedModelError, match="estimators_ of RandomForestClassifier is another"):
+        explainer(X[:1])
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda inner: GridSearchCV(inner, {"C": [1.0]}, cv=2),
+        lambda inner: CalibratedClassifierCV(inner, cv=2),
+        lambda inner: VotingClassifier([("inner", inner)]),
+        lambda inner: BaggingClassifier(inner, n_estimators=2),
+    ],
+)
+def test_an_estimator_of_which_a_model_has_clones(around: Any) -> None:
+    """It is the caller's to fit to something else; inside FrozenEstimator it is the model's own."""
+    inner = LogisticRegression().fit(X, Y)
+    model, frozen = around(inner).fit(X, Y), FrozenEstimator(inner)
+    explainer, of_frozen = neon.Explainer(model), neon.Explainer(VotingClassifier([("inner", frozen)]).fit(X, Y))
+    found = explainer(X)
+    inner.fit(X, 1 - Y)
+    np.testing.assert_array_equal(explainer(X).values, found.values)
+    with pytest.raises(neon.UnsupportedModelError, match="of LogisticRegression is another"):
+        of_frozen(X)

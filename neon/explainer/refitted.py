@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from sklearn.frozen import FrozenEstimator
 
 from neon.errors import UnsupportedModelError
 
@@ -16,8 +17,8 @@ __all__ = ["AsConverted"]
 class AsConverted:
     """What a fitted model, and the steps in it that are fitted in place, held when it was converted.
 
-    Every ``fit`` of scikit-learn's kind gives an estimator new attributes; changes within one, as by ``partial_fit``,
-    are seen where the network is compared with the model.
+    Every ``fit`` of scikit-learn's kind gives an estimator new attributes, or with ``warm_start`` longer lists; other
+    changes within one are seen where the network is compared with the model.
 
     Parameters
     ----------
@@ -26,13 +27,13 @@ class AsConverted:
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        self._held = [(part, name, value) for part in _parts(model) for name, value in _fitted(part)]
+        self._held = [(part, name, value, _length(value)) for part in _parts(model) for name, value in _fitted(part)]
 
     def check(self) -> None:
         """Raise UnsupportedModelError if the model was fitted anew."""
-        for part, name, value in self._held:
+        for part, name, value, length in self._held:
             now = vars(part).get(name, value)
-            if now is not value and not _equal(now, value):
+            if (now is not value and not _equal(now, value)) or _length(now) != length:
                 raise UnsupportedModelError(
                     f"{type(self._model).__name__} was fitted anew after its Explainer was made: {name} of "
                     f"{type(part).__name__} is another. Make a new Explainer of it"
@@ -40,22 +41,40 @@ class AsConverted:
 
 
 def _parts(model: Any, above: tuple[Any, ...] = ()) -> Iterator[Any]:
-    """The model, what it holds as estimators, and as named ones: those of a list it makes anew in every fit."""
+    """The model, what it holds as estimators, and as named ones: those of a list it makes anew in every fit.
+
+    An estimator that fits clones of those that it was given does not ask these: they may be fitted to anything.
+    """
     yield model
-    for value in getattr(model, "__dict__", {}).values():
+    given, held = _given(model), dict(getattr(model, "__dict__", {}))
+    if "estimators_" in held:
+        held.pop("estimator_", None)  # of which these are clones
+    fitted = [value for name, value in held.items() if name not in given and name.endswith("_")]
+    asked = {id(part) for value in fitted for part in (value if isinstance(value, list) else [value])}
+    for name, value in held.items():
         named = [item for item in value if isinstance(item, tuple)] if isinstance(value, list) else []
         for part in [value, *(inner for item in named for inner in item)]:
             new = not isinstance(part, type) and all(part is not other for other in (*above, model))
-            if new and hasattr(part, "get_params"):
+            cloned = name in given and fitted and id(part) not in asked and not isinstance(part, FrozenEstimator)
+            if new and not cloned and hasattr(part, "get_params"):
                 yield from _parts(part, (*above, model))
 
 
+def _given(part: Any) -> Any:
+    return part.get_params(deep=False) if hasattr(part, "get_params") else {}
+
+
 def _fitted(part: Any) -> Iterator[tuple[str, Any]]:
-    given = part.get_params(deep=False) if hasattr(part, "get_params") else {}
+    given = _given(part)
     for name, value in getattr(part, "__dict__", {}).items():
-        # Private whole numbers are notes that a step makes while it is asked, as CountVectorizer's _stop_words_id.
-        if name not in given and not (name.startswith("_") and isinstance(value, int)):
+        # Private whole numbers are notes that a step makes while it is asked, as CountVectorizer's _stop_words_id;
+        # private None is where it will put some.
+        if name not in given and not (name.startswith("_") and isinstance(value, int | None)):
             yield name, value
+
+
+def _length(value: Any) -> int | None:
+    return len(value) if isinstance(value, list) else None
 
 
 def _equal(now: Any, value: Any) -> bool:
