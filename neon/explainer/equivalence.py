@@ -66,8 +66,9 @@ class Comparisons:
 
 
 def kind_of(rows: Any) -> Hashable:
-    """What models may read in ways of their own: the container, and the types in it."""
-    return type(rows), tuple(rows.dtypes) if hasattr(rows, "dtypes") else getattr(rows, "dtype", None)
+    """What models may read in ways of their own: the container, how it is kept, and the types in it."""
+    ordered = not sparse.issparse(rows) or rows.has_canonical_format
+    return type(rows), ordered, tuple(rows.dtypes) if hasattr(rows, "dtypes") else getattr(rows, "dtype", None)
 
 
 def check_equivalence(network: Network, given: Any, numbers: Any) -> None:
@@ -177,6 +178,11 @@ def _is_single(network: Network) -> bool:
 def _advice(network: Network, given: Any) -> str:
     if network.inherits:
         return "Register a converter for the class itself with neon.extend.register"
+    if sparse.issparse(given) and not given.has_canonical_format:
+        return (
+            "X holds several entries in one place, or those of a row in no order, which not every model reads as SciPy "
+            "does; X.sum_duplicates() puts them in order"
+        )
     if sparse.issparse(given):
         return (
             "Some transformers compute something else from sparse rows than from the same dense ones (RobustScaler "

@@ -120,6 +120,19 @@ def test_rows_of_another_kind_are_compared_anew() -> None:
     assert kind_of(frame) == kind_of(frame[:3])
 
 
+def test_sparse_rows_that_hold_a_place_twice_are_compared_anew() -> None:
+    """SciPy adds such entries up; libsvm reads one of them."""
+    rows = sparse.csr_matrix(X)
+    model = SVC(kernel="linear").fit(rows, LABEL)
+    explainer = neon.Explainer(model)
+    explainer(rows)
+    twice = sparse.csr_matrix((rows.data.repeat(2) / 2, rows.indices.repeat(2), 2 * rows.indptr), shape=rows.shape)
+    with pytest.raises(UnsupportedModelError, match=r"several entries in one place.*X.sum_duplicates\(\)"):
+        explainer(twice[:1])
+    twice.sum_duplicates()
+    np.testing.assert_allclose(explainer(twice).values, explainer(rows).values, rtol=0, atol=1e-12)
+
+
 def test_a_model_that_has_changed_since_is_noticed_when_it_is_asked() -> None:
     model = LinearRegression().fit(X, VALUE)
     explainer = neon.Explainer(model)
