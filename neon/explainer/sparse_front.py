@@ -69,8 +69,9 @@ class SparseFront:
 
     def stop(self, rows: sparse.csr_matrix, start: int, size: int) -> int:
         """Where a chunk ends: after so many rows, or before those that have more than a million entries together."""
-        within = int(np.searchsorted(rows.indptr, rows.indptr[start] + _ENTRIES, side="right")) - 1
-        return min(max(min(start + size, within), start + 1), rows.shape[0])
+        ends = rows.indptr[start : start + size + 1]
+        stop = start + int(np.searchsorted(ends, int(ends[0]) + _ENTRIES, side="right")) - 1
+        return min(max(stop, start + 1), rows.shape[0])
 
     def record(self, rows: sparse.csr_matrix, *, compare: bool) -> Recording:
         """The recording of the products of some rows, whose walks give slopes; compare : as of `Replays.of`."""

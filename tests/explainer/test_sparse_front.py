@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import tracemalloc
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -108,6 +109,12 @@ def test_chunks_of_rows_and_of_entries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sparse_front, "_ENTRIES", 1)  # fewer than a row has
     assert_same(neon.explain(model, X), whole)
     assert len(neon.explain(model, X[:0])) == 0
+
+
+def test_chunks_of_more_entries_than_32_bits_count() -> None:
+    rows: Any = SimpleNamespace(indptr=np.array([0, 2**31 - 9, 2**31 - 4, 2**31 - 1], dtype=np.int32), shape=(3, 9))
+    front: Any = None
+    assert [sparse_front.SparseFront.stop(front, rows, start, 2048) for start in range(3)] == [1, 3, 3]
 
 
 def test_where_what_is_absent_counts() -> None:
