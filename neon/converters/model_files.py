@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -70,8 +71,9 @@ def _try(file: Path, library: str) -> None:
         If that process does not end well.
     """
     command = [sys.executable, "-I", __file__, str(file.absolute()), json.dumps([str(entry) for entry in sys.path])]
+    alone = {**os.environ, "OMP_NUM_THREADS": "1"}  # the stacks of many threads, and their waiting, reach the limits
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False, env=alone)
     except OSError as error:
         raise ValueError(f"{file} cannot be tried in another process ({error}): trial=False reads it here") from error
     if done.returncode == 0:
@@ -131,7 +133,7 @@ def _reader(file: Path) -> tuple[str, Callable[[str], Any]]:
         return "LightGBM", _lightgbm
     try:
         held = json.loads(file.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{file} is not a readable .json file: {error}") from error
     keys = set(held) if isinstance(held, dict) else set()
     if "learner" in keys:

@@ -81,6 +81,7 @@ FAULTS: dict[str, tuple[str, str, str]] = {
     "another kind": ("model.onnx", "", r"expected a file of XGBoost, LightGBM or CatBoost: \.json"),
     "no json": ("model.json", "{", "not a readable .json file"),
     "a list": ("model.json", "[1]", "holds no model"),
+    "deep": ("model.json", 10**6 * "[", "not a readable .json file"),
     "a dump": ("model.json", json.dumps({"tree_info": []}), "dump of LightGBM.*save_model"),
     "text": ("model.txt", "no model", "first line is not 'tree'"),
     "half a model": ("model.ubj", "{", "no model that XGBoost can read"),
@@ -115,6 +116,7 @@ CRASHES = {
     "os.kill(os.getpid(), signal.SIGXCPU)": "takes more time",
     "os._exit(7)": r"LightGBM itself crashed while reading it \(exit code 7\)",
     "bytearray(2**36)": "can read: MemoryError",
+    "raise ValueError(os.environ['OMP_NUM_THREADS'])": "can read: 1",
     "raise ValueError('first\\nsecond')": "can read: first second",
 }
 
@@ -129,6 +131,7 @@ def test_a_library_that_crashes_takes_nothing_along(
     )
     (tmp_path / "model.txt").write_text("tree\n")
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
     with pytest.raises(ValueError, match=CRASHES[reading]):
         neon.load_model(tmp_path / "model.txt")
 
