@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.naive_bayes import BernoulliNB, ComplementNB, MultinomialNB
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MaxAbsScaler, Normalizer
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, Normalizer, StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
 import neon
@@ -90,6 +90,14 @@ def test_every_target(name: str, target: Any) -> None:
     found = explainer(text(), target)
     assert isinstance(found.values, SparseRows)
     assert_same(found, explainer(text().toarray(), target))
+
+
+def test_shifts_in_front_of_the_map() -> None:
+    dense = text().toarray() - np.linspace(0, 1, 30)
+    model = make_pipeline(StandardScaler(), MinMaxScaler(), MODELS["network"]()).fit(dense, labels(3))
+    explainer = neon.Explainer(model, composite="neon", reference=np.zeros(30))
+    assert explainer._sparse_front is not None
+    assert_same(explainer(text()), explainer(text().toarray()))
 
 
 def test_single_precision_and_copies() -> None:
