@@ -143,8 +143,8 @@ class Explainer:
                 )
 
     def __reduce__(self) -> tuple:
-        """Pickle for this version alone."""
-        return bound_to_version(self, {key: value for key, value in self.__dict__.items() if key != "_sparse_front"})
+        """Pickle for this version alone; other threads may be adding to what is held."""
+        return bound_to_version(self, {k: v for k, v in dict(self.__dict__).items() if k != "_sparse_front"})
 
     @property
     def composite(self) -> str:
