@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from lightgbm import LGBMClassifier
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import BisectingKMeans, KMeans
 from sklearn.compose import make_column_transformer
@@ -245,3 +245,27 @@ def test_an_estimator_of_which_a_model_has_clones(around: Any) -> None:
     np.testing.assert_array_equal(explainer(X).values, found.values)
     with pytest.raises(neon.UnsupportedModelError, match="of LogisticRegression is another"):
         of_frozen(X)
+
+
+class Power(TransformerMixin, BaseEstimator):
+    """It keeps what it was made with under another name, so that ``get_params`` fails."""
+
+    def __init__(self, power: float) -> None:
+        self._exponent = power
+
+    def fit(self, X: Any, y: Any = None) -> Power:
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X: Any) -> Any:
+        return X**self._exponent
+
+
+def test_a_step_that_does_not_say_what_it_was_made_with() -> None:
+    neon.extend.register_encoder(Power)
+    model = make_pipeline(Power(3.0), Ridge()).fit(X, Y)
+    explainer = neon.Explainer(model)
+    np.testing.assert_allclose(explainer(X).values, X**3.0 * model[-1].coef_, rtol=0, atol=1e-9)
+    model[0]._exponent = 3.5
+    with pytest.raises(neon.UnsupportedModelError, match="_exponent of Power is another"):
+        explainer(X[:1])

@@ -61,7 +61,11 @@ def _parts(model: Any, above: tuple[Any, ...] = ()) -> Iterator[Any]:
 
 
 def _given(part: Any) -> Any:
-    return part.get_params(deep=False) if hasattr(part, "get_params") else {}
+    """What a part was made with, by name; nothing where it does not say, or keeps it under other names."""
+    try:
+        return part.get_params(deep=False)
+    except Exception:  # of classes of the caller's own
+        return {}
 
 
 def _fitted(part: Any) -> Iterator[tuple[str, Any]]:
