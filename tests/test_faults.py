@@ -217,6 +217,15 @@ def test_a_step_that_two_pipelines_share(step: Any) -> None:
         explainer(frame)
 
 
+def test_a_step_that_was_fitted_alike_is_compared_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    step = StandardScaler()
+    explainer = neon.Explainer(make_pipeline(step, Ridge()).fit(X, Y))
+    make_pipeline(step, SVC()).fit(X, Y)
+    explainer(X)
+    monkeypatch.setattr("neon.explainer.refitted._equal", lambda now, value: False)
+    explainer(X)
+
+
 def test_trees_that_are_added_to_a_list() -> None:
     model = RandomForestClassifier(5, warm_start=True, random_state=0).fit(X, Y)
     explainer = neon.Explainer(model)

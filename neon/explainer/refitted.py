@@ -31,9 +31,11 @@ class AsConverted:
 
     def check(self) -> None:
         """Raise UnsupportedModelError if the model was fitted anew."""
-        for part, name, value, length in self._held:
+        for place, (part, name, value, length) in enumerate(self._held):
             now = vars(part).get(name, value)
-            if (now is not value and not _equal(now, value)) or _length(now) != length:
+            if now is not value and _equal(now, value):
+                self._held[place] = part, name, now, length  # the next call need not compare them
+            elif now is not value or _length(now) != length:
                 raise UnsupportedModelError(
                     f"{type(self._model).__name__} was fitted anew after its Explainer was made: {name} of "
                     f"{type(part).__name__} is another. Make a new Explainer of it"
