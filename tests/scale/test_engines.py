@@ -171,7 +171,6 @@ def test_batches_of_ray(options: dict[str, Any], actors: tuple[int, int], explai
     assert batches.actors == actors
 
 
-@pytest.mark.nightly
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 def test_missing_values_under_dask(explainer: neon.Explainer, cluster: Any) -> None:
     """They stop what is computed, with the words of the process that met them; other parts can be computed."""
@@ -185,6 +184,7 @@ def test_missing_values_under_dask(explainer: neon.Explainer, cluster: Any) -> N
     assert list(lazy.partitions[:2].compute()["id"]) == list(FRAME["id"][:400])
 
 
+@pytest.mark.nightly
 @pytest.mark.filterwarnings("ignore")
 def test_ray(explainer: neon.Explainer) -> None:
     import ray
