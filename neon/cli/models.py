@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,9 @@ _NAMES = {
 # file brings along.
 HARMLESS = frozenset(f"{module}.{name}" for module, names in _NAMES.items() for name in names)
 
+# Bytes that a .skops file may unpack to, and bytes for each of its own.
+_UNPACKED = 2**30, 30
+
 
 def load_model(path: str, *, trust: Sequence[str] = (), trust_pickle: bool = False) -> Any:
     """Load a fitted model: ``.skops``, or a boosting library's own file; loading a pickle runs whatever code it names.
@@ -102,6 +106,7 @@ def _load_skops(file: Path, trust: Sequence[str]) -> Any:
         raise ImportError("reading .skops needs skops: pip install 'neon-xai[cli]'") from error
     allowed = HARMLESS | set(trust)
     try:
+        _check_unpacked(file)
         asked = skops.io.get_untrusted_types(file=file)
         unknown = [name for name in asked if name not in allowed]
         if not unknown:
@@ -113,6 +118,18 @@ def _load_skops(file: Path, trust: Sequence[str]) -> Any:
         f"{file} holds types that are not trusted: {', '.join(unknown)}; loading them runs their code: if you "
         f"know them, allow with {allow}"
     )
+
+
+def _check_unpacked(file: Path) -> None:
+    """Refuse a zip of which a few bytes become more than memory holds; readers unpack no more than it declares."""
+    with zipfile.ZipFile(file) as archive:
+        unpacked = sum(info.file_size for info in archive.infolist())
+    least, each = _UNPACKED
+    if unpacked > least + each * file.stat().st_size:
+        raise ValueError(
+            f"its {file.stat().st_size:,} bytes unpack to {unpacked:,}, more than any model does; if you trust it, "
+            "save it anew, without compression, by skops.io.dump(skops.io.load(...))"
+        )
 
 
 def _where(error: Exception) -> str:

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, SplineTran
 from sklearn.svm import SVC
 
 import neon
-from neon.cli import main
+from neon.cli import main, models
 from neon.cli.models import HARMLESS, load_model
 
 X = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 3)).round(3), columns=["height", "weight", "age"])
@@ -83,6 +84,18 @@ def test_functions_that_do_something_are_asked_for(function: Any) -> None:
     skops.io.dump(make_pipeline(FunctionTransformer(function), SVC()), "bad.skops")
     with pytest.raises(ValueError, match=rf"not trusted: .*{function.__name__}"):
         load_model("bad.skops")
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED], ids=["stored", "deflated"])
+def test_files_that_unpack_to_more_than_models_do(compression: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "_UNPACKED", (2**20, 30))
+    model = KNeighborsClassifier(algorithm="brute").fit(np.zeros((100_000, 4)), np.arange(100_000) % 2)
+    skops.io.dump(model, "large.skops", compression=compression, compresslevel=9)
+    if compression == zipfile.ZIP_STORED:
+        assert load_model("large.skops").n_samples_fit_ == 100_000
+        return
+    with pytest.raises(ValueError, match=r"large.skops is not a readable .skops file: its [\d,]+ bytes unpack to 4,"):
+        load_model("large.skops")
 
 
 def test_what_is_trusted_without_asking_is_classes_and_functions_of_numbers() -> None:
@@ -154,6 +167,7 @@ def fail():
 
 COMMANDS = """
 import sys
+import zipfile
 
 sys.path.remove("")
 import neon.cli
