@@ -59,7 +59,7 @@ def run(name: str, options: Sequence[str]) -> Run:
     return Run(name, time.perf_counter() - began, tuple(failed), lines[-1] if lines else "")
 
 
-def runs(kinds: Collection[str], times: int, seed: int, options: Sequence[str]) -> Iterator[Run]:
+def runs(kinds: Collection[str], times: int, seed: int, options: Sequence[str], n_busy: int) -> Iterator[Run]:
     """In its own order, shuffled, and loaded."""
     options = [*options, "-n", str(WORKERS)]
     for i in range(times if "own" in kinds else 0):
@@ -67,20 +67,21 @@ def runs(kinds: Collection[str], times: int, seed: int, options: Sequence[str]) 
     for i in range(times if "shuffled" in kinds else 0):
         yield run(f"shuffled, seed {seed + i}", [*options, f"--shuffle={seed + i}"])
     for i in range(times if "loaded" in kinds else 0):
-        with busy(BUSY):
-            yield run(f"beside {BUSY} busy processes {i + 1}", options)
+        with busy(n_busy):
+            yield run(f"beside {n_busy} busy processes {i + 1}", options)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--times", type=int, default=3, help="runs of each kind")
+    parser.add_argument("--busy", type=int, default=BUSY, help="processes beside a loaded run; less where others run")
     parser.add_argument("--only", nargs="+", choices=KINDS, default=KINDS, help="kinds of runs")
     parser.add_argument("--seed", type=int, help="of the first shuffled run; the next ones count up. Default: any")
     parser.add_argument("options", nargs="*", help="for pytest, after --")
     options = parser.parse_args(arguments)
     seed = random.randrange(10**6) if options.seed is None else options.seed
     unsteady: dict[str, list[str]] = {}
-    for found in runs(options.only, options.times, seed, options.options):
+    for found in runs(options.only, options.times, seed, options.options, options.busy):
         print(f"{found.name:<36} {found.seconds:7.0f} s   {found.summary}", flush=True)
         for test in found.failed:
             unsteady.setdefault(test, []).append(found.name)
