@@ -119,11 +119,12 @@ class TestTetrominoes:
 class TestOcclusions:
     def test_a_linear_function(self) -> None:
         """Its terms are the best order under every occlusion by one value, pixel by pixel; random is near 0."""
-        weights = RNG.normal(size=64)
+        random = np.random.default_rng(0)
+        weights = random.normal(size=64)
         f = evaluate.Explained(lambda X: X @ weights)
-        background, X = RNG.random((50, 64)), RNG.random((20, 64))
+        background, X = random.random((50, 64)), random.random((20, 64))
         terms = weights * (X - background.mean(0))
-        said = {"terms": terms, "against": -terms, "random": RNG.normal(size=X.shape)}
+        said = {"terms": terms, "against": -terms, "random": random.normal(size=X.shape)}
         found = occlusions.gains(f, X, said, background)
         assert len(found) == len(occlusions.PATCHES) * len(occlusions.REFILLS)
         row = found["1×1, mean"]
