@@ -23,7 +23,7 @@ from sklearn.naive_bayes import GaussianNB, MultinomialNB
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
@@ -491,3 +491,11 @@ def test_scaled_rows_on_thresholds_of_members_go_where_the_model_sends_them(arou
     trees = ensemble.HistGradientBoostingRegressor(max_iter=10)
     model = make_pipeline(StandardScaler(), around(trees)).fit(even, 1.7 * even[:, 0] + np.sin(even[:, 1]))
     assert neon.neuralize(model, output=output).verify(odd) <= 1e-9
+
+
+def test_a_member_whose_classes_tie_votes_for_the_first() -> None:
+    """Log-odds of scores that are equal differ by rounding, in another place for each class."""
+    X, y = np.full((6, 1), 3.0), np.array([0, 1, 2, 0, 1, 2])
+    members = [("a", LogisticRegression()), ("b", DecisionTreeClassifier(max_depth=2))]
+    model = make_pipeline(MinMaxScaler(), ensemble.VotingClassifier(members)).fit(X, y)
+    np.testing.assert_array_equal(neon.explain(model, X, "all").prediction, [[2, 0, 0]] * 6)

@@ -176,7 +176,8 @@ class Explaining(RuleBasedStateMachine):
             return
         network: Any = self.explainer.network
         own = network.own(network.intake.given(rows)[0]).reshape(network.answers(network.encode(rows)).shape)
-        if is_regressor(self.model) and found.prediction.ndim == 1 and not self.options:
+        linked = "link" in network.explains  # of Poisson regression it is the logarithm of the mean
+        if is_regressor(self.model) and found.prediction.ndim == 1 and not self.options and not linked:
             same(found.prediction, np.ravel(self.model.predict(network.intake.given(rows)[0])), own)
         elif is_classifier(self.model) and hasattr(self.model, "predict") and found.target is not None:
             labels = self.model.predict(network.intake.given(rows)[0])

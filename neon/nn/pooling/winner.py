@@ -18,8 +18,15 @@ _ROUNDING = 16  # units of it, up to which scores tie
 
 @operation
 def winner(h: Tensor) -> Tensor:
-    """1 for the largest of each row (of equals, the first), 0 for the others: (n_samples, n_classes)."""
-    return torch.zeros_like(h).scatter_(1, h.argmax(1, keepdim=True), 1.0)
+    """1 for the largest of each row, of equals but for rounding the first; 0 for the others: (n_samples, n_classes)."""
+    return torch.zeros_like(h).scatter_(1, _first(h), 1.0)
+
+
+def _first(h: Tensor) -> Tensor:
+    """The winner of each row, (n_samples, 1): scores that are equal in the model may be rounded apart on their way."""
+    size = h.abs().masked_fill(h.isinf(), 0.0).amax(1, keepdim=True)
+    tied = h >= h.amax(1, keepdim=True) - _ROUNDING * torch.finfo(h.dtype).eps * size
+    return tied.to(torch.uint8).argmax(1, keepdim=True)
 
 
 class Winner(Layer, of=winner):
@@ -43,7 +50,7 @@ class _Winner(Treatment):
     def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
         (h,) = call.bound()
         v, h_ref, v_ref = call.value(call.output), call.reference(call.inputs[0]), call.reference(call.output)
-        first = h.argmax(1, keepdim=True)
+        first = _first(h)
         rival = h.scatter(1, first, -torch.inf).argmax(1, keepdim=True)
         moved_votes = v if v_ref is None else v - v_ref
         t = message.slope_over(moved_votes, ledger)
@@ -53,7 +60,7 @@ class _Winner(Treatment):
         if h_ref is None or v_ref is None:
             t = t.gather(1, first)
         else:
-            before = h_ref.argmax(1, keepdim=True).expand_as(first)
+            before = _first(h_ref).expand_as(first)
             rival = torch.where(before == first, rival, before)
             moved = h - h_ref
             wide = h_ref.expand_as(h)
