@@ -68,7 +68,7 @@ def check_outputs(network: Network | torch.nn.Module, numbers: Any, prediction: 
     numbers : what the network reads
     prediction : ndarray (n_samples[, n_outputs])
     finite : bool
-        Whether all relevance is.
+        Whether all relevance, base values and residuals are.
 
     Raises
     ------
@@ -78,7 +78,8 @@ def check_outputs(network: Network | torch.nn.Module, numbers: Any, prediction: 
     outside = np.unique(np.nonzero(~np.isfinite(prediction))[0])
     if not len(outside) and not finite:
         raise ValueError(
-            "relevance is NaN or infinite where predictions are not: numbers in X are too large to compute with"
+            "relevance, a base value or a residual is NaN or infinite where predictions are not: numbers in X are too "
+            "large to compute with; scale the columns, or take dtype=torch.float64 if single precision was asked for"
         )
     if not len(outside):
         return

@@ -17,6 +17,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.manifold import Isomap, LocallyLinearEmbedding
+from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KernelDensity
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, Normalizer, StandardScaler
@@ -326,6 +327,18 @@ def test_what_is_no_model(given: Any) -> None:
 def test_relevance_that_is_not_finite_is_refused(svc: Any) -> None:
     with np.errstate(over="ignore", invalid="ignore"), pytest.raises(ValueError, match="too large to compute with"):
         neon.explain(svc, X * 1e160, composite="neon")
+
+
+def test_base_values_that_are_not_finite_are_refused() -> None:
+    """Of rows that lie 10¹¹ deviations away, squares leave the range of single precision on the way to them."""
+    small = [-1.380782, 0.7563026, -0.8941161, 1.042699, -0.6271807, 0.3026977]
+    small += [0.2191624, -1.482206, -0.3450518, 1.154326, -1.346011, -1.194827]
+    fitted = np.array([[k in (3, 4, 11), 1e-12 * small[k], k in (0, 4, 5, 6, 8, 9)] for k in range(12)], dtype=float)
+    model = make_pipeline(MinMaxScaler(), GaussianMixture(2, random_state=0)).fit(fitted)
+    rows = np.array([[0.0, 0.03616, 0.0], [1.0, -0.070374, 0.0]])
+    assert np.isfinite(neon.explain(model, rows).base_values).all()
+    with np.errstate(over="ignore", invalid="ignore"), pytest.raises(ValueError, match="too large to compute with"):
+        neon.Explainer(model, dtype=torch.float32)(rows)
 
 
 class OneNumber(nn.Module):
