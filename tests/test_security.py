@@ -24,6 +24,7 @@ from neon.converters import model_files
 from neon.evaluate.explained import Explained
 from neon.evaluate.scores import Key, Scores
 from neon.evaluate.tuning import Tuning
+from tests.damage import damaged
 
 ROOT = Path(__file__).parents[1]
 X = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 3)), columns=["a", "b", "c"])
@@ -37,6 +38,7 @@ import neon
 from neon.cli.models import load_model
 from neon.converters import model_files
 from neon.scale.source import Source
+from tests.damage import damaged
 
 neon.Explanation, neon.explain_parquet
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
@@ -58,13 +60,7 @@ for path in sys.argv[2:]:
     whole = open(path, "rb").read()
     read = READERS[path.rpartition("/")[2]]
     for number in range(int(sys.argv[1])):
-        changed = bytearray(whole)
-        if number % 4 == 0:
-            changed = changed[: rng.integers(len(whole))]
-        else:
-            for place in rng.integers(len(whole), size=rng.integers(1, 8)):
-                changed[place] = rng.integers(256)
-        open(path, "wb").write(changed)
+        open(path, "wb").write(damaged(whole, number, rng))
         print(path, number, flush=True)
         try:
             read(path)
@@ -113,13 +109,7 @@ def test_damaged_native_files_crash_nothing(suffix: str, tmp_path: Path, request
     _write_native(path)
     whole = path.read_bytes()
     for number in range(40):
-        changed = bytearray(whole)
-        if number % 4 == 0:
-            changed = changed[: rng.integers(len(whole))]
-        else:
-            for place in rng.integers(len(whole), size=rng.integers(1, 8)):
-                changed[place] = rng.integers(256)
-        path.write_bytes(changed)
+        path.write_bytes(damaged(whole, number, rng))
         with contextlib.suppress(ValueError):
             model_files.load_model(path)
 

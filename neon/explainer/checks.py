@@ -12,6 +12,7 @@ from scipy import sparse
 from neon.converters import Encoding, Network
 from neon.converters.core.containers import check_finite
 from neon.explainer.placement import as_array
+from neon.explanation.algebra import summed, totals
 
 if TYPE_CHECKING:
     from neon.explanation import Explanation
@@ -108,9 +109,7 @@ def check_outputs(network: Network | torch.nn.Module, numbers: Any, prediction: 
 
 def check_sums(explanation: Explanation) -> None:
     """Warn where single samples do not add up: a torch module may mix its samples, and so their residuals."""
-    size = np.abs(explanation.values).sum(tuple(range(1, 1 + len(explanation.feature_shape)))) + np.abs(
-        explanation.prediction
-    )
+    size = summed(explanation, np.abs(explanation.values)) + np.abs(explanation.prediction)
     if explanation.conservation_error() > 1e-3 * float(size.max(initial=0.0)):
         warnings.warn(
             "relevance and residuals of single samples do not add up to their predictions: the module mixes its "
@@ -122,14 +121,13 @@ def check_sums(explanation: Explanation) -> None:
 
 def check_rounding(explanation: Explanation) -> None:
     """Warn where a fitted model computes a prediction as a difference of numbers so large that few digits are left."""
-    over = tuple(range(1, 1 + len(explanation.feature_shape)))
-    total = explanation.values.sum(over) + explanation.base_values + sum(explanation.residuals.values())
+    total = totals(explanation)
     size = np.abs(explanation.prediction) + np.abs(total)
     with np.errstate(invalid="ignore"):  # infinite densities, which are said elsewhere
         gap = np.abs(total - explanation.prediction)
         if not (gap > _ROUNDED * size).any():
             return
-        size += np.abs(explanation.values).sum(over)
+        size += summed(explanation, np.abs(explanation.values))
         lost = np.unique(np.nonzero(gap > _ROUNDED * size + _UNITY)[0])
     if len(lost):
         warnings.warn(

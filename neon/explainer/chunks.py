@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -148,8 +149,8 @@ class Collected:
         for name, amount in chunk.residuals.items():
             self._write(self.residuals, name, start, amount)
         self.n_outputs, self.logits = chunk.n_outputs, chunk.logits
-        sums = [part.sum() for part in (chunk.values, chunk.base, *chunk.residuals.values())]
-        self.finite &= all(bool(total.isfinite()) for total in sums)  # while the chunk is in the processor's cache
+        total = sum(part.sum() for part in (chunk.values, chunk.base, *chunk.residuals.values()))
+        self.finite &= math.isfinite(total)  # while the chunk is in the processor's cache
 
     def close(self) -> None:
         """Make the arrays read-only: an explanation then shares them and does not copy."""

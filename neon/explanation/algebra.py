@@ -26,16 +26,32 @@ __all__ = [
     "pick_output",
     "pick_rows",
     "positions",
+    "summed",
+    "totals",
 ]
 
 OTHER_FEATURES = "other features"
 SEVERAL_OUTPUTS = "several outputs"
 
 
+def summed(explanation: Explanation, values: Any, dtype: Any = None) -> np.ndarray:
+    """Values of the explanation, or others of its shape, added up over features, (n_samples[, n_outputs])."""
+    found: np.ndarray = values.sum(axis=tuple(range(1, 1 + len(explanation.feature_shape))), dtype=dtype)
+    return found
+
+
+def totals(explanation: Explanation) -> np.ndarray:
+    """``base + Σ values + Σ residuals``, in double precision: what predictions are, but for rounding."""
+    relevance = summed(explanation, explanation.values, np.float64)
+    with np.errstate(invalid="ignore"):  # of infinite predictions
+        found: np.ndarray = explanation.base_values + relevance + sum(explanation.residuals.values())
+    return found
+
+
 def magnitudes(explanation: Explanation) -> Explanation:
     """Magnitudes, which add up to a prediction of their own."""
     values = np.abs(explanation.values)
-    total = values.sum(axis=tuple(range(1, 1 + len(explanation.feature_shape))))
+    total = summed(explanation, values)
     return replace(
         explanation,
         values=values,

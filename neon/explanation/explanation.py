@@ -243,9 +243,8 @@ class Explanation:
 
     def conservation_error(self) -> float:
         """Return the largest |prediction − base − Σ values − Σ residuals|; equal infinities differ by 0."""
-        total = self.base_values + self.values.sum(axis=self._feature_axes, dtype=np.float64)
+        total = algebra.totals(self)
         with np.errstate(invalid="ignore"):
-            total = total + sum(self.residuals.values())
             gap = np.where(self.prediction == total, 0.0, np.abs(self.prediction - total))
         return float(gap.max(initial=0.0))
 
@@ -383,7 +382,3 @@ class Explanation:
 
     def _repr_html_(self) -> str:
         return table(self)
-
-    @property
-    def _feature_axes(self) -> tuple[int, ...]:
-        return tuple(range(1, 1 + len(self.feature_shape)))

@@ -133,7 +133,7 @@ class _Work:
         n_top: int,
     ) -> None:
         self.source, self.to, self.explainer, self.target = source, to, explainer, target
-        self.features, self.size, self.n_top = list(features), size, n_top
+        self.features, self.size = list(features), size
         self.kept = list(kept)
         self.done = 0
         rows = next(source.batches(self._columns, min(_PROBED, size)), None)

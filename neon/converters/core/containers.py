@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ __all__ = [
     "check_finite",
     "column_names",
     "entries",
+    "in_parts",
     "numeric",
     "take",
     "widened",
@@ -31,6 +33,12 @@ def take(rows: Any, index: np.ndarray | slice) -> Any:
     if hasattr(rows, "iloc"):
         return rows.iloc[index]
     return rows[index]
+
+
+def in_parts(rows: Any, n_bytes: int) -> Iterator[Any]:
+    """Sparse rows, as many at a time as take so many bytes once they are made dense; one part of no rows."""
+    size = max(1, n_bytes // (8 * max(rows.shape[1], 1)))
+    yield from (rows[start : start + size] for start in range(0, max(rows.shape[0], 1), size))
 
 
 def numeric(X: Any) -> Any:

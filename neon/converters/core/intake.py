@@ -18,6 +18,7 @@ from neon.converters.core.containers import (
     check_finite,
     column_names,
     entries,
+    in_parts,
     numeric,
     take,
     widened,
@@ -178,12 +179,8 @@ class Intake:
 
     def spread(self, given: Any) -> Iterator[Any]:
         """`rows`, of sparse ones some at a time: encoders that take dense rows are never given all of them at once."""
-        n = given.shape[0]
-        if not sparse.issparse(given) or self.encoder is None or self.stays_sparse or not n:
-            yield self.rows(given)
-            return
-        size = max(1, _DENSE // (8 * self.n_features))
-        yield from (self.rows(given[start : start + size]) for start in range(0, n, size))
+        whole = not sparse.issparse(given) or self.encoder is None or self.stays_sparse
+        yield from map(self.rows, [given] if whole else in_parts(given, _DENSE))
 
     def read(self, given: Any) -> Any:
         """What the network reads: a float64 array or CSR matrix (n_samples, n_encoded).

@@ -18,7 +18,7 @@ from torch import Tensor
 from neon._version import bound_to_version
 from neon.converters.core.arrays import dense
 from neon.converters.core.ask import Ask
-from neon.converters.core.containers import take
+from neon.converters.core.containers import in_parts, take
 from neon.converters.core.conversion import Conversion
 from neon.converters.core.declared import noted, packed, unpack
 from neon.converters.core.defaults import DEFAULTS, STARTS
@@ -157,11 +157,9 @@ class Network(torch.nn.Module):
 
     def answers(self, numbers: Any) -> np.ndarray:
         """What `own` gives, computed by the network from encoded rows; sparse ones are made dense some at a time."""
-        n = numbers.shape[0]
-        size = max(1, _DENSE // (8 * numbers.shape[1])) if sparse.issparse(numbers) and numbers.shape[1] else max(n, 1)
+        parts = in_parts(numbers, _DENSE) if sparse.issparse(numbers) else [numbers]
         with torch.no_grad():
-            parts = [self(self._tensor(numbers[start : start + size])) for start in range(0, max(n, 1), size)]
-        output = torch.cat(parts).cpu().double().numpy()
+            output = torch.cat([self(self._tensor(part)) for part in parts]).cpu().double().numpy()
         return output if self._link is None else self._link(output)
 
     def own(self, given: Any) -> np.ndarray:

@@ -24,9 +24,13 @@ def winner(h: Tensor) -> Tensor:
 
 def _first(h: Tensor) -> Tensor:
     """The winner of each row, (n_samples, 1): scores that are equal in the model may be rounded apart on their way."""
-    size = h.abs().masked_fill(h.isinf(), 0.0).amax(1, keepdim=True)
-    tied = h >= h.amax(1, keepdim=True) - _ROUNDING * torch.finfo(h.dtype).eps * size
+    tied = h >= h.amax(1, keepdim=True) - _tie(h.abs().masked_fill(h.isinf(), 0.0))
     return tied.to(torch.uint8).argmax(1, keepdim=True)
+
+
+def _tie(sizes: Tensor) -> Tensor:
+    """By how much scores of these sizes may differ and still tie, (n_samples, 1)."""
+    return _ROUNDING * torch.finfo(sizes.dtype).eps * sizes.amax(1, keepdim=True)
 
 
 class Winner(Layer, of=winner):
@@ -65,7 +69,7 @@ class _Winner(Treatment):
             moved = h - h_ref
             wide = h_ref.expand_as(h)
             scale = (wide.gather(1, first) - wide.gather(1, rival)).abs()
-            tie = _ROUNDING * torch.finfo(h.dtype).eps * torch.maximum(h.abs(), wide.abs()).amax(1, keepdim=True)
+            tie = _tie(torch.maximum(h.abs(), wide.abs()))
             scale = scale.masked_fill(scale <= tie, 0.0)
             t = t.gather(1, first) - t.gather(1, rival)
         lead = h.gather(1, first) - h.gather(1, rival)
