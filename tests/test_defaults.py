@@ -13,14 +13,14 @@ from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_wine
 from sklearn.decomposition import PCA
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import BaggingRegressor, RandomForestClassifier, StackingRegressor, VotingRegressor
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neighbors import KernelDensity, KNeighborsClassifier, KNeighborsRegressor
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.svm import SVC, SVR, OneClassSVM
 
 import neon
@@ -139,6 +139,33 @@ def test_votes_of_neighbours_keep_the_published_rule() -> None:
     name, words = used(KNeighborsClassifier().fit(X, Y))
     assert name == "neon with overrides"
     assert "neighbours" in words
+
+
+@pytest.mark.parametrize(
+    ("before", "model", "composite"),
+    [
+        ([], KNeighborsRegressor(2, weights="distance"), "expected"),
+        ([PCA(2)], KNeighborsRegressor(2), "expected"),
+        ([PCA(2)], KNeighborsRegressor(2, weights="distance"), "neon"),
+        ([PCA(2)], KNeighborsRegressor(2, metric="manhattan"), "neon"),
+        ([PCA(2)], BaggingRegressor(KNeighborsRegressor(2), 2, random_state=0), "neon"),
+        ([PolynomialFeatures()], KNeighborsRegressor(1), "neon"),
+        ([PolynomialFeatures()], KNeighborsRegressor(2, weights=lambda d: 1 / (1 + d)), "neon"),
+        ([], StackingRegressor([("svr", SVR())], KNeighborsRegressor(2), cv=2), "neon"),
+        ([], VotingRegressor([("near", KNeighborsRegressor(2)), ("svr", SVR())]), "neon"),
+    ],
+    ids=str,
+)
+def test_neighbours_that_change_where_no_slope_tells_take_the_one_pass_rule(
+    before: list[Any], model: Any, composite: str
+) -> None:
+    """Along a way behind steps that bend, or beside functions that do, no formula says when another point is near."""
+    model = make_pipeline(*before, clone(model)).fit(X[:, :4], X[:, 4])
+    explainer = neon.Explainer(model)
+    found = explainer(X[:6, :4] + 0.01)
+    assert explainer.composite == composite == explainer.network.composite
+    assert found.conservation_error() < 1e-10
+    assert explainer(X[:0, :4]).values.shape == (0, 4)
 
 
 CELL = re.compile(r"([-\d.]+) \(([-+\d.]+) ± ([\d.]+)\)")

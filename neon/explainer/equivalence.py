@@ -25,6 +25,7 @@ __all__ = ["COMPARED", "Comparisons", "check_equivalence", "differing", "kind_of
 COMPARED = 64  # rows that the model itself is asked for
 _EVERY = 1000  # rows, of calls of fewer than that, once as many have been compared
 _DRAWS = 16
+_LAST_PLACES = 64
 _BLOCK = 4096  # rows that all of a table is compared by
 
 
@@ -152,6 +153,10 @@ def _compared(
         rows = as_array(numbers)
         size = max([size, *(_size(network.answers(factor * rows)) for factor in (-1.0, 0.0))])
         wrong = _beyond(gaps, max(allowed * size, 4 * network.rounding))
+    if len(wrong):
+        eps = torch.finfo(torch.float32 if _is_single(network) else torch.float64).eps
+        inside = _LAST_PLACES * eps * network.largest_inside(numbers)
+        wrong = _beyond(gaps, max(allowed * size, 4 * network.rounding, inside))
     return gaps, wrong, size
 
 

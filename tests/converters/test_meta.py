@@ -335,6 +335,24 @@ def test_refusals(model: Any, error: type[Exception], words: str) -> None:
         neon.neuralize(model)
 
 
+@pytest.mark.parametrize(
+    ("step", "last"),
+    [
+        (ensemble.VotingRegressor([("a", Ridge()), ("b", Ridge(10.0))]), Ridge()),
+        (ensemble.VotingClassifier([("a", LogisticRegression())], voting="soft"), LogisticRegression()),
+        (ensemble.StackingRegressor([("a", Ridge())], cv=2), Ridge()),
+        (ensemble.StackingClassifier([("a", LogisticRegression())], cv=2), LogisticRegression()),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_what_members_hand_on_to_a_further_step_is_not_what_they_predict(step: Any, last: Any) -> None:
+    X, y = load_breast_cancer(return_X_y=True)
+    X = StandardScaler().fit_transform(X)
+    with pytest.raises(UnsupportedModelError, match=r"what its transform gives has none.*\(at step "):
+        neon.neuralize(make_pipeline(step, last).fit(X, y))
+    assert neon.neuralize(make_pipeline(step).fit(X, y)).verify(X) < 1e-9
+
+
 def test_calibrated_perceptrons_are_not_refused() -> None:
     X, y = load_breast_cancer(return_X_y=True)
     model = CalibratedClassifierCV(Perceptron(), cv=2).fit(StandardScaler().fit_transform(X), y)

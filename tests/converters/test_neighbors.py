@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from scipy import sparse
 from scipy.special import logit
 from sklearn import neighbors
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
+from sklearn.decomposition import PCA
 from sklearn.metrics import DistanceMetric
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
@@ -99,6 +101,35 @@ def test_log_odds_of_votes_by_nearness_are_the_models(name: str, metric: str) ->
     assert relative(found[both], logit(probability[both])) < 1e-9
     assert (found[probability >= 1 - 1e-9] > 0).all()  # finite where the vote is unanimous
     assert (found[probability <= 1e-9] < 0).all()
+
+
+@pytest.mark.parametrize("steps", [[], [PCA(2)], [PCA()], [StandardScaler(), PCA(3)]], ids=str)
+def test_rows_that_a_vote_by_nearness_was_fitted_on(steps: list[Any]) -> None:
+    """Behind a projection rounding says whether a row's distance to itself is 0, or 1e-16: their logarithms differ."""
+    X = np.random.default_rng(0).normal(size=(80, 4))
+    y = (X[:, 0] + X[:, 1] ** 2 > 1).astype(int) + (X[:, 2] > 1)
+    model = make_pipeline(*steps, neighbors.KNeighborsClassifier(3, weights="distance")).fit(X, y)
+    network = neon.neuralize(model)
+    assert network.verify(X) < 1e-6
+    assert (neon.explain(model, X).target == model.predict(X)).all()
+    near = X + 1e-4  # beyond the floor the odds are those of the model's probabilities
+    p = model.predict_proba(near)
+    split = (p > 0).all(1)
+    odds = network.own(near)[split]
+    np.testing.assert_allclose(odds, logit(p[split]), rtol=1e-9)
+
+
+def test_centroids_in_one_place_differ_by_rounding() -> None:
+    """Evidence is a difference of distances: of the same points it is rounding of these, not relative to itself."""
+    rng = np.random.default_rng(0)
+    half = rng.normal(size=(20, 2)) * [1e-12, 1.0]
+    X, y = np.vstack([half, rng.permutation(half)]), np.repeat(["a", "b"], 20)
+    model = make_pipeline(StandardScaler(), PolynomialFeatures(include_bias=False), neighbors.NearestCentroid()).fit(
+        X, y
+    )
+    for dtype in (torch.float32, torch.float64):
+        found = neon.Explainer(model, dtype=dtype)(X)
+        np.testing.assert_allclose(found.prediction, 0, atol=1e-5)
 
 
 @pytest.mark.parametrize("weights", ["uniform", "distance"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from typing import Any
 
 import numpy as np
@@ -142,3 +143,15 @@ def test_sums_where_the_kernel_hardly_bends() -> None:
     assert (found.residuals["own_point"] != 0).any()
     total = found.base_values + found.values.sum(1) + sum(found.residuals.values())
     np.testing.assert_allclose(total, found.prediction, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("before", [PCA(2), StandardScaler()], ids=str)
+def test_roots_of_distances_near_0_add_up(before: Any) -> None:
+    """Behind a projection, and of rows in single precision, a point's own distance is rounding, and its root steep."""
+    X = np.random.default_rng(1).normal(size=(40, 4)).astype(np.float32)
+    model = make_pipeline(before, KernelDensity(kernel="exponential")).fit(X)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "the integral along")
+        found = neon.Explainer(model, composite="expected")(X[:6])
+    assert np.isfinite(found.values).all()
+    assert found.conservation_error() < 1e-14 * np.abs(found.prediction).max()

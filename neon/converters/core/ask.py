@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from neon.errors import UnknownOutputError
+from neon.errors import UnknownOutputError, UnsupportedModelError
 
 __all__ = ["Ask", "within"]
 
@@ -50,6 +50,21 @@ class Ask:
         if self.output not in choices:
             raise UnknownOutputError(f"output={self.output!r} is unknown for {self.name}; choose from {list(choices)}")
         return self.output
+
+    def as_last(self) -> Ask:
+        """The same, of a converter that has what the model predicts, and not what its ``transform`` gives.
+
+        Raises
+        ------
+        UnsupportedModelError
+            If other models take what it gives.
+        """
+        if self.step:
+            raise UnsupportedModelError(
+                f"{self.name} stands before another estimator: what it predicts has a converter, what its transform "
+                "gives has none. Let a stacking estimator read its members, or explain it by itself"
+            )
+        return self
 
     def inside(self, name: str, output: str | None = None, **changes: Any) -> Ask:
         """What is asked of an estimator inside the model; where it stands, for error messages.

@@ -6,7 +6,7 @@ import contextlib
 import copy
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,8 @@ from neon.converters.core.defaults import DEFAULTS, STARTS
 from neon.converters.core.intake import Intake
 from neon.converters.core.registry import convert, declare_again, innermost, steps_run, takes_data
 from neon.errors import UnsupportedModelError
-from neon.nn import Elementwise, Featurewise, forms
+from neon.lrp import LRP
+from neon.nn import Elementwise, Featurewise, NeighborMean, forms
 from neon.nn.layer import Layer
 from neon.nn.trees import SplitUnits, TreeEnsemble
 
@@ -115,7 +116,7 @@ class Network(torch.nn.Module):
         trees = any(isinstance(module, TreeEnsemble | SplitUnits) for module in self.modules())
         # Measured on fused layers; spelled out, the one-pass rule gives the same relevance, and others may not.
         family = "trees" if trees and not conversion.family.startswith("trees") else conversion.family
-        jumps = any(isinstance(module, Layer) and module.jumps for module in self.modules())
+        jumps = any(isinstance(module, Layer) and module.jumps for module in self.modules()) or self._jumps_unseen()
         default = DEFAULTS.get(family if trees or (form == "fused" and not jumps) else "")
         self.reference_composite = default.given if default else "neon"
         holds = self.background is not None and not trees
@@ -134,6 +135,15 @@ class Network(torch.nn.Module):
         with noted() as self._declared:
             conversion = convert(self.model, Ask(self.output, data=self.data))
         self._own, self._link, self._labels = conversion.own, conversion.link, conversion.labels
+
+    def _jumps_unseen(self) -> bool:
+        """Whether neighbours change along a way where no formula tells: behind steps that bend, or beside others."""
+        if not any(isinstance(module, NeighborMean) for module in self.modules()):
+            return False
+        row = torch.zeros(1, self.intake.n_encoded, dtype=torch.float64)
+        recorded = LRP(self.layers, "expected").record(row, reference=row)
+        assert recorded.integral is not None
+        return recorded.integral.misses_choices(recorded.steps, recorded.tape.inputs[0], recorded.tape.output, row)
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute the explained scalars of encoded rows: (n_samples, n_encoded) -> (n_samples, n_outputs)."""
@@ -157,10 +167,19 @@ class Network(torch.nn.Module):
 
     def answers(self, numbers: Any) -> np.ndarray:
         """What `own` gives, computed by the network from encoded rows; sparse ones are made dense some at a time."""
-        parts = in_parts(numbers, _DENSE) if sparse.issparse(numbers) else [numbers]
         with torch.no_grad():
-            output = torch.cat([self(self._tensor(part)) for part in parts]).cpu().double().numpy()
+            output = torch.cat([self(part) for part in self._tensors(numbers)]).cpu().double().numpy()
         return output if self._link is None else self._link(output)
+
+    def largest_inside(self, numbers: Any) -> float:
+        """The largest number that a layer gives for encoded rows: outputs are differences of these, and may be 0."""
+        largest = 0.0
+        with torch.no_grad():
+            for x in self._tensors(numbers):
+                for layer in self.layers:
+                    x = layer(x)
+                    largest = max(largest, float(x.masked_fill(~x.isfinite(), 0.0).abs().max()) if x.numel() else 0.0)
+        return largest
 
     def own(self, given: Any) -> np.ndarray:
         """What the model's own methods give for the caller's rows, as `Intake.given` gives them."""
@@ -234,6 +253,10 @@ class Network(torch.nn.Module):
                 )
             index[tied] = torch.as_tensor(found.argmax(1), device=index.device)
         return index
+
+    def _tensors(self, numbers: Any) -> Iterator[Tensor]:
+        """Encoded rows, sparse ones some at a time."""
+        return map(self._tensor, in_parts(numbers, _DENSE) if sparse.issparse(numbers) else [numbers])
 
     def _tensor(self, numbers: Any) -> Tensor:
         return torch.tensor(np.ascontiguousarray(dense(numbers))).to(forms.first_number([self]))

@@ -24,6 +24,7 @@ def convert_stacking(model: Any, ask: Ask) -> Conversion:
     Members give probabilities (of two classes, that of the second), decision functions or predictions, as the model
     chose; with ``passthrough`` the features stand beside them.
     """
+    ask = ask.as_last()
     fitted = [name for name, member in model.estimators if not (isinstance(member, str) and member == "drop")]
     parts = [
         handed_on(member, method, ask.inside(name))

@@ -27,7 +27,7 @@ def convert_voting_classifier(model: Any, ask: Ask) -> Conversion:
     """Soft: the log-odds of the members' mean probability. Hard: the weight of the votes for each class."""
     weights = model._weights_not_none
     weights = np.ones(len(model.estimators_)) if weights is None else np.asarray(weights, dtype=np.float64)
-    members = Members.named(model, ask)
+    members = Members.named(model, ask.as_last())
     if model.voting == "soft":
         ask.choose("log_odds", "probability")
         return mean_probability(members, weights)
@@ -44,7 +44,7 @@ def convert_voting_classifier(model: Any, ask: Ask) -> Conversion:
 def convert_voting_regressor(model: Any, ask: Ask) -> Conversion:
     """The weighted mean of the members' predictions, or their weighted variance."""
     give = prediction_variance if ask.choose("predict", "variance") == "variance" else mean_prediction
-    return give(Members.named(model, ask), model._weights_not_none)
+    return give(Members.named(model, ask.as_last()), model._weights_not_none)
 
 
 @converter(

@@ -102,15 +102,20 @@ def _log_odds(model: Any) -> Conversion:
     voted, search, n = asking(model, "predict_proba"), asking(model, "kneighbors"), int(model.n_samples_fit_)
 
     def own(X: np.ndarray) -> np.ndarray:
-        """From the model's probabilities; where the vote is unanimous they say no more, and all points stand in."""
+        """From the model's probabilities; where the vote is unanimous they say no more, and all points stand in.
+
+        Of a training row rounding says whether its distance to itself is 0; what is within the floor counts as 0.
+        """
         p = voted(X)
         rest = np.stack([np.delete(p, c, 1).sum(1) for c in range(n_classes)], axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
             odds = np.log(p) - np.log(rest)
-        if np.isfinite(odds).all():
+        d, index = search(X)
+        said = np.isfinite(odds) & (d > floor**root).all(1)[:, None]
+        if said.all():
             return np.asarray(odds)
-        votes, every = ((d, labels[index]) for d, index in (search(X), search(X, n)))
-        return np.where(np.isfinite(odds), odds, _odds(*votes, *every, n_classes, floor**root))
+        every, all_index = search(X, n)
+        return np.where(said, odds, _odds(d, labels[index], every, labels[all_index], n_classes, floor**root))
 
     return Conversion(
         torch.nn.Sequential(VoteOdds(distances, model_search(model), labels, n_classes, root, floor)),
@@ -141,7 +146,7 @@ def _odds(
     d: np.ndarray, labels: np.ndarray, d_all: np.ndarray, labels_all: np.ndarray, n_classes: int, floor: float
 ) -> np.ndarray:
     """Log-odds of a unanimous vote from the model's own k neighbours, and from all points in order as its stand-ins."""
-    hit, columns, k = d == 0, [], d.shape[1]
+    hit, columns, k = d <= floor, [], d.shape[1]
     votes = np.where(hit[:, :1], hit, True)
     log_votes, log_all = -np.log(np.where(hit, floor, d)), -np.log(np.maximum(d_all, floor))
     for c in range(n_classes):

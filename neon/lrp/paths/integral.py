@@ -119,6 +119,8 @@ class Integral:
     ) -> Walk:
         """Relevance of ``Σ_k weights_k f_k``, weights shaped like the output, and what it is relative to."""
         weights = as_columns(weights)
+        if not len(rows):  # of which some networks have no slopes
+            return self._walk(torch.zeros_like(rows), rows.new_zeros(0), ledger)
         whole = self._starts(x)[0]
         if self.middle:
             return self._middle(front_of(steps, x, output, rows, whole), rows, weights, ledger)
@@ -274,6 +276,15 @@ class Integral:
                 else:
                     self.fitting = True
         return self.fitting
+
+    def misses_choices(self, steps: Sequence[BackwardStep], x: int, output: int, row: Tensor) -> bool:
+        """Whether neighbours are found anew along the way, and by what no formula tells when: slopes do not see that.
+
+        row : (1, n_features), any.
+        """
+        front = front_of(steps, x, output, row, self._starts(x)[0])
+        sought = any(not step.treatment.held for step in front.rest)
+        return sought and not (is_exact(front, held=False) or one_line(front))
 
     def words(self, steps: Sequence[BackwardStep], x: int, output: int, row: Tensor) -> str:
         """What relevance is, and of which game."""

@@ -160,9 +160,8 @@ def _exact(front: Front, rows: Tensor, weights: Tensor) -> tuple[Tensor, Tensor,
     if (lines(front) and not anew(front)) or not starts:
         base = (at_start * weights).sum(1)
         return phi, base, torch.zeros_like(base)
-    moved = [(s * (unit[1] - unit[0])).sum(1) for s, unit in zip(slopes, both, strict=True)]
-    less = (output * weights).sum(1) - torch.stack(moved).sum(0)
-    if not anew(front):  # of the held choices: f(x) less what the units moved
+    less = (output * weights).sum(1) - phi.sum(1)
+    if not anew(front):  # of the held choices: f(x) less what the features moved
         return phi, less, torch.zeros_like(less)
     base = (at_start * weights).sum(1)
     return phi, base, less - base
@@ -247,8 +246,7 @@ def _quadrature(front: Front, rows: Tensor, weights: Tensor, n: int, any_rows: b
     ends = torch.tensor([0.0, 1.0], dtype=rows.dtype, device=rows.device)
     both = [terms.units(ends) for terms in front.terms]
     base, value = ((front.run([unit[k] for unit in both]) * weights).sum(1) for k in (0, 1))
-    walked = [(s * t.rates(nodes)).sum((0, 2)) for t, s in zip(front.terms, slopes, strict=True)]
-    return phi, base, value - base - torch.stack(walked).sum(0)
+    return phi, base, value - base - phi.sum(1)
 
 
 @functools.cache

@@ -203,7 +203,9 @@ class StraightTerms(Terms):
         self.slot, self.start, self.end = slot, start, end
 
     def units(self, t: Tensor) -> Tensor:
-        return self.start + t[:, None, None] * (self.end - self.start)
+        units = self.start + t[:, None, None] * (self.end - self.start)
+        units[t == 1] = self.end  # digit for digit: roots of distances near 0 are steep
+        return units
 
     def rates(self, t: Tensor) -> Tensor:
         return (self.end - self.start).expand(len(t), *self.end.shape)

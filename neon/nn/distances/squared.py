@@ -124,7 +124,7 @@ class _SquaredDistance(Treatment):
         _, centers, factor, offset = call.bound(lambda _: x)
         end = squared_distance(x, centers, factor, offset)
         if factor is not None:
-            return MetricTerms(call.output, x, background, centers, factor, end)
+            return MetricTerms(call.output, x, background, centers, factor, end, least=0.0)  # e_j as well
         made = exponential_terms(call, x, background, centers, 2, end) if offset is None else None
         if made is None:
             made = SeparableTerms(call.output, x, background, centers, torch.ones_like(centers[:1]), end)

@@ -166,9 +166,9 @@ def vote_odds(
 ) -> Tensor:
     """``log Σ_{j in c} 1/l_j - log Σ_{j not in c} 1/l_j`` over the k neighbours: log-odds of votes by nearness.
 
-    Where some neighbours are at distance 0, these alone vote. A side that has no vote is represented by its k nearest
-    points, so that the odds stay finite where the vote is unanimous; they are above 0 for a class that has all votes,
-    below 0 for one that has none.
+    Where some neighbours are where the row is, these alone vote. A side that has no vote is represented by its k
+    nearest points, so that the odds stay finite where the vote is unanimous; they are above 0 for a class that has all
+    votes, below 0 for one that has none.
 
     Parameters
     ----------
@@ -181,7 +181,7 @@ def vote_odds(
     root : float
         What takes d to lengths: 1 for a distance, 1/2 for a squared one.
     floor : float
-        Values of d below count as this one.
+        Points whose d is not above are where the row is; values of d below count as this one.
 
     Returns
     -------
@@ -189,7 +189,7 @@ def vote_odds(
         (n_samples, n_classes)
     """
     near, k = _nearest(d, index.long(), labels, n_classes, index.shape[1]), index.shape[1]
-    hit = (lengths == 0) & (index >= 0)
+    hit = (lengths <= floor**root) & (index >= 0)
     votes = torch.where(hit.any(1, keepdim=True), hit, True)
     own = d.gather(1, index.long().clamp(min=0))
     log_lengths = torch.where(hit, math.log(floor) * root, lengths.log())

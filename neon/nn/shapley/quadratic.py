@@ -43,12 +43,18 @@ class SeparableTerms(StraightTerms):
 
 
 class MetricTerms(Terms):
-    """``u_j = (x - μ_j)ᵀ P (x - μ_j) + e_j``, one metric for all units: ``P = VᵀV``, factor : V (k, n_features)."""
+    """``u_j = (x - μ_j)ᵀ P (x - μ_j) + e_j``, one metric for all units: ``P = VᵀV``, factor : V (k, n_features).
+
+    least : below which no unit is, but for rounding.
+    """
 
     alike, joint, moments = True, True, True
 
-    def __init__(self, slot: int, x: Tensor, background: Background, means: Tensor, factor: Tensor, end: Tensor):
-        self.slot, self.end, self.means = slot, end, means
+    def __init__(
+        self, slot: int, x: Tensor, background: Background, means: Tensor, factor: Tensor, end: Tensor,
+        *, least: float = -torch.inf,
+    ):  # fmt: skip
+        self.slot, self.end, self.means, self.least = slot, end, means, least
         self.mean, self.moved = background.mean, x - background.mean
         self.metric = factor.T @ factor
         self.diagonal = self.metric.diagonal()
@@ -79,7 +85,7 @@ class MetricTerms(Terms):
         rate = self.rates(torch.zeros(1, dtype=t.dtype, device=t.device))[0]
         back = t[:, None, None] - 1  # from the row backwards: exact at t = 1
         curve = (t[:, None, None] ** 2 - 1) / 2
-        return self.end + back * rate + curve * self.curvature[:, None]
+        return (self.end + back * rate + curve * self.curvature[:, None]).clamp_(min=self.least)
 
     def shares(self, slopes: Tensor, t: Tensor) -> Tensor:
         total, weighted = slopes.sum(2, keepdim=True), slopes @ self.means
