@@ -81,15 +81,21 @@ def one_pass() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def of_its_own() -> Iterator[None]:
-    """Random weights and figures are each test's own: no other test depends on which ones ran before."""
-    import torch  # after `pytest_configure`
+def of_its_own(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Random numbers and figures are each test's own: no other test depends on which ones ran before."""
+    import numpy as np  # after `pytest_configure`
+    import torch
 
     from neon import _compilation
+
+    shared = [value for value in vars(request.module).values() if isinstance(value, np.random.Generator)]
+    before = [generator.bit_generator.state for generator in shared]
 
     torch.manual_seed(0)
     _compilation._LAST[0] = float("inf")  # loops are compiled where they are first used, in whatever test, unspoken of
     yield
+    for generator, state in zip(shared, before, strict=True):
+        generator.bit_generator.state = state
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
 

@@ -141,6 +141,10 @@ def test_votes_of_neighbours_keep_the_published_rule() -> None:
     assert "neighbours" in words
 
 
+def _nearness(d: np.ndarray) -> np.ndarray:
+    return 1 / (1 + d)
+
+
 @pytest.mark.parametrize(
     ("before", "model", "composite"),
     [
@@ -150,11 +154,11 @@ def test_votes_of_neighbours_keep_the_published_rule() -> None:
         ([PCA(2)], KNeighborsRegressor(2, metric="manhattan"), "neon"),
         ([PCA(2)], BaggingRegressor(KNeighborsRegressor(2), 2, random_state=0), "neon"),
         ([PolynomialFeatures()], KNeighborsRegressor(1), "neon"),
-        ([PolynomialFeatures()], KNeighborsRegressor(2, weights=lambda d: 1 / (1 + d)), "neon"),
+        ([PolynomialFeatures()], KNeighborsRegressor(2, weights=_nearness), "neon"),
         ([], StackingRegressor([("svr", SVR())], KNeighborsRegressor(2), cv=2), "neon"),
         ([], VotingRegressor([("near", KNeighborsRegressor(2)), ("svr", SVR())]), "neon"),
     ],
-    ids=str,
+    ids=lambda part: part if isinstance(part, str) else "",
 )
 def test_neighbours_that_change_where_no_slope_tells_take_the_one_pass_rule(
     before: list[Any], model: Any, composite: str

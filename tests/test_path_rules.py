@@ -10,6 +10,11 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.cluster import KMeans
+from sklearn.covariance import EllipticEnvelope
+from sklearn.decomposition import PCA
+from sklearn.neighbors import NearestCentroid
+from sklearn.pipeline import make_pipeline
 
 import neon
 from tests.contract import CASES
@@ -75,3 +80,26 @@ def test_modules_return_numbers_or_maps(composite: str) -> None:
     found, expected = (neon.Explainer(m, composite=composite, reference=reference)(rows) for m in (number, column))
     np.testing.assert_allclose(found.values, expected.values, atol=1e-12)
     np.testing.assert_allclose(found.base_values, expected.base_values, atol=1e-12)
+
+
+@pytest.mark.parametrize("composite", ["shapley", "expected"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        EllipticEnvelope(random_state=0),
+        KMeans(3, n_init=1, random_state=0),
+        NearestCentroid(),
+        make_pipeline(PCA(2, svd_solver="full"), KMeans(3, n_init=1, random_state=0)),
+    ],
+    ids=str,
+)
+def test_rows_far_from_the_origin_lose_no_digits(model: Any, composite: str) -> None:
+    """Distances to centers do not depend on the origin; sums of squares of which they are differences do."""
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    here, there = clone(model).fit(X, X[:, 0] > 0), clone(model).fit(X + 2.0**20, X[:, 0] > 0)
+    near, far = (
+        neon.Explainer(fitted, composite=composite)(rows) for fitted, rows in ((here, X[:6]), (there, X[:6] + 2.0**20))
+    )
+    size = np.abs(near.values).max()
+    assert far.conservation_error() < 1e-13 * size
+    np.testing.assert_allclose(far.values, near.values, rtol=0, atol=1e-7 * size)  # the models differ by as much

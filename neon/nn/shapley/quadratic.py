@@ -24,10 +24,11 @@ class SeparableTerms(StraightTerms):
     joint, moments = True, True
 
     def __init__(self, slot: int, x: Tensor, background: Background, means: Tensor, squares: Tensor, end: Tensor):
-        self.means, self.squares = means, squares
+        origin = means.mean(0)  # nothing depends on it, but rounding
+        self.means, self.squares = means - origin, squares
         self.moved = x - background.mean
         # a² - b² - C with a + b = x + m - 2μ: the part that all units share, and the one that is linear in μ
-        self.common = self.moved * (x + background.mean) - background.variance
+        self.common = self.moved * ((x - origin) + (background.mean - origin)) - background.variance
         super().__init__(slot, end - self._unit_moves(), end)
 
     def _unit_moves(self) -> Tensor:
@@ -54,8 +55,9 @@ class MetricTerms(Terms):
         self, slot: int, x: Tensor, background: Background, means: Tensor, factor: Tensor, end: Tensor,
         *, least: float = -torch.inf,
     ):  # fmt: skip
-        self.slot, self.end, self.means, self.least = slot, end, means, least
-        self.mean, self.moved = background.mean, x - background.mean
+        origin = means.mean(0)  # nothing depends on it, but rounding
+        self.slot, self.end, self.means, self.least = slot, end, means - origin, least
+        self.mean, self.moved = background.mean - origin, x - background.mean
         self.metric = factor.T @ factor
         self.diagonal = self.metric.diagonal()
         self.covariance = background.covariance
