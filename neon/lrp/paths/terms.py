@@ -152,10 +152,6 @@ class Terms(abc.ABC):
         """``u(t)``, (n_nodes, n_samples, n_units); t (n_nodes,)."""
 
     @abc.abstractmethod
-    def rates(self, t: Tensor) -> Tensor:
-        """``du/dt``, (n_nodes, n_samples, n_units)."""
-
-    @abc.abstractmethod
     def shares(self, slopes: Tensor, t: Tensor) -> Tensor:
         """``Σ_q Σ_j slopes_qj ∂u_j/∂t_i(t_q)``, (n_samples, n_features); slopes (n_nodes, n_samples, n_units)."""
 
@@ -207,9 +203,6 @@ class StraightTerms(Terms):
         units[t == 1] = self.end  # digit for digit: roots of distances near 0 are steep
         return units
 
-    def rates(self, t: Tensor) -> Tensor:
-        return (self.end - self.start).expand(len(t), *self.end.shape)
-
     def shares(self, slopes: Tensor, t: Tensor) -> Tensor:
         return self.integrated(slopes.sum(0))
 
@@ -254,9 +247,6 @@ class JoinedTerms(Terms):
 
     def units(self, t: Tensor) -> Tensor:
         return torch.cat([part.units(t) for part in self.parts], -1)
-
-    def rates(self, t: Tensor) -> Tensor:
-        return torch.cat([part.rates(t) for part in self.parts], -1)
 
     def shares(self, slopes: Tensor, t: Tensor) -> Tensor:
         return self._summed(lambda part, own: part.shares(own, t), slopes)

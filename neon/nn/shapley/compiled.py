@@ -4,8 +4,8 @@ The functions of `neon.nn.shapley.vectorized`, on the CPU. All release the inter
 arrays, the arithmetic is in double precision.
 
 Most of the time would go into exponentials and divisions. The exponential is written out, so that it runs in vector
-registers. Four nodes share a division, ``s_1/v_1 + s_2/v_2 = (s_1 v_2 + s_2 v_1) / (v_1 v_2)`` twice over, and so do
-four features of one node, where no factor is so small that a product of four leaves the range of floats.
+registers. Four nodes share a division, ``s_1/v_1 + s_2/v_2 = (s_1 v_2 + s_2 v_1) / (v_1 v_2)`` twice over, where no
+factor is so small that a product of four leaves the range of floats.
 """
 
 # mypy: allow-untyped-defs, ignore-missing-imports, disable-error-code="call-arg,import-untyped"
@@ -25,7 +25,7 @@ from neon._compilation import njit
 from neon.nn.shapley.nodes import ELLIPSES, LOG_TOLERANCE, rules
 from neon.nn.shapley.vectorized import Kernel
 
-__all__ = ["log_units", "mean_factors", "rates", "shapley", "shares"]
+__all__ = ["log_units", "mean_factors", "shapley", "shares"]
 
 # Sums and products in any order, so that they run in vector registers; no other liberty.
 _OPTIONS: dict[str, Any] = {
@@ -160,24 +160,6 @@ def _log_product(b, c, t, p):
     return total
 
 
-@njit(**_INLINE)
-def _sum_of_quotients(b, c, t, shared):
-    """``Σ_i c_i / v_i(t)``."""
-    total, k = 0.0, len(c) // 4 if shared else 0
-    for i in range(k):
-        v0 = b[i] + t * c[i]
-        v1 = b[k + i] + t * c[k + i]
-        v2 = b[2 * k + i] + t * c[2 * k + i]
-        v3 = b[3 * k + i] + t * c[3 * k + i]
-        left, right = v0 * v1, v2 * v3
-        upper = (c[i] * v1 + c[k + i] * v0) * right + (c[2 * k + i] * v3 + c[3 * k + i] * v2) * left
-        total += upper / (left * right)
-    for i in range(4 * k, len(c)):
-        v = b[i] + t * c[i]
-        total += c[i] / v if v != 0.0 else 0.0
-    return total
-
-
 @njit(**_OPTIONS)
 def _mean_factors(x, weights, centers, rate, power, players, out):
     a = np.empty(out.shape[1])
@@ -198,17 +180,6 @@ def _log_units(x, centers, rate, power, players, b, t, out):
             _products(b[j], c, t, p)
             for q in range(len(t)):
                 out[q, r, j] = _log_product(b[j], c, t[q], p[q])
-
-
-@njit(**_OPTIONS)
-def _rates(x, centers, rate, power, players, b, t, out):
-    a, c = np.empty(b.shape[1]), np.empty(b.shape[1])
-    for r in range(len(x)):
-        for j in range(len(centers)):
-            _factors(x[r], centers[j], rate, power, players, a)
-            shared = _differences(a, b[j], c)
-            for q in range(len(t)):
-                out[q, r, j] = _sum_of_quotients(b[j], c, t[q], shared)
 
 
 @njit(**_OPTIONS)
@@ -311,12 +282,6 @@ def mean_factors(kernel: Kernel, rows: Tensor, weights: Tensor) -> Tensor:
 def log_units(kernel: Kernel, b: Tensor, x: Tensor, t: Tensor) -> Tensor:
     out = x.new_empty(len(t), len(x), len(b))
     _log_units(_array(x), *_arrays(kernel), _array(b), _array(t), out.numpy())
-    return out
-
-
-def rates(kernel: Kernel, b: Tensor, x: Tensor, t: Tensor) -> Tensor:
-    out = x.new_empty(len(t), len(x), len(b))
-    _rates(_array(x), *_arrays(kernel), _array(b), _array(t), out.numpy())
     return out
 
 

@@ -72,9 +72,6 @@ class _Factors(Terms):
             found[inner] = self._rows(lambda *given: _loops(self.x).log_units(*given, t[inner]), dim=1)
         return found
 
-    def _log_rates(self, t: Tensor) -> Tensor:
-        return self._rows(lambda *given: _loops(self.x).rates(*given, t), dim=1)
-
     def _log_shares(self, slopes: Tensor, t: Tensor) -> Tensor:
         loops = _loops(self.x)
         shares = self._rows(
@@ -112,9 +109,6 @@ class ProductTerms(_Factors):
     def units(self, t: Tensor) -> Tensor:
         return self._ending(self._log_units(t).exp_(), t)
 
-    def rates(self, t: Tensor) -> Tensor:
-        return self._log_rates(t).mul_(self.units(t))
-
     def shares(self, slopes: Tensor, t: Tensor) -> Tensor:
         return self._log_shares(slopes * self.units(t), t)
 
@@ -130,9 +124,6 @@ class SoftTerms(_Factors):
 
     def units(self, t: Tensor) -> Tensor:
         return self._ending(self._log_units(t).div_(-self.rate), t)
-
-    def rates(self, t: Tensor) -> Tensor:
-        return self._log_rates(t).div_(-self.rate)
 
     def shares(self, slopes: Tensor, t: Tensor) -> Tensor:
         return self._log_shares(slopes / -self.rate, t)

@@ -76,15 +76,11 @@ class MetricTerms(Terms):
         across = across + t * total * (self.metric_moved - self.diagonal * self.moved)
         return own + 2 * (self.moved * across - (1 - t) * total * self.others)
 
-    def rates(self, t: Tensor) -> Tensor:
-        # (n_nodes, n_samples, n_units): linear in t and in μ
-        ones = torch.ones((), dtype=self.moved.dtype, device=self.moved.device)
-        at_zero = self._parts(ones, torch.zeros_like(self.mean), torch.zeros_like(ones)).sum(1, keepdim=True)
-        linear = -2 * (self.moved @ self.metric) @ self.means.T
-        return (at_zero + linear) + t[:, None, None] * self.curvature[:, None]
-
     def units(self, t: Tensor) -> Tensor:
-        rate = self.rates(torch.zeros(1, dtype=t.dtype, device=t.device))[0]
+        zero, ones = self.moved.new_zeros(()), self.moved.new_ones(())
+        # du/dt at t = 0, the part that all units share and the one that is linear in μ; from there it is linear in t.
+        rate = self._parts(ones, torch.zeros_like(self.mean), zero).sum(1, keepdim=True)
+        rate = rate - 2 * (self.moved @ self.metric) @ self.means.T
         back = t[:, None, None] - 1  # from the row backwards: exact at t = 1
         curve = (t[:, None, None] ** 2 - 1) / 2
         return (self.end + back * rate + curve * self.curvature[:, None]).clamp_(min=self.least)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from neon.nn.shapley.nodes import LOG_TOLERANCE, WIDTHS, n_nodes, rule
 
-__all__ = ["Kernel", "interactions", "log_units", "mean_factors", "rates", "shapley", "shares"]
+__all__ = ["Kernel", "interactions", "log_units", "mean_factors", "shapley", "shares"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,16 +54,6 @@ def log_units(kernel: Kernel, b: Tensor, x: Tensor, t: Tensor) -> Tensor:
         a = kernel.factors(row)
         for q, node in enumerate(t):
             found[q, i] = torch.lerp(b, a, node).log_().sum(1)
-    return found
-
-
-def rates(kernel: Kernel, b: Tensor, x: Tensor, t: Tensor) -> Tensor:
-    """``Σ_i (a - b)_ji / v_ji(t)``, (n_nodes, n_rows, n_units)."""
-    found = x.new_empty(len(t), len(x), len(b))
-    for i, row in enumerate(x):
-        a = kernel.factors(row)
-        for q, node in enumerate(t):
-            found[q, i] = _ratio(a, b, node).sum(1)
     return found
 
 
