@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.neighbors import KernelDensity
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.svm import OneClassSVM
 
 import neon
@@ -155,3 +155,15 @@ def test_roots_of_distances_near_0_add_up(before: Any) -> None:
         found = neon.Explainer(model, composite="expected")(X[:6])
     assert np.isfinite(found.values).all()
     assert found.conservation_error() < 1e-14 * np.abs(found.prediction).max()
+
+
+def test_a_row_that_moves_by_next_to_nothing_is_where_it_was() -> None:
+    """Its distance to itself is 0 all along the way, of which a root has no slope."""
+    X = np.random.default_rng(0).normal(size=(12, 3))
+    X[6:] = X[:6]
+    X[:, 0] *= 1e-310
+    model = make_pipeline(StandardScaler(), PolynomialFeatures(include_bias=False), KernelDensity(kernel="exponential"))
+    found = neon.explain(model.fit(X), X[:6])
+    assert np.isfinite(found.values).all()
+    assert np.abs(found.residuals["quadrature"]).max() < 0.01 * np.abs(found.values).max()
+    assert found.conservation_error() < 1e-13

@@ -241,7 +241,9 @@ def _quadrature(front: Front, rows: Tensor, weights: Tensor, n: int, any_rows: b
         found, _ = front.slopes([unit[some].flatten(0, 1) for unit in units], weights.repeat(together, 1))
         for slope, part, still in zip(slopes, found, stills, strict=True):
             part = part.unflatten(0, (together, -1))
-            torch.mul(part, portions[some, None, None], out=slope[some]).masked_fill_(still & ~part.isfinite(), 0.0)
+            # NaN is the steepness of a root at 0 times how fast a distance rises there: not at all.
+            unseen = (still & ~part.isfinite()) | part.isnan()
+            torch.mul(part, portions[some, None, None], out=slope[some]).masked_fill_(unseen, 0.0)
     phi = front.gather([t.shares(s, nodes) for t, s in zip(front.terms, slopes, strict=True)], rows)
     ends = torch.tensor([0.0, 1.0], dtype=rows.dtype, device=rows.device)
     both = [terms.units(ends) for terms in front.terms]
