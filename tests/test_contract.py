@@ -175,7 +175,7 @@ def test_batches(fitted: dict[str, Any], name: str) -> None:
 
 # Another function in single precision, and said to be: rows next to training rows, or on a step of the function.
 NEEDS_DOUBLE = re.compile(
-    "LocallyLinearEmbedding|KNeighborsTransformer-connectivity|KNeighborsClassifier-nearness.*"
+    "LocallyLinearEmbedding|KNeighborsTransformer-connectivity|KNeighborsClassifier-nearness-manhattan"
     "|KBinsDiscretizer-after-PCA|LatentDirichletAllocation-SVC"
 )
 

@@ -14,7 +14,7 @@ from scipy import sparse
 
 from neon.converters import Network
 from neon.converters.core.containers import take
-from neon.converters.core.network import difference
+from neon.converters.core.network import difference, largest_inside
 from neon.errors import UnsupportedModelError
 from neon.explainer.checks import check_outputs
 from neon.explainer.placement import as_array
@@ -155,7 +155,7 @@ def _compared(
         wrong = _beyond(gaps, max(allowed * size, 4 * network.rounding))
     if len(wrong):
         eps = torch.finfo(torch.float32 if _is_single(network) else torch.float64).eps
-        inside = _LAST_PLACES * eps * network.largest_inside(numbers)
+        inside = _LAST_PLACES * eps * largest_inside(network, numbers)
         wrong = _beyond(gaps, max(allowed * size, 4 * network.rounding, inside))
     return gaps, wrong, size
 

@@ -181,6 +181,18 @@ def test_gaussian_evidence() -> None:
     close(explanation.residuals["log_prior"], np.full(len(CANCER), prior))
 
 
+def test_gaussian_evidence_of_a_fit_in_single_precision() -> None:
+    """The model takes logarithms of its variances in single precision, and small log-odds show it."""
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=30) > 0, rng.normal(size=30)]).astype(np.float32)
+    X = np.column_stack([X, 0.3 * X[:, 1]]) * np.float32([1, 1e-12, 1e-12])
+    model = naive_bayes.GaussianNB().fit(X, np.arange(30) % 2)
+    assert model.var_.dtype == np.float32
+    rows = rng.normal(size=(20, 3)) * [1, 1e-6, 1e-6]
+    assert neon.neuralize(model).verify(rows) < 1e-9
+    assert neon.explain(model, rows[:1]).conservation_error() < 1e-12
+
+
 def test_multinomial_evidence() -> None:
     model = naive_bayes.MultinomialNB().fit(DIGITS, two(DIGIT_LABELS))
     theta = np.exp(model.feature_log_prob_)

@@ -27,11 +27,14 @@ __all__ = [
 @converter("sklearn.naive_bayes.GaussianNB")
 def convert_gaussian(model: Any, ask: Ask) -> Conversion:
     """``(x_i - μ_i)² / 2σ_i² + log σ_i`` of each rival less that of the class."""
-    variance = model.var_
-    log_prior = finite_log(model.class_prior_, model)
-    energy = GaussianEnergy(model.theta_, np.sqrt(0.5 / variance), 0.5 * np.log(variance), log_prior=-log_prior)
+    means, variance = np.asarray(model.theta_, dtype=np.float64), np.asarray(model.var_, dtype=np.float64)
+    log_prior, log_scale = finite_log(model.class_prior_, model), 0.5 * np.log(variance)
+    density = np.diagonal(model._joint_log_likelihood(means)) - log_prior  # each class's at its mean
+    left = -density - (log_scale + 0.5 * np.log(2 * np.pi)).sum(1)  # of a fit in single precision, rounding
+    rest = {} if not np.any(np.abs(left) > 1e-12 * np.abs(log_scale).sum(1)) else {"log_det": left}
+    energy = GaussianEnergy(means, np.sqrt(0.5 / variance), log_scale, log_prior=-log_prior, **rest)
     whole = _convert(model, energy, ask)
-    spread = gaussians(model.theta_, variance, model.class_prior_, "the classes")
+    spread = gaussians(means, variance, model.class_prior_, "the classes")
     return replace(whole, family="naive Bayes", background=spread)
 
 

@@ -30,7 +30,7 @@ from neon.nn import Elementwise, Featurewise, NeighborMean, forms
 from neon.nn.layer import Layer
 from neon.nn.trees import SplitUnits, TreeEnsemble
 
-__all__ = ["Network", "difference", "neuralize"]
+__all__ = ["Network", "difference", "largest_inside", "neuralize"]
 
 _ASKING = threading.RLock()  # filters of warnings are everybody's: two threads would put back each other's
 _DENSE = 4 * 2**20  # bytes of sparse rows that are made dense at a time
@@ -171,16 +171,6 @@ class Network(torch.nn.Module):
             output = torch.cat([self(part) for part in self._tensors(numbers)]).cpu().double().numpy()
         return output if self._link is None else self._link(output)
 
-    def largest_inside(self, numbers: Any) -> float:
-        """The largest number that a layer gives for encoded rows: outputs are differences of these, and may be 0."""
-        largest = 0.0
-        with torch.no_grad():
-            for x in self._tensors(numbers):
-                for layer in self.layers:
-                    x = layer(x)
-                    largest = max(largest, float(x.masked_fill(~x.isfinite(), 0.0).abs().max()) if x.numel() else 0.0)
-        return largest
-
     def own(self, given: Any) -> np.ndarray:
         """What the model's own methods give for the caller's rows, as `Intake.given` gives them."""
         found = self._ask(self._own, given)
@@ -271,6 +261,17 @@ def difference(found: np.ndarray, own: np.ndarray) -> np.ndarray:
     """``|found - own|``; both may be infinite, or NaN."""
     with np.errstate(invalid="ignore"):
         return np.where((found == own) | (np.isnan(found) & np.isnan(own)), 0.0, np.abs(found - own))
+
+
+def largest_inside(network: Network, numbers: Any) -> float:
+    """The largest number that a layer gives for encoded rows: outputs are differences of these, and may be 0."""
+    largest = 0.0
+    with torch.no_grad():
+        for x in network._tensors(numbers):
+            for layer in network.layers:
+                x = layer(x)
+                largest = max(largest, float(x.masked_fill(~x.isfinite(), 0.0).abs().max()) if x.numel() else 0.0)
+    return largest
 
 
 def _in_form(layers: torch.nn.Sequential, form: str, n_columns: int) -> torch.nn.Sequential:
