@@ -390,3 +390,14 @@ def test_shap_draws_text(shap: Any, plot: str) -> None:
 def test_arrow_tables_by_their_data(nameless: Pipeline, explanation: Explanation) -> None:
     found = neon.explain(nameless, pa.Table.from_pandas(X).to_pandas())
     np.testing.assert_array_equal(found.values, explanation.values)
+
+
+def test_names_that_a_library_writes_otherwise() -> None:
+    """LightGBM keeps names with blanks as names with underscores; a frame has them as they are, among others."""
+    lightgbm = pytest.importorskip("lightgbm")
+    frame = X.iloc[:, :3].rename(columns={"alcohol": "a b"})
+    model = lightgbm.LGBMRegressor(n_estimators=3, verbose=-1).fit(frame, Y)
+    assert "a_b" in model.feature_names_in_
+    explainer = neon.Explainer(model)
+    table = explainer.explain_frame(frame.assign(other=1)[["other", "ash", "a b", "malic_acid"]], columns=["other"])
+    np.testing.assert_array_equal(table[list(frame.columns)].to_numpy(), explainer(frame).values)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from neon.converters.core.intake import spellings
+
 __all__ = ["columns_read", "present"]
 
 
@@ -20,6 +22,9 @@ def columns_read(network: Any, names: Sequence[str], kept: Sequence[str], featur
         return present(names, features, "features")
     fitted = getattr(network, "feature_names", None)
     if fitted is not None:
+        for spelled in map(list, spellings(names)):
+            if set(fitted) <= set(spelled):
+                return [names[spelled.index(name)] for name in fitted]
         return present(names, fitted, "the model was fitted on")
     found = [name for name in names if name not in kept]
     expected = getattr(network, "n_features_in", len(found))

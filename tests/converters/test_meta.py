@@ -116,6 +116,17 @@ def test_votes_of_scores_that_tie_to_rounding_go_to_the_margin() -> None:
     close(found[0].sum() + ledger["margin"][0], winner(tensor(h))[0, 1] - winner(tensor(r))[0, 1])
 
 
+def test_leads_of_next_to_nothing_are_no_evidence() -> None:
+    """Shared by its lead, a vote would share out the rounding of scores a million times: they are not told apart."""
+    h, r = np.array([[0.5, 0.5 + 1e-9, 0.2]]), np.array([[0.5 + 1e-9, 0.5, 0.2]])
+    found, ledger = relevance(winner, h, 1, r)
+    close(found[0], 0.0)
+    close(ledger["margin"][0], 1.0)
+    beside, ledger = relevance(winner, h, 1, np.array([[0.7, 0.5, 0.2]]))  # there the other class is clearly ahead
+    assert abs(beside[0].sum() - 1.0) < 1e-6
+    close(beside[0].sum() + ledger["margin"][0], 1.0)
+
+
 def test_weighted_median() -> None:
     h, w = random.normal(size=(50, 7)), random.random(7)
     wanted = []

@@ -167,3 +167,15 @@ def test_a_row_that_moves_by_next_to_nothing_is_where_it_was() -> None:
     assert np.isfinite(found.values).all()
     assert np.abs(found.residuals["quadrature"]).max() < 0.01 * np.abs(found.values).max()
     assert found.conservation_error() < 1e-13
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "mahalanobis"])
+def test_points_next_to_a_row_add_up(metric: str) -> None:
+    """A distance of 1e-4 is a difference of squares that has lost half of its digits, and its slope is steep."""
+    rng = np.random.default_rng(23)
+    points = rng.normal(size=(30, 3))
+    rows = points[:12] + np.geomspace(1e-9, 1e-2, 12)[:, None] * rng.normal(size=(12, 3))
+    options = {} if metric == "euclidean" else {"metric_params": {"V": np.cov(points.T)}, "algorithm": "ball_tree"}
+    model = KernelDensity(kernel="tophat", bandwidth=2.0, metric=metric, **options).fit(points)
+    found = neon.Explainer(model, composite="neon")(rows)
+    assert found.conservation_error() < 1e-13

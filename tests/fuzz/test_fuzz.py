@@ -195,13 +195,11 @@ class Explaining(RuleBasedStateMachine):
         ordinary = kind in ORDINARY
         try:
             found = explained(self.explainer, rows, self.target(), ordinary=ordinary)
-        except Refused:
+        except Refused as refused:
             if ordinary:
-                try:
+                with contextlib.suppress(Refused, *SAID):
                     explained(neon.Explainer(self.model, composite="neon", **self.options), rows, self.target())
-                except Refused:
-                    return
-                raise
+                    raise AssertionError(f"refused by default, not by 'neon': {refused}") from refused
             return
         if not ordinary or not len(found) or sparse.issparse(rows):  # of which scalers take none
             return

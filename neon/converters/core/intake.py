@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ from neon.converters.core.containers import (
 if TYPE_CHECKING:
     from neon.converters.core.encoded_columns import Encoding, Text
 
-__all__ = ["Intake", "Texts"]
+__all__ = ["Intake", "Texts", "spellings"]
 
 WIDE = 1000  # columns from which on sparse rows stay sparse where they can; narrower ones give the bits of dense rows
 _DENSE = 64 * 2**20  # bytes of sparse rows that are made dense at a time
@@ -239,7 +239,7 @@ class Intake:
             raise ValueError(f"several columns of X are called {twice}; name them apart, or pass X.to_numpy()")
         if fitted is None:
             return
-        spelled = next((s for s in map(list, _spellings(columns)) if set(s) == set(fitted)), names)
+        spelled = next((s for s in map(list, spellings(columns)) if set(s) == set(fitted)), names)
         if list(fitted) == spelled:
             return
         missing = [name for name in fitted if name not in spelled]
@@ -252,7 +252,7 @@ class Intake:
         raise ValueError(f"X's columns are in another order than at fit; use X[{ordered}]")
 
 
-def _spellings(columns: list[Any]) -> Iterator[Iterator[str]]:
+def spellings(columns: Sequence[Any]) -> Iterator[Iterator[str]]:
     """Columns as the caller, LightGBM and XGBoost (of several levels) write them."""
     yield (str(column) for column in columns)
     yield (str(column).replace(" ", "_") for column in columns)

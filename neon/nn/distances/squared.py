@@ -52,9 +52,12 @@ def squared_distance(x: Tensor, centers: Tensor, factor: Tensor | None = None, o
     return d if offset is None else d.add_(offset)
 
 
-def _near(d: Tensor, squares: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
-    """Pairs so close that ``‖z‖² - 2 z u + ‖u‖²`` has lost digits to cancellation, and are computed directly."""
-    scale = torch.finfo(d.dtype).eps ** 0.5 * (squares + u.square().sum(1).max())
+def _near(d: Tensor, squares: Tensor, u: Tensor, lost: float = 0.5) -> tuple[Tensor, Tensor]:
+    """Pairs so close that ``‖z‖² - 2 z u + ‖u‖²`` has lost digits to cancellation, and are computed directly.
+
+    lost : the share of the digits
+    """
+    scale = torch.finfo(d.dtype).eps ** (1 - lost) * (squares + u.square().sum(1).max())
     rows, columns = (d <= scale).nonzero(as_tuple=True)
     return rows, columns
 
@@ -124,12 +127,12 @@ class _SquaredDistance(Treatment):
         _, centers, factor, offset = call.bound(lambda _: x)
         end = squared_distance(x, centers, factor, offset)
         if factor is not None:
-            return MetricTerms(call.output, x, background, centers, factor, end, least=0.0)  # e_j as well
+            at_mean = squared_distance(background.mean, centers, factor, offset)
+            return MetricTerms(call.output, x, background, centers, factor, at_mean, end, least=0.0)  # e_j as well
         made = exponential_terms(call, x, background, centers, 2, end) if offset is None else None
         if made is None:
-            made = SeparableTerms(call.output, x, background, centers, torch.ones_like(centers[:1]), end)
-            if offset is None:
-                made.start.clamp_(min=0)  # of a reference row that is a center, rounding may leave a little below
+            at_mean = squared_distance(background.mean, centers, None, offset)
+            made = SeparableTerms(call.output, x, background, centers, torch.ones_like(centers[:1]), at_mean, end)
         return made
 
     def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:
@@ -142,8 +145,10 @@ class _SquaredDistance(Treatment):
             return found if factor is None else factor.square().sum(1).mean() * found
 
         s, close = slopes(call, message, ledger, size), None
+        of_all = s
         if message.slope is None and call.references is None:
-            s, close = _without_near(s, call.value(call.output), z, u, factor)
+            d = call.value(call.output)
+            s, close = _without_near(s, d if offset is None else d - offset, z, u, factor)
         metric_z, metric_u = _metric(z, factor), _metric(u, factor)
         total, s_u = s.sum(1, keepdim=True), s @ u
         s_metric_u = s_u if factor is None else s @ metric_u
@@ -164,7 +169,7 @@ class _SquaredDistance(Treatment):
         if factor is not None and message.slope is not None:
             shares += _between_centers(s, z, u, factor)
         if ledger.enabled and offset is not None:
-            ledger.absorb("off_subspace", s * offset)
+            ledger.absorb("off_subspace", of_all * offset)
         if eta == 1.0:
             return Message.of_relevance(shares)
         if ledger.enabled:
@@ -181,11 +186,14 @@ class _SquaredDistance(Treatment):
 
 def _without_near(s: Tensor, d: Tensor, z: Tensor, u: Tensor, factor: Tensor | None) -> tuple[Tensor, Tensor | None]:
     """Take the close pairs, whose slopes R / D are steep, out of the matrix products and share them directly."""
-    rows, columns = _near(d, z.square().sum(1, keepdim=True), u)
+    rows, columns = _near(d, z.square().sum(1, keepdim=True), u, lost=0.75)
     if not len(rows):
         return s, None
     delta = z[rows] - u[columns]
-    close = torch.zeros_like(z).index_add_(0, rows, s[rows, columns, None] * delta * _metric(delta, factor))
+    shares = delta * _metric(delta, factor)
+    own = shares.sum(1)  # what these add up to, more accurately than d
+    steep = s[rows, columns] * torch.where(own > 0, d[rows, columns] / own, 1.0)
+    close = torch.zeros_like(z).index_add_(0, rows, steep[:, None] * shares)
     return s.index_put((rows, columns), s.new_zeros(())), close
 
 

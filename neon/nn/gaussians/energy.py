@@ -147,11 +147,11 @@ class _GaussianEnergy(Treatment):
     def terms(self, call: Call, rule: Rule | None, x: Tensor, background: Background) -> Terms | None:
         every = call.bound(lambda _: x)
         _, means, factors, _, _ = every
-        end = gaussian_energy(*every)
+        end, at_mean = gaussian_energy(*every), gaussian_energy(*call.bound(lambda _: background.mean))
         if factors.ndim == 2:
-            return SeparableTerms(call.output, x, background, means, factors.square(), end)
-        each = zip(means, factors, end.T, strict=True)
-        units = [MetricTerms(call.output, x, background, u[None], v, e[:, None]) for u, v, e in each]
+            return SeparableTerms(call.output, x, background, means, factors.square(), at_mean, end)
+        each = zip(means, factors, at_mean.T, end.T, strict=True)
+        units = [MetricTerms(call.output, x, background, u[None], v, b[:, None], e[:, None]) for u, v, b, e in each]
         return units[0] if len(units) == 1 else JoinedTerms(call.output, units)
 
     def back(self, call: Call, message: Message, rule: Rule | None, ledger: Ledger) -> Message:

@@ -14,6 +14,7 @@ from neon.nn.layer import Layer, operation
 __all__ = ["Winner", "winner"]
 
 _ROUNDING = 16  # units of it, up to which scores tie
+_SLIGHT = 1e-6  # leads below it, relative to the scores, are no evidence: they would share out rounding a million times
 
 
 @operation
@@ -33,6 +34,11 @@ def _tie(sizes: Tensor) -> Tensor:
     return _ROUNDING * torch.finfo(sizes.dtype).eps * sizes.amax(1, keepdim=True)
 
 
+def _slight(sizes: Tensor) -> Tensor:
+    """Up to which lead a vote is not shared by it, (n_samples, 1)."""
+    return torch.maximum(_SLIGHT * sizes.amax(1, keepdim=True), _tie(sizes))
+
+
 class Winner(Layer, of=winner):
     """`winner` as a layer."""
 
@@ -43,7 +49,7 @@ class _Winner(Treatment):
     With a reference r: b is the winner there, or where that is a as well, the runner-up at x. The slope
     ``1 / (l + |l_r|)`` gives the difference of the two votes exactly where the winners differ. Where they do not, votes
     do not differ, yet the lead does: it gets ``(l - l_r) / (l + l_r)``, between -1 and 1, and ``margin`` takes it back.
-    Leads that are rounding count as none; where both are, ``margin`` takes the vote.
+    Leads that are next to nothing count as none; where both are, ``margin`` takes the vote.
     Without a reference: ``1 / (l + 1)``, scores being log-odds or margins; ``margin`` is the rest of the vote.
     """
 
@@ -69,7 +75,7 @@ class _Winner(Treatment):
             moved = h - h_ref
             wide = h_ref.expand_as(h)
             scale = (wide.gather(1, first) - wide.gather(1, rival)).abs()
-            tie = _tie(torch.maximum(h.abs(), wide.abs()))
+            tie = _slight(torch.maximum(h.abs(), wide.abs()))
             scale = scale.masked_fill(scale <= tie, 0.0)
             t = t.gather(1, first) - t.gather(1, rival)
         lead = h.gather(1, first) - h.gather(1, rival)

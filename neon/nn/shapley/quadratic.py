@@ -19,21 +19,22 @@ __all__ = ["MetricTerms", "SeparableTerms"]
 
 
 class SeparableTerms(StraightTerms):
-    """``u_j = Σ_i q_ji (x_i - μ_ji)² + e_j``; squares : q (n_units, n_features), or (1, n_features) for all units."""
+    """``u_j = Σ_i q_ji (x_i - μ_ji)² + e_j``; squares : q (n_units, n_features), or (1, n_features) for all units.
+
+    at_mean : the units of the reference rows' mean, (1 or n_samples, n_units): with the variances they are those at 0
+    """
 
     joint, moments = True, True
 
-    def __init__(self, slot: int, x: Tensor, background: Background, means: Tensor, squares: Tensor, end: Tensor):
+    def __init__(
+        self, slot: int, x: Tensor, background: Background, means: Tensor, squares: Tensor, at_mean: Tensor, end: Tensor
+    ) -> None:
         origin = means.mean(0)  # nothing depends on it, but rounding
         self.means, self.squares = means - origin, squares
         self.moved = x - background.mean
         # a² - b² - C with a + b = x + m - 2μ: the part that all units share, and the one that is linear in μ
         self.common = self.moved * ((x - origin) + (background.mean - origin)) - background.variance
-        super().__init__(slot, end - self._unit_moves(), end)
-
-    def _unit_moves(self) -> Tensor:
-        squares = self.squares.expand_as(self.means)
-        return (self.common @ squares.T).addmm_(self.moved, (squares * self.means).T, alpha=-2)
+        super().__init__(slot, at_mean + background.variance @ squares.T, end)
 
     def integrated(self, slopes: Tensor) -> Tensor:
         if len(self.squares) == 1:
@@ -46,15 +47,16 @@ class SeparableTerms(StraightTerms):
 class MetricTerms(Terms):
     """``u_j = (x - μ_j)ᵀ P (x - μ_j) + e_j``, one metric for all units: ``P = VᵀV``, factor : V (k, n_features).
 
-    least : below which no unit is, but for rounding.
+    at_mean : the units of the reference rows' mean, (1 or n_samples, n_units)
+    least : below which no unit is, but for rounding
     """
 
     alike, joint, moments = True, True, True
 
     def __init__(
-        self, slot: int, x: Tensor, background: Background, means: Tensor, factor: Tensor, end: Tensor,
+        self, slot: int, x: Tensor, background: Background, means: Tensor, factor: Tensor, at_mean: Tensor, end: Tensor,
         *, least: float = -torch.inf,
-    ):  # fmt: skip
+    ) -> None:  # fmt: skip
         origin = means.mean(0)  # nothing depends on it, but rounding
         self.slot, self.end, self.means, self.least = slot, end, means - origin, least
         self.mean, self.moved = background.mean - origin, x - background.mean
@@ -62,6 +64,7 @@ class MetricTerms(Terms):
         self.diagonal = self.metric.diagonal()
         self.covariance = background.covariance
         mixed = self.metric * self.covariance
+        self.start = at_mean + mixed.sum()
         self.own = mixed.diagonal()  # P_ii C_ii
         self.others = mixed.sum(1) - self.own  # Σ_{k≠i} P_ik C_ik
         self.metric_moved = self.moved @ self.metric
@@ -81,9 +84,11 @@ class MetricTerms(Terms):
         # du/dt at t = 0, the part that all units share and the one that is linear in μ; from there it is linear in t.
         rate = self._parts(ones, torch.zeros_like(self.mean), zero).sum(1, keepdim=True)
         rate = rate - 2 * (self.moved @ self.metric) @ self.means.T
-        back = t[:, None, None] - 1  # from the row backwards: exact at t = 1
+        back = t[:, None, None] - 1  # from the row backwards, and so exact at t = 1
         curve = (t[:, None, None] ** 2 - 1) / 2
-        return (self.end + back * rate + curve * self.curvature[:, None]).clamp_(min=self.least)
+        units = (self.end + back * rate + curve * self.curvature[:, None]).clamp_(min=self.least)
+        units[t == 0] = self.start  # digit for digit: roots of distances near 0 are steep
+        return units
 
     def shares(self, slopes: Tensor, t: Tensor) -> Tensor:
         total, weighted = slopes.sum(2, keepdim=True), slopes @ self.means

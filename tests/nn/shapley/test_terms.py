@@ -73,6 +73,11 @@ def extension(values: dict[Any, Tensor], t: float) -> Tensor:
     return torch.stack([t ** sum(s) * (1 - t) ** (D - sum(s)) * v for s, v in values.items()]).sum(0)
 
 
+def squares(x: Tensor, u: Tensor, weights: Tensor | float = 1.0) -> Tensor:
+    """``Σ_i w_ji (x_i - u_ji)²``."""
+    return ((x[:, None] - u).square() * weights).sum(2)
+
+
 FACTOR = torch.tensor(np.random.default_rng(9).normal(size=(2, D)))
 KINDS: dict[str, tuple[Callable[..., Tensor], Callable[..., Terms], bool]] = {
     "linear": (
@@ -82,17 +87,17 @@ KINDS: dict[str, tuple[Callable[..., Tensor], Callable[..., Terms], bool]] = {
     ),
     "squared": (
         lambda x, u: (x[:, None] - u).square().sum(2),
-        lambda x, b, u: SeparableTerms(0, x, b, u, torch.ones_like(u[:1]), (x[:, None] - u).square().sum(2)),
+        lambda x, b, u: SeparableTerms(0, x, b, u, torch.ones_like(u[:1]), *(squares(rows, u) for rows in (b.mean, x))),
         True,
     ),
     "gaussian": (
         lambda x, u: ((x[:, None] - u).square() * u.abs()).sum(2) - 3.0,
-        lambda x, b, u: SeparableTerms(0, x, b, u, u.abs(), ((x[:, None] - u).square() * u.abs()).sum(2) - 3.0),
+        lambda x, b, u: SeparableTerms(0, x, b, u, u.abs(), *(squares(rows, u, u.abs()) - 3.0 for rows in (b.mean, x))),
         True,
     ),
     "metric": (
         lambda x, u: ((x[:, None] - u) @ FACTOR.T).square().sum(2),
-        lambda x, b, u: MetricTerms(0, x, b, u, FACTOR, ((x[:, None] - u) @ FACTOR.T).square().sum(2)),
+        lambda x, b, u: MetricTerms(0, x, b, u, FACTOR, *(squares(r @ FACTOR.T, u @ FACTOR.T) for r in (b.mean, x))),
         True,
     ),
     "manhattan": (
