@@ -330,15 +330,25 @@ def test_relevance_that_is_not_finite_is_refused(svc: Any) -> None:
 
 
 def test_base_values_that_are_not_finite_are_refused() -> None:
-    """Of rows that lie 10¹¹ deviations away, squares leave the range of single precision on the way to them."""
+    """Of reference rows so far away that their squares leave the range of single precision."""
+    model = GaussianMixture(2, random_state=0).fit(X)
+    for dtype in (torch.float32, torch.float64):
+        assert np.isfinite(neon.Explainer(model, dtype=dtype)(X[:2]).base_values).all()
+    explainer = neon.Explainer(model, dtype=torch.float32, reference=X[:1] * 1e20)
+    with np.errstate(over="ignore", invalid="ignore"), pytest.raises(ValueError, match="too large to compute with"):
+        explainer(X[:2])
+
+
+def test_base_values_keep_their_range_on_the_way_to_rows_far_away() -> None:
+    """Of rows that lie 10¹¹ deviations away, squares would leave the range of single precision on the way back."""
     small = [-1.380782, 0.7563026, -0.8941161, 1.042699, -0.6271807, 0.3026977]
     small += [0.2191624, -1.482206, -0.3450518, 1.154326, -1.346011, -1.194827]
     fitted = np.array([[k in (3, 4, 11), 1e-12 * small[k], k in (0, 4, 5, 6, 8, 9)] for k in range(12)], dtype=float)
     model = make_pipeline(MinMaxScaler(), GaussianMixture(2, random_state=0)).fit(fitted)
     rows = np.array([[0.0, 0.03616, 0.0], [1.0, -0.070374, 0.0]])
-    assert np.isfinite(neon.explain(model, rows).base_values).all()
-    with np.errstate(over="ignore", invalid="ignore"), pytest.raises(ValueError, match="too large to compute with"):
-        neon.Explainer(model, dtype=torch.float32)(rows)
+    double, single = (neon.Explainer(model, dtype=dtype)(rows) for dtype in (torch.float64, torch.float32))
+    np.testing.assert_allclose(single.base_values, double.base_values, atol=0.01)
+    np.testing.assert_allclose(single.values[:, 1], double.values[:, 1], rtol=1e-5)
 
 
 class OneNumber(nn.Module):
